@@ -1,0 +1,96 @@
+namespace TorBalancer.Primitives;
+
+/// <summary>Whose fault a failure is. Only <see cref="Worker"/> can ever lower a worker.</summary>
+public enum FailureSide : byte
+{
+    None,
+    Client,
+    Worker,
+    Target,
+    Internal,
+}
+
+/// <summary>Where in a connection's life it failed.</summary>
+public enum FailureStage : byte
+{
+    None,
+    Handshake,
+    Route,
+    Select,
+    Dial,
+    Tunnel,
+}
+
+/// <summary>Whether another worker may be tried before the client hears of the failure.</summary>
+public enum RetryRule : byte
+{
+    /// <summary>The same answer is to be expected everywhere.</summary>
+    Never,
+
+    /// <summary>One more worker may be asked: another exit may see it differently.</summary>
+    Once,
+
+    /// <summary>As many workers as the attempts and the deadline allow.</summary>
+    Always,
+}
+
+/// <summary>
+/// Every way in which a connection can fail. The snake_case word of each (see <see cref="FailureCauses.Word"/>) is the
+/// same in the log, the metrics, the API, <c>Proxy-Status</c> and <c>explain</c>, and is contract: never rename one.
+/// </summary>
+public enum FailureCause : byte
+{
+    None,
+
+    // the client's side
+    ClientClosed,
+    HandshakeTimeout,
+    BadRequest,
+    ProtocolDisabled,
+    AuthRequired,
+    AuthFailed,
+    BadUserParameters,
+    UnsupportedCommand,
+    UnsupportedAddress,
+    ClientNotAllowed,
+
+    // our side
+    RouteRejected,
+    NoWorkerAvailable,
+    TooManyConnections,
+    ConnectTimeout,
+    ShuttingDown,
+    InternalError,
+
+    // the worker itself
+    WorkerRefused,
+    WorkerUnreachable,
+    WorkerTimeout,
+    WorkerClosed,
+    WorkerProtocol,
+    WorkerAuthRejected,
+
+    // what tor answered: REP 01-08 (RFC 1928, section 6)
+    GeneralFailure,
+    ExitPolicy,
+    NetworkUnreachable,
+    HostUnreachable,
+    ConnectionRefused,
+    TargetTimeout,
+    CommandNotSupported,
+    AddressTypeNotSupported,
+
+    // what tor answered: F0-F7 (tor.1, ExtendedErrors)
+    OnionNotFound,
+    OnionDescriptorInvalid,
+    OnionIntroFailed,
+    OnionRendezvousFailed,
+    OnionAuthMissing,
+    OnionAuthWrong,
+    OnionAddressInvalid,
+    OnionIntroTimeout,
+
+    // an answer of the target that is not HTTP, on the absolute-form path
+    TargetProtocol,
+    TargetClosed,
+}

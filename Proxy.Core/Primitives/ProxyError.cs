@@ -1,0 +1,24 @@
+namespace TorBalancer.Primitives;
+
+/// <summary>
+/// A failure as a value: its cause, and details for people. Details never hold what names the client; they may hold
+/// what the client itself sent or what the operator configured.
+/// </summary>
+/// <param name="Cause">What went wrong; decides the reply, the retry and whom it counts against.</param>
+/// <param name="Detail">One short sentence, or null.</param>
+public readonly record struct ProxyError(FailureCause Cause, string? Detail = null)
+{
+    public static ProxyError None => default;
+
+    public bool IsError => Cause != FailureCause.None;
+
+    public FailureSide Side => Cause.Info().Side;
+
+    public FailureStage Stage => Cause.Info().Stage;
+
+    public RetryRule Retry => Cause.Info().Retry;
+
+    public string Word => Cause.Word();
+
+    public override string ToString() => Detail is null ? Word : $"{Word}: {Detail}";
+}

@@ -1,0 +1,41 @@
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols;
+
+/// <summary>What the client speaks.</summary>
+public enum ClientProtocol : byte
+{
+    Unknown,
+    Socks5,
+    Socks4,
+    Socks4a,
+    HttpConnect,
+    HttpForward,
+}
+
+/// <summary>What the client asks for.</summary>
+public enum ProxyCommand : byte
+{
+    /// <summary>A byte stream to the target.</summary>
+    Connect,
+
+    /// <summary>Tor's RESOLVE (0xF0): the address of a name.</summary>
+    Resolve,
+
+    /// <summary>Tor's RESOLVE_PTR (0xF1): the name of an address.</summary>
+    ResolvePtr,
+}
+
+/// <summary>One request of a client, whatever protocol it came by.</summary>
+/// <param name="Protocol">The protocol it came by.</param>
+/// <param name="Command">What is asked.</param>
+/// <param name="Target">Host and port as given.</param>
+/// <param name="Credentials">The user name and password that the client sent, or null when it sent none.</param>
+public sealed record ProxyRequest(ClientProtocol Protocol, ProxyCommand Command, HostEndPoint Target, ClientCredentials? Credentials);
+
+/// <summary>A user name and password as the client sent them (bytes mapped to Latin-1), verbatim: together they are an isolation key.</summary>
+public sealed record ClientCredentials(string User, string Password)
+{
+    /// <summary>Never prints what was sent.</summary>
+    public override string ToString() => "(credentials)";
+}

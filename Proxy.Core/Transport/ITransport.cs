@@ -1,0 +1,49 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport;
+
+/// <summary>
+/// The seam between what the proxy does and how bytes move. Two engines of one shape stand behind it: this managed
+/// one (System.Net.Sockets, any platform) and, on Linux, one over epoll and splice(2).
+/// </summary>
+public interface ITransport
+{
+    /// <summary>The word users write and read: <c>sockets</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Binds and listens. Throws <see cref="SocketException"/> when the address cannot be had.</summary>
+    ITransportListener Listen(EndPoint address, ListenSettings settings);
+
+    /// <summary>Connects. Expected failures come back as a <see cref="SocketError"/>, not as exceptions.</summary>
+    ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Moves bytes both ways until both sides finished. What either side's <see cref="TransportConnection.Input"/> still
+    /// holds goes first. Half-close is kept. Does not dispose the connections. Cancelling the token ends it as
+    /// <see cref="TunnelEnd.Aborted"/>; it never throws for what the network does.
+    /// </summary>
+    ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken);
+}
+
+/// <summary>Accepts connections of one address.</summary>
+public interface ITransportListener : IAsyncDisposable
+{
+    /// <summary>The address that was bound, with the real port.</summary>
+    EndPoint LocalEndPoint { get; }
+
+    /// <summary>The next connection. Throws <see cref="SocketException"/> on failure; the caller decides whether to go on.</summary>
+    ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken);
+}
+
+/// <param name="Backlog">Connections that the kernel queues before they are accepted.</param>
+/// <param name="UnixFileMode">Permissions of a unix socket's file; null leaves the umask's.</param>
+public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFileMode);
+
+/// <param name="Remote">An IP or unix address; never a name.</param>
+/// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>
+/// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
+public readonly record struct TransportConnectRequest(EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null);
+
+/// <summary>A connection or the reason why there is none.</summary>
+public readonly record struct TransportConnectResult(TransportConnection? Connection, SocketError Error);

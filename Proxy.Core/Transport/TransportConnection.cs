@@ -1,0 +1,35 @@
+using System.IO.Pipelines;
+using System.Net;
+
+namespace TorBalancer.Transport;
+
+/// <summary>
+/// One byte stream, of either engine. One reader and one writer at a time; both may run side by side. Input/output
+/// errors surface as <see cref="IOException"/> (with a <see cref="System.Net.Sockets.SocketException"/> inside).
+/// </summary>
+public abstract class TransportConnection : IAsyncDisposable
+{
+    /// <summary>Our own address of this connection; null where there is none (unix sockets).</summary>
+    public abstract EndPoint? LocalEndPoint { get; }
+
+    /// <summary>The peer's address; null where there is none (unix sockets).</summary>
+    public abstract EndPoint? RemoteEndPoint { get; }
+
+    /// <summary>
+    /// A reader that pulls: it reads from the socket only while ReadAsync runs, so what it has buffered is exactly
+    /// what was not consumed. What is left in it when a tunnel starts is forwarded first.
+    /// </summary>
+    public abstract PipeReader Input { get; }
+
+    /// <summary>Writes all of it.</summary>
+    public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default);
+
+    /// <summary>Sends FIN: nothing more will be written, reading goes on.</summary>
+    public abstract void ShutdownSend();
+
+    /// <summary>Ends the connection with RST: the peer learns that it was cut, not finished.</summary>
+    public abstract void Abort();
+
+    /// <summary>Closes. What was written is still delivered by the kernel.</summary>
+    public abstract ValueTask DisposeAsync();
+}
