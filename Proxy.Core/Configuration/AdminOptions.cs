@@ -1,0 +1,13 @@
+using System.Net;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>[Admin]: the admin API's address and the command line's socket.</summary>
+public sealed class AdminOptions
+{
+    /// <summary>host:port; loopback only. Default 127.0.0.1:1081; null: none.</summary>
+    public IPEndPoint? Address { get; set; } = new(IPAddress.Loopback, 1081);
+
+    /// <summary>auto, unix:/path or none. Default auto: the service's runtime directory, else the user's.</summary>
+    public string Socket { get; set; } = "auto";
+}

@@ -1,0 +1,41 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>What separates circuits: connections whose keys differ never share one.</summary>
+public enum IsolationMode : byte
+{
+    /// <summary>Listener, client address and the client's own user name and password; what tor itself keeps apart.</summary>
+    Client,
+
+    /// <summary>User name and password only: one user on several machines shares circuits.</summary>
+    User,
+
+    /// <summary>As client, and also the target host.</summary>
+    Destination,
+
+    /// <summary>Every connection gets circuits of its own.</summary>
+    Connection,
+
+    /// <summary>Nothing: all share. Only a session that a client asks for by name is still kept apart.</summary>
+    None,
+}
+
+/// <summary>What mode sticky takes as its key.</summary>
+public enum StickyBy : byte
+{
+    /// <summary>The session if one is named, else the user name, else the client's address.</summary>
+    Auto,
+    User,
+    Client,
+    Destination,
+}
+
+/// <summary>[Balancing]: how a worker is picked and what keeps circuits apart.</summary>
+public sealed class BalancingOptions
+{
+    /// <summary>One of the selection policies' names. Default round_robin.</summary>
+    public string Mode { get; set; } = "round_robin";
+
+    public StickyBy StickyBy { get; set; }
+
+    public IsolationMode Isolation { get; set; }
+}

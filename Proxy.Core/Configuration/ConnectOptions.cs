@@ -1,0 +1,17 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>[Connect]: how long and how often it is tried before the client hears a failure.</summary>
+public sealed class ConnectOptions
+{
+    /// <summary>One deadline over all attempts. Default 90 s (an onion service takes 5-60 s), 1 s to 10 min.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>How many workers may be tried. Default 3, 1 to 16.</summary>
+    public int Attempts { get; set; } = 3;
+
+    /// <summary>The longest that one worker may take before another is tried. Default 45 s; tor itself retries after 10-25 s.</summary>
+    public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromSeconds(45);
+
+    /// <summary>How long a worker may take to accept the connection and to answer the SOCKS greeting, which is local to it. Default 5 s.</summary>
+    public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(5);
+}

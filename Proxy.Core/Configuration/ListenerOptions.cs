@@ -1,0 +1,68 @@
+using System.Net;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>Which protocols a listener speaks.</summary>
+[Flags]
+public enum ListenerProtocols : byte
+{
+    None = 0,
+    Socks5 = 1,
+    Socks4 = 2,
+    Http = 4,
+    All = Socks5 | Socks4 | Http,
+}
+
+/// <summary>Whether clients must say who they are.</summary>
+public enum ListenerAuth : byte
+{
+    /// <summary>Open: any user name and password is taken, keeps its isolation and may carry parameters.</summary>
+    None,
+
+    /// <summary>As <see cref="None"/>, but a user name that is configured must come with its password.</summary>
+    Optional,
+
+    /// <summary>Only configured users with their passwords.</summary>
+    Required,
+}
+
+/// <summary>[Listener:name]: one address that clients connect to.</summary>
+public sealed class ListenerOptions
+{
+    /// <summary>The part after the colon of the section name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>host:port, [v6]:port or unix:/path. Default 127.0.0.1:1080. The host is an IP literal or localhost.</summary>
+    public EndPoint Address { get; set; } = new IPEndPoint(IPAddress.Loopback, 1080);
+
+    /// <summary>Default: all three, told apart by the first byte.</summary>
+    public ListenerProtocols Protocols { get; set; } = ListenerProtocols.All;
+
+    /// <summary>Default none.</summary>
+    public ListenerAuth Auth { get; set; }
+
+    /// <summary>User names with passwords for <see cref="Auth"/> optional and required (Users and UsersFile together).</summary>
+    public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Client networks that may connect; empty: loopback only needs no list, others are refused without one or Auth = required.</summary>
+    public IList<IPNetwork> AllowFrom { get; } = [];
+
+    /// <summary>A balancing mode for this listener; null: the pool's.</summary>
+    public string? Mode { get; set; }
+
+    /// <summary>Isolation for this listener; null: [Balancing] Isolation.</summary>
+    public IsolationMode? Isolation { get; set; }
+
+    /// <summary>Send tor's F0-F7 codes to SOCKS5 clients. Default false: curl, git and torsocks understand 01-08 only.</summary>
+    public bool ExtendedErrors { get; set; }
+
+    /// <summary>How long a client may take for its whole request. Default 15 s, 1 s to 10 min.</summary>
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Connections of this listener at one time; 0: no limit but the descriptors'. Default 0.</summary>
+    public int MaxConnections { get; set; }
+
+    /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
+    public UnixFileMode SocketMode { get; set; } =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+}

@@ -1,0 +1,29 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>Everything that torbalancer.conf can say, after parsing; one property for each kind of section.</summary>
+public sealed class TorBalancerOptions
+{
+    /// <summary>[Listener:name] sections in the order of the file. None configured: one on 127.0.0.1:1080.</summary>
+    public IList<ListenerOptions> Listeners { get; } = [];
+
+    public AdminOptions Admin { get; } = new();
+
+    public BalancingOptions Balancing { get; } = new();
+
+    public ConnectOptions Connect { get; } = new();
+
+    public TunnelOptions Tunnel { get; } = new();
+
+    public HealthOptions Health { get; } = new();
+
+    public BlacklistOptions Blacklist { get; } = new();
+
+    public RouteOptions Route { get; } = new();
+
+    public LogOptions Log { get; } = new();
+
+    /// <summary>[Worker:name] sections in the order of the file, which is the order of mode failover.</summary>
+    public IList<WorkerOptions> Workers { get; } = [];
+
+    public ManagedWorkersOptions ManagedWorkers { get; } = new();
+}

@@ -1,0 +1,46 @@
+using System.Net;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>[Worker:name]: one tor process that is reached over SOCKS.</summary>
+public sealed class WorkerOptions
+{
+    /// <summary>The worker's id: the part after the colon of the section name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The worker's IP address (names are refused: they would be resolved outside Tor), or null when SocksPort is a unix socket.</summary>
+    public IPAddress? Address { get; set; }
+
+    /// <summary>Where it speaks SOCKS: Address with SocksPort (default 9050), or unix:/path.</summary>
+    public EndPoint SocksEndPoint { get; set; } = new IPEndPoint(IPAddress.Loopback, 9050);
+
+    /// <summary>Its control port: Address with ControlPort, unix:/path, or null for none.</summary>
+    public EndPoint? ControlEndPoint { get; set; }
+
+    /// <summary>Path of the control port's cookie file; empty: the path that tor itself names.</summary>
+    public string ControlCookie { get; set; } = "";
+
+    /// <summary>The control port's password; empty: none.</summary>
+    public string ControlPassword { get; set; } = "";
+
+    /// <summary>A TCP port that says whether the host is up (step 1 of recovery); null: that step is skipped.</summary>
+    public int? SshPort { get; set; }
+
+    /// <summary>The WireGuard interface towards this worker; empty: none.</summary>
+    public string WgInterface { get; set; } = "";
+
+    /// <summary>Our own address on that link; null: none.</summary>
+    public IPAddress? WgHostAddress { get; set; }
+
+    /// <summary>The worker's DNSPort on that link; null: names are resolved over its SocksPort.</summary>
+    public int? DnsPort { get; set; }
+
+    /// <summary>Run in recovery to bring the link or the worker back; empty: nothing.</summary>
+    public string ReconnectCommand { get; set; } = "";
+
+    /// <summary>Its share relative to the others. Default 1, 1 to 100.</summary>
+    public int Weight { get; set; } = 1;
+
+    /// <summary>Two-letter code of the country that its exits are in, for the user parameter country-xx; empty: unknown.</summary>
+    public string Country { get; set; } = "";
+}
