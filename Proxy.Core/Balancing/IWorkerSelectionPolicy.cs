@@ -1,0 +1,52 @@
+using TorBalancer.Workers;
+
+namespace TorBalancer.Balancing;
+
+/// <summary>One balancing mode. Thread-safe; runs on the hot path: no lock, no allocation.</summary>
+internal interface IWorkerSelectionPolicy
+{
+    /// <summary>The word users write.</summary>
+    string Name { get; }
+
+    /// <summary>The next worker among the eligible ones that the context admits, or null when it admits none.</summary>
+    WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context);
+}
+
+/// <summary>What one pick may depend on.</summary>
+/// <param name="key">The hash that mode sticky maps to a worker.</param>
+/// <param name="tried">Workers that this connection has tried already.</param>
+/// <param name="country">Only workers of this country; null: any.</param>
+internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null)
+{
+    private readonly ReadOnlySpan<WorkerState> _tried = tried;
+
+    public ulong Key { get; } = key;
+
+    /// <summary>True when nothing but eligibility restricts the pick.</summary>
+    public bool AdmitsAll => _tried.IsEmpty && country is null;
+
+    public bool Admits(WorkerState worker)
+    {
+        foreach (var tried in _tried)
+        {
+            if (ReferenceEquals(tried, worker))
+                return false;
+        }
+
+        return country is null || worker.Model.Country == country;
+    }
+
+    public int CountAdmitted(WorkerState[] workers)
+    {
+        if (AdmitsAll)
+            return workers.Length;
+        int count = 0;
+        foreach (var worker in workers)
+        {
+            if (Admits(worker))
+                count++;
+        }
+
+        return count;
+    }
+}

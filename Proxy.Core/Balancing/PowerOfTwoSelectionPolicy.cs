@@ -1,0 +1,65 @@
+using TorBalancer.Workers;
+
+namespace TorBalancer.Balancing;
+
+/// <summary>
+/// Two different workers at random; the one with the lower cost is taken. Nearly as even as the least loaded of all,
+/// without every connection of a moment rushing to the same one. The cost is what two modes differ in.
+/// </summary>
+internal abstract class TwoChoicesSelectionPolicy(IRandomSource random) : IWorkerSelectionPolicy
+{
+    public abstract string Name { get; }
+
+    public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context)
+    {
+        var eligible = snapshot.EligibleWorkers;
+        int count = context.CountAdmitted(eligible);
+        if (count == 0)
+            return null;
+        int first = random.Next(count);
+        var a = Nth(eligible, first, context);
+        if (count == 1)
+            return a;
+
+        // Two different ones, each pair equally likely.
+        int second = random.Next(count - 1);
+        if (second >= first)
+            second++;
+        var b = Nth(eligible, second, context);
+        return Cost(a) <= Cost(b) ? a : b;
+    }
+
+    protected abstract double Cost(WorkerState worker);
+
+    private static WorkerState Nth(WorkerState[] eligible, int index, in SelectionContext context)
+    {
+        if (context.AdmitsAll)
+            return eligible[index];
+        foreach (var worker in eligible)
+        {
+            if (context.Admits(worker) && index-- == 0)
+                return worker;
+        }
+
+        throw new InvalidOperationException("fewer workers admitted than counted");
+    }
+}
+
+/// <summary>Two random picks, the lower load wins.</summary>
+internal sealed class PowerOfTwoSelectionPolicy(IRandomSource random) : TwoChoicesSelectionPolicy(random)
+{
+    public override string Name => SelectionPolicyNames.PowerOfTwo;
+
+    protected override double Cost(WorkerState worker) => worker.Load;
+}
+
+/// <summary>
+/// Two random picks, the one with the lower expected wait wins: its moving average of connect times, times the
+/// connections it would then carry. A worker that was never measured costs nothing, so that it is measured soon.
+/// </summary>
+internal sealed class FastestSelectionPolicy(IRandomSource random) : TwoChoicesSelectionPolicy(random)
+{
+    public override string Name => SelectionPolicyNames.Fastest;
+
+    protected override double Cost(WorkerState worker) => worker.ConnectTimeMs * (worker.Active + 1) / worker.Model.Weight;
+}

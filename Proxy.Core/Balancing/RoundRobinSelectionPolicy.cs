@@ -1,0 +1,89 @@
+using TorBalancer.Workers;
+
+namespace TorBalancer.Balancing;
+
+/// <summary>
+/// Strict rotation in the order of the file; with weights, a rotation in which each worker's turns are spread evenly.
+/// The cursor walks a ring of all configured workers and takes the next one that may be picked, in one step of
+/// compare-and-swap: no turn is given twice or lost, a worker that leaves hands its turns to all others alike (an index
+/// modulo the number of eligible workers would jump), and one that returns is back at its place.
+/// </summary>
+internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
+{
+    private Ring _ring = new(-1, []);
+    private long _cursor;
+
+    public string Name => SelectionPolicyNames.RoundRobin;
+
+    public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context)
+    {
+        var slots = RingOf(snapshot);
+        if (snapshot.EligibleWorkers.Length == 0 || slots.Length == 0)
+            return null;
+        while (true)
+        {
+            long cursor = Volatile.Read(ref _cursor);
+            int start = (int)((ulong)cursor % (ulong)slots.Length);
+            int step = 0;
+            WorkerState? found = null;
+            for (; step < slots.Length; step++)
+            {
+                int at = start + step;
+                var worker = slots[at < slots.Length ? at : at - slots.Length];
+                if (worker.IsEligible && context.Admits(worker))
+                {
+                    found = worker;
+                    break;
+                }
+            }
+
+            if (found is null)
+                return null;
+            if (Interlocked.CompareExchange(ref _cursor, cursor + step + 1, cursor) == cursor)
+                return found;
+        }
+    }
+
+    private WorkerState[] RingOf(WorkerSnapshot snapshot)
+    {
+        var ring = Volatile.Read(ref _ring);
+        if (ring.Generation == snapshot.Generation)
+            return ring.Slots;
+
+        // Two threads may both build it; the rings are equal and either may stay.
+        ring = new Ring(snapshot.Generation, BuildSlots(snapshot.AllWorkers));
+        Volatile.Write(ref _ring, ring);
+        return ring.Slots;
+    }
+
+    /// <summary>
+    /// Each worker gets as many turns as its weight (all divided by their common divisor), at evenly spaced moments of one
+    /// round: turn k of weight w falls at (k + 1/2) / w.
+    /// </summary>
+    private static WorkerState[] BuildSlots(WorkerState[] workers)
+    {
+        int divisor = 0;
+        foreach (var worker in workers)
+            divisor = GreatestCommonDivisor(worker.Model.Weight, divisor);
+
+        var turns = new List<(double Moment, int Order, WorkerState Worker)>();
+        for (int order = 0; order < workers.Length; order++)
+        {
+            int weight = workers[order].Model.Weight / divisor;
+            for (int turn = 0; turn < weight; turn++)
+                turns.Add(((turn + 0.5) / weight, order, workers[order]));
+        }
+
+        turns.Sort(static (a, b) => a.Moment != b.Moment ? a.Moment.CompareTo(b.Moment) : a.Order.CompareTo(b.Order));
+        return [.. turns.Select(static turn => turn.Worker)];
+    }
+
+    private static int GreatestCommonDivisor(int a, int b)
+    {
+        while (b != 0)
+            (a, b) = (b, a % b);
+        return a;
+    }
+
+    private sealed record Ring(long Generation, WorkerState[] Slots);
+}

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+using TorBalancer.Primitives;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Balancing;
+
+/// <summary>What a connection's selection is restricted to, decided once for all of its attempts.</summary>
+/// <param name="Mode">A balancing mode's name.</param>
+/// <param name="Key">The hash for mode sticky.</param>
+/// <param name="WorkerId">The only worker allowed; null: any.</param>
+/// <param name="Country">The only country allowed; null: any.</param>
+internal readonly record struct SelectionRequest(string Mode, ulong Key, string? WorkerId = null, string? Country = null);
+
+/// <summary>Picks a worker and takes a lease on it in one step; a retry is the same call with the tried ones named.</summary>
+internal sealed class WorkerSelector
+{
+    private readonly WorkerPool _pool;
+    private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
+
+    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies)
+    {
+        _pool = pool;
+        _policies = policies.ToFrozenDictionary(static policy => policy.Name, StringComparer.Ordinal);
+    }
+
+    /// <summary>All modes over one source of chance.</summary>
+    public static IReadOnlyList<IWorkerSelectionPolicy> CreatePolicies(IRandomSource random) =>
+    [
+        new RoundRobinSelectionPolicy(), new StickySelectionPolicy(), new RandomSelectionPolicy(random), new LeastConnectionsSelectionPolicy(),
+        new FailoverSelectionPolicy(), new PowerOfTwoSelectionPolicy(random), new FastestSelectionPolicy(random),
+    ];
+
+    /// <summary>A lease on the next worker, or the reason why there is none.</summary>
+    public (WorkerLease? Lease, ProxyError Error) Select(in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
+    {
+        var snapshot = _pool.Snapshot;
+        if (request.WorkerId is { } id)
+            return SelectPinned(id, tried);
+        var worker = _policies[request.Mode].Pick(snapshot, new SelectionContext(request.Key, tried, request.Country));
+        if (worker is not null)
+            return (worker.Lease(), default);
+        return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request.Country, tried.Length)));
+    }
+
+    private (WorkerLease?, ProxyError) SelectPinned(string id, ReadOnlySpan<WorkerState> tried)
+    {
+        var worker = _pool.Find(id);
+        if (worker is null)
+            return (null, new ProxyError(FailureCause.BadUserParameters, $"there is no worker '{id}'"));
+        if (!worker.IsEligible || tried.Contains(worker))
+            return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
+        return (worker.Lease(), default);
+    }
+
+    private static string WhyNone(WorkerSnapshot snapshot, string? country, int tried)
+    {
+        if (snapshot.AllWorkers.Length == 0)
+            return "no worker is ready yet";
+        if (snapshot.EligibleWorkers.Length == 0)
+            return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now";
+        if (country is not null && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
+            return $"no available worker has Country = {country}";
+        return $"all of {tried} available workers were tried";
+    }
+}

@@ -1,0 +1,33 @@
+namespace TorBalancer.Protocols;
+
+/// <summary>
+/// What a client asked for through its user name (or password): <c>session-abc-mode-failover</c>. Null members were
+/// not asked for.
+/// </summary>
+internal sealed record UserParameters
+{
+    public static UserParameters None { get; } = new();
+
+    /// <summary>The user's own name in front of the parameters; empty where there is none.</summary>
+    public string BaseUser { get; init; } = "";
+
+    /// <summary>Pins worker and circuit: everything with the same session shares both.</summary>
+    public string? Session { get; init; }
+
+    /// <summary>How long a session keeps its circuit; then it gets a new one.</summary>
+    public TimeSpan? SessionLifetime { get; init; }
+
+    /// <summary>How many connections a session's circuit carries before it gets a new one.</summary>
+    public int? RotateAfterUses { get; init; }
+
+    /// <summary>The balancing mode of this connection.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>The id of the only worker that may carry this connection.</summary>
+    public string? Worker { get; init; }
+
+    /// <summary>Only workers whose Country is this.</summary>
+    public string? Country { get; init; }
+
+    public bool IsEmpty => Session is null && Mode is null && Worker is null && Country is null;
+}

@@ -1,0 +1,241 @@
+using System.Buffers;
+using System.Globalization;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols;
+
+/// <summary>
+/// Parses parameters out of a user name, or out of a password behind an underscore. The grammar, in full:
+/// <code>
+/// user      = [ prefix "-" name "-" ] pairs           ; prefix = user | customer, also "brd-customer"
+///           | name "-" pairs                          ; name = a user that the listener knows
+///           | pairs
+/// pairs     = key "-" value *( "-" key "-" value )    ; "," separates pairs as well as "-", "_" too in passwords
+/// password  = secret 1*( "_" key "-" value )
+/// key       = session | sessid | lifetime | sesstime | sessionduration | rotate | mode | worker | country | cc | zone
+/// value     = 1*( ALPHA / DIGIT / "_" )               ; a worker's value may hold "-": it is a worker's id
+/// </code>
+/// A name that does not start like this is opaque: it is taken whole as an isolation key and nothing else. So is every
+/// name with a dot or colon in it, because Tor Browser sends the site's domain as its user name. A name that does start
+/// like this must be right to its end: an unknown key is an error, not silence.
+/// </summary>
+internal sealed class UserParametersParser
+{
+    private static readonly SearchValues<char> ValueCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~");
+
+    private static readonly string[] Keys =
+        ["session", "sessid", "lifetime", "sesstime", "sessionduration", "rotate", "mode", "worker", "country", "cc", "zone"];
+
+    private readonly HashSet<string> _modes;
+
+    public UserParametersParser(IEnumerable<string> modes) => _modes = new HashSet<string>(modes, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Parses; an error names the key and what is allowed. Opaque credentials give <see cref="UserParameters.None"/>.</summary>
+    /// <param name="knownUser">The configured user that the name belongs to, which is taken off the front; null in open mode.</param>
+    public ProxyError Parse(ClientCredentials? credentials, string? knownUser, out UserParameters parameters)
+    {
+        parameters = UserParameters.None;
+        if (credentials is null)
+            return default;
+
+        string user = credentials.User;
+        if (StartOfPairs(user, knownUser, out string baseUser, out var pairs))
+            return ParsePairs(pairs, baseUser, out parameters);
+        int underscore = PasswordPairsStart(credentials.Password);
+        if (underscore >= 0)
+            return ParsePairs(Tokens(credentials.Password[(underscore + 1)..], "-,_"), user, out parameters);
+        if (knownUser is null && Misspelt(user) is { } suggestion)
+            return Error($"unknown parameter '{user[..user.IndexOf('-')]}'; did you mean '{suggestion}'? Allowed: {string.Join(", ", Keys)}");
+        parameters = knownUser is null ? UserParameters.None : UserParameters.None with { BaseUser = knownUser };
+        return default;
+    }
+
+    /// <summary>The user that a name of an authenticated listener belongs to: the name itself, or what is in front of its parameters.</summary>
+    public static string? FindKnownUser(string user, IDictionary<string, string> users)
+    {
+        if (users.ContainsKey(user))
+            return user;
+        string rest = StripPrefix(user);
+        if (rest.Length != user.Length && users.ContainsKey(rest))
+            return rest;
+        for (int at = rest.LastIndexOfAny(['-', ',']); at > 0; at = rest.LastIndexOfAny(['-', ','], at - 1))
+        {
+            if (users.ContainsKey(rest[..at]))
+                return rest[..at];
+        }
+
+        return null;
+    }
+
+    private static bool StartOfPairs(string user, string? knownUser, out string baseUser, out string[] pairs)
+    {
+        baseUser = knownUser ?? "";
+        pairs = [];
+        if (user.Length == 0 || user.AsSpan().ContainsAny('.', ':'))
+        {
+            // A known user's own name may hold a dot; its parameters may not, except in a worker's id.
+            if (knownUser is null || user == knownUser)
+                return false;
+        }
+
+        string rest = StripPrefix(user);
+        bool prefixed = rest.Length != user.Length;
+        if (knownUser is not null)
+        {
+            if (rest.Length <= knownUser.Length)
+                return false;
+            rest = rest[(knownUser.Length + 1)..];
+            pairs = Tokens(rest, "-,");
+            return true;
+        }
+
+        var tokens = Tokens(rest, "-,");
+        if (prefixed && tokens.Length >= 1)
+        {
+            // customer-U-cc-DE-…: the name runs up to the first key that has a value.
+            int first = Array.FindIndex(tokens, IsKey);
+            if (first is < 1 || first == tokens.Length - 1)
+            {
+                baseUser = rest;
+                return false;
+            }
+
+            baseUser = string.Join('-', tokens[..first]);
+            pairs = tokens[first..];
+            return true;
+        }
+
+        pairs = tokens;
+        return tokens.Length >= 2 && IsKey(tokens[0]);
+    }
+
+    private static string StripPrefix(string user)
+    {
+        foreach (string prefix in (ReadOnlySpan<string>)["brd-customer-", "customer-", "user-"])
+        {
+            if (user.Length > prefix.Length && user.StartsWith(prefix, StringComparison.Ordinal))
+                return user[prefix.Length..];
+        }
+
+        return user;
+    }
+
+    private static int PasswordPairsStart(string password)
+    {
+        for (int at = password.IndexOf('_'); at >= 0; at = password.IndexOf('_', at + 1))
+        {
+            int dash = password.IndexOf('-', at);
+            if (dash > at && IsKey(password[(at + 1)..dash]))
+                return at;
+        }
+
+        return -1;
+    }
+
+    private static string[] Tokens(string text, string separators) => text.Split(separators.ToCharArray());
+
+    private static bool IsKey(string token) => Array.IndexOf(Keys, token.ToLowerInvariant()) >= 0;
+
+    private ProxyError ParsePairs(string[] tokens, string baseUser, out UserParameters parameters)
+    {
+        parameters = UserParameters.None with { BaseUser = baseUser };
+        for (int i = 0; i < tokens.Length;)
+        {
+            string key = tokens[i].ToLowerInvariant();
+            if (!IsKey(key))
+                return Error($"unknown parameter '{tokens[i]}'; allowed: {string.Join(", ", Keys)}");
+            if (i + 1 == tokens.Length || tokens[i + 1].Length == 0)
+                return Error($"parameter '{key}' has no value");
+
+            int next = i + 2;
+            if (key == "worker")
+            {
+                // Worker ids hold dashes themselves, so the value runs up to the next key that has a value.
+                while (next < tokens.Length && !(IsKey(tokens[next]) && next + 1 < tokens.Length))
+                    next++;
+            }
+
+            string value = string.Join('-', tokens[(i + 1)..next]);
+            var error = Apply(key, value, ref parameters);
+            if (error.IsError)
+                return error;
+            i = next;
+        }
+
+        if (parameters.Session is null && (parameters.SessionLifetime is not null || parameters.RotateAfterUses is not null))
+            return Error("lifetime and rotate need a session");
+        return default;
+    }
+
+    private ProxyError Apply(string key, string value, ref UserParameters parameters)
+    {
+        if (key != "worker" && value.AsSpan().ContainsAnyExcept(ValueCharacters))
+            return Error($"parameter '{key}' may hold letters, digits, '_' and '~' only");
+        switch (key)
+        {
+            case "session" or "sessid" when parameters.Session is null:
+                parameters = parameters with { Session = value };
+                return default;
+            case "lifetime" or "sesstime" or "sessionduration" when parameters.SessionLifetime is null:
+                if (!TryParseLifetime(value, out var lifetime))
+                    return Error($"parameter '{key}' is a time such as 10m, 90s or 1h (a bare number is minutes), 1 s to 24 h");
+                parameters = parameters with { SessionLifetime = lifetime };
+                return default;
+            case "rotate" when parameters.RotateAfterUses is null:
+                if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int uses) || uses is < 1 or > 1_000_000)
+                    return Error("parameter 'rotate' is a number of connections, 1 to 1000000");
+                parameters = parameters with { RotateAfterUses = uses };
+                return default;
+            case "mode" when parameters.Mode is null:
+                string mode = value.ToLowerInvariant();
+                if (!_modes.Contains(mode))
+                    return Error($"unknown mode '{value}'; allowed: {string.Join(", ", _modes)}");
+                parameters = parameters with { Mode = mode };
+                return default;
+            case "worker" when parameters.Worker is null:
+                parameters = parameters with { Worker = value };
+                return default;
+            case "country" or "cc" when parameters.Country is null:
+                if (value.Length != 2)
+                    return Error($"parameter '{key}' is a two-letter country code");
+                parameters = parameters with { Country = value.ToLowerInvariant() };
+                return default;
+            case "zone":
+                // Commercial gateways name the product here. There is one product; any zone is it.
+                return default;
+            default:
+                return Error($"parameter '{key}' is given twice");
+        }
+    }
+
+    private static bool TryParseLifetime(string value, out TimeSpan lifetime)
+    {
+        lifetime = default;
+        char unit = value[^1];
+        var digits = char.IsAsciiDigit(unit) ? value.AsSpan() : value.AsSpan(0, value.Length - 1);
+        if (digits.Length is 0 or > 6 || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            return false;
+        lifetime = char.ToLowerInvariant(unit) switch
+        {
+            's' => TimeSpan.FromSeconds(number),
+            'h' => TimeSpan.FromHours(number),
+            'm' => TimeSpan.FromMinutes(number),
+            _ when char.IsAsciiDigit(unit) => TimeSpan.FromMinutes(number),
+            _ => TimeSpan.Zero,
+        };
+        return lifetime >= TimeSpan.FromSeconds(1) && lifetime <= TimeSpan.FromHours(24);
+    }
+
+    /// <summary>A first word that is nearly a key, with a value behind it, is a typing error rather than somebody's name.</summary>
+    private static string? Misspelt(string user)
+    {
+        int dash = user.IndexOf('-');
+        if (dash < 4 || dash == user.Length - 1 || user.AsSpan().ContainsAny('.', ':'))
+            return null;
+        string word = user[..dash].ToLowerInvariant();
+        return Array.Find(Keys, key => key.Length >= 4 && EditDistance.IsOne(word, key));
+    }
+
+    private static ProxyError Error(string detail) => new(FailureCause.BadUserParameters, detail);
+}

@@ -1,0 +1,80 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport.Sockets;
+
+/// <summary>A connection over <see cref="Socket"/>.</summary>
+internal sealed class SocketConnection : TransportConnection
+{
+    // A zero-byte read waits before a buffer is rented, so a silent client costs no buffer.
+    private static readonly StreamPipeReaderOptions ReaderOptions =
+        new(bufferSize: 4096, minimumReadSize: 512, leaveOpen: true, useZeroByteReads: true);
+
+    private readonly NetworkStream _stream;
+    private PipeReader? _input;
+    private int _closed;
+
+    public SocketConnection(Socket socket)
+    {
+        Socket = socket;
+        _stream = new NetworkStream(socket, ownsSocket: false);
+        RemoteEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.RemoteEndPoint;
+        LocalEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.LocalEndPoint;
+    }
+
+    public Socket Socket { get; }
+
+    public override EndPoint? LocalEndPoint { get; }
+
+    public override EndPoint? RemoteEndPoint { get; }
+
+    public override PipeReader Input => _input ??= PipeReader.Create(_stream, ReaderOptions);
+
+    /// <summary>What the reader has buffered, if a reader was ever made.</summary>
+    public bool TryTakeBuffered(out ReadResult result)
+    {
+        result = default;
+        return _input is not null && _input.TryRead(out result) && !result.Buffer.IsEmpty;
+    }
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) =>
+        _stream.WriteAsync(data, cancellationToken);
+
+    public override void ShutdownSend()
+    {
+        try
+        {
+            Socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            // The peer is already gone: there is nobody to tell.
+        }
+    }
+
+    public override void Abort()
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0)
+            return;
+
+        // SO_LINGER with zero makes close(2) send RST.
+        try
+        {
+            Socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+        }
+
+        Socket.Dispose();
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _closed, 1) == 0)
+            Socket.Dispose();
+        _input?.Complete();
+        return ValueTask.CompletedTask;
+    }
+}

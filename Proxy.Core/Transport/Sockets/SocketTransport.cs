@@ -1,0 +1,50 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace TorBalancer.Transport.Sockets;
+
+/// <summary>The engine over System.Net.Sockets: any platform, and what a Linux engine falls back to.</summary>
+public sealed class SocketTransport(TimeProvider time) : ITransport
+{
+    /// <summary>Linux' SO_BINDTODEVICE at level SOL_SOCKET.</summary>
+    private const int SolSocket = 1, SoBindToDevice = 25;
+
+    public string Name => "sockets";
+
+    public ITransportListener Listen(EndPoint address, ListenSettings settings) => SocketTransportListener.Bind(address, settings);
+
+    public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
+    {
+        var socket = CreateSocket(request.Remote);
+        try
+        {
+            if (request.LocalInterface is { Length: > 0 } name)
+                socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
+            if (request.LocalAddress is { } local)
+                socket.Bind(new IPEndPoint(local, 0));
+            await socket.ConnectAsync(request.Remote, cancellationToken);
+            return new TransportConnectResult(new SocketConnection(socket), SocketError.Success);
+        }
+        catch (SocketException failure)
+        {
+            socket.Dispose();
+            return new TransportConnectResult(null, failure.SocketErrorCode);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public ValueTask<TunnelEnd> TunnelAsync(
+        TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
+        new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, time).RunAsync(cancellationToken);
+
+    internal static Socket CreateSocket(EndPoint endPoint) => endPoint switch
+    {
+        UnixDomainSocketEndPoint => new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+        _ => new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true },
+    };
+}

@@ -1,0 +1,173 @@
+using System.Buffers;
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport.Sockets;
+
+/// <summary>Both directions of a tunnel by copying: the managed twin of the splice engine.</summary>
+internal sealed class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time)
+{
+    // One rented buffer for each direction while data is in flight; large enough that a bulk stream costs few system calls.
+    private const int BufferSize = 64 * 1024;
+
+    private const int NotEnded = -1;
+
+    private int _end = NotEnded;
+    private long _lastActivity;
+
+    public async ValueTask<TunnelEnd> RunAsync(CancellationToken cancellationToken)
+    {
+        _lastActivity = time.GetTimestamp();
+        await using var stop = cancellationToken.UnsafeRegister(static state => ((SocketTunnel)state!).End(TunnelEnd.Aborted), this);
+        await using var idle = settings.IdleTimeout > TimeSpan.Zero
+            ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
+            : null;
+
+        var up = PumpAsync(client, upstream, fromClient: true);
+        var down = PumpAsync(upstream, client, fromClient: false);
+        await up;
+        await down;
+        if (_end == NotEnded)
+            return TunnelEnd.Finished;
+
+        // What ended by a fault must not look finished to the side that is still there.
+        client.Abort();
+        upstream.Abort();
+        return (TunnelEnd)_end;
+    }
+
+    private TimeSpan IdleStep => settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
+
+    private void CheckIdle()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
+            End(TunnelEnd.IdleTimeout);
+    }
+
+    /// <summary>Decides the reason once and cuts both sides, which ends both pumps.</summary>
+    private void End(TunnelEnd reason)
+    {
+        if (Interlocked.CompareExchange(ref _end, (int)reason, NotEnded) != NotEnded)
+            return;
+        client.Abort();
+        upstream.Abort();
+    }
+
+    /// <summary>
+    /// A side that cannot be written to any more may still have sent something before it broke: the other direction
+    /// goes on until it has read that and then the error, so nothing is lost that had arrived.
+    /// </summary>
+    private void EndWhenDrained(TunnelEnd reason) => Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
+
+    /// <summary>
+    /// Moves one direction until its source says FIN, which is passed on, or until something breaks, which ends the
+    /// tunnel. Invariant: what was read has been written before the next read, so the slower side sets the pace.
+    /// </summary>
+    private async Task PumpAsync(SocketConnection source, SocketConnection sink, bool fromClient)
+    {
+        var readFault = fromClient ? TunnelEnd.ClientReset : TunnelEnd.UpstreamReset;
+        var writeFault = fromClient ? TunnelEnd.UpstreamReset : TunnelEnd.ClientReset;
+        byte[]? buffer = null;
+        try
+        {
+            if (!await ForwardBufferedAsync(source, sink, fromClient))
+            {
+                EndWhenDrained(writeFault);
+                return;
+            }
+
+            while (true)
+            {
+                int count;
+                try
+                {
+                    if (buffer is null)
+                    {
+                        // Wait for data before a buffer is rented: an idle tunnel holds none.
+                        await source.Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, CancellationToken.None);
+                        buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+                    }
+
+                    count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, BufferSize), SocketFlags.None, CancellationToken.None);
+                }
+                catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+                {
+                    End(readFault);
+                    return;
+                }
+
+                if (count == 0)
+                {
+                    sink.ShutdownSend();
+                    return;
+                }
+
+                if (!await TrySendAsync(sink, buffer.AsMemory(0, count)))
+                {
+                    EndWhenDrained(writeFault);
+                    return;
+                }
+
+                Count(fromClient, count);
+                if (count < BufferSize && source.Socket.Available == 0)
+                {
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = null;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            End(readFault);
+        }
+        finally
+        {
+            if (buffer is not null)
+                ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async ValueTask<bool> ForwardBufferedAsync(SocketConnection source, SocketConnection sink, bool fromClient)
+    {
+        while (source.TryTakeBuffered(out var result))
+        {
+            foreach (var segment in result.Buffer)
+            {
+                if (!await TrySendAsync(sink, segment))
+                    return false;
+                Count(fromClient, segment.Length);
+            }
+
+            source.Input.AdvanceTo(result.Buffer.End);
+        }
+
+        return true;
+    }
+
+    private static async ValueTask<bool> TrySendAsync(SocketConnection sink, ReadOnlyMemory<byte> data)
+    {
+        try
+        {
+            while (!data.IsEmpty)
+            {
+                int sent = await sink.Socket.SendAsync(data, SocketFlags.None, CancellationToken.None);
+                data = data[sent..];
+            }
+
+            return true;
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    private void Count(bool fromClient, int bytes)
+    {
+        if (fromClient)
+            settings.Counters.AddFromClient(bytes);
+        else
+            settings.Counters.AddFromUpstream(bytes);
+        if (settings.IdleTimeout > TimeSpan.Zero)
+            Volatile.Write(ref _lastActivity, time.GetTimestamp());
+    }
+}

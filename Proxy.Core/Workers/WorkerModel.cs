@@ -1,0 +1,15 @@
+using System.Net;
+
+namespace TorBalancer.Workers;
+
+/// <summary>What is configured of a worker; replaced as a whole on reload.</summary>
+/// <param name="Id">The name of its section; identity across reloads.</param>
+/// <param name="SocksEndPoint">Where it speaks SOCKS5: an IP or unix address, never a name.</param>
+/// <param name="Weight">Its share relative to the others, 1-100.</param>
+/// <param name="Country">Lower-case country code of its exits, or empty.</param>
+/// <param name="IsManaged">True when the daemon started it.</param>
+public sealed record WorkerModel(string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false)
+{
+    /// <summary>Fixed for an id on every machine and in every process, so that stickiness survives restarts.</summary>
+    public ulong IdHash { get; } = StableHash.Of(Id);
+}

@@ -1,0 +1,83 @@
+namespace TorBalancer.Workers;
+
+/// <summary>
+/// All workers. The only place that derives who may be picked, and the only writer of the snapshot; readers take one
+/// volatile read and no lock.
+/// </summary>
+public sealed class WorkerPool
+{
+    private readonly Lock _lock = new();
+    private WorkerSnapshot _snapshot = WorkerSnapshot.Empty;
+    private TaskCompletionSource _changed = NewSignal();
+
+    public WorkerSnapshot Snapshot => Volatile.Read(ref _snapshot);
+
+    /// <summary>Completes at the next change of the snapshot; take it before reading the snapshot.</summary>
+    public Task Changed => Volatile.Read(ref _changed).Task;
+
+    /// <summary>
+    /// Replaces the set of workers. A worker whose id was there before keeps its state, counters and live connections;
+    /// one that is gone is no longer picked, and its live connections go on.
+    /// </summary>
+    /// <param name="models">In the order of the file.</param>
+    /// <param name="initial">The state of workers that were not there before.</param>
+    public void Apply(IReadOnlyList<WorkerModel> models, WorkerOperationalState initial = WorkerOperationalState.Healthy)
+    {
+        lock (_lock)
+        {
+            var known = _snapshot.AllWorkers.ToDictionary(static worker => worker.Id, StringComparer.OrdinalIgnoreCase);
+            var next = new WorkerState[models.Count];
+            for (int i = 0; i < next.Length; i++)
+            {
+                if (known.TryGetValue(models[i].Id, out var worker))
+                    worker.Model = models[i];
+                else
+                    worker = new WorkerState(models[i]) { Operational = initial };
+                next[i] = worker;
+            }
+
+            Swap_NeedsLock(new WorkerSnapshot(next, _snapshot.Generation + 1));
+        }
+    }
+
+    /// <summary>The worker with this id (any letter case), or null.</summary>
+    public WorkerState? Find(string id) => Array.Find(Snapshot.AllWorkers, worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Sets what health says. True when that changed the state.</summary>
+    public bool SetOperational(WorkerState worker, WorkerOperationalState state, string reason)
+    {
+        lock (_lock)
+        {
+            bool changed = worker.Operational != state;
+            worker.Operational = state;
+            worker.OperationalReason = reason;
+            if (changed)
+                Swap_NeedsLock(new WorkerSnapshot(_snapshot.AllWorkers, _snapshot.Generation));
+            return changed;
+        }
+    }
+
+    /// <summary>Sets what the operator says. True when that changed the state.</summary>
+    public bool SetAdministrative(WorkerState worker, WorkerAdministrativeState state)
+    {
+        lock (_lock)
+        {
+            bool changed = worker.Administrative != state;
+            worker.Administrative = state;
+            if (changed)
+                Swap_NeedsLock(new WorkerSnapshot(_snapshot.AllWorkers, _snapshot.Generation));
+            return changed;
+        }
+    }
+
+    private void Swap_NeedsLock(WorkerSnapshot next)
+    {
+        Volatile.Write(ref _snapshot, next);
+        var previous = _changed;
+        Volatile.Write(ref _changed, NewSignal());
+        previous.TrySetResult();
+    }
+
+    /// <summary>Continuations run elsewhere: none may run under the pool's lock.</summary>
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,84 @@
+namespace TorBalancer.Workers;
+
+/// <summary>
+/// The living side of a worker: its identity, counters and states. It survives reloads; the model is swapped under it.
+/// </summary>
+public sealed class WorkerState
+{
+    private WorkerModel _model;
+    private int _active;
+    private long _totalConnections;
+    private long _totalFailures;
+    private long _bytesSent;
+    private long _bytesReceived;
+    private double _connectTimeMs;
+
+    public WorkerState(WorkerModel model) => _model = model;
+
+    public string Id => Model.Id;
+
+    public WorkerModel Model
+    {
+        get => Volatile.Read(ref _model);
+        internal set => Volatile.Write(ref _model, value);
+    }
+
+    /// <summary>Leases held: connections being dialled and connections being carried.</summary>
+    public int Active => Volatile.Read(ref _active);
+
+    /// <summary>Leases ever taken.</summary>
+    public long TotalConnections => Interlocked.Read(ref _totalConnections);
+
+    /// <summary>Dials that failed by the worker's own fault.</summary>
+    public long TotalFailures => Interlocked.Read(ref _totalFailures);
+
+    /// <summary>Bytes that clients sent through it, of ended tunnels.</summary>
+    public long BytesSent => Interlocked.Read(ref _bytesSent);
+
+    /// <summary>Bytes that clients received through it, of ended tunnels.</summary>
+    public long BytesReceived => Interlocked.Read(ref _bytesReceived);
+
+    /// <summary>Moving average of the time from dial to connected, milliseconds; 0 until one was measured.</summary>
+    public double ConnectTimeMs => Volatile.Read(ref _connectTimeMs);
+
+    public WorkerOperationalState Operational { get; internal set; }
+
+    /// <summary>Why it is in that state, for people; empty when there is nothing to say.</summary>
+    public string OperationalReason { get; internal set; } = "";
+
+    public WorkerAdministrativeState Administrative { get; internal set; }
+
+    /// <summary>Healthy or suspect, and not draining.</summary>
+    public bool IsEligible =>
+        Administrative == WorkerAdministrativeState.Enabled
+        && (Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect);
+
+    /// <summary>Load per unit of weight, for comparing workers.</summary>
+    internal double Load => (double)Active / Model.Weight;
+
+    /// <summary>Takes a lease: from now on the worker counts one connection more.</summary>
+    internal WorkerLease Lease()
+    {
+        Interlocked.Increment(ref _active);
+        Interlocked.Increment(ref _totalConnections);
+        return new WorkerLease(this);
+    }
+
+    internal void Release() => Interlocked.Decrement(ref _active);
+
+    internal void CountFailure() => Interlocked.Increment(ref _totalFailures);
+
+    internal void CountBytes(long sent, long received)
+    {
+        Interlocked.Add(ref _bytesSent, sent);
+        Interlocked.Add(ref _bytesReceived, received);
+    }
+
+    /// <summary>Feeds the average; a lost update between two threads costs one sample and nothing else.</summary>
+    internal void ObserveConnectTime(TimeSpan elapsed)
+    {
+        const double weightOfNew = 0.2;
+        double sample = elapsed.TotalMilliseconds, old = Volatile.Read(ref _connectTimeMs);
+        Volatile.Write(ref _connectTimeMs, old == 0 ? sample : old + ((sample - old) * weightOfNew));
+    }
+}

@@ -1,0 +1,26 @@
+namespace TorBalancer.Workers;
+
+/// <summary>What health says of a worker. One writer: the health machine (for a managed worker also its supervisor).</summary>
+public enum WorkerOperationalState : byte
+{
+    /// <summary>Carries traffic.</summary>
+    Healthy,
+
+    /// <summary>Failed lately; carries traffic, watched closely.</summary>
+    Suspect,
+
+    /// <summary>Carries none; about to enter recovery.</summary>
+    Dead,
+
+    /// <summary>Carries none; being brought back (or, for a managed worker, still starting).</summary>
+    Recovery,
+}
+
+/// <summary>What the operator says of a worker. One writer: the operator.</summary>
+public enum WorkerAdministrativeState : byte
+{
+    Enabled,
+
+    /// <summary>Takes no new connections; live ones finish.</summary>
+    Draining,
+}
