@@ -1,0 +1,133 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+
+namespace TorBalancer.Connecting;
+
+/// <summary>Who a connection belongs to, for isolation and stickiness.</summary>
+/// <param name="Listener">The listener's name: tor keeps its ports apart, so we do.</param>
+/// <param name="ClientAddress">The client's address without its port; null for a unix socket's peer.</param>
+/// <param name="Credentials">As the client sent them.</param>
+/// <param name="Parameters">What they ask for.</param>
+/// <param name="SessionEpoch">Grows when a session is rotated.</param>
+internal readonly record struct ConnectionOwner(
+    string Listener, IPAddress? ClientAddress, ClientCredentials? Credentials, UserParameters Parameters, long SessionEpoch);
+
+/// <summary>
+/// Makes tokens: HMAC-SHA256 over what is to be kept apart, with a key that lives as long as the process. Tokens show up
+/// in tor's log and control port, so nothing of the client can be read from one.
+/// </summary>
+internal sealed class IsolationTokenFactory
+{
+    private const int TokenBytes = 16;
+
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+    private long _connection;
+
+    public IsolationToken Create(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
+    {
+        // Room for the longest fields: two of 255 Latin-1 characters in UTF-8, a host, a listener's name, and the lengths.
+        Span<byte> scratch = stackalloc byte[2048];
+        var writer = new FieldWriter(scratch);
+        if (owner.Parameters.Session is { } session)
+        {
+            // A session is asked for by name and keeps its circuit whatever the mode; the mode only says how far it reaches.
+            writer.Add("session");
+            if (mode is not (IsolationMode.User or IsolationMode.None))
+            {
+                writer.Add(owner.Listener);
+                writer.Add(owner.ClientAddress);
+            }
+
+            writer.Add(owner.Parameters.BaseUser);
+            writer.Add(owner.Credentials?.Password ?? "");
+            writer.Add(session);
+            writer.Add(owner.SessionEpoch);
+            return Seal(writer.Written);
+        }
+
+        switch (mode)
+        {
+            case IsolationMode.None:
+                return IsolationToken.None;
+            case IsolationMode.Connection:
+                writer.Add("connection");
+                writer.Add(Interlocked.Increment(ref _connection));
+                return Seal(writer.Written);
+            case IsolationMode.User:
+                writer.Add("user");
+                break;
+            default:
+                writer.Add(mode == IsolationMode.Destination ? "destination" : "client");
+                writer.Add(owner.Listener);
+                writer.Add(owner.ClientAddress);
+                if (mode == IsolationMode.Destination)
+                    writer.Add(target.Host.TrimEnd('.').ToLowerInvariant());
+                break;
+        }
+
+        // "No credentials" and "empty credentials" are two different clients to tor, hence the count.
+        writer.Add(owner.Credentials is null ? 0 : 2);
+        writer.Add(owner.Credentials?.User ?? "");
+        writer.Add(owner.Credentials?.Password ?? "");
+        return Seal(writer.Written);
+    }
+
+    private IsolationToken Seal(ReadOnlySpan<byte> fields)
+    {
+        Span<byte> hash = stackalloc byte[32];
+        HMACSHA256.HashData(_key, fields, hash);
+        return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
+    }
+
+    /// <summary>Fields with their lengths in front, so that no two lists of fields give the same bytes.</summary>
+    private ref struct FieldWriter(Span<byte> buffer)
+    {
+        private readonly Span<byte> _buffer = buffer;
+        private int _length;
+
+        public readonly ReadOnlySpan<byte> Written => _buffer[.._length];
+
+        public void Add(string text)
+        {
+            int bytes = Encoding.UTF8.GetByteCount(text);
+            if (_length + 2 + bytes > _buffer.Length)
+            {
+                // Longer than any protocol here can carry; a hash of it serves as well.
+                Span<byte> hash = stackalloc byte[32];
+                SHA256.HashData(Encoding.UTF8.GetBytes(text), hash);
+                AddBytes(hash);
+                return;
+            }
+
+            BinaryPrimitives.WriteUInt16BigEndian(_buffer[_length..], (ushort)bytes);
+            _length += 2 + Encoding.UTF8.GetBytes(text, _buffer[(_length + 2)..]);
+        }
+
+        public void Add(IPAddress? address)
+        {
+            Span<byte> bytes = stackalloc byte[16];
+            int count = 0;
+            address?.TryWriteBytes(bytes, out count);
+            AddBytes(bytes[..count]);
+        }
+
+        public void Add(long number)
+        {
+            Span<byte> bytes = stackalloc byte[8];
+            BinaryPrimitives.WriteInt64BigEndian(bytes, number);
+            AddBytes(bytes);
+        }
+
+        private void AddBytes(scoped ReadOnlySpan<byte> bytes)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(_buffer[_length..], (ushort)bytes.Length);
+            bytes.CopyTo(_buffer[(_length + 2)..]);
+            _length += 2 + bytes.Length;
+        }
+    }
+}

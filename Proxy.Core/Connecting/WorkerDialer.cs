@@ -1,0 +1,181 @@
+using System.Buffers;
+using System.Net.Sockets;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Socks5;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Connecting;
+
+/// <summary>
+/// One attempt: connects to a worker's SocksPort and speaks SOCKS5. Greeting, isolation token and request leave in one
+/// write: only one method is offered, so there is nothing to wait for, and a far worker costs one round trip instead of
+/// three.
+/// </summary>
+internal sealed class WorkerDialer(ITransport transport, ConnectOptions options, TimeProvider time)
+{
+    /// <summary>Greeting 3, user/password 3 + 9 + 32, request 262.</summary>
+    private const int MaxOpeningLength = 3 + 3 + 9 + 32 + Socks5Writer.MaxMessageLength;
+
+    /// <summary>What the attempt waits for; decides what running out of time means.</summary>
+    private enum Stage
+    {
+        Connect,
+        Greeting,
+        Reply,
+    }
+
+    /// <param name="timeout">The longest that this attempt may take.</param>
+    /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
+    public async ValueTask<DialResult> DialAsync(
+        WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var stage = Stage.Connect;
+        var started = time.GetTimestamp();
+        var localTimeout = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
+        using var timer = new CancellationTokenSource(localTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+        TransportConnection? connection = null;
+        bool keep = false;
+        try
+        {
+            var connected = await transport.ConnectAsync(new TransportConnectRequest(worker.SocksEndPoint), both.Token);
+            if (connected.Connection is null)
+                return FromSocketError(connected.Error);
+            connection = connected.Connection;
+
+            stage = Stage.Greeting;
+            await SendOpeningAsync(connection, command, target, token, both.Token);
+            var error = await ReadGreetingAsync(connection, token, both.Token);
+            if (error.IsError)
+                return new DialResult(null, default, error);
+
+            // The worker itself is alive and has taken the request; from here on the network beyond it sets the pace.
+            stage = Stage.Reply;
+            var left = timeout - time.GetElapsedTime(started);
+            timer.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            var result = await ReadReplyAsync(connection, command, both.Token);
+            keep = result.Connection is not null;
+            return result;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return stage switch
+            {
+                Stage.Connect => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
+                Stage.Greeting => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
+                _ => DialResult.Failed(FailureCause.ConnectTimeout, "no answer through the worker in time"),
+            };
+        }
+        catch (IOException)
+        {
+            return DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer");
+        }
+        finally
+        {
+            if (connection is not null && !keep)
+                await connection.DisposeAsync();
+        }
+    }
+
+    private static async ValueTask SendOpeningAsync(
+        TransportConnection connection, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
+        try
+        {
+            int length = WriteOpening(buffer, command, target, token);
+            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static int WriteOpening(Span<byte> buffer, ProxyCommand command, HostEndPoint target, IsolationToken token)
+    {
+        buffer[0] = Socks5.Version;
+        buffer[1] = 1;
+        buffer[2] = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
+        int length = 3;
+        if (!token.IsNone)
+        {
+            Span<byte> password = stackalloc byte[64];
+            int passwordLength = token.CopyPasswordTo(password);
+            length += Socks5Writer.WriteAuth(buffer[length..], IsolationToken.UserName, password[..passwordLength]);
+        }
+
+        byte code = command switch
+        {
+            ProxyCommand.Resolve => Socks5.CommandResolve,
+            ProxyCommand.ResolvePtr => Socks5.CommandResolvePtr,
+            _ => Socks5.CommandConnect,
+        };
+        return length + Socks5Writer.WriteMessage(buffer[length..], code, target);
+    }
+
+    private static async ValueTask<ProxyError> ReadGreetingAsync(TransportConnection connection, IsolationToken token, CancellationToken cancellationToken)
+    {
+        var (status, method) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
+        if (status != ParseStatus.Done)
+            return Broken(status);
+        if (method.First != Socks5.Version)
+            return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
+        byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
+        if (method.Second != offered)
+            return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
+        if (token.IsNone)
+            return default;
+
+        (status, var answer) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
+        if (status != ParseStatus.Done)
+            return Broken(status);
+        return answer.Second == 0 ? default : new ProxyError(FailureCause.WorkerAuthRejected, "the worker refused the isolation token");
+    }
+
+    private static async ValueTask<DialResult> ReadReplyAsync(TransportConnection connection, ProxyCommand command, CancellationToken cancellationToken)
+    {
+        var (status, reply) = await MessageReader.ReadAsync<Socks5Message>(connection.Input, Socks5Parser.TryParseMessage, cancellationToken);
+        if (status != ParseStatus.Done)
+            return new DialResult(null, default, Broken(status));
+        if (reply.Code != Socks5.ReplySucceeded)
+            return new DialResult(null, default, new ProxyError(Socks5ReplyMapper.FromReply(reply.Code), $"tor answered 0x{reply.Code:X2}"));
+        if (command == ProxyCommand.Connect)
+        {
+            // Where an unknown address type ends is unknown, and so is where the stream's first byte is.
+            return reply.AddressStatus is Socks5AddressStatus.UnknownType or Socks5AddressStatus.Absent
+                ? DialResult.Failed(FailureCause.WorkerProtocol, "the worker's success has no address")
+                : new DialResult(connection, default, default);
+        }
+
+        return reply.AddressStatus == Socks5AddressStatus.Valid
+            ? new DialResult(null, reply.Address, default)
+            : DialResult.Failed(FailureCause.WorkerProtocol, "the worker's answer has no address");
+    }
+
+    private static ProxyError Broken(ParseStatus status) => status == ParseStatus.Closed
+        ? new ProxyError(FailureCause.WorkerClosed, "the worker closed the connection before its answer")
+        : new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
+
+    private static DialResult FromSocketError(SocketError error) => error switch
+    {
+        SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, "nothing listens on the worker's SocksPort"),
+        SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
+        _ => DialResult.Failed(FailureCause.WorkerUnreachable, $"cannot connect to the worker: {error}"),
+    };
+
+    // | VER | METHOD | (RFC 1928, section 3) and | VER | STATUS | (RFC 1929, section 2)
+    private static ParseStatus TryParsePair(ref SequenceReader<byte> reader, out Pair pair)
+    {
+        pair = default;
+        if (!reader.TryRead(out byte first) || !reader.TryRead(out byte second))
+            return ParseStatus.NeedMore;
+        pair = new Pair(first, second);
+        return ParseStatus.Done;
+    }
+
+    private readonly record struct Pair(byte First, byte Second);
+}

@@ -1,0 +1,65 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Connecting;
+using TorBalancer.Protocols;
+using TorBalancer.Server;
+using TorBalancer.Transport;
+using TorBalancer.Transport.Sockets;
+using TorBalancer.Workers;
+
+namespace TorBalancer.DependencyInjection;
+
+/// <summary>Puts the stages together; one method for each.</summary>
+internal static class ProxyServiceCollectionExtensions
+{
+    /// <summary>Everything that a running proxy needs, for these options.</summary>
+    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ITransport>(static provider => new SocketTransport(provider.GetRequiredService<TimeProvider>()));
+        return services.AddWorkers().AddConnecting().AddServer();
+    }
+
+    private static IServiceCollection AddWorkers(this IServiceCollection services)
+    {
+        services.AddSingleton<WorkerPool>();
+        services.AddSingleton<IRandomSource, SystemRandomSource>();
+        services.AddSingleton(static provider => new WorkerSelector(
+            provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>())));
+        return services;
+    }
+
+    private static IServiceCollection AddConnecting(this IServiceCollection services)
+    {
+        services.AddSingleton<IsolationTokenFactory>();
+        services.AddSingleton(static provider => new SessionTable(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new ConnectPlanner(
+            Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>()));
+        services.AddSingleton(static provider => new WorkerDialer(
+            provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new RetryConnector(
+            provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
+            provider.GetRequiredService<TimeProvider>()));
+        return services;
+    }
+
+    private static IServiceCollection AddServer(this IServiceCollection services)
+    {
+        services.AddSingleton(static _ => new UserParametersParser(SelectionPolicyNames.All));
+        services.AddSingleton<IpOnlyClientNotice>();
+        services.AddSingleton(static provider => new AccessLog(
+            provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new ConnectionServices(
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
+            provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
+            provider.GetRequiredService<IpOnlyClientNotice>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ProxyServer>();
+        return services;
+    }
+
+    private static TorBalancerOptions Options(IServiceProvider provider) => provider.GetRequiredService<TorBalancerOptions>();
+}

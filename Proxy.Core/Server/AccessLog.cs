@@ -1,0 +1,84 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Server;
+
+/// <summary>
+/// One line for each connection, when it ends, whatever became of it (an HTTP connection with several requests: one for
+/// each request). Hosts and client addresses are left out unless the operator asks for them.
+/// </summary>
+internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions options, TimeProvider time)
+{
+    public void Write(ConnectionContext context)
+    {
+        if (!options.Access || !logger.IsEnabled(LogLevel.Information))
+            return;
+        Log.Connection(
+            logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target), context.WorkerId ?? "-",
+            context.Attempts, Milliseconds(context.ConnectTime), Milliseconds(time.GetElapsedTime(context.Started)), context.Counters.FromClient,
+            context.Counters.FromUpstream, context.Error.Word, context.End is { } end ? Word(end) : "-");
+    }
+
+    /// <summary>One request of an HTTP connection in absolute form.</summary>
+    public void WriteRequest(ConnectionContext context, in AccessRequest request)
+    {
+        if (!options.Access || !logger.IsEnabled(LogLevel.Information))
+            return;
+        Log.Request(
+            logger, context.Id, request.Number, context.Listener.Name, Client(context), Target(request.Target), request.WorkerId ?? "-", request.Attempts,
+            Milliseconds(request.ConnectTime), Milliseconds(request.Duration), request.Sent, request.Received, request.Status, request.Cause.Word());
+    }
+
+    public static string Word(TunnelEnd end) => end switch
+    {
+        TunnelEnd.Finished => "finished",
+        TunnelEnd.ClientReset => "client_reset",
+        TunnelEnd.UpstreamReset => "upstream_reset",
+        TunnelEnd.IdleTimeout => "idle_timeout",
+        TunnelEnd.Drained => "drained",
+        _ => "aborted",
+    };
+
+    private string Client(ConnectionContext context) => options.Targets ? context.ClientAddress?.ToString() ?? "unix" : "-";
+
+    /// <summary>Redacted, only the kind of host and the port remain: enough to see what fails, too little to see who was visited.</summary>
+    private string Target(HostEndPoint? target)
+    {
+        if (target is not { } host)
+            return "-";
+        if (options.Targets)
+            return host.ToString();
+        string kind = host.Address is null ? (host.IsOnion ? "onion" : "name") : host.Address.AddressFamily == AddressFamily.InterNetworkV6 ? "ipv6" : "ipv4";
+        return $"({kind}):{host.Port}";
+    }
+
+    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            ServerEventIds.Access, LogLevel.Information,
+            "{Id} listener={Listener} client={Client} protocol={Protocol} target={Target} worker={Worker} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} cause={Cause} end={End}",
+            EventName = "access", SkipEnabledCheck = true)]
+        public static partial void Connection(
+            ILogger logger, string id, string listener, string client, string protocol, string target, string worker, int attempts, long connectMs,
+            long totalMs, long sent, long received, string cause, string end);
+
+        [LoggerMessage(
+            ServerEventIds.AccessRequest, LogLevel.Information,
+            "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} cause={Cause}",
+            EventName = "access_request", SkipEnabledCheck = true)]
+        public static partial void Request(
+            ILogger logger, string id, int number, string listener, string client, string target, string worker, int attempts, long connectMs,
+            long totalMs, long sent, long received, int status, string cause);
+    }
+}
+
+/// <summary>One HTTP request for the access log. Sizes in bytes of bodies and heads as they passed.</summary>
+internal readonly record struct AccessRequest(
+    int Number, HostEndPoint? Target, string? WorkerId, int Attempts, TimeSpan ConnectTime, TimeSpan Duration, long Sent, long Received, int Status,
+    FailureCause Cause);

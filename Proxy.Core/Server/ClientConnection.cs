@@ -1,0 +1,250 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Socks4;
+using TorBalancer.Protocols.Socks5;
+using TorBalancer.Routing;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Server;
+
+/// <summary>The life of one client connection: detect, read the request, decide, connect, reply, tunnel, account.</summary>
+internal sealed partial class ClientConnection(
+    TransportConnection client, ConnectionContext context, ConnectionServices services, ILogger logger) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _abort = new();
+    private TunnelEnd _abortReason = TunnelEnd.Aborted;
+    private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
+
+    public ConnectionContext Context { get; } = context;
+
+    /// <summary>Ends the connection whatever it is doing; a tunnel that this cuts ends for the given reason.</summary>
+    public void Abort(TunnelEnd reason)
+    {
+        _abortReason = reason;
+        _abort.Cancel();
+    }
+
+    /// <summary>Runs to the end; never throws. The connection is closed and accounted for when it completes.</summary>
+    /// <param name="stopping">Cancelled when the daemon drains: no further request is taken on this connection.</param>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await ServeAsync(stopping);
+        }
+        catch (OperationCanceledException) when (_abort.IsCancellationRequested)
+        {
+            SetError(new ProxyError(FailureCause.ShuttingDown));
+            client.Abort();
+        }
+        catch (IOException)
+        {
+            SetError(new ProxyError(FailureCause.ClientClosed));
+        }
+        catch (Exception failure)
+        {
+            SetError(new ProxyError(FailureCause.InternalError));
+            Log.Failed(logger, failure, Context.Id);
+        }
+        finally
+        {
+            await client.DisposeAsync();
+            if (Context.Protocol != ClientProtocol.HttpForward)
+                services.AccessLog.Write(Context);
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _abort.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task ServeAsync(CancellationToken stopping)
+    {
+        using var handshakeTimer = new CancellationTokenSource(Context.Listener.HandshakeTimeout, services.Time);
+        using var handshakeToken = CancellationTokenSource.CreateLinkedTokenSource(handshakeTimer.Token, _abort.Token);
+        IClientHandshake? handshake;
+        HandshakeResult request;
+        try
+        {
+            var protocol = await ProtocolDetector.DetectAsync(client, handshakeToken.Token);
+            if (protocol == DetectedProtocol.Http && Context.Listener.Speaks(DetectedProtocol.Http))
+            {
+                await ServeHttpAsync(handshakeTimer, handshakeToken.Token, stopping);
+                return;
+            }
+
+            handshake = CreateHandshake(protocol);
+            if (handshake is null)
+            {
+                Refuse(protocol);
+                return;
+            }
+
+            request = await handshake.ReadRequestAsync(handshakeToken.Token);
+        }
+        catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
+        {
+            SetError(new ProxyError(FailureCause.HandshakeTimeout));
+            return;
+        }
+
+        if (request.Request is null)
+        {
+            await RejectAsync(handshake, request.Error);
+            return;
+        }
+
+        await CarryAsync(handshake, request.Request);
+    }
+
+    /// <summary>One request, one stream: SOCKS, and HTTP CONNECT.</summary>
+    private async Task CarryAsync(IClientHandshake handshake, ProxyRequest request)
+    {
+        Context.Protocol = request.Protocol;
+        Context.Command = request.Command;
+        Context.Target = request.Target;
+        services.IpOnlyNotice.Observe(Context.Listener, Context.ClientAddress, request);
+
+        long started = services.Time.GetTimestamp();
+        var outcome = await ConnectAsync(request);
+        Context.ConnectTime = services.Time.GetElapsedTime(started);
+        if (outcome.Error.IsError)
+        {
+            await RejectAsync(handshake, outcome.Error);
+            return;
+        }
+
+        if (request.Command != ProxyCommand.Connect)
+        {
+            await handshake.ReplyResolvedAsync(outcome.Answer, _abort.Token);
+            await LingerAsync();
+            return;
+        }
+
+        using var lease = outcome.Lease!;
+        await using var upstream = outcome.Connection!;
+        try
+        {
+            await handshake.ReplyConnectedAsync(_abort.Token);
+        }
+        catch (IOException)
+        {
+            // The worker's stream must not look finished to the target when it was the client that left.
+            upstream.Abort();
+            throw;
+        }
+
+        await TunnelAsync(upstream);
+        lease.Worker.CountBytes(Context.Counters.FromClient, Context.Counters.FromUpstream);
+    }
+
+    private async Task TunnelAsync(TransportConnection upstream)
+    {
+        var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout);
+        var end = await services.Transport.TunnelAsync(client, upstream, settings, _abort.Token);
+        Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
+    }
+
+    private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request)
+    {
+        var decision = RouteTable.Decide(request);
+        if (decision.Kind == RouteKind.Reject)
+            return new ConnectOutcome(null, null, default, decision.Error, 0, null);
+        var owner = new ConnectionOwner(Context.Listener.Name, Context.ClientAddress, request.Credentials, _authenticator.Parameters, 0);
+        var plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation);
+        var outcome = await services.Connector.ConnectAsync(plan, _abort.Token);
+        Context.WorkerId = outcome.WorkerId;
+        Context.Attempts = outcome.Attempts;
+        return outcome;
+    }
+
+    private IClientHandshake? CreateHandshake(DetectedProtocol? protocol) => protocol switch
+    {
+        DetectedProtocol.Socks5 when Context.Listener.Speaks(DetectedProtocol.Socks5) =>
+            Named(ClientProtocol.Socks5, new Socks5ServerHandshake(client, _authenticator, Context.Listener.ExtendedErrors)),
+        DetectedProtocol.Socks4 when Context.Listener.Speaks(DetectedProtocol.Socks4) =>
+            Named(ClientProtocol.Socks4, new Socks4ServerHandshake(client, _authenticator)),
+        _ => null,
+    };
+
+    private IClientHandshake Named(ClientProtocol protocol, IClientHandshake handshake)
+    {
+        Context.Protocol = protocol;
+        return handshake;
+    }
+
+    private void Refuse(DetectedProtocol? protocol)
+    {
+        SetError(protocol switch
+        {
+            null => new ProxyError(FailureCause.ClientClosed),
+            DetectedProtocol.Unknown or DetectedProtocol.Tls => new ProxyError(FailureCause.BadRequest, "neither SOCKS nor HTTP"),
+            _ => new ProxyError(FailureCause.ProtocolDisabled),
+        });
+        if (protocol == DetectedProtocol.Tls)
+            Log.Tls(logger, Context.Listener.Name);
+    }
+
+    private async Task RejectAsync(IClientHandshake handshake, ProxyError error)
+    {
+        SetError(error);
+        if (error.Cause == FailureCause.BadUserParameters)
+            Log.Refused(logger, Context.Id, error.Detail ?? "");
+        if (error.Cause == FailureCause.ClientClosed)
+            return;
+        await handshake.ReplyErrorAsync(error, _abort.Token);
+        await LingerAsync();
+    }
+
+    /// <summary>
+    /// Closing with unread input makes the kernel send RST, which can overtake the answer. So: FIN first, then what the
+    /// client still sends is read and dropped, within bounds.
+    /// </summary>
+    private async Task LingerAsync()
+    {
+        const int maxBytes = 64 * 1024;
+        client.ShutdownSend();
+        using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(2), services.Time);
+        using var token = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _abort.Token);
+        try
+        {
+            long dropped = 0;
+            while (dropped < maxBytes)
+            {
+                var result = await client.Input.ReadAsync(token.Token);
+                dropped += result.Buffer.Length;
+                client.Input.AdvanceTo(result.Buffer.End);
+                if (result.IsCompleted)
+                    return;
+            }
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or IOException)
+        {
+            // It had its answer and its time.
+        }
+    }
+
+    /// <summary>The first cause stays: what follows is its consequence.</summary>
+    private void SetError(ProxyError error)
+    {
+        if (!Context.Error.IsError)
+            Context.Error = error;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(ServerEventIds.ConnectionFailed, LogLevel.Error, "Connection {Id} failed by a fault of ours")]
+        public static partial void Failed(ILogger logger, Exception failure, string id);
+
+        [LoggerMessage(ServerEventIds.ClientRefused, LogLevel.Warning, "Connection {Id} was refused: {Detail}")]
+        public static partial void Refused(ILogger logger, string id, string detail);
+
+        [LoggerMessage(ServerEventIds.TlsOnPlainPort, LogLevel.Warning, "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
+        public static partial void Tls(ILogger logger, string listener);
+    }
+}

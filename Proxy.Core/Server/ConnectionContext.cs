@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Net;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Server;
+
+/// <summary>What is known of one client connection while it lives; views and the access log read it.</summary>
+internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started)
+{
+    /// <summary>Unique in this process; the word that logs and error answers share.</summary>
+    public string Id { get; } = string.Create(CultureInfo.InvariantCulture, $"c{id}");
+
+    public ListenerModel Listener { get; } = listener;
+
+    public IPAddress? ClientAddress { get; } = clientAddress;
+
+    /// <summary>A timestamp of the server's TimeProvider.</summary>
+    public long Started { get; } = started;
+
+    public ClientProtocol Protocol { get; set; }
+
+    public ProxyCommand Command { get; set; }
+
+    public HostEndPoint? Target { get; set; }
+
+    public string? WorkerId { get; set; }
+
+    public int Attempts { get; set; }
+
+    /// <summary>From the request's end to the worker's answer.</summary>
+    public TimeSpan ConnectTime { get; set; }
+
+    public TunnelCounters Counters { get; } = new();
+
+    public ProxyError Error { get; set; }
+
+    /// <summary>How the tunnel ended; null when there was none.</summary>
+    public TunnelEnd? End { get; set; }
+}

@@ -1,0 +1,60 @@
+using System.Security.Cryptography;
+using System.Text;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+
+namespace TorBalancer.Server;
+
+/// <summary>One connection's view of its listener's rules: who may use it, and what the user name asks for.</summary>
+internal sealed class ListenerAuthenticator(ListenerModel listener, UserParametersParser parser) : IClientAuthenticator
+{
+    private ClientCredentials? _checked;
+
+    public bool RequiresCredentials => listener.Auth == ListenerAuth.Required;
+
+    /// <summary>The parameters in the credentials that were checked last.</summary>
+    public UserParameters Parameters { get; private set; } = UserParameters.None;
+
+    public ProxyError Check(ClientCredentials? credentials)
+    {
+        if (credentials is not null && ReferenceEquals(credentials, _checked))
+            return default;
+        var error = Verify(credentials, out string? knownUser);
+        if (!error.IsError)
+            error = parser.Parse(credentials, knownUser, out var parameters) is { IsError: true } bad ? bad : Accept(credentials, parameters);
+        return error;
+    }
+
+    private ProxyError Accept(ClientCredentials? credentials, UserParameters parameters)
+    {
+        _checked = credentials;
+        Parameters = parameters;
+        return default;
+    }
+
+    private ProxyError Verify(ClientCredentials? credentials, out string? knownUser)
+    {
+        knownUser = null;
+        if (listener.Auth == ListenerAuth.None)
+            return default;
+        if (credentials is null)
+            return RequiresCredentials ? new ProxyError(FailureCause.AuthRequired, "this listener asks for a user name and password") : default;
+        knownUser = UserParametersParser.FindKnownUser(credentials.User, listener.Users);
+        if (knownUser is null)
+            return RequiresCredentials ? new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password") : default;
+        return Matches(credentials.Password, listener.Users[knownUser]) ? default : new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password");
+    }
+
+    /// <summary>
+    /// The password may carry parameters behind an underscore. Compared without telling by time how much was right.
+    /// </summary>
+    private static bool Matches(string given, string expected)
+    {
+        byte[] wanted = Encoding.UTF8.GetBytes(expected);
+        bool whole = CryptographicOperations.FixedTimeEquals(Encoding.Latin1.GetBytes(given), wanted);
+        bool head = given.Length > wanted.Length && given[wanted.Length] == '_'
+            && CryptographicOperations.FixedTimeEquals(Encoding.Latin1.GetBytes(given[..wanted.Length]), wanted);
+        return whole || head;
+    }
+}

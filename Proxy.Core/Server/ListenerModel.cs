@@ -1,0 +1,53 @@
+using System.Net;
+using TorBalancer.Configuration;
+using TorBalancer.Protocols;
+
+namespace TorBalancer.Server;
+
+/// <summary>What is configured of a listener; immutable.</summary>
+internal sealed class ListenerModel(ListenerOptions options, IsolationMode defaultIsolation)
+{
+    private readonly IPNetwork[] _allowFrom = [.. options.AllowFrom];
+
+    public string Name { get; } = options.Name;
+
+    public EndPoint Address { get; } = options.Address;
+
+    public ListenerAuth Auth { get; } = options.Auth;
+
+    public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(options.Users, StringComparer.Ordinal);
+
+    public string? Mode { get; } = options.Mode;
+
+    public IsolationMode Isolation { get; } = options.Isolation ?? defaultIsolation;
+
+    public bool ExtendedErrors { get; } = options.ExtendedErrors;
+
+    public TimeSpan HandshakeTimeout { get; } = options.HandshakeTimeout;
+
+    public int MaxConnections { get; } = options.MaxConnections;
+
+    public UnixFileMode SocketMode { get; } = options.SocketMode;
+
+    public bool Speaks(DetectedProtocol protocol) => protocol switch
+    {
+        DetectedProtocol.Socks5 => options.Protocols.HasFlag(ListenerProtocols.Socks5),
+        DetectedProtocol.Socks4 => options.Protocols.HasFlag(ListenerProtocols.Socks4),
+        DetectedProtocol.Http => options.Protocols.HasFlag(ListenerProtocols.Http),
+        _ => false,
+    };
+
+    /// <summary>True when a client from here may connect. Peers of a unix socket have passed its permissions.</summary>
+    public bool Allows(IPAddress? client)
+    {
+        if (_allowFrom.Length == 0 || client is null)
+            return true;
+        foreach (var network in _allowFrom)
+        {
+            if (network.Contains(client))
+                return true;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,20 @@
+namespace TorBalancer.Server;
+
+/// <summary>Event ids 2000-2199: listeners, client connections, access log.</summary>
+internal static class ServerEventIds
+{
+    public const int Listening = 2000;
+    public const int AcceptFailed = 2001;
+    public const int AcceptPaused = 2002;
+    public const int ClientRefused = 2003;
+    public const int ConnectionFailed = 2004;
+    public const int IpOnlyClient = 2005;
+    public const int TlsOnPlainPort = 2006;
+    public const int Draining = 2007;
+    public const int DrainEnded = 2008;
+    public const int ListenerFull = 2009;
+    public const int ClientNotAllowed = 2010;
+
+    public const int Access = 2100;
+    public const int AccessRequest = 2101;
+}
