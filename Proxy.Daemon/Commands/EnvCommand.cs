@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Net;
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer env</c>: the variables that point command-line programs at the proxy; for <c>eval "$(torbalancer env)"</c>.</summary>
+internal static class EnvCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("env", "Print the environment variables that point programs at this proxy: eval \"$(torbalancer env)\".");
+        var arguments = ConfigurationArguments.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var result = arguments.Load(parsed);
+            var error = parsed.InvocationConfiguration.Error;
+            foreach (var issue in result.Errors)
+                error.WriteLine(issue);
+            return result.IsValid ? Print(result.Options, parsed.InvocationConfiguration.Output, error) : 1;
+        });
+        return command;
+    }
+
+    internal static int Print(TorBalancerOptions options, TextWriter output, TextWriter error)
+    {
+        var listener = options.Listeners.FirstOrDefault(static l => l.Address is IPEndPoint && l.Protocols.HasFlag(ListenerProtocols.Http));
+        if (listener is null)
+        {
+            error.WriteLine("torbalancer: no listener speaks http on a TCP address; programs that read these variables need one");
+            return 1;
+        }
+
+        var address = (IPEndPoint)listener.Address;
+        var reachable = address.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address.Address;
+        string url = $"http://{new IPEndPoint(reachable, address.Port)}";
+
+        // http:// everywhere: every program that reads one of these knows it, and names then always travel to Tor.
+        // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
+        output.WriteLine($"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
+        foreach (string name in (ReadOnlySpan<string>)["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
+            output.WriteLine($"export {name}={url}");
+        output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
+        return 0;
+    }
+}

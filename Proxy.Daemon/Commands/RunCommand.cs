@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using TorBalancer.Configuration;
+using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Logging;
+using TorBalancer.DependencyInjection;
+using TorBalancer.Server;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer run</c>: the daemon, in the foreground.</summary>
+internal static class RunCommand
+{
+    private const int ExitOk = 0;
+    private const int ExitFailed = 1;
+    private const int ExitUsage = 2;
+
+    public static Command Create()
+    {
+        var command = new Command("run", "Run the proxy until SIGTERM or Ctrl-C.");
+        var arguments = ConfigurationArguments.AddTo(command);
+        var testnet = new Option<bool>("--testnet") { Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline." };
+        command.Options.Add(testnet);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var result = arguments.Load(parsed);
+            var error = parsed.InvocationConfiguration.Error;
+            foreach (var issue in result.Errors)
+                await error.WriteLineAsync(issue.ToString());
+            if (!result.IsValid)
+                return result.HasUsageErrors ? ExitUsage : ExitFailed;
+            return await RunAsync(result, parsed.GetValue(testnet), error, cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ConfigurationResult configuration, bool testnet, TextWriter error, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var host = BuildHost(configuration, testnet);
+            await host.RunAsync(cancellationToken);
+            return ExitOk;
+        }
+        catch (StartupException failure)
+        {
+            await error.WriteLineAsync($"torbalancer: {failure.Message}");
+            return ExitFailed;
+        }
+        catch (ListenException failure)
+        {
+            await error.WriteLineAsync($"torbalancer: {failure.Message}");
+            return ExitFailed;
+        }
+        finally
+        {
+            NLogSetup.Flush();
+        }
+    }
+
+    private static IHost BuildHost(ConfigurationResult configuration, bool testnet)
+    {
+        var options = configuration.Options;
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
+        NLogSetup.AddTo(builder.Logging, options.Log);
+        builder.Services.AddProxy(options);
+        builder.Services.AddSingleton(new StartSource(configuration, testnet));
+        builder.Services.Configure<HostOptions>(host =>
+        {
+            // Draining is bounded by its own key; the host's limit only stands behind it.
+            host.ShutdownTimeout = options.Tunnel.DrainTimeout + TimeSpan.FromSeconds(30);
+            host.ServicesStartConcurrently = false;
+        });
+        builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
+
+        // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels.
+        builder.Services.AddHostedService<WorkersHostedService>();
+        builder.Services.AddHostedService<ProxyHostedService>();
+        return builder.Build();
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Logging;
+using NLog;
+using NLog.Config;
+using NLog.Extensions.Logging;
+using NLog.Layouts;
+using NLog.Targets;
+using TorBalancer.Configuration;
+using LogLevel = NLog.LogLevel;
+
+namespace TorBalancer.Daemon.Logging;
+
+/// <summary>NLog behind ILogger: text or JSON on standard output, and a file if one is named.</summary>
+internal static class NLogSetup
+{
+    /// <summary>The journal stamps lines itself and reads a priority in front of each (sd-daemon(3)).</summary>
+    private const string JournalPrefix =
+        "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
+
+    private const string Stamp = "${date:universalTime=true:format=yyyy-MM-ddTHH\\:mm\\:ss.fffZ} ${level:uppercase=true:padding=-5} ";
+
+    private const string Message = "${message}${onexception:inner=${newline}${exception:format=tostring}}";
+
+    public static void AddTo(ILoggingBuilder builder, LogOptions options)
+    {
+        builder.ClearProviders();
+        builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
+        builder.AddNLog(Build(options), new NLogProviderOptions { RemoveLoggerFactoryFilter = true, ShutdownOnDispose = false });
+    }
+
+    /// <summary>Writes out what is buffered; the last thing a process does.</summary>
+    public static void Flush() => LogManager.Shutdown();
+
+    private static LoggingConfiguration Build(LogOptions options)
+    {
+        bool journal = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"));
+        var configuration = new LoggingConfiguration();
+        var level = LogLevel.FromString(options.Level);
+        var console = new ConsoleTarget("console") { Layout = ConsoleLayout(options, journal), AutoFlush = true, DetectConsoleAvailable = false };
+        configuration.AddRule(level, LogLevel.Fatal, console);
+        if (options.File.Length > 0)
+        {
+            var file = new FileTarget("file") { FileName = Layout.FromLiteral(options.File), Layout = FileLayout(options), KeepFileOpen = true, AutoFlush = true };
+            configuration.AddRule(level, LogLevel.Fatal, file);
+        }
+
+        return configuration;
+    }
+
+    private static Layout ConsoleLayout(LogOptions options, bool journal)
+    {
+        if (options.Format == "json")
+            return JsonLines();
+        return journal ? JournalPrefix + Message : Stamp + Message;
+    }
+
+    private static Layout FileLayout(LogOptions options) => options.Format == "json" ? JsonLines() : (Layout)(Stamp + Message);
+
+    /// <summary>One object a line; the message's fields stand beside it under their own names.</summary>
+    private static JsonLayout JsonLines() => new()
+    {
+        IncludeEventProperties = true,
+        Attributes =
+        {
+            new JsonAttribute("time", "${date:universalTime=true:format=o}"),
+            new JsonAttribute("level", "${level:lowercase=true}"),
+            new JsonAttribute("logger", "${logger:shortName=true}"),
+            new JsonAttribute("event", "${event-properties:item=EventId_Name}"),
+            new JsonAttribute("message", "${message}"),
+            new JsonAttribute("exception", "${exception:format=tostring}"),
+        },
+    };
+}

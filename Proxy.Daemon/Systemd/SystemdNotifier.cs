@@ -1,0 +1,29 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace TorBalancer.Daemon.Systemd;
+
+/// <summary>Tells the service manager how far we are (sd_notify(3)): one datagram to the socket in NOTIFY_SOCKET.</summary>
+internal sealed class SystemdNotifier
+{
+    private readonly string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
+
+    /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens.</summary>
+    public void Notify(string state)
+    {
+        if (string.IsNullOrEmpty(_path))
+            return;
+
+        // A leading @ stands for the NUL byte of Linux' abstract namespace.
+        string path = _path[0] == '@' ? '\0' + _path[1..] : _path;
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            socket.SendTo(Encoding.UTF8.GetBytes(state), new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException)
+        {
+            // The manager is gone; there is nobody to tell.
+        }
+    }
+}

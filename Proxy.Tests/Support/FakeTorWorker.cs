@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace TorBalancer.Tests.Support;
+
+/// <summary>What a fake worker was asked.</summary>
+internal sealed record FakeWorkerRequest(byte Command, string Host, int Port, string? User, string? Password);
+
+/// <summary>
+/// A scripted SOCKS5 server in tor's place, for failures that tor does not produce on demand. By default it answers
+/// every CONNECT with success and echoes.
+/// </summary>
+internal sealed class FakeTorWorker : IAsyncDisposable
+{
+    private readonly Socket _listener;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentBag<Task> _connections = [];
+    private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly Task _loop;
+    private readonly string? _path;
+
+    public FakeTorWorker(string? unixPath = null)
+    {
+        _path = unixPath;
+        if (unixPath is null)
+        {
+            _listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        }
+        else
+        {
+            _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            _listener.Bind(new UnixDomainSocketEndPoint(unixPath));
+        }
+
+        _listener.Listen(512);
+        _loop = AcceptAsync();
+    }
+
+    public EndPoint EndPoint => _path is null ? _listener.LocalEndPoint! : new UnixDomainSocketEndPoint(_path);
+
+    public ConcurrentQueue<FakeWorkerRequest> Requests { get; } = new();
+
+    public int Accepted => _accepted;
+
+    /// <summary>The REP byte for a request; 0 opens the stream.</summary>
+    public Func<FakeWorkerRequest, byte> Reply { get; set; } = static _ => 0;
+
+    /// <summary>The address in a success reply; null: 0.0.0.0:0.</summary>
+    public Func<FakeWorkerRequest, IPAddress?> ReplyAddress { get; set; } = static _ => null;
+
+    /// <summary>Runs on an open stream.</summary>
+    public Func<NetworkStream, FakeWorkerRequest, CancellationToken, Task> OnStream { get; set; } = EchoAsync;
+
+    /// <summary>Accepts and never says a word, as a stopped process does.</summary>
+    public bool Silent { get; set; }
+
+    /// <summary>Closes right after accepting.</summary>
+    public bool CloseAtOnce { get; set; }
+
+    /// <summary>Refuses the user and password.</summary>
+    public bool RejectAuth { get; set; }
+
+    /// <summary>Answers the greeting and then holds the reply until this completes.</summary>
+    public Task ReplyGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Bytes sent together with the success reply, as a target's banner may be.</summary>
+    public byte[] Banner { get; set; } = [];
+
+    /// <summary>Writes every reply one byte at a time.</summary>
+    public bool Dribble { get; set; }
+
+    private int _accepted;
+
+    public static async Task EchoAsync(NetworkStream stream, FakeWorkerRequest request, CancellationToken token)
+    {
+        var buffer = new byte[16 * 1024];
+        int count;
+        while ((count = await stream.ReadAsync(buffer, token)) > 0)
+            await stream.WriteAsync(buffer.AsMemory(0, count), token);
+        stream.Socket.Shutdown(SocketShutdown.Send);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Dispose();
+        foreach (var socket in _sockets)
+            socket.Dispose();
+        await _loop;
+        await Task.WhenAll(_connections);
+        if (_path is not null)
+            File.Delete(_path);
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                var socket = await _listener.AcceptAsync(_stop.Token);
+                Interlocked.Increment(ref _accepted);
+                _sockets.Add(socket);
+                _connections.Add(ServeAsync(socket));
+            }
+            catch (Exception failure) when (failure is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        try
+        {
+            using (socket)
+            {
+                await using var stream = new NetworkStream(socket, false);
+                await ServeAsync(stream);
+            }
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException or EndOfStreamException or SocketException)
+        {
+        }
+    }
+
+    private async Task ServeAsync(NetworkStream stream)
+    {
+        if (CloseAtOnce)
+            return;
+        if (Silent)
+            await Task.Delay(Timeout.Infinite, _stop.Token);
+
+        var greeting = await ReadAsync(stream, 2);
+        var methods = await ReadAsync(stream, greeting[1]);
+        string? user = null, password = null;
+        if (methods.Contains((byte)2))
+        {
+            await WriteAsync(stream, [5, 2]);
+            var head = await ReadAsync(stream, 2);
+            user = Encoding.Latin1.GetString(await ReadAsync(stream, head[1]));
+            password = Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0]));
+            await WriteAsync(stream, [1, (byte)(RejectAuth ? 1 : 0)]);
+            if (RejectAuth)
+                return;
+        }
+        else
+        {
+            await WriteAsync(stream, [5, 0]);
+        }
+
+        var request = await ReadRequestAsync(stream, user, password);
+        Requests.Enqueue(request);
+        await ReplyGate.WaitAsync(_stop.Token);
+        byte code = Reply(request);
+        byte[] address = (ReplyAddress(request) ?? IPAddress.Any).GetAddressBytes();
+        byte[] reply = [5, code, 0, (byte)(address.Length == 4 ? 1 : 4), .. address, 0, 0, .. code == 0 ? Banner : []];
+        await WriteAsync(stream, reply);
+        if (code == 0 && request.Command == 1)
+            await OnStream(stream, request, _stop.Token);
+    }
+
+    private async Task<FakeWorkerRequest> ReadRequestAsync(NetworkStream stream, string? user, string? password)
+    {
+        var head = await ReadAsync(stream, 4);
+        string host = head[3] switch
+        {
+            1 => new IPAddress(await ReadAsync(stream, 4)).ToString(),
+            4 => new IPAddress(await ReadAsync(stream, 16)).ToString(),
+            _ => Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0])),
+        };
+        var port = await ReadAsync(stream, 2);
+        return new FakeWorkerRequest(head[1], host, (port[0] << 8) | port[1], user, password);
+    }
+
+    private async Task<byte[]> ReadAsync(NetworkStream stream, int count)
+    {
+        var buffer = new byte[count];
+        await stream.ReadExactlyAsync(buffer, _stop.Token);
+        return buffer;
+    }
+
+    private async Task WriteAsync(NetworkStream stream, byte[] data)
+    {
+        if (!Dribble)
+        {
+            await stream.WriteAsync(data, _stop.Token);
+            return;
+        }
+
+        stream.Socket.NoDelay = true;
+        foreach (byte b in data)
+        {
+            await stream.WriteAsync(new[] { b }, _stop.Token);
+            await Task.Yield();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.DependencyInjection;
+using TorBalancer.Server;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Support;
+
+/// <summary>The whole proxy in this process, on a port of its own, in front of the given workers.</summary>
+internal sealed class ProxyUnderTest : IAsyncDisposable
+{
+    private readonly ServiceProvider _provider;
+
+    private ProxyUnderTest(ServiceProvider provider, ListLogger log)
+    {
+        _provider = provider;
+        Log = log;
+    }
+
+    public ListLogger Log { get; }
+
+    public ProxyServer Server => _provider.GetRequiredService<ProxyServer>();
+
+    public WorkerPool Pool => _provider.GetRequiredService<WorkerPool>();
+
+    public IPEndPoint Address => Server.Addresses.Select(static a => a.Address).OfType<IPEndPoint>().First();
+
+    public static async Task<ProxyUnderTest> StartAsync(
+        IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null)
+    {
+        var options = new TorBalancerOptions();
+        options.Log.Targets = true;
+        options.Listeners.Add(new ListenerOptions { Name = "main", Address = new IPEndPoint(IPAddress.Loopback, 0) });
+        configure?.Invoke(options);
+
+        var services = new ServiceCollection();
+        var log = new ListLogger();
+        services.AddSingleton<ILoggerFactory>(log);
+        services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
+        services.AddProxy(options);
+        if (time is not null)
+            services.AddSingleton(time);
+        var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
+        proxy.Pool.Apply([.. workers.Select(static (endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint))]);
+        await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
+        return proxy;
+    }
+
+    public static Task<ProxyUnderTest> StartAsync(params FakeTorWorker[] workers) => StartAsync(workers.Select(static worker => worker.EndPoint));
+
+    /// <summary>A connection to the proxy.</summary>
+    public async Task<NetworkStream> ConnectAsync()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(Address);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    public async ValueTask DisposeAsync() => await _provider.DisposeAsync();
+}
