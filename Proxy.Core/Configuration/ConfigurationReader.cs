@@ -98,7 +98,8 @@ internal sealed class ConfigurationReader
         }
 
         builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromEnvironment(_sources.Environment, Issues)));
-        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromArguments(_sources.Arguments, Issues, out _usageErrors)));
+        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromArguments(_sources.Arguments, Issues, out bool malformed)));
+        _usageErrors |= malformed;
         return builder.Build();
     }
 
@@ -108,8 +109,14 @@ internal sealed class ConfigurationReader
             return _sources.FileText;
         if (_path is null)
             return null;
-        string problem = "does not exist";
-        if (_path.Length > 0 && Files.TryRead(Path.GetFullPath(_path, _sources.WorkingDirectory), out string text, out problem))
+        if (_path.Length == 0)
+        {
+            Issues.Error(new ConfigurationOrigin(ConfigurationLayer.CommandLine), "--config needs the name of a file");
+            _usageErrors = true;
+            return null;
+        }
+
+        if (Files.TryRead(Path.GetFullPath(_path, _sources.WorkingDirectory), out string text, out string problem))
             return text;
         Issues.Error(Whole, $"the configuration file {problem}");
         return null;

@@ -11,6 +11,9 @@ internal sealed class ConfigurationArguments
     {
         Description = "The configuration file. Without it: $TORBALANCER_CONFIG, ~/.config/torbalancer/torbalancer.conf, /etc/torbalancer/torbalancer.conf.",
         HelpName = "FILE",
+
+        // Without its value it is our own error (and exit code 2), worded like the others.
+        Arity = ArgumentArity.ZeroOrOne,
     };
 
     private ConfigurationArguments()
@@ -26,6 +29,11 @@ internal sealed class ConfigurationArguments
         return arguments;
     }
 
-    public ConfigurationResult Load(ParseResult parsed) =>
-        ConfigurationLoader.Load(ConfigurationSources.OfProcess(parsed.GetValue(_config), parsed.UnmatchedTokens, SelectionPolicyNames.All));
+    /// <summary>Reads the configuration of this call: file, environment and what stands on the command line.</summary>
+    public ConfigurationResult Load(ParseResult parsed)
+    {
+        bool isNamed = parsed.GetResult(_config) is { Implicit: false };
+        string? path = parsed.GetValue(_config) ?? (isNamed ? "" : null);
+        return ConfigurationLoader.Load(ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All));
+    }
 }
