@@ -1,0 +1,10 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>One <c>Key = value</c> line; the value without comment and quotes.</summary>
+internal sealed record ConfEntry(string Key, string Value, int Line);
+
+/// <summary>One <c>[Section]</c> header with what stands below it.</summary>
+/// <param name="Name">As written, without the white space around it and around the colon.</param>
+/// <param name="Line">Line of the header.</param>
+/// <param name="Entries">In the order of the file; a key that was given before in a section of this name is left out.</param>
+internal sealed record ConfSection(string Name, int Line, IReadOnlyList<ConfEntry> Entries);

@@ -1,0 +1,183 @@
+using System.Globalization;
+using System.Text;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>
+/// Reads INI text and remembers what Microsoft.Extensions.Configuration.Ini forgets: line numbers, the order of the
+/// sections, and every mistake instead of the first one. It also takes off comments behind values. The cleaned text
+/// (<see cref="OpenCleaned"/>) is what the framework's provider gets.
+/// </summary>
+/// <remarks>
+/// <code>
+/// ; comment              # comment            at the start of a line, white space in front allowed
+/// [Section]  [Kind:name]                      a comment may follow
+/// Key = value ; comment                       a ';' that begins the value or follows white space, outside double quotes
+/// Key = "value ; value"                       quotes around a whole value are taken off
+/// </code>
+/// </remarks>
+internal sealed class ConfFile
+{
+    private ConfFile(string path, IReadOnlyList<ConfSection> sections)
+    {
+        Path = path;
+        Sections = sections;
+    }
+
+    public string Path { get; }
+
+    /// <summary>In the order of the file; a section that is given twice is here twice.</summary>
+    public IReadOnlyList<ConfSection> Sections { get; }
+
+    /// <summary>Reads the whole text; what is wrong with it goes to <paramref name="issues"/>, and the rest is kept.</summary>
+    public static ConfFile Parse(string text, string path, ConfigurationIssues issues)
+    {
+        var parser = new Parser(path, issues);
+        using var reader = new StringReader(text.StartsWith('\uFEFF') ? text[1..] : text);
+        while (reader.ReadLine() is { } line)
+            parser.Line(line);
+        return new ConfFile(path, parser.Sections);
+    }
+
+    /// <summary>The entries as INI text that the framework's reader takes without a second interpretation.</summary>
+    public Stream OpenCleaned()
+    {
+        var text = new StringBuilder();
+        foreach (var section in Sections)
+        {
+            text.Append('[').Append(section.Name).Append("]\n");
+
+            // Always quoted: the provider takes exactly one pair of quotes off and leaves the inside alone.
+            foreach (var entry in section.Entries)
+                text.Append(entry.Key).Append("=\"").Append(entry.Value).Append("\"\n");
+        }
+
+        return new MemoryStream(Encoding.UTF8.GetBytes(text.ToString()));
+    }
+
+    private sealed class Parser(string path, ConfigurationIssues issues)
+    {
+        private readonly Dictionary<string, int> _sectionLines = new(StringComparer.OrdinalIgnoreCase);
+        private readonly Dictionary<string, int> _keyLines = new(StringComparer.OrdinalIgnoreCase);
+        private List<ConfEntry>? _entries;
+        private string _section = "";
+        private bool _headerSeen;
+        private int _line;
+
+        public List<ConfSection> Sections { get; } = [];
+
+        public void Line(string raw)
+        {
+            _line++;
+            var line = raw.AsSpan().Trim();
+            if (line.IsEmpty || line[0] is ';' or '#')
+                return;
+            if (line[0] == '[')
+                Header(line);
+            else
+                Entry(line);
+        }
+
+        private void Header(ReadOnlySpan<char> line)
+        {
+            _headerSeen = true;
+
+            // Until a good header comes, the lines below a bad one are not reported: they are not what is wrong.
+            _entries = null;
+            int close = line.IndexOf(']');
+            if (close < 0)
+            {
+                Error("a section header without its closing ']'");
+                return;
+            }
+
+            var rest = line[(close + 1)..].TrimStart();
+            if (!rest.IsEmpty && rest[0] != ';')
+            {
+                Error("something behind the ']' of a section header; only a comment (;) may follow it");
+                return;
+            }
+
+            string name = string.Join(':', line[1..close].ToString().Split(':', 2, StringSplitOptions.TrimEntries));
+            if (name.Length == 0)
+            {
+                Error("a section header without a name");
+                return;
+            }
+
+            if (!_sectionLines.TryAdd(name, _line))
+                Error(string.Create(CultureInfo.InvariantCulture, $"[{ConfText.Printable(name)}] is given twice, the first time in line {_sectionLines[name]}; put the keys of both into one"));
+            _section = name;
+            var entries = new List<ConfEntry>();
+            _entries = entries;
+            Sections.Add(new ConfSection(name, _line, entries));
+        }
+
+        private void Entry(ReadOnlySpan<char> line)
+        {
+            // What is not understood is not printed either: it may be the second line of a password list.
+            int equals = line.IndexOf('=');
+            var key = equals < 0 ? [] : line[..equals].TrimEnd();
+            if (equals < 0 || !ConfText.IsName(key))
+            {
+                if (_entries is not null || !_headerSeen)
+                    Error("neither [Section] nor Key = value nor a comment (; or #)");
+                return;
+            }
+
+            if (_entries is null)
+            {
+                if (!_headerSeen)
+                    Error($"{key} stands before the first [Section]");
+                return;
+            }
+
+            if (!TryValue(line[(equals + 1)..].Trim(), out string value))
+            {
+                Error($"[{_section}] {key}: the value begins with a double quote that is not closed");
+                return;
+            }
+
+            string path = $"{_section}:{key}";
+            if (_keyLines.TryAdd(path, _line))
+                _entries.Add(new ConfEntry(key.ToString(), value, _line));
+            else
+                Error(string.Create(CultureInfo.InvariantCulture, $"[{_section}] {key} is given twice, the first time in line {_keyLines[path]}"));
+        }
+
+        private void Error(string message) => issues.Error(new ConfigurationOrigin(ConfigurationLayer.File, path, _line), message);
+
+        /// <summary>Takes the comment and whole-value quotes off. A quote with no partner is a character like any other.</summary>
+        private static bool TryValue(ReadOnlySpan<char> text, out string value)
+        {
+            value = "";
+            int firstPartner = -1;
+            for (int i = 0; i < text.Length; i++)
+            {
+                if (text[i] == '"')
+                {
+                    int partner = text[(i + 1)..].IndexOf('"');
+                    if (partner < 0)
+                    {
+                        if (i == 0)
+                            return false;
+                        continue;
+                    }
+
+                    int end = i + 1 + partner;
+                    if (i == 0)
+                        firstPartner = end;
+                    i = end;
+                }
+                else if (text[i] == ';' && (i == 0 || char.IsWhiteSpace(text[i - 1])))
+                {
+                    text = text[..i].TrimEnd();
+                    break;
+                }
+            }
+
+            value = (firstPartner > 0 && firstPartner == text.Length - 1 ? text[1..^1] : text).ToString();
+            return true;
+        }
+    }
+}

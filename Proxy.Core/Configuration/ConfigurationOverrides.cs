@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>One value from outside the file.</summary>
+/// <param name="Section">"Balancing" or "Worker:w1".</param>
+internal sealed record ConfigurationOverride(string Section, string Key, string Value, ConfigurationOrigin Origin);
+
+/// <summary>
+/// Values from the environment (<c>TORBALANCER_Worker__w1__Address</c>) and the command line
+/// (<c>--Worker:w1:Address=…</c>), read in the forms that Microsoft.Extensions.Configuration made usual.
+/// </summary>
+internal static class ConfigurationOverrides
+{
+    public const string Prefix = "TORBALANCER_";
+
+    public static List<ConfigurationOverride> FromEnvironment(IReadOnlyDictionary<string, string> environment, ConfigurationIssues issues)
+    {
+        var found = new List<ConfigurationOverride>();
+        var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+        // The environment has no order of its own; a sorted one makes workers from there come in the same order each time.
+        foreach (var (variable, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
+                continue;
+            var origin = new ConfigurationOrigin(ConfigurationLayer.Environment, ConfText.Printable(variable));
+            string path = variable[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
+            if (!TrySplit(path, out string section, out string key))
+                issues.Warning(origin, $"names no key and is not used; keys are set as {Prefix}Section__Key, with two underscores");
+            else if (!seen.TryAdd(path, variable))
+                issues.Error(origin, $"sets the same key as {ConfText.Printable(seen[path])}, which differs in letter case only");
+            else
+                found.Add(new ConfigurationOverride(section, key, value, origin));
+        }
+
+        return found;
+    }
+
+    /// <param name="malformed">True when an argument has not the form of an override.</param>
+    public static List<ConfigurationOverride> FromArguments(IReadOnlyList<string> arguments, ConfigurationIssues issues, out bool malformed)
+    {
+        malformed = false;
+        var found = new List<ConfigurationOverride>();
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            var origin = new ConfigurationOrigin(ConfigurationLayer.CommandLine, Line: i + 1);
+            string argument = arguments[i];
+            int equals = argument.IndexOf('=');
+            string option = equals < 0 ? argument : argument[..equals];
+            if (!option.StartsWith("--", StringComparison.Ordinal) || !TrySplit(option[2..], out string section, out string key))
+            {
+                malformed = true;
+
+                // The argument itself is not shown: it may be what is left of a password with spaces.
+                issues.Error(origin, string.Create(CultureInfo.InvariantCulture, $"override {i + 1} is not --Section:Key=value or --Section:Key value; a file is named with --config FILE"));
+                continue;
+            }
+
+            if (equals >= 0)
+                found.Add(new ConfigurationOverride(section, key, argument[(equals + 1)..], origin));
+            else if (i + 1 < arguments.Count && !arguments[i + 1].StartsWith("--", StringComparison.Ordinal))
+                found.Add(new ConfigurationOverride(section, key, arguments[++i], origin));
+            else
+            {
+                malformed = true;
+                issues.Error(origin, $"{ConfText.Printable(option)} has no value");
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>The last colon divides section and key: Worker:w1:Address.</summary>
+    private static bool TrySplit(string path, out string section, out string key)
+    {
+        int colon = path.LastIndexOf(':');
+        section = colon < 0 ? "" : path[..colon];
+        key = path[(colon + 1)..];
+        return section.Length > 0 && key.Length > 0;
+    }
+}

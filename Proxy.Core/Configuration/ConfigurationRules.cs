@@ -1,0 +1,156 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>What must hold between keys. A key whose value was already refused is not judged a second time.</summary>
+internal sealed class ConfigurationRules(TorBalancerOptions options, ConfigurationReader reader)
+{
+    private readonly ConfigurationIssues _issues = reader.Issues;
+    private readonly KeyOrigins _origins = reader.Origins;
+
+    public void Check()
+    {
+        foreach (var listener in options.Listeners)
+            CheckListener(listener, $"Listener:{listener.Name}");
+        CheckAddresses();
+        CheckTimeouts();
+        CheckWorkers();
+        CheckRoute();
+    }
+
+    private void CheckListener(ListenerOptions listener, string section)
+    {
+        bool isRemote = listener.Address is IPEndPoint ip && !IPAddress.IsLoopback(ip.Address);
+        bool isGuarded = listener.Auth == ListenerAuth.Required || listener.AllowFrom.Count > 0;
+        if (isRemote && !isGuarded && !_origins.AnyFailed(section, "Auth", "AllowFrom"))
+        {
+            Error(section, "Address", $"Address = \"{listener.Address}\" can be reached from other machines; "
+                + "set Auth = required with Users, or AllowFrom = the networks that may use it, or listen on 127.0.0.1");
+        }
+
+        foreach (var network in listener.AllowFrom)
+        {
+            if (isRemote && network.PrefixLength == 0 && listener.Auth != ListenerAuth.Required)
+                Warning(section, "AllowFrom", $"AllowFrom = {network} lets everyone use this proxy");
+        }
+
+        if (_origins.AnyFailed(section, "Auth", "Users", "UsersFile"))
+            return;
+        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0)
+            Error(section, "Auth", "Auth = required, but there are no users; add Users = name:password or UsersFile = a file with them");
+        if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
+            Warning(section, _origins.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
+    }
+
+    private void CheckAddresses()
+    {
+        var taken = new List<(EndPoint Address, string Section, string Key)>();
+        foreach (var listener in options.Listeners)
+            Take(listener.Address, $"Listener:{listener.Name}", "Address");
+        if (options.Admin.Address is { } admin)
+            Take(admin, "Admin", "Address");
+        if (options.Admin.Socket.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
+            Take(new UnixDomainSocketEndPoint(options.Admin.Socket["unix:".Length..]), "Admin", "Socket");
+
+        foreach (var worker in options.Workers)
+        {
+            string section = $"Worker:{worker.Name}";
+            if (_origins.AnyFailed(section, "Address", "SocksPort"))
+                continue;
+            var clash = taken.Find(one => SameAddress(one.Address, worker.SocksEndPoint));
+            if (clash.Section is not null)
+                Error(section, SocksKey(section), $"{worker.SocksEndPoint} is this daemon's own [{clash.Section}] {clash.Key}, not a tor process");
+        }
+
+        void Take(EndPoint address, string section, string key)
+        {
+            if (_origins.AnyFailed(section, key))
+                return;
+            var clash = taken.Find(one => SameAddress(one.Address, address));
+            if (clash.Section is not null)
+                Error(section, key, $"{key} = \"{address}\" is taken by [{clash.Section}] {clash.Key} = \"{clash.Address}\"");
+            taken.Add((address, section, key));
+        }
+    }
+
+    private void CheckTimeouts()
+    {
+        var connect = options.Connect;
+        if (_origins.AnyFailed("Connect", "Timeout", "AttemptTimeout", "WorkerTimeout"))
+            return;
+
+        // Who only shortens Timeout means the others too: their defaults shrink with it, only values that are given can contradict.
+        if (connect.AttemptTimeout > connect.Timeout)
+        {
+            if (_origins.IsSet("Connect", "AttemptTimeout"))
+                TooLong("AttemptTimeout", connect.AttemptTimeout);
+            connect.AttemptTimeout = connect.Timeout;
+        }
+
+        if (connect.WorkerTimeout > connect.Timeout)
+        {
+            if (_origins.IsSet("Connect", "WorkerTimeout"))
+                TooLong("WorkerTimeout", connect.WorkerTimeout);
+            connect.WorkerTimeout = connect.Timeout;
+        }
+
+        void TooLong(string key, TimeSpan value) =>
+            Error("Connect", key, $"{key} = {Values.Show(value)} is longer than Timeout = {Values.Show(connect.Timeout)}, which holds for all attempts together");
+    }
+
+    private void CheckWorkers()
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var worker in options.Workers)
+        {
+            string section = $"Worker:{worker.Name}";
+            if (_origins.AnyFailed(section, "Address", "SocksPort"))
+                continue;
+            string endPoint = worker.SocksEndPoint.ToString()!;
+            if (!seen.TryAdd(endPoint, section))
+                Error(section, SocksKey(section), $"{endPoint} is the SOCKS address of [{seen[endPoint]}] already; two workers need two tor processes");
+        }
+
+        const string Managed = "ManagedWorkers";
+        if (options.Workers.Count == 0 && options.ManagedWorkers.Count == 0)
+            Error(Managed, "Count", "Count = 0 and no [Worker:name] is configured: nothing could carry a connection; add a worker or raise Count");
+        if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
+        {
+            string? given = Array.Find(["Count", "DataDirectory", "TorPath", "ExtraTorrc"], key => _origins.IsSet(Managed, key));
+            if (given is not null)
+                Warning(Managed, given, "is not used, because there are [Worker:name] sections");
+        }
+    }
+
+    private void CheckRoute()
+    {
+        if (options.Route.Clearnet != ClearnetRoute.Auto)
+            return;
+        foreach (var worker in options.Workers)
+        {
+            string section = $"Worker:{worker.Name}";
+            string? given = Array.Find(["WgInterface", "WgHostAddress", "DnsPort"], key => _origins.IsSet(section, key));
+            if (given is not null)
+                Warning(section, given, $"{given} is not used yet: [Route] Clearnet = auto means socks in this version");
+        }
+    }
+
+    /// <summary>True when binding both would fail: equal, or the same port with one of them on all addresses of the family.</summary>
+    private static bool SameAddress(EndPoint left, EndPoint right)
+    {
+        if (left is not IPEndPoint a || right is not IPEndPoint b)
+            return left.AddressFamily == right.AddressFamily && left.ToString() == right.ToString();
+        if (a.Port != b.Port || a.Port == 0 || a.AddressFamily != b.AddressFamily)
+            return false;
+        return a.Address.Equals(b.Address) || IsAny(a.Address) || IsAny(b.Address);
+    }
+
+    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
+    private string SocksKey(string section) => _origins.IsSet(section, "SocksPort") ? "SocksPort" : "Address";
+
+    private void Error(string section, string key, string message) => _issues.Error(_origins.Of(section, key), $"[{section}] {message}");
+
+    private void Warning(string section, string key, string message) => _issues.Warning(_origins.Of(section, key), $"[{section}] {message}");
+}

@@ -1,0 +1,81 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>A section that some layer names.</summary>
+/// <param name="Schema">Its kind.</param>
+/// <param name="Name">The part after the colon; empty for sections without a name.</param>
+/// <param name="Path">"Balancing" or "Worker:w1", in the spelling of the schema and of whoever named it first.</param>
+internal sealed record SectionInstance(SchemaSection Schema, string Name, string Path);
+
+/// <summary>
+/// Resolves what the layers name to sections and keys of the schema, and remembers the named ones in the order in which
+/// they came: the file's order is the order of mode failover.
+/// </summary>
+internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssues issues, KeyOrigins origins)
+{
+    private readonly Dictionary<string, SectionInstance> _byPath = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<SectionInstance> _inOrder = [];
+
+    /// <summary>The sections of one kind, in order.</summary>
+    public IEnumerable<SectionInstance> Of(SchemaSection kind) => _inOrder.Where(instance => instance.Schema == kind);
+
+    /// <summary>The section of that name, or null after saying what is wrong with it.</summary>
+    public SectionInstance? Section(string written, ConfigurationOrigin origin)
+    {
+        if (_byPath.TryGetValue(written, out var known))
+            return known;
+        int colon = written.IndexOf(':');
+        string kind = colon < 0 ? written : written[..colon];
+        var section = schema.Find(kind);
+        string shown = ConfText.Printable(written);
+        if (section is null)
+        {
+            string? near = Spelling.Closest(kind, schema.Sections.Select(one => one.Name));
+            string meant = near is null ? "" : $"; did you mean [{Header(schema.Find(near)!)}]?";
+            issues.Error(origin, $"there is no section [{shown}]; allowed: {string.Join(", ", schema.Sections.Select(Header))}{meant}");
+            return null;
+        }
+
+        string name = colon < 0 ? "" : written[(colon + 1)..];
+        if (section.IsNamed && name.Length == 0)
+            issues.Error(origin, $"[{shown}] needs a name of its own: [{section.Name}:name]");
+        else if (!section.IsNamed && colon >= 0)
+            issues.Error(origin, $"[{shown}]: there is only one [{section.Name}], it takes no name");
+        else if (section.IsNamed && !ConfText.IsName(name))
+            issues.Error(origin, $"[{shown}] has a name that is not allowed; allowed: letters, digits, '-', '_' and '.', up to 64 of them");
+        else
+            return Add(new SectionInstance(section, name, section.IsNamed ? $"{section.Name}:{name}" : section.Name), origin);
+        return null;
+    }
+
+    /// <summary>Takes note of a key, or says that there is none of that name. The value is never part of the message.</summary>
+    public bool Key(SectionInstance section, string key, string value, ConfigurationOrigin origin)
+    {
+        var row = section.Schema.Find(key);
+        if (row is not null)
+        {
+            origins.AddKey(section.Path, row.Name, value, origin);
+            return true;
+        }
+
+        string hint;
+        if (schema.Sections.FirstOrDefault(other => other.Find(key) is not null) is { } home)
+            hint = $"; {home.Find(key)!.Name} belongs into [{Header(home)}]";
+        else if (Spelling.Closest(key, section.Schema.Keys.Select(one => one.Name)) is { } near)
+            hint = $"; did you mean \"{near}\"?";
+        else
+            hint = "";
+        string allowed = string.Join(", ", section.Schema.Keys.Select(one => one.Name));
+        issues.Error(origin, $"[{section.Path}] has no key \"{ConfText.Printable(key)}\"; allowed: {allowed}{hint}");
+        return false;
+    }
+
+    private SectionInstance Add(SectionInstance instance, ConfigurationOrigin origin)
+    {
+        _byPath.Add(instance.Path, instance);
+        _inOrder.Add(instance);
+        origins.AddSection(instance.Path, origin);
+        return instance;
+    }
+
+    private static string Header(SchemaSection section) => section.IsNamed ? section.Name + ":name" : section.Name;
+}

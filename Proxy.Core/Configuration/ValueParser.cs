@@ -1,0 +1,18 @@
+namespace TorBalancer.Configuration;
+
+/// <summary>What is wrong with a value.</summary>
+/// <param name="What">A predicate, read behind the value: "is not a duration".</param>
+/// <param name="Suggestion">What was probably meant; null: no idea.</param>
+/// <param name="ShowAllowed">False where <paramref name="What"/> says it all and the list of what is allowed would mislead.</param>
+internal sealed record ValueProblem(string What, string? Suggestion = null, bool ShowAllowed = true);
+
+/// <summary>What a parser may want to know of a value's surroundings.</summary>
+/// <param name="BaseDirectory">What a relative path is relative to: the file's directory, or the working directory.</param>
+/// <param name="Home">The user's home directory for a leading ~/, or null.</param>
+internal readonly record struct ValueContext(string BaseDirectory, string? Home);
+
+/// <summary>Parses one value; null: <paramref name="value"/> is set.</summary>
+internal delegate ValueProblem? ValueParse<T>(string text, ValueContext context, out T value);
+
+/// <summary>A kind of value: how it is parsed and, in words, what is allowed.</summary>
+internal sealed record ValueParser<T>(string Allowed, ValueParse<T> Parse);

@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>Addresses, ports, networks and canary targets. Nothing here ever looks a name up.</summary>
+internal static partial class Values
+{
+    public static ValueParser<IPAddress> Address { get; } = new("an IP address", ParseAddress);
+
+    /// <summary>Where a listener listens. Port 0: the system picks one.</summary>
+    public static ValueParser<EndPoint> ListenAddress { get; } =
+        new("host:port, [v6]:port or unix:/path, the host an IP address or localhost", ParseListenAddress);
+
+    /// <summary>[Admin] Address; null for none.</summary>
+    public static ValueParser<IPEndPoint?> AdminAddress { get; } =
+        new("host:port or [v6]:port on loopback, or none", ParseAdminAddress);
+
+    /// <summary>[Worker:…] Address: an IP address (as an end point with port 0) or a unix socket.</summary>
+    public static ValueParser<EndPoint> WorkerAddress { get; } = new("an IP address, localhost or unix:/path", ParseWorkerAddress);
+
+    public static ValueParser<int> Port { get; } = Number(1, 65535);
+
+    /// <summary>SocksPort and ControlPort.</summary>
+    public static ValueParser<PortOrSocket> PortOrSocket { get; } =
+        new("a port from 1 to 65535, or unix:/path", ParsePortOrSocket);
+
+    public static ValueParser<List<IPNetwork>> Networks { get; } =
+        ListOf("networks such as 192.168.1.0/24 or 2001:db8::/32, separated by commas", new ValueParser<IPNetwork>("", ParseNetwork));
+
+    public static ValueParser<List<string>> Canaries { get; } =
+        ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary));
+
+    public static ValueParser<string> OnionCanary { get; } =
+        new("an onion address, as name.onion, name.onion:port or http(s)://name.onion/…", ParseOnionCanary);
+
+    /// <summary>A literal as the RFCs write it: 0x7f.1, 127.1 and 010.0.0.1 mean something else to each reader.</summary>
+    private static bool TryLiteral(string text, out IPAddress address)
+    {
+        if (!IPAddress.TryParse(text, out address!) || text.Contains('['))
+            return false;
+        if (address.AddressFamily == AddressFamily.InterNetwork)
+            return address.ToString() == text;
+        if (address.IsIPv4MappedToIPv6)
+            address = address.MapToIPv4();
+        return true;
+    }
+
+    private static bool TryHost(string text, out IPAddress address)
+    {
+        if (!text.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+            return TryLiteral(text, out address);
+        address = IPAddress.Loopback;
+        return true;
+    }
+
+    private static ValueProblem? ParseAddress(string text, ValueContext context, out IPAddress value) =>
+        TryLiteral(text, out value) ? null : new ValueProblem("is not an IP address");
+
+    private static ValueProblem? ParseListenAddress(string text, ValueContext context, out EndPoint value)
+    {
+        if (IsUnix(text))
+        {
+            var wrong = ParseUnix(text, out var unix);
+            value = unix;
+            return wrong;
+        }
+
+        var problem = ParseIPEndPoint(text, out var ip);
+        value = ip;
+        return problem;
+    }
+
+    private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value)
+    {
+        value = null;
+        if (text.Equals("none", StringComparison.OrdinalIgnoreCase) || text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        if (IsUnix(text))
+            return new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false);
+        var problem = ParseIPEndPoint(text, out var endPoint);
+        value = endPoint;
+        if (problem is null && !IPAddress.IsLoopback(endPoint.Address))
+            return new ValueProblem("is not on loopback; the admin API has no passwords and must not be reachable from elsewhere");
+        return problem;
+    }
+
+    private static ValueProblem? ParseIPEndPoint(string text, out IPEndPoint value)
+    {
+        value = null!;
+        int colon = text.LastIndexOf(':');
+        bool bracketed = text.StartsWith('[');
+        int close = bracketed ? text.IndexOf(']') : -1;
+        if (bracketed && close < 0)
+            return new ValueProblem("has no closing ']'");
+        if (!bracketed && text.Count(c => c == ':') > 1)
+            return new ValueProblem("is an IPv6 address without brackets", TryLiteral(text, out _) ? $"[{text}]:1080" : null);
+        if (colon <= close)
+            return new ValueProblem("has no port", TryHost(text.Trim('[', ']'), out _) ? $"{text}:1080" : null);
+        if (bracketed && colon != close + 1)
+            return new ValueProblem("is not an address with a port");
+        if (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port) || port > 65535)
+            return new ValueProblem("has no valid port");
+        string host = bracketed ? text[1..close] : text[..colon];
+        if (!TryHost(host, out var address) || (bracketed && !host.Contains(':')))
+            return new ValueProblem("has a host that is not an IP address (names are not looked up here)");
+        value = new IPEndPoint(address, port);
+        return null;
+    }
+
+    private static ValueProblem? ParseWorkerAddress(string text, ValueContext context, out EndPoint value)
+    {
+        value = null!;
+        if (IsUnix(text))
+        {
+            var problem = ParseUnix(text, out var unix);
+            value = unix;
+            return problem;
+        }
+
+        if (TryHost(text, out var address))
+        {
+            value = new IPEndPoint(address, 0);
+            return null;
+        }
+
+        if (ParseIPEndPoint(text, out var endPoint) is null)
+            return new ValueProblem("carries a port, which goes into SocksPort", endPoint.Address.ToString());
+        bool looksLikeName = text.Any(char.IsAsciiLetter) && !text.Contains(':') && !text.Contains('/');
+        return looksLikeName
+            ? new ValueProblem("is a host name, which would have to be resolved outside Tor")
+            : new ValueProblem("is not an address");
+    }
+
+    private static ValueProblem? ParsePortOrSocket(string text, ValueContext context, out PortOrSocket value)
+    {
+        if (IsUnix(text))
+        {
+            var wrong = ParseUnix(text, out var unix);
+            value = new PortOrSocket(0, unix);
+            return wrong;
+        }
+
+        var problem = Port.Parse(text, context, out int port);
+        value = new PortOrSocket(port, null);
+        return problem;
+    }
+
+    private static ValueProblem? ParseNetwork(string text, ValueContext context, out IPNetwork value)
+    {
+        value = default;
+        int slash = text.IndexOf('/');
+        if (!TryLiteral(slash < 0 ? text : text[..slash], out var address))
+            return new ValueProblem("is not a network");
+        int bits = address.GetAddressBytes().Length * 8;
+        int length = bits;
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > bits))
+            return new ValueProblem(string.Create(CultureInfo.InvariantCulture, $"has no prefix length from 0 to {bits}"));
+
+        byte[] masked = address.GetAddressBytes();
+        for (int bit = length; bit < bits; bit++)
+            masked[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        var network = new IPAddress(masked);
+        value = new IPNetwork(network, length);
+
+        // IPNetwork drops scope ids as well, so compare with what was written only by its bits.
+        return masked.AsSpan().SequenceEqual(address.GetAddressBytes())
+            ? null
+            : new ValueProblem("has bits set behind its prefix", string.Create(CultureInfo.InvariantCulture, $"{network}/{length}"));
+    }
+
+    private static ValueProblem? ParseCanary(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (!text.Contains("://", StringComparison.Ordinal))
+            return HostEndPoint.TryParseAuthority(text, null, out var target) ? CheckOnion(target) : new ValueProblem("is neither host:port nor a URL");
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Host.Length == 0 || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+            return new ValueProblem("is not an http or https URL");
+        if (url.UserInfo.Length > 0)
+            return new ValueProblem("carries a user name, which is not sent");
+        return HostEndPoint.TryCreate(url.Host, url.Port, out var host) ? CheckOnion(host) : new ValueProblem("is not an http or https URL");
+    }
+
+    private static ValueProblem? ParseOnionCanary(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (OnionAddress.IsOnionName(text) && !text.Contains('/'))
+            value = text + ":80";
+        var problem = ParseCanary(value, context, out value);
+        if (problem is not null)
+            return problem;
+        string authority = value.Contains("://", StringComparison.Ordinal) ? new Uri(value).Host : value[..value.LastIndexOf(':')];
+        return OnionAddress.IsOnionName(authority) ? null : new ValueProblem("is not an onion address");
+    }
+
+    private static ValueProblem? CheckOnion(HostEndPoint target) =>
+        target.IsOnion && !OnionAddress.IsValid(target.Host)
+            ? new ValueProblem("is not a valid onion address (its checksum does not match)")
+            : null;
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>The kinds of value that have nothing to do with time, paths or the network.</summary>
+internal static partial class Values
+{
+    private static readonly string[] YesNoWords = ["yes", "no", "true", "false", "on", "off"];
+
+    public static ValueParser<bool> YesNo { get; } = new("yes or no", ParseYesNo);
+
+    public static ValueParser<string> Country { get; } = new("a country's two letters, such as de", ParseCountry);
+
+    public static ValueParser<UnixFileMode> FileMode { get; } = new("octal permissions, 0000 to 0777", ParseFileMode);
+
+    public static ValueParser<string> WireGuardInterface { get; } =
+        new("the name of a network interface, up to 15 letters", ParseInterface);
+
+    public static ValueParser<string> Text(string allowed) => new(allowed, static (string text, ValueContext _, out string value) =>
+    {
+        value = text;
+        return text.Any(char.IsControl) ? new ValueProblem("holds a control character") : null;
+    });
+
+    public static ValueParser<int> Number(int min, int max)
+    {
+        string allowed = string.Create(CultureInfo.InvariantCulture, $"a number from {min} to {max}");
+        return new ValueParser<int>(allowed, (string text, ValueContext _, out int value) =>
+        {
+            if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value))
+                return new ValueProblem("is not a whole number in reach");
+            return value < min || value > max ? new ValueProblem("is out of range") : null;
+        });
+    }
+
+    /// <summary>One of several words, letter case ignored.</summary>
+    /// <param name="noun">What the words are: "a mode".</param>
+    /// <param name="words">Each with what it stands for.</param>
+    public static ValueParser<T> OneOf<T>(string noun, params (string Word, T Value)[] words)
+    {
+        string allowed = string.Join(", ", words.Select(pair => pair.Word));
+        return new ValueParser<T>(allowed, (string text, ValueContext _, out T value) =>
+        {
+            foreach (var (word, meant) in words)
+            {
+                if (string.Equals(word, text, StringComparison.OrdinalIgnoreCase))
+                {
+                    value = meant;
+                    return null;
+                }
+            }
+
+            value = default!;
+            return new ValueProblem($"is not {noun}", Spelling.Closest(text, words.Select(pair => pair.Word)));
+        });
+    }
+
+    /// <summary>One of several words that stand for themselves, in the spelling of <paramref name="words"/>.</summary>
+    public static ValueParser<string> Word(string noun, params IEnumerable<string> words) =>
+        OneOf(noun, words.Select(word => (word, word)).ToArray());
+
+    /// <summary>One of several words, of which some are for a later version: those are refused with that reason.</summary>
+    public static ValueParser<T> WithLater<T>(this ValueParser<T> now, Func<string, bool> isLater) =>
+        new(now.Allowed, (string text, ValueContext context, out T value) =>
+        {
+            var problem = now.Parse(text, context, out value);
+            return problem is not null && isLater(text) ? new ValueProblem("is not supported by this version") : problem;
+        });
+
+    /// <summary>A comma-separated list with at least one item.</summary>
+    public static ValueParser<List<T>> ListOf<T>(string allowed, ValueParser<T> item) =>
+        new(allowed, (string text, ValueContext context, out List<T> value) =>
+        {
+            value = [];
+            foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (part.Length == 0)
+                    return new ValueProblem("has an empty item between its commas");
+                var problem = item.Parse(part, context, out var parsed);
+                if (problem is not null)
+                    return problem with { What = part == text ? problem.What : $"has \"{ConfText.Printable(part)}\", which {problem.What}" };
+                value.Add(parsed);
+            }
+
+            return null;
+        });
+
+    private static ValueProblem? ParseYesNo(string text, ValueContext context, out bool value)
+    {
+        int index = Array.FindIndex(YesNoWords, word => string.Equals(word, text, StringComparison.OrdinalIgnoreCase));
+        value = index >= 0 && index % 2 == 0;
+        return index >= 0 ? null : new ValueProblem("is neither yes nor no", Spelling.Closest(text, YesNoWords));
+    }
+
+    private static ValueProblem? ParseCountry(string text, ValueContext context, out string value)
+    {
+        value = text.ToLowerInvariant();
+        return value.Length == 2 && value.All(char.IsAsciiLetterLower) ? null : new ValueProblem("is not a country code");
+    }
+
+    private static ValueProblem? ParseFileMode(string text, ValueContext context, out UnixFileMode value)
+    {
+        value = UnixFileMode.None;
+        if (text.Length is < 3 or > 4 || (text.Length == 4 && text[0] != '0') || text.Any(c => c is < '0' or > '7'))
+            return new ValueProblem("is not a set of octal permissions");
+        int bits = 0;
+        foreach (char c in text)
+            bits = (bits << 3) | (c - '0');
+        value = (UnixFileMode)bits;
+        return null;
+    }
+
+    private static ValueProblem? ParseInterface(string text, ValueContext context, out string value)
+    {
+        // IFNAMSIZ is 16 with the closing zero; the kernel (dev_valid_name) refuses '/', ':' and white space.
+        value = text;
+        bool valid = text.Length <= 15 && text is not ("." or "..") && text.All(c => c is > ' ' and < '\x7f' and not '/' and not ':');
+        return valid ? null : new ValueProblem("is not the name of a network interface");
+    }
+}

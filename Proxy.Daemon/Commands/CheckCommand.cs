@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Globalization;
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer check</c>: says whether the daemon would start with this configuration.</summary>
+internal static class CheckCommand
+{
+    private const int ExitOk = 0;
+    private const int ExitInvalid = 1;
+
+    /// <summary>An argument that is neither an option nor an override, as opposed to a configuration that is wrong.</summary>
+    private const int ExitUsage = 2;
+
+    public static Command Create()
+    {
+        var command = new Command("check", "Check the configuration, and show everything that is wrong with it, without starting.");
+        var arguments = ConfigurationArguments.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            var error = parsed.InvocationConfiguration.Error;
+            return Run(arguments.Load(parsed), output, error);
+        });
+        return command;
+    }
+
+    public static int Run(ConfigurationResult result, TextWriter output, TextWriter error)
+    {
+        foreach (var issue in result.Errors)
+            error.WriteLine(issue);
+        foreach (var issue in result.Warnings)
+            error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
+        if (!result.IsValid)
+            return result.HasUsageErrors ? ExitUsage : ExitInvalid;
+        output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");
+        return ExitOk;
+    }
+
+    private static string Summary(TorBalancerOptions options)
+    {
+        string workers = options.Workers.Count > 0
+            ? Count(options.Workers.Count, "worker")
+            : Count(options.ManagedWorkers.Count, "managed worker");
+        return $"{Count(options.Listeners.Count, "listener")}, {workers}, mode {options.Balancing.Mode}";
+    }
+
+    private static string Count(int number, string noun) =>
+        string.Create(CultureInfo.InvariantCulture, $"{number} {noun}{(number == 1 ? "" : "s")}");
+}

@@ -1,0 +1,104 @@
+using System.CommandLine;
+using TorBalancer.Daemon.Commands;
+
+namespace TorBalancer.Tests.Commands;
+
+public class CheckCommandTests
+{
+    private string _directory = "";
+
+    [SetUp]
+    public void CreateDirectory() => _directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+
+    [TearDown]
+    public void DeleteDirectory() => Directory.Delete(_directory, recursive: true);
+
+    [Test]
+    public void Check_valid_file_says_what_is_in_it()
+    {
+        string file = Write("[Listener:a]\n[Listener:b]\nAddress = 127.0.0.1:1090\n[Worker:w]\n[Balancing]\nMode = sticky\n");
+
+        var (code, output, error) = Check("--config", file);
+
+        Assert.That((code, output, error), Is.EqualTo((0, $"{file}: ok (2 listeners, 1 worker, mode sticky)\n", "")));
+    }
+
+    [Test]
+    public void Check_managed_workers_are_called_so() =>
+        Assert.That(Check("--config", Write("")).Output, Does.EndWith(": ok (1 listener, 3 managed workers, mode round_robin)\n"));
+
+    [Test]
+    public void Check_errors_all_to_standard_error_and_1()
+    {
+        string file = Write("[Balancing]\nMode = randon\n[Conect]\n");
+
+        var (code, output, error) = Check("--config", file);
+
+        Assert.That((code, output), Is.EqualTo((1, "")));
+        Assert.That(error.Split('\n'), Has.Length.EqualTo(3));
+        Assert.That(error, Does.StartWith($"{file}:2: [Balancing] Mode = \"randon\"").And.Contain($"\n{file}:3: there is no section [Conect]"));
+    }
+
+    [Test]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public void Check_warnings_are_shown_and_0()
+    {
+        string file = Write("[Listener:a]\nUsers = a:b\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead);
+
+        var (code, output, error) = Check("--config", file);
+
+        Assert.That(code, Is.Zero);
+        Assert.That(output, Does.Contain(": ok ("));
+        Assert.That(error, Is.EqualTo($"{file}:2: warning: [Listener:a] the users are not asked for: Auth is none\n"));
+    }
+
+    [TestCase("--Balancing:Mode=failover")]
+    [TestCase("--Balancing:Mode", "failover")]
+    public void Check_overrides_before_and_behind_the_file(params string[] arguments)
+    {
+        string file = Write("");
+
+        Assert.That(Check([.. arguments, "--config", file]).Output, Does.EndWith("mode failover)\n"));
+        Assert.That(Check(["--config", file, .. arguments]).Output, Does.EndWith("mode failover)\n"));
+        Assert.That(Check([$"--config={file}", .. arguments]).Output, Does.EndWith("mode failover)\n"));
+    }
+
+    [Test]
+    public void Check_missing_file_is_1()
+    {
+        var (code, _, error) = Check("--config", Path.Combine(_directory, "no.conf"));
+
+        Assert.That((code, error), Is.EqualTo((1, $"{Path.Combine(_directory, "no.conf")}: the configuration file does not exist\n")));
+    }
+
+    [TestCase("some.conf")]
+    [TestCase("--verbose")]
+    [TestCase("--Log:Level")]
+    public void Check_argument_that_is_no_override_is_2(string argument)
+    {
+        var (code, output, error) = Check("--config", Write(""), argument);
+
+        Assert.That((code, output), Is.EqualTo((2, "")));
+        Assert.That(error, Does.StartWith("command line: "));
+    }
+
+    [Test]
+    public void Check_config_without_a_file_is_2() => Assert.That(Check("--config").Code, Is.EqualTo(2));
+
+    private string Write(string text)
+    {
+        string path = Path.Combine(_directory, "t.conf");
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    private static (int Code, string Output, string Error) Check(params string[] arguments)
+    {
+        var root = new RootCommand { CheckCommand.Create() };
+        using var output = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        int code = root.Parse(["check", .. arguments]).Invoke(new InvocationConfiguration { Output = output, Error = error });
+        return (code, output.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,79 @@
+using System.Collections;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Tests.Configuration;
+
+/// <summary>Short ways to load a configuration in a test, and to compare what came out.</summary>
+internal static class Loading
+{
+    public static ConfigurationSchema Schema { get; } = new(SelectionPolicyNames.All);
+
+    public static ConfigurationResult Text(string text, IConfigurationFiles? files = null) => Sources(text, files: files);
+
+    public static ConfigurationResult Sources(
+        string? text = null, Dictionary<string, string>? environment = null, string[]? arguments = null, IConfigurationFiles? files = null,
+        string? path = null) => ConfigurationLoader.Load(new ConfigurationSources
+        {
+            FileText = text,
+            ConfigPath = path ?? (text is null ? null : "t.conf"),
+            Environment = environment ?? [],
+            Arguments = arguments ?? [],
+            ModeNames = SelectionPolicyNames.All,
+            Files = files ?? new FakeFiles(),
+            WorkingDirectory = "/wd",
+        });
+
+    /// <summary>The errors as lines.</summary>
+    public static string Errors(string text) => Join(Text(text).Errors);
+
+    public static string Join(IReadOnlyList<ConfigurationIssue> issues) => string.Join('\n', issues);
+
+    /// <summary>Every property as text, for comparing two sets of options. Tests may reflect; the program does not.</summary>
+    public static string Dump(object? value)
+    {
+        switch (value)
+        {
+            case null:
+                return "null";
+            case string or EndPoint or IPAddress or IPNetwork or Enum or TimeSpan or bool or int:
+                return string.Create(CultureInfo.InvariantCulture, $"{value}");
+            case IDictionary<string, string> map:
+                return "{" + string.Join(", ", map.OrderBy(pair => pair.Key, StringComparer.Ordinal)) + "}";
+            case IEnumerable list:
+                return "[" + string.Join(", ", list.Cast<object>().Select(Dump)) + "]";
+        }
+
+        var text = new StringBuilder(value.GetType().Name).Append("\n{\n");
+        foreach (var property in value.GetType().GetProperties())
+            text.Append(property.Name).Append(" = ").Append(Dump(property.GetValue(value))).Append('\n');
+        return text.Append('}').ToString();
+    }
+}
+
+/// <summary>A file system of a few texts.</summary>
+internal sealed class FakeFiles : IConfigurationFiles
+{
+    public Dictionary<string, string> Texts { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, UnixFileMode> Modes { get; } = new(StringComparer.Ordinal);
+
+    public List<string> Asked { get; } = [];
+
+    public bool Exists(string path)
+    {
+        Asked.Add(path);
+        return Texts.ContainsKey(path);
+    }
+
+    public bool TryRead(string path, out string text, out string problem)
+    {
+        problem = "does not exist";
+        return Texts.TryGetValue(path, out text!);
+    }
+
+    public UnixFileMode? Mode(string path) => Modes.TryGetValue(path, out var mode) ? mode : null;
+}

@@ -1,0 +1,35 @@
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Tests.Configuration;
+
+public class SpellingTests
+{
+    [TestCase("", "", 0)]
+    [TestCase("abc", "", 3)]
+    [TestCase("Mode", "mode", 0)]
+    [TestCase("Moed", "Mode", 1)]
+    [TestCase("Mod", "Mode", 1)]
+    [TestCase("Modes", "Mode", 1)]
+    [TestCase("Node", "Mode", 1)]
+    [TestCase("kitten", "sitting", 3)]
+    [TestCase("ca", "abc", 3)]
+    public void Distance_known_pairs_exact(string left, string right, int expected)
+    {
+        Assert.That(Spelling.Distance(left, right), Is.EqualTo(expected));
+        Assert.That(Spelling.Distance(right, left), Is.EqualTo(expected));
+    }
+
+    [TestCase("randon", "random")]
+    [TestCase("round-robin", "round_robin")]
+    [TestCase("RANDMO", "random")]
+    [TestCase("least", "least_connections")]
+    [TestCase("xyzzy", null)]
+    [TestCase("", null)]
+    [TestCase("r", null)]
+    public void Closest_of_the_modes(string word, string? expected) =>
+        Assert.That(Spelling.Closest(word, TorBalancer.Balancing.SelectionPolicyNames.All), Is.EqualTo(expected));
+
+    [Test]
+    public void Closest_very_long_word_is_not_compared() =>
+        Assert.That(Spelling.Closest(new string('x', 100_000), ["x"]), Is.Null);
+}
