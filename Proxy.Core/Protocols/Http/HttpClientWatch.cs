@@ -1,0 +1,59 @@
+using TorBalancer.Transport;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>
+/// Watches the client while its answer is awaited, and cancels the exchange when it is gone. A reset is certain. A FIN is
+/// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on
+/// as long as the answer makes progress; writing to a client that is gone then tells.
+/// </summary>
+internal sealed class HttpClientWatch(TransportConnection client, TimeProvider time, TimeSpan grace, HttpOutput toClient, CancellationTokenSource exchange)
+{
+    private readonly HttpPeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _running = Task.CompletedTask;
+
+    /// <summary>The client is gone and the exchange was cancelled for it.</summary>
+    public bool Gone { get; private set; }
+
+    public void Start(CancellationToken cancellationToken) => _running = RunAsync(cancellationToken);
+
+    /// <summary>Ends watching for good and gives the reader back.</summary>
+    public async ValueTask StopAsync()
+    {
+        _stopped.TrySetResult();
+        try
+        {
+            await _watch.StopAsync();
+            await _running;
+        }
+        catch (OperationCanceledException)
+        {
+            // the caller's own token, which the caller sees by itself
+        }
+    }
+
+    /// <summary>Says that the client is gone, seen elsewhere.</summary>
+    public void SetGone()
+    {
+        Gone = true;
+        exchange.Cancel();
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var state = await _watch.Start(cancellationToken);
+        while (state == HttpPeerState.Finished)
+        {
+            long before = toClient.Written;
+            await _stopped.Task.WaitAsync(grace, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_stopped.Task.IsCompleted || cancellationToken.IsCancellationRequested)
+                return;
+            if (toClient.Written == before)
+                state = HttpPeerState.Broken;
+        }
+
+        if (state == HttpPeerState.Broken)
+            SetGone();
+    }
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>What is known of a failed request beside its cause.</summary>
+/// <param name="WorkerId">The worker tried last, or null.</param>
+/// <param name="Attempts">How many workers were tried.</param>
+/// <param name="RetryAfter">When to try again (whole seconds go out); null: <see cref="DefaultRetryAfter"/> where it applies.</param>
+internal readonly record struct HttpReplyInfo(string? WorkerId = null, int Attempts = 0, TimeSpan? RetryAfter = null)
+{
+    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>Builds the answers that are our own. Errors are rare: these may allocate.</summary>
+internal static class HttpErrorResponse
+{
+    /// <summary>RFC 9110, section 15.3.6 and 9.3.6: a 2xx to CONNECT has no Content-Length and no Transfer-Encoding.</summary>
+    public static ReadOnlyMemory<byte> ConnectionEstablished { get; } = "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray();
+
+    /// <param name="error">The failure.</param>
+    /// <param name="status">0: as the cause says.</param>
+    /// <param name="info">What else is known.</param>
+    /// <param name="connectionId">By which the log names the connection.</param>
+    /// <param name="close">The connection ends behind this answer.</param>
+    /// <param name="withBody">False for an answer to HEAD: all of the head, none of the body.</param>
+    public static byte[] Build(ProxyError error, int status, in HttpReplyInfo info, string connectionId, bool close, bool withBody)
+    {
+        var failure = HttpStatusMapper.Map(error.Cause);
+        if (status == 0)
+            status = failure.Status;
+        string body = Body(error, failure, info, connectionId);
+        int bodyLength = Encoding.UTF8.GetByteCount(body);
+
+        var text = new StringBuilder(512 + body.Length);
+        text.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} {HttpStatusMapper.ReasonPhrase(status)}\r\n");
+        if (status == 407)
+            text.Append("Proxy-Authenticate: Basic realm=\"torbalancer\"\r\n");
+        if (status is 503 or 429)
+        {
+            double seconds = Math.Ceiling((info.RetryAfter ?? HttpReplyInfo.DefaultRetryAfter).TotalSeconds);
+            text.Append(CultureInfo.InvariantCulture, $"Retry-After: {Math.Clamp((long)seconds, 0, 86400)}\r\n");
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"Proxy-Status: torbalancer; error={failure.ErrorType}; details=");
+        AppendSfString(text, Details(error, info));
+        text.Append(CultureInfo.InvariantCulture, $"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bodyLength}\r\n");
+        text.Append("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+        if (close)
+            text.Append("Connection: close\r\n");
+        text.Append("\r\n");
+        if (withBody)
+            text.Append(body);
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    /// <summary>
+    /// A String of RFC 8941, section 3.3.3: printable ASCII, quote and backslash escaped. Anything else becomes '?', so
+    /// that neither a worker's name nor a sentence can end the field.
+    /// </summary>
+    internal static void AppendSfString(StringBuilder text, ReadOnlySpan<char> value)
+    {
+        text.Append('"');
+        foreach (char c in value)
+        {
+            if (c is '"' or '\\')
+                text.Append('\\');
+            text.Append(c is >= ' ' and <= '~' ? c : '?');
+        }
+
+        text.Append('"');
+    }
+
+    private static string Details(ProxyError error, in HttpReplyInfo info)
+    {
+        var details = new StringBuilder(64);
+        details.Append(CultureInfo.InvariantCulture, $"cause={error.Word}");
+        if (info.WorkerId is not null)
+            details.Append(CultureInfo.InvariantCulture, $" worker={info.WorkerId}");
+        if (info.Attempts > 0)
+            details.Append(CultureInfo.InvariantCulture, $" attempts={info.Attempts}");
+        return details.ToString();
+    }
+
+    private static string Body(ProxyError error, in HttpFailure failure, in HttpReplyInfo info, string connectionId)
+    {
+        var body = new StringBuilder(256);
+        body.Append(CultureInfo.InvariantCulture, $"torbalancer: {error.Word}\n{failure.Explanation}\n");
+        if (error.Detail is not null)
+            body.Append(CultureInfo.InvariantCulture, $"{error.Detail}\n");
+        if (info.WorkerId is not null)
+            body.Append(CultureInfo.InvariantCulture, $"worker: {info.WorkerId}\n");
+        if (info.Attempts > 0)
+            body.Append(CultureInfo.InvariantCulture, $"attempts: {info.Attempts}\n");
+        body.Append(CultureInfo.InvariantCulture, $"connection: {connectionId}\n");
+        return body.ToString();
+    }
+}

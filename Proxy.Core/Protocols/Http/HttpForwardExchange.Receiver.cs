@@ -1,0 +1,126 @@
+namespace TorBalancer.Protocols.Http;
+
+internal sealed partial class HttpForwardExchange
+{
+    private enum AnswerEnd : byte
+    {
+        /// <summary>The upstream closed before it sent a byte.</summary>
+        NoAnswer,
+
+        /// <summary>It closed within a head, or after interim responses only.</summary>
+        Closed,
+
+        /// <summary>Not HTTP/1, or with a body whose end could be taken for two places.</summary>
+        Malformed,
+
+        Complete,
+
+        /// <summary>101 was forwarded.</summary>
+        Switched,
+
+        /// <summary>It closed within the body, whose beginning the client has.</summary>
+        Truncated,
+
+        /// <summary>The body turned out malformed when the client had its beginning.</summary>
+        TruncatedMalformed,
+
+        ClientGone,
+
+        Cancelled,
+    }
+
+    private readonly record struct Answer(AnswerEnd End, string? Problem = null, bool CloseClient = false, bool KeepUpstream = false);
+
+    private async ValueTask<Answer> ReceiveAsync(RequestSender sender)
+    {
+        for (int heads = 0; heads <= HttpLimits.InterimResponses; heads++)
+        {
+            var failed = await ReceiveHeadAsync(first: heads == 0);
+            if (failed is { } answer)
+                return answer;
+            if (_response.Status == 101)
+                return await SwitchAsync(sender);
+            if (!_response.IsInterim)
+                return await ForwardAsync(sender);
+
+            // HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)
+            if (_client.Head.MinorVersion == 0)
+                continue;
+            HttpHeadWriter.WriteResponse(_toClient, _response, chunked: false, close: false);
+            if (!await _toClient.FlushAsync(_cancel.Token))
+                return new Answer(AnswerEnd.ClientGone);
+        }
+
+        return new Answer(AnswerEnd.Malformed, "too many interim responses");
+    }
+
+    private async ValueTask<Answer?> ReceiveHeadAsync(bool first)
+    {
+        var input = Upstream!.Connection.Input;
+        var scanner = HttpHeadScanner.ForResponse();
+        bool silent = first;
+        while (true)
+        {
+            var read = await input.ReceiveAsync(_cancel.Token);
+            if (read.IsBroken)
+                return new Answer(silent ? AnswerEnd.NoAnswer : AnswerEnd.Closed);
+            var buffer = read.Result.Buffer;
+            silent &= buffer.IsEmpty;
+            var status = HttpResponseParser.TryParse(ref buffer, ref scanner, _client.Head.IsHead, _response, out string? problem);
+            if (status == HttpParseStatus.Incomplete)
+                input.AdvanceTo(buffer.Start, buffer.End);
+            else
+                input.AdvanceTo(buffer.Start);
+            if (status == HttpParseStatus.Complete)
+                return null;
+            if (status == HttpParseStatus.Rejected)
+                return new Answer(AnswerEnd.Malformed, problem);
+            if (read.Result.IsCompleted)
+                return new Answer(silent ? AnswerEnd.NoAnswer : AnswerEnd.Closed);
+        }
+    }
+
+    private async ValueTask<Answer> ForwardAsync(RequestSender sender)
+    {
+        // Only a proxy may send 407, and between us and the origin there is none: it would make the client show its
+        // proxy password to whoever asks.
+        if (_response.Status == 407)
+            return new Answer(AnswerEnd.Malformed, "an origin that asks for the proxy's password (407)");
+
+        var head = _client.Head;
+        bool chunkedOut = _response.Body == HttpBodyKind.Chunked && head.MinorVersion == 1;
+        bool endByClose = _response.Body == HttpBodyKind.UntilClose || (_response.Body == HttpBodyKind.Chunked && !chunkedOut);
+        bool close = !head.KeepAlive || endByClose || !sender.BodyTaken;
+        _status = _response.Status;
+        HttpHeadWriter.WriteResponse(_toClient, _response, chunkedOut, close);
+
+        var input = Upstream!.Connection.Input;
+        var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true);
+        var end = await new HttpBodyPump(input, _toClient).RunAsync(plan, _cancel.Token, _cancel.Token);
+        return end switch
+        {
+            HttpBodyEnd.Complete => new Answer(AnswerEnd.Complete, null, close, _response.KeepAlive && head.KeepAlive && IsSilent(input)),
+            HttpBodyEnd.SinkBroken => new Answer(AnswerEnd.ClientGone),
+            HttpBodyEnd.SourceMalformed => new Answer(AnswerEnd.TruncatedMalformed, "a body that is not valid chunked coding"),
+            _ => new Answer(AnswerEnd.Truncated),
+        };
+    }
+
+    private async ValueTask<Answer> SwitchAsync(RequestSender sender)
+    {
+        if (!_client.Head.IsUpgrade || !sender.BodyTaken)
+            return new Answer(AnswerEnd.Malformed, "a switch of protocols that was not asked for");
+        _status = 101;
+        HttpHeadWriter.WriteResponse(_toClient, _response, chunked: false, close: false);
+        return new Answer(await _toClient.FlushAsync(_cancel.Token) ? AnswerEnd.Switched : AnswerEnd.ClientGone);
+    }
+
+    /// <summary>False when bytes came behind the answer: they belong to no request, so nothing further may be read from there.</summary>
+    private static bool IsSilent(System.IO.Pipelines.PipeReader input)
+    {
+        if (!input.TryRead(out var read))
+            return true;
+        input.AdvanceTo(read.Buffer.Start, read.Buffer.Start);
+        return false;
+    }
+}

@@ -1,0 +1,93 @@
+namespace TorBalancer.Protocols.Http;
+
+internal sealed partial class HttpForwardExchange
+{
+    /// <summary>The request's side: head and body to the upstream, then a watch over the client until the answer is over.</summary>
+    private sealed class RequestSender(HttpForwardExchange exchange, HttpClientWatch watch)
+    {
+        private readonly HttpBodyPump _pump = new(exchange._client.Connection.Input, exchange._toUpstream);
+        private Task _running = Task.CompletedTask;
+        private volatile bool _bodyDone;
+        private volatile bool _stopping;
+        private bool _pumpStopped;
+
+        /// <summary>All of the request was sent.</summary>
+        public bool BodyDone => _bodyDone;
+
+        /// <summary>The client has sent all of it; it may still be on its way to the upstream.</summary>
+        public bool BodyTaken => _pump.SourceDone || exchange._client.Head.Body == HttpBodyKind.None;
+
+        /// <summary>Part of the body was taken from the client: the request cannot be sent a second time.</summary>
+        public bool Touched => _pump.Touched;
+
+        public bool Malformed { get; private set; }
+
+        public bool ClientGone => watch.Gone;
+
+        public void Start() => _running = RunAsync();
+
+        /// <summary>Stops what still runs. The exchange is cancelled if part of the request was not sent.</summary>
+        public async ValueTask StopAsync()
+        {
+            _stopping = true;
+            bool cut = !_bodyDone;
+            if (cut)
+            {
+                await exchange._cancel.CancelAsync();
+                exchange._client.Connection.Input.CancelPendingRead();
+            }
+
+            try
+            {
+                await _running;
+            }
+            catch (OperationCanceledException)
+            {
+                // our own, or the caller's token, which the caller sees by itself
+            }
+
+            if (cut && !_pumpStopped && !watch.Gone)
+                exchange._client.Connection.Input.TakeBackCancel();
+            await watch.StopAsync();
+        }
+
+        private async Task RunAsync()
+        {
+            var token = exchange._cancel.Token;
+            var head = exchange._client.Head;
+            if (head.Body == HttpBodyKind.None)
+            {
+                await exchange._toUpstream!.FlushAsync(token);
+                _bodyDone = true;
+            }
+            else
+            {
+                var plan = new HttpBodyPlan(head.Body, head.ContentLength, head.Body == HttpBodyKind.Chunked, Lenient: false);
+                var end = await _pump.RunAsync(plan, exchange._outer, token);
+                _pumpStopped = end == HttpBodyEnd.Stopped;
+                switch (end)
+                {
+                    case HttpBodyEnd.Complete:
+                        _bodyDone = true;
+                        break;
+                    case HttpBodyEnd.SourceMalformed:
+                        Malformed = true;
+                        await exchange._cancel.CancelAsync();
+                        return;
+                    case HttpBodyEnd.SourceClosed or HttpBodyEnd.SourceBroken:
+                        watch.SetGone();
+                        return;
+                    default:
+                        // stopped, or the origin takes no more: it may still answer, and its own end will show
+                        return;
+                }
+            }
+
+            exchange._toUpstream!.Release();
+
+            // StopAsync awaits this method before it stops the watch, so a watch that starts here is always stopped
+            if (!_stopping)
+                watch.Start(exchange._outer);
+        }
+    }
+}

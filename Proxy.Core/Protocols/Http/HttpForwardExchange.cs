@@ -1,0 +1,237 @@
+using TorBalancer.Primitives;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>How an exchange leaves the two connections.</summary>
+internal enum HttpExchangeEnd : byte
+{
+    /// <summary>The client may send its next request; the upstream is done with.</summary>
+    Continue,
+
+    /// <summary>As Continue, and the upstream may carry another request.</summary>
+    ContinueAndKeep,
+
+    /// <summary>The answer is complete and the last one of this connection.</summary>
+    Close,
+
+    /// <summary>An answer broke off: the client must not take it for complete.</summary>
+    Abort,
+
+    /// <summary>All is said, or nobody listens.</summary>
+    Gone,
+
+    /// <summary>Both connections belong to a tunnel from here on.</summary>
+    Tunnel,
+}
+
+/// <summary>
+/// One request and its answer. Two activities run side by side: the request's (its body, then a watch over the client)
+/// and the response's. The response decides when the exchange is over.
+/// </summary>
+internal sealed partial class HttpForwardExchange : IDisposable
+{
+    private readonly HttpServerHandshake _client;
+    private readonly IUpstreamSource _source;
+    private readonly TunnelCounters _counters;
+    private readonly ProxyRequest _request;
+    private readonly CancellationToken _outer;
+    private readonly CancellationTokenSource _cancel;
+    private readonly HttpOutput _toClient;
+    private readonly HttpResponseHead _response = new();
+    private readonly long _started;
+
+    private HttpOutput? _toUpstream;
+    private long _sentBefore;
+    private string? _workerId;
+    private int _attempts;
+    private bool _reused;
+    private int _status;
+    private TimeSpan _connectTime;
+
+    /// <param name="kept">A connection that may carry this request, or null.</param>
+    public HttpForwardExchange(
+        HttpServerHandshake client, IUpstreamSource source, TunnelCounters counters, ProxyRequest request, IUpstream? kept, CancellationToken cancellationToken)
+    {
+        _client = client;
+        _source = source;
+        _counters = counters;
+        _request = request;
+        _outer = cancellationToken;
+        _cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _toClient = new HttpOutput(client.Connection, counters, towardsUpstream: false);
+        _started = client.HeadTime;
+        Upstream = kept;
+        _reused = kept is not null;
+        _workerId = kept?.WorkerId;
+    }
+
+    /// <summary>The connection in use. The caller disposes it, keeps it or tunnels it, as the end says.</summary>
+    public IUpstream? Upstream { get; private set; }
+
+    public ProxyError Error { get; private set; }
+
+    public async ValueTask<HttpExchangeEnd> RunAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                if (Upstream is null && await ConnectAsync() is { } failed)
+                    return failed;
+                if (await ExchangeAsync() is { } end)
+                    return end;
+
+                // A kept connection was closed just as it was used, and nothing of the request is lost: once more, afresh.
+                _sentBefore += _toUpstream!.Written;
+                _reused = false;
+                await Upstream!.DisposeAsync();
+                Upstream = null;
+            }
+        }
+        catch (Exception e)
+        {
+            Error = new ProxyError(e is OperationCanceledException ? FailureCause.ShuttingDown : FailureCause.InternalError);
+            if (Upstream is not null)
+                await Upstream.DisposeAsync();
+            Upstream = null;
+            throw;
+        }
+    }
+
+    public void Report() => _client.Observer?.OnExchange(new HttpExchange(
+        _request, _client.Head.Method, _status, Error, _workerId, _attempts, _reused,
+        _sentBefore + (_toUpstream?.Written ?? 0), _toClient.Written, _connectTime, _client.Time.GetElapsedTime(_started)));
+
+    public void Dispose()
+    {
+        _toClient.Dispose();
+        _toUpstream?.Dispose();
+        _response.Dispose();
+        _cancel.Dispose();
+    }
+
+    /// <summary>Gets an upstream; null when there is one, else how the exchange ended without.</summary>
+    private async ValueTask<HttpExchangeEnd?> ConnectAsync()
+    {
+        long began = _client.Time.GetTimestamp();
+        var watch = NewWatch();
+        watch.Start(_outer);
+        var result = default(UpstreamResult);
+        try
+        {
+            result = await _source.ConnectAsync(_request, _cancel.Token);
+        }
+        catch (OperationCanceledException) when (!_outer.IsCancellationRequested)
+        {
+            // the client went away: told below
+        }
+        finally
+        {
+            await watch.StopAsync();
+            Upstream = result.Upstream;
+        }
+
+        _connectTime = _client.Time.GetElapsedTime(began);
+        _attempts = result.Attempts;
+        _workerId = result.Upstream?.WorkerId ?? result.WorkerId;
+        if (watch.Gone)
+        {
+            Error = new ProxyError(FailureCause.ClientClosed);
+            return HttpExchangeEnd.Gone;
+        }
+
+        if (result.Upstream is not null)
+            return null;
+        bool body = _client.Head.Body != HttpBodyKind.None;
+        return await FailAsync(result.Error, 0, mayContinue: true, bodyPending: body);
+    }
+
+    /// <summary>Sends the request over <see cref="Upstream"/> and forwards the answer. Null: try again on a fresh upstream.</summary>
+    private async ValueTask<HttpExchangeEnd?> ExchangeAsync()
+    {
+        _toUpstream?.Dispose();
+        _toUpstream = new HttpOutput(Upstream!.Connection, _counters, towardsUpstream: true);
+        var sender = new RequestSender(this, NewWatch());
+        HttpHeadWriter.WriteRequest(_toUpstream, _client.Head, close: !_client.Head.KeepAlive);
+        sender.Start();
+        var answer = default(Answer);
+        try
+        {
+            answer = await ReceiveAsync(sender);
+        }
+        catch (OperationCanceledException) when (!_outer.IsCancellationRequested)
+        {
+            answer = new Answer(AnswerEnd.Cancelled, null);
+        }
+        finally
+        {
+            await sender.StopAsync();
+        }
+
+        return await FinishAsync(answer, sender);
+    }
+
+    private async ValueTask<HttpExchangeEnd?> FinishAsync(Answer answer, RequestSender sender)
+    {
+        switch (answer.End)
+        {
+            case AnswerEnd.Complete when !sender.BodyDone || answer.CloseClient:
+                return HttpExchangeEnd.Close;
+            case AnswerEnd.Complete:
+                return answer.KeepUpstream ? HttpExchangeEnd.ContinueAndKeep : HttpExchangeEnd.Continue;
+            case AnswerEnd.Switched:
+                return HttpExchangeEnd.Tunnel;
+            case AnswerEnd.ClientGone:
+                Error = new ProxyError(FailureCause.ClientClosed);
+                return HttpExchangeEnd.Gone;
+            case AnswerEnd.Cancelled:
+                return await CancelledAsync(sender);
+            case AnswerEnd.NoAnswer when _reused && !sender.Touched && _client.Head.IsIdempotent:
+                return null;
+            case AnswerEnd.Truncated:
+                Error = new ProxyError(FailureCause.TargetClosed, "the target closed the connection in the middle of its answer");
+                return HttpExchangeEnd.Abort;
+            case AnswerEnd.TruncatedMalformed:
+                Error = new ProxyError(FailureCause.TargetProtocol, answer.Problem);
+                return HttpExchangeEnd.Abort;
+            case AnswerEnd.Malformed:
+                return await FailAsync(new ProxyError(FailureCause.TargetProtocol, answer.Problem), 0, sender.BodyDone, bodyPending: false);
+            default:
+                return await FailAsync(new ProxyError(FailureCause.TargetClosed), 0, sender.BodyDone, bodyPending: false);
+        }
+    }
+
+    /// <summary>The request side ended the exchange: the client is gone, or what it sent as a body is none.</summary>
+    private async ValueTask<HttpExchangeEnd?> CancelledAsync(RequestSender sender)
+    {
+        if (sender.ClientGone || !sender.Malformed)
+        {
+            Error = new ProxyError(FailureCause.ClientClosed);
+            if (!sender.BodyDone)
+                Upstream!.Connection.Abort();
+            return HttpExchangeEnd.Gone;
+        }
+
+        Upstream!.Connection.Abort();
+        var error = new ProxyError(FailureCause.BadRequest, "the request body is not valid chunked coding");
+        if (_status == 0)
+            return await FailAsync(error, 400, mayContinue: false, bodyPending: true);
+        Error = error;
+        return HttpExchangeEnd.Abort;
+    }
+
+    /// <summary>Answers with an error of ours. Nothing of a final response has gone to the client.</summary>
+    private async ValueTask<HttpExchangeEnd> FailAsync(ProxyError error, int status, bool mayContinue, bool bodyPending)
+    {
+        Error = error;
+        _status = status == 0 ? HttpStatusMapper.Map(error.Cause).Status : status;
+        if (_toClient.HasPending)
+            _toClient.Release();
+        var info = new HttpReplyInfo(_workerId, _attempts == 0 && _reused ? 1 : _attempts);
+        bool goesOn = await _client.RefuseAsync(new HttpReject(error, _status), info, mayContinue, bodyPending, _outer);
+        return goesOn ? HttpExchangeEnd.Continue : HttpExchangeEnd.Gone;
+    }
+
+    private HttpClientWatch NewWatch() => new(_client.Connection, _client.Time, _client.Settings.HalfCloseGrace, _toClient, _cancel);
+}

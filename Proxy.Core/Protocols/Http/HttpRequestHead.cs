@@ -1,0 +1,266 @@
+using System.Buffers;
+using System.Text;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>A parsed request head. Filled by <see cref="HttpRequestParser"/>; valid until the next one is parsed into it.</summary>
+internal sealed class HttpRequestHead : HttpHead
+{
+    private (int Start, int Length) _authority;
+    private (int Start, int Length) _path;
+
+    /// <summary>The method; case-sensitive (RFC 9110, section 9.1).</summary>
+    public string Method { get; private set; } = "";
+
+    public bool IsConnect { get; private set; }
+
+    public bool IsHead { get; private set; }
+
+    /// <summary>RFC 9110, section 9.2.2: asking twice does the same as asking once.</summary>
+    public bool IsIdempotent { get; private set; }
+
+    /// <summary>0 or 1: HTTP/1.0 or HTTP/1.1.</summary>
+    public int MinorVersion { get; private set; }
+
+    /// <summary>Where to.</summary>
+    public HostEndPoint Target { get; private set; }
+
+    /// <summary>The authority as it came, which becomes the Host field (RFC 9112, section 3.2.2).</summary>
+    public ReadOnlySpan<byte> Authority => Span(_authority.Start, _authority.Length);
+
+    /// <summary>Path and query in origin-form; empty stands for "/", or for "*" when <see cref="IsServerWide"/>.</summary>
+    public ReadOnlySpan<byte> Path => Span(_path.Start, _path.Length);
+
+    /// <summary>OPTIONS without path and query: "*" to the origin (RFC 9112, section 3.2.4).</summary>
+    public bool IsServerWide => _path.Length == 0 && Method == "OPTIONS";
+
+    /// <summary>The client may send another request on this connection. Never with HTTP/1.0 (RFC 9112, section 9.3).</summary>
+    public bool KeepAlive { get; private set; }
+
+    /// <summary>The client waits for 100 (Continue) before it sends the body.</summary>
+    public bool ExpectsContinue { get; private set; }
+
+    /// <summary>An Upgrade field, named by Connection, to something that can be tunnelled.</summary>
+    public bool IsUpgrade { get; private set; }
+
+    /// <summary>The client understands trailers (RFC 9110, section 10.1.4).</summary>
+    public bool AcceptsTrailers { get; private set; }
+
+    /// <summary>Max-Forwards of OPTIONS and TRACE (RFC 9110, section 7.6.2); -1 when there is none.</summary>
+    public int MaxForwards { get; private set; }
+
+    public ClientCredentials? Credentials { get; private set; }
+
+    /// <summary>A Proxy-Authorization came that cannot be read, or several.</summary>
+    public bool HasBadCredentials { get; private set; }
+
+    /// <summary>Forgets the last request.</summary>
+    public void Clear()
+    {
+        Release();
+        Method = "";
+        IsConnect = false;
+        IsHead = false;
+        KeepAlive = false;
+        Credentials = null;
+    }
+
+    internal bool Parse(in ReadOnlySequence<byte> head, out HttpReject reject)
+    {
+        Load(head);
+        int at = 0;
+        var line = TakeLine(ref at);
+        if (!ParseRequestLine(line.Start, line.Length, out var target, out reject))
+            return false;
+        string? problem = ParseFields(at, HttpLimits.RequestFields, lenient: false) ?? CollectConnectionOptions();
+        if (problem is not null)
+            return Refuse(HttpReject.BadRequest(problem), out reject);
+
+        return (IsConnect ? ParseConnectTarget(target, out reject) : ParseAbsoluteTarget(target, out reject))
+            && CheckHost(out reject) && SetFraming(out reject) && SetOptions(out reject);
+    }
+
+    //  request-line = method SP request-target SP HTTP-version CRLF     (RFC 9112, section 3)
+    private bool ParseRequestLine(int start, int length, out (int Start, int Length) target, out HttpReject reject)
+    {
+        target = default;
+        reject = default;
+        var line = Span(start, length);
+        int first = line.IndexOf((byte)' ');
+        int last = line.LastIndexOf((byte)' ');
+        if (first <= 0 || last <= first || !HttpChars.IsToken(line[..first]) || first > 32)
+            return Refuse(HttpReject.BadRequest("the request line is not 'METHOD target HTTP/1.1'"), out reject);
+
+        var version = line[(last + 1)..];
+        if (version.Length != 8 || !version.StartsWith("HTTP/"u8) || version[6] != '.'
+            || !char.IsAsciiDigit((char)version[5]) || !char.IsAsciiDigit((char)version[7]))
+            return Refuse(HttpReject.BadRequest("the request line does not end in an HTTP version"), out reject);
+        if (version[5] != '1' || version[7] is not ((byte)'0' or (byte)'1'))
+            return Refuse(HttpReject.Of(505, "only HTTP/1.0 and HTTP/1.1 are spoken here"), out reject);
+
+        target = (start + first + 1, last - first - 1);
+        if (target.Length <= 0 || Span(target.Start, target.Length).ContainsAny(HttpChars.TargetForbidden))
+            return Refuse(HttpReject.BadRequest("the request target holds a space, a control character or a fragment"), out reject);
+        MinorVersion = version[7] - '0';
+        SetMethod(line[..first]);
+        return true;
+    }
+
+    private void SetMethod(ReadOnlySpan<byte> method)
+    {
+        Method = method switch
+        {
+            _ when method.SequenceEqual("GET"u8) => "GET",
+            _ when method.SequenceEqual("CONNECT"u8) => "CONNECT",
+            _ when method.SequenceEqual("POST"u8) => "POST",
+            _ when method.SequenceEqual("HEAD"u8) => "HEAD",
+            _ when method.SequenceEqual("PUT"u8) => "PUT",
+            _ when method.SequenceEqual("DELETE"u8) => "DELETE",
+            _ when method.SequenceEqual("OPTIONS"u8) => "OPTIONS",
+            _ when method.SequenceEqual("PATCH"u8) => "PATCH",
+            _ => Encoding.ASCII.GetString(method),
+        };
+        IsConnect = Method == "CONNECT";
+        IsHead = Method == "HEAD";
+        IsIdempotent = Method is "GET" or "HEAD" or "PUT" or "DELETE" or "OPTIONS" or "TRACE";
+    }
+
+    //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3)
+    private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
+    {
+        reject = default;
+        _authority = target;
+        _path = (target.Start, 0);
+        if (!TryParseAuthority(Span(target.Start, target.Length), defaultPort: null, out var endPoint))
+            return Refuse(HttpReject.BadRequest("CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets)"), out reject);
+        Target = endPoint;
+        return true;
+    }
+
+    //  absolute-form = "http://" authority path-abempty [ "?" query ]     (RFC 9112, section 3.2.2)
+    private bool ParseAbsoluteTarget((int Start, int Length) range, out HttpReject reject)
+    {
+        reject = default;
+        var target = Span(range.Start, range.Length);
+        if (target[0] == '/' || target is [(byte)'*'])
+            return Refuse(HttpReject.BadRequest(HttpReject.ThisIsAProxy), out reject);
+        int colon = target.IndexOf("://"u8);
+        if (colon <= 0)
+            return Refuse(HttpReject.BadRequest("the request target is not an absolute http:// URI"), out reject);
+        if (HttpChars.EqualsIgnoreCase(target[..colon], "https"u8))
+            return Refuse(HttpReject.BadRequest("https:// cannot be asked for in the clear; use CONNECT host:443"), out reject);
+        if (!HttpChars.EqualsIgnoreCase(target[..colon], "http"u8))
+            return Refuse(HttpReject.BadRequest("only http:// URIs are forwarded; use CONNECT for anything else"), out reject);
+
+        var rest = target[(colon + 3)..];
+        int end = rest.IndexOfAny((byte)'/', (byte)'?');
+        if (end < 0)
+            end = rest.Length;
+        var authority = rest[..end];
+        if (authority.Contains((byte)'@'))
+            return Refuse(HttpReject.BadRequest("a user name in the URI is refused; it belongs into the Authorization field"), out reject);
+        if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint))
+            return Refuse(HttpReject.BadRequest("the URI names no valid host and port"), out reject);
+        Target = endPoint;
+        _authority = (range.Start + colon + 3, end);
+        _path = (range.Start + colon + 3 + end, rest.Length - end);
+        return true;
+    }
+
+    private static bool TryParseAuthority(ReadOnlySpan<byte> authority, int? defaultPort, out HostEndPoint endPoint)
+    {
+        endPoint = default;
+        Span<char> chars = stackalloc char[HostEndPoint.MaxHostLength + 8];
+        if (authority.Length > chars.Length || !Ascii.IsValid(authority))
+            return false;
+        Encoding.ASCII.GetChars(authority, chars);
+        return HostEndPoint.TryParseAuthority(chars[..authority.Length], defaultPort, out endPoint);
+    }
+
+    /// <summary>
+    /// RFC 9112, section 3.2: one Host field. Its value does not count, the authority does (3.2.2). CONNECT may come
+    /// without: many small tunnelling programs leave it out, and nothing is ever forwarded from there.
+    /// </summary>
+    private bool CheckHost(out HttpReject reject)
+    {
+        reject = default;
+        int hosts = 0;
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Id != HttpFieldId.Host)
+                continue;
+            if (++hosts > 1)
+                return Refuse(HttpReject.BadRequest("several Host fields"), out reject);
+            if (Value(field).ContainsAny(HttpChars.HostForbidden) || !Ascii.IsValid(Value(field)))
+                return Refuse(HttpReject.BadRequest("the Host field is not a host"), out reject);
+        }
+
+        return hosts == 1 || MinorVersion == 0 || IsConnect || Refuse(HttpReject.BadRequest("HTTP/1.1 needs a Host field"), out reject);
+    }
+
+    private bool SetFraming(out HttpReject reject)
+    {
+        reject = default;
+        var framing = HttpFraming.Read(this, MinorVersion);
+        if (framing.Problem is not null)
+            return Refuse(HttpReject.BadRequest(framing.Problem), out reject);
+        ContentLength = framing.ContentLength;
+        Body = framing.Chunked ? HttpBodyKind.Chunked : ContentLength > 0 ? HttpBodyKind.Length : HttpBodyKind.None;
+        if (IsConnect && (framing.Chunked || ContentLength >= 0))
+            return Refuse(HttpReject.BadRequest("CONNECT has no body"), out reject);
+        return true;
+    }
+
+    private bool SetOptions(out HttpReject reject)
+    {
+        reject = default;
+        KeepAlive = MinorVersion == 1 && !IsConnectionOption("close"u8);
+        ExpectsContinue = false;
+        IsUpgrade = false;
+        AcceptsTrailers = false;
+        MaxForwards = -1;
+        Credentials = null;
+        HasBadCredentials = false;
+        bool authorized = false, http2 = false;
+        foreach (ref readonly var field in Fields)
+        {
+            var value = Value(field);
+            switch (field.Id)
+            {
+                case HttpFieldId.Expect:
+                    ExpectsContinue |= MinorVersion == 1 && HttpChars.EqualsIgnoreCase(value, "100-continue"u8);
+                    break;
+                case HttpFieldId.Upgrade:
+                    IsUpgrade = MinorVersion == 1 && !value.IsEmpty && IsConnectionOption("upgrade"u8);
+                    http2 |= value.Length >= 2 && HttpChars.EqualsIgnoreCase(value[..2], "h2"u8);
+                    break;
+                case HttpFieldId.Te:
+                    while (HttpChars.TryTakeListMember(ref value, out var coding))
+                        AcceptsTrailers |= MinorVersion == 1 && HttpChars.EqualsIgnoreCase(coding, "trailers"u8);
+                    break;
+                case HttpFieldId.MaxForwards when Method is "OPTIONS" or "TRACE":
+                    if (value.IsEmpty || value.Length > 9 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+                        return Refuse(HttpReject.BadRequest("a Max-Forwards that is no number"), out reject);
+                    MaxForwards = int.Parse(value, System.Globalization.CultureInfo.InvariantCulture);
+                    break;
+                case HttpFieldId.ProxyAuthorization:
+                    HasBadCredentials |= !BasicCredentials.TryParse(value, out var credentials) || authorized;
+                    Credentials = credentials;
+                    authorized = true;
+                    break;
+            }
+        }
+
+        // An upgrade to HTTP/2 is a second way to the same end and needs a field (HTTP2-Settings) that goes no further
+        // than this hop: it is left out, and the origin answers in HTTP/1.1 (RFC 9110, section 7.8).
+        IsUpgrade &= !http2;
+        return true;
+    }
+
+    private static bool Refuse(HttpReject with, out HttpReject reject)
+    {
+        reject = with;
+        return false;
+    }
+}

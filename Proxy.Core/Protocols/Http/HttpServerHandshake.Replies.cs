@@ -1,0 +1,102 @@
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols.Http;
+
+internal sealed partial class HttpServerHandshake
+{
+    /// <summary>
+    /// Sends an error page. True when the connection can go on behind it: the client may, and the body of its request is
+    /// out of the way (<paramref name="bodyPending"/> false, or drained within a bound).
+    /// </summary>
+    internal async ValueTask<bool> RefuseAsync(
+        HttpReject reject, HttpReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
+    {
+        bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
+        byte[] response = HttpErrorResponse.Build(reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead);
+        bool written;
+        using (var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken))
+        {
+            try
+            {
+                written = await TryWriteAsync(response, deadline.Token);
+            }
+            catch (OperationCanceledException) when (deadline.Expired)
+            {
+                written = false;
+            }
+        }
+
+        if (goesOn && written)
+            return true;
+        if (written)
+            await LingerAsync(cancellationToken);
+        return false;
+    }
+
+    /// <summary>FIN, then reads and drops a bounded amount for a bounded time (RFC 9112, section 9.6).</summary>
+    internal async ValueTask LingerAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Connection.ShutdownSend();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
+        {
+            return;
+        }
+
+        using var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken);
+        long dropped = 0;
+        try
+        {
+            while (dropped < HttpLimits.LingerBytes)
+            {
+                var read = await Connection.Input.ReceiveAsync(deadline.Token);
+                if (read.IsBroken)
+                    return;
+                dropped += read.Result.Buffer.Length;
+                Connection.Input.AdvanceTo(read.Result.Buffer.End);
+                if (read.Result.IsCompleted)
+                    return;
+            }
+        }
+        catch (OperationCanceledException) when (deadline.Expired)
+        {
+            // the client keeps its side open: it has had time to read
+        }
+    }
+
+    /// <summary>
+    /// Reads and drops the current request's body if it is short. A client that waits for 100 (Continue) may or may not
+    /// send it after a final answer, so there the next request's start would be a guess (RFC 9110, section 10.1.1).
+    /// </summary>
+    private async ValueTask<bool> TryDrainBodyAsync(CancellationToken cancellationToken)
+    {
+        if (Head.ExpectsContinue || (Head.Body == HttpBodyKind.Length && Head.ContentLength > HttpLimits.DrainBytes))
+            return false;
+        using var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken);
+        try
+        {
+            var pump = new HttpBodyPump(Connection.Input, to: null) { Limit = HttpLimits.DrainBytes };
+            var plan = new HttpBodyPlan(Head.Body, Head.ContentLength, ChunkedOut: false, Lenient: false);
+            return await pump.RunAsync(plan, deadline.Token, deadline.Token) == HttpBodyEnd.Complete;
+        }
+        catch (OperationCanceledException) when (deadline.Expired)
+        {
+            return false;
+        }
+    }
+
+    private async ValueTask<bool> TryWriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Connection.WriteAsync(data, cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+}

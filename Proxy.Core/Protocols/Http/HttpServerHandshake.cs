@@ -1,0 +1,176 @@
+using TorBalancer.Primitives;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>
+/// The HTTP side of one client connection: reads requests, asks for credentials, writes our own answers. Requests that
+/// are refused are answered in here; what comes out is to be served.
+/// </summary>
+/// <remarks>Everything behind a head stays in <see cref="TransportConnection.Input"/>. Does not dispose the connection.</remarks>
+internal sealed partial class HttpServerHandshake : IDisposable
+{
+    private readonly Func<ClientCredentials?, ProxyError> _authenticate;
+    private readonly IHttpExchangeObserver? _observer;
+    private readonly TimeProvider _time;
+    private int _headsRead;
+    private int _challenges;
+
+    /// <param name="connection">The client, nothing of whose HTTP bytes was consumed; bytes that were looked at must not be left examined.</param>
+    /// <param name="settings">Limits and the connection's name.</param>
+    /// <param name="authenticate">
+    /// Decides on the credentials of each request (null: none came). AuthRequired and AuthFailed become 407 and the
+    /// client may try again on the same connection; any other error ends it.
+    /// </param>
+    /// <param name="observer">Told of the requests that were refused in here.</param>
+    /// <param name="time">The clock.</param>
+    public HttpServerHandshake(
+        TransportConnection connection,
+        HttpServerSettings settings,
+        Func<ClientCredentials?, ProxyError> authenticate,
+        IHttpExchangeObserver? observer,
+        TimeProvider time)
+    {
+        Connection = connection;
+        Settings = settings;
+        _authenticate = authenticate;
+        _observer = observer;
+        _time = time;
+    }
+
+    internal TransportConnection Connection { get; }
+
+    internal HttpServerSettings Settings { get; }
+
+    internal TimeProvider Time => _time;
+
+    internal IHttpExchangeObserver? Observer => _observer;
+
+    /// <summary>The head of the request that was returned last.</summary>
+    internal HttpRequestHead Head { get; } = new();
+
+    /// <summary>When the head was complete, as a timestamp of the clock.</summary>
+    internal long HeadTime { get; private set; }
+
+    /// <summary>
+    /// The next request. Throws only <see cref="OperationCanceledException"/>, for the caller's token; its own time
+    /// limits end the connection (408 when part of a head had come, silence when nothing had).
+    /// </summary>
+    public async ValueTask<HttpServerRequest> ReadRequestAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (found, reject) = await ReadHeadAsync(cancellationToken);
+            if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
+                return new HttpServerRequest(HttpServerRequestKind.Ended, null, reject.Error, 0);
+            if (!found)
+            {
+                await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken);
+                Report(null, reject.Status, reject.Error);
+                return new HttpServerRequest(HttpServerRequestKind.Ended, null, reject.Error, reject.Status);
+            }
+
+            var error = Head.HasBadCredentials
+                ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
+                : _authenticate(Head.Credentials);
+            var request = new ProxyRequest(
+                Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials);
+            if (!error.IsError)
+            {
+                var kind = Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward;
+                return new HttpServerRequest(kind, request, ProxyError.None, 0);
+            }
+
+            int status = HttpStatusMapper.Map(error.Cause).Status;
+            bool mayContinue = status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
+            bool goesOn = await RefuseAsync(new HttpReject(error, status), default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken);
+            Report(request, status, error);
+            if (!goesOn)
+                return new HttpServerRequest(HttpServerRequestKind.Ended, null, error, status);
+        }
+    }
+
+    /// <summary>Answers CONNECT: from here on the connection is the tunnel's. False when the client is gone.</summary>
+    public async ValueTask<bool> ReplyConnectedAsync(CancellationToken cancellationToken)
+    {
+        Head.Release();
+        return await TryWriteAsync(HttpErrorResponse.ConnectionEstablished, cancellationToken);
+    }
+
+    /// <summary>
+    /// Answers with an error and ends the connection in order: FIN, then what still comes is read and dropped within a
+    /// bound, so that the client reads the answer and not an RST. Gives the status that was sent. Does not throw.
+    /// </summary>
+    public async ValueTask<int> ReplyErrorAsync(ProxyError error, HttpReplyInfo info, CancellationToken cancellationToken)
+    {
+        var reject = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
+        try
+        {
+            await RefuseAsync(reject, info, mayContinue: false, bodyPending: true, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // shutting down: the caller closes
+        }
+
+        return reject.Status;
+    }
+
+    public void Dispose() => Head.Dispose();
+
+    private void Report(ProxyRequest? request, int status, ProxyError error)
+    {
+        var elapsed = request is null ? TimeSpan.Zero : _time.GetElapsedTime(HeadTime);
+        string method = request is null ? "" : Head.Method;
+        _observer?.OnExchange(new HttpExchange(request, method, status, error, null, 0, false, 0, 0, TimeSpan.Zero, elapsed));
+    }
+
+    private async ValueTask<(bool Found, HttpReject Reject)> ReadHeadAsync(CancellationToken cancellationToken)
+    {
+        Head.Clear();
+        var input = Connection.Input;
+        var scanner = HttpHeadScanner.ForRequest();
+        bool idle = _headsRead > 0;
+        bool started = false;
+        using var deadline = new HttpDeadline(_time, idle ? Settings.IdleTimeout : Settings.HandshakeTimeout, cancellationToken);
+        while (true)
+        {
+            PipeRead read;
+            try
+            {
+                read = await input.ReceiveAsync(deadline.Token);
+            }
+            catch (OperationCanceledException) when (deadline.Expired)
+            {
+                return (false, started ? new HttpReject(new ProxyError(FailureCause.HandshakeTimeout), 408) : default);
+            }
+
+            if (read.IsBroken)
+                return (false, new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
+            var buffer = read.Result.Buffer;
+            var status = HttpRequestParser.TryParse(ref buffer, ref scanner, Head, out var reject);
+            if (status == HttpParseStatus.Complete)
+            {
+                input.AdvanceTo(buffer.Start);
+                _headsRead++;
+                HeadTime = _time.GetTimestamp();
+                return (true, default);
+            }
+
+            if (read.Result.IsCanceled)
+                input.AdvanceTo(buffer.Start, buffer.Start);
+            else
+                input.AdvanceTo(buffer.Start, buffer.End);
+            if (status == HttpParseStatus.Rejected)
+                return (false, reject);
+            if (read.Result.IsCompleted)
+                return (false, buffer.IsEmpty && idle ? default : new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
+            if (!started && !buffer.IsEmpty)
+            {
+                started = true;
+                if (idle)
+                    deadline.Restart(Settings.HandshakeTimeout);
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>What the HTTP side of one client connection is told.</summary>
+/// <param name="ConnectionId">By which log and error pages name the connection.</param>
+/// <param name="HandshakeTimeout">How long a request head may take from its first byte on, and the first one from accept on.</param>
+internal sealed record HttpServerSettings(string ConnectionId, TimeSpan HandshakeTimeout)
+{
+    /// <summary>How long a kept connection may wait for its next request. Default 60 s.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How long a client that has sent its FIN while it waits for an answer is taken for one that still listens. A FIN
+    /// does not say which; each further period goes by only if the answer got further in it. Default 5 s.
+    /// </summary>
+    public TimeSpan HalfCloseGrace { get; init; } = TimeSpan.FromSeconds(5);
+}
