@@ -1,1 +1,4 @@
-System.Console.WriteLine("hi"); return 0;
+using System.CommandLine;
+using TorBalancer.Daemon.Testnet.Cli;
+
+return await new RootCommand("TorBalancer") { TestnetCommand.Create() }.Parse(args).InvokeAsync();
