@@ -1,0 +1,83 @@
+using System.CommandLine;
+using TorBalancer.Daemon.Interop;
+
+namespace TorBalancer.Daemon.Testnet.Cli;
+
+/// <summary><c>torbalancer testnet up|status|down</c>.</summary>
+internal static class TestnetCommand
+{
+    public static Command Create()
+    {
+        var directory = new Option<string?>("--directory") { Description = $"Where the network lives (default {TestNetworkDirectory.Default})", HelpName = "DIR" };
+        return new Command("testnet", "A private Tor network on loopback, for trying everything offline")
+        {
+            Up(directory), Status(directory), Down(directory), Serve(directory),
+        };
+    }
+
+    private static Command Up(Option<string?> directory)
+    {
+        var foreground = new Option<bool>("--foreground") { Description = "Stay until Ctrl-C or SIGTERM instead of going to the background" };
+        var size = new SizeOptions();
+        var command = new Command("up", "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, foreground };
+        command.SetAction((result, cancellationToken) =>
+        {
+            var commands = new TestnetCommands(Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System);
+            return commands.UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken);
+        });
+        return command;
+    }
+
+    private static Command Status(Option<string?> directory)
+    {
+        var json = new Option<bool>("--json") { Description = "As JSON" };
+        var command = new Command("status", "Show it") { directory, json };
+        command.SetAction(result => new TestnetCommands(
+            Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System).Status(result.GetValue(json)));
+        return command;
+    }
+
+    private static Command Down(Option<string?> directory)
+    {
+        var command = new Command("down", "Stop it and remove its directory") { directory };
+        command.SetAction((result, cancellationToken) => new TestnetCommands(
+            Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System).DownAsync(cancellationToken));
+        return command;
+    }
+
+    /// <summary>What <c>up</c> starts in the background; not for people.</summary>
+    private static Command Serve(Option<string?> directory)
+    {
+        var size = new SizeOptions();
+        var command = new Command(TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits };
+        command.Hidden = true;
+        command.SetAction((result, cancellationToken) =>
+        {
+            ProcessSignals.StartOwnSession();
+            var commands = new TestnetCommands(Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System);
+            return commands.ServeAsync(size.Read(result), _ => { }, cancellationToken);
+        });
+        return command;
+    }
+
+    private static TestnetDirectory Of(ParseResult result, Option<string?> directory) =>
+        new(result.GetValue(directory) is { Length: > 0 } path ? path : TestNetworkDirectory.Default);
+
+    /// <summary>How many of each; the ranges are <see cref="TestNetworkOptions"/>'s.</summary>
+    private sealed class SizeOptions
+    {
+        private static readonly TestNetworkOptions Defaults = new();
+
+        public Option<int> Workers { get; } = Count("--workers", "Tor clients to balance over", Defaults.Workers);
+
+        public Option<int> Relays { get; } = Count("--relays", "Guards and middles", Defaults.Relays);
+
+        public Option<int> Exits { get; } = Count("--exits", "Exits", Defaults.Exits);
+
+        public TestNetworkOptions Read(ParseResult result) =>
+            new() { Workers = result.GetValue(Workers), Relays = result.GetValue(Relays), Exits = result.GetValue(Exits) };
+
+        private static Option<int> Count(string name, string description, int value) =>
+            new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N" };
+    }
+}
