@@ -41,7 +41,10 @@ internal sealed partial class ControlConnection
         return BootstrapStatus.Parse(text) ?? BootstrapStatus.None;
     }
 
-    /// <summary>Options with their values, null for the default; an option that is a list comes once for each entry.</summary>
+    /// <summary>
+    /// Options with their values; an option that is a list comes once for each entry. Not set: null, or empty for options
+    /// that are sets of relays.
+    /// </summary>
     public async Task<IReadOnlyList<KeyValuePair<string, string?>>> GetConfAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
     {
         var reply = await CommandAsync("GETCONF " + string.Join(' ', keys.Select(Word)), cancellationToken).ConfigureAwait(false);
