@@ -1,0 +1,16 @@
+namespace TorBalancer.TorControl;
+
+/// <summary>Limits of one control connection.</summary>
+internal sealed record ControlConnectionOptions
+{
+    public static readonly ControlConnectionOptions Default = new();
+
+    /// <summary>For connecting and authenticating together. Default 10 s.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>For each command, until its reply is complete. Default 10 s.</summary>
+    public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A longer reply ends the connection. Default 16 MiB.</summary>
+    public int MaxReplyBytes { get; init; } = ControlProtocolParser.DefaultMaxReplyBytes;
+}

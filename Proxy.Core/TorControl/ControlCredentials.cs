@@ -1,0 +1,12 @@
+namespace TorBalancer.TorControl;
+
+/// <summary>What we have to get into a control port. Both may be missing: tor then tells where its cookie is, or asks for nothing.</summary>
+/// <param name="CookiePath">The cookie file; null: the path that tor itself names.</param>
+/// <param name="Password">The password of HashedControlPassword; null: none.</param>
+internal sealed record ControlCredentials(string? CookiePath = null, string? Password = null)
+{
+    public static readonly ControlCredentials None = new();
+
+    /// <summary>Never prints the password.</summary>
+    public override string ToString() => $"(cookie {CookiePath ?? "where tor says"}, {(Password is null ? "no password" : "a password")})";
+}

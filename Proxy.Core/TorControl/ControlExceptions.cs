@@ -1,0 +1,23 @@
+namespace TorBalancer.TorControl;
+
+/// <summary>What came in is not the control protocol. The connection cannot be used any further.</summary>
+internal sealed class ControlProtocolException(string message) : Exception(message);
+
+/// <summary>The connection to the control port could not be made, or ended before a reply came.</summary>
+internal sealed class ControlConnectionException(string message, Exception? inner = null) : IOException(message, inner);
+
+/// <summary>Tor did not let us in; the message names each method that was tried and why it did not work.</summary>
+internal sealed class ControlAuthenticationException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Tor answered a command with an error (4xx or 5xx).</summary>
+internal sealed class ControlReplyException(string command, ControlReply reply)
+    : Exception($"tor answered {command} with {reply.Code} {reply.Text}")
+{
+    /// <summary>The command's keyword; its arguments may be secret and are not kept.</summary>
+    public string Command { get; } = command;
+
+    public ControlReply Reply { get; } = reply;
+
+    /// <summary>For example 510 (unrecognized command), 513 (syntax), 552 (unrecognized entity), 553 (semantic error).</summary>
+    public int Code => Reply.Code;
+}

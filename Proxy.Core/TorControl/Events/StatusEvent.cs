@@ -1,0 +1,90 @@
+namespace TorBalancer.TorControl.Events;
+
+/// <summary>STATUS_CLIENT, STATUS_GENERAL or STATUS_SERVER: tor says how it fares. Arguments are the keywords.</summary>
+internal sealed class StatusEvent : ControlEvent
+{
+    private StatusEvent(string name, string severity, string action, ControlKeywords keywords)
+        : base(name, keywords)
+    {
+        Severity = severity;
+        Action = action;
+    }
+
+    /// <summary>NOTICE, WARN or ERR.</summary>
+    public string Severity { get; }
+
+    /// <summary>BOOTSTRAP, CIRCUIT_NOT_ESTABLISHED, CLOCK_SKEW, DANGEROUS_SOCKS, …</summary>
+    public string Action { get; }
+
+    /// <summary>The argument REASON, which many actions have.</summary>
+    public string? Reason => Keywords["REASON"];
+
+    /// <summary>How far the start has come, when this is BOOTSTRAP; else null.</summary>
+    public BootstrapStatus? Bootstrap => BootstrapStatus.FromEvent(this);
+
+    public static StatusEvent? TryParse(string name, string text)
+    {
+        var tokens = new ControlTokens(text);
+        return tokens.TryWord(out string severity) && tokens.TryWord(out string action)
+            ? new StatusEvent(name, severity, action, tokens.Keywords())
+            : null;
+    }
+}
+
+/// <summary>NETWORK_LIVENESS: whether tor believes that the network can be reached at all.</summary>
+internal sealed class NetworkLivenessEvent : ControlEvent
+{
+    private NetworkLivenessEvent(bool isUp, ControlKeywords keywords)
+        : base("NETWORK_LIVENESS", keywords)
+        => IsUp = isUp;
+
+    public bool IsUp { get; }
+
+    public static NetworkLivenessEvent? TryParse(string text)
+    {
+        var tokens = new ControlTokens(text);
+        tokens.TryWord(out string state);
+        return state is "UP" or "DOWN" ? new NetworkLivenessEvent(state == "UP", tokens.Keywords()) : null;
+    }
+}
+
+/// <summary>BUILDTIMEOUT_SET: tor changed how long it lets a circuit take.</summary>
+internal sealed class BuildTimeoutEvent : ControlEvent
+{
+    private BuildTimeoutEvent(string type, ControlKeywords keywords)
+        : base("BUILDTIMEOUT_SET", keywords)
+        => Type = type;
+
+    /// <summary>COMPUTED, RESET, SUSPENDED, DISCARD or RESUME.</summary>
+    public string Type { get; }
+
+    /// <summary>Circuits that were counted.</summary>
+    public long? TotalTimes => Keywords.Integer("TOTAL_TIMES");
+
+    /// <summary>The new limit; null when tor does not say.</summary>
+    public TimeSpan? Timeout => Keywords.Integer("TIMEOUT_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
+
+    /// <summary>When a slow circuit is given up even for measuring; null when tor does not say.</summary>
+    public TimeSpan? CloseTimeout => Keywords.Integer("CLOSE_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
+
+    /// <summary>Share of circuits, 0 to 1, that took longer than the limit.</summary>
+    public double? TimeoutRate => Keywords.Fraction("TIMEOUT_RATE");
+
+    /// <summary>Share of circuits, 0 to 1, that were given up.</summary>
+    public double? CloseRate => Keywords.Fraction("CLOSE_RATE");
+
+    /// <summary>Pareto scale in milliseconds.</summary>
+    public long? Xm => Keywords.Integer("XM");
+
+    /// <summary>Pareto shape.</summary>
+    public double? Alpha => Keywords.Fraction("ALPHA");
+
+    /// <summary>The quantile, 0 to 1, that the limit stands for.</summary>
+    public double? CutoffQuantile => Keywords.Fraction("CUTOFF_QUANTILE");
+
+    public static BuildTimeoutEvent? TryParse(string text)
+    {
+        var tokens = new ControlTokens(text);
+        return tokens.TryWord(out string type) ? new BuildTimeoutEvent(type, tokens.Keywords()) : null;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using TorBalancer.Daemon.Tor;
+using TorBalancer.TorControl;
+
+namespace TorBalancer.Tests.Support;
+
+/// <summary>A tor of the system's with <c>DisableNetwork 1</c>: it answers on its control socket and opens no connection at all.</summary>
+internal sealed class RealTor : IAsyncDisposable
+{
+    private readonly TorProcess _process;
+
+    private RealTor(string directory, TorProcess process)
+    {
+        Directory = directory;
+        _process = process;
+    }
+
+    public string Directory { get; }
+
+    public TorProcess Process => _process;
+
+    public EndPoint Control => new UnixDomainSocketEndPoint(Path.Combine(Directory, "control"));
+
+    /// <summary>The executable; the test is ignored when there is none.</summary>
+    public static string Executable => TorExecutable.Find("auto") ?? throw new IgnoreException("no tor executable on this machine");
+
+    public static async Task<RealTor> StartAsync(CancellationToken token, params string[] extraLines)
+    {
+        // 0700, which tor demands of the directory of a control socket.
+        string directory = System.IO.Directory.CreateTempSubdirectory("tbt").FullName;
+        string torrc = Path.Combine(directory, "torrc");
+        await File.WriteAllLinesAsync(torrc,
+            ["DisableNetwork 1", "SocksPort 0", $"DataDirectory {directory}/data", $"ControlSocket {directory}/control", "Log notice stdout", .. extraLines], token);
+        var tor = new RealTor(directory, TorProcess.Start(new TorStartInfo(Executable, torrc)));
+        try
+        {
+            while (!await AcceptsAsync(tor.Control, token))
+            {
+                if (tor._process.Exited.IsCompleted)
+                    throw new InvalidOperationException("tor ended: " + string.Join('\n', tor._process.LastLines));
+                await Task.Delay(20, token);
+            }
+
+            return tor;
+        }
+        catch
+        {
+            await tor.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<ControlConnection> ConnectAsync(CancellationToken token, ControlCredentials? credentials = null)
+        => ControlConnection.ConnectAsync(Control, credentials ?? ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    public static async Task<bool> AcceptsAsync(EndPoint endPoint, CancellationToken token)
+    {
+        using var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(endPoint, token);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
