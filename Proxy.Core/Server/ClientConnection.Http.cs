@@ -1,8 +1,108 @@
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
 namespace TorBalancer.Server;
 
-internal sealed partial class ClientConnection
+/// <summary>HTTP on this connection: CONNECT is one request and one stream; absolute-form requests come one after the other.</summary>
+internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeObserver
 {
-#pragma warning disable IDE0060, CA1822
-    private Task ServeHttpAsync(CancellationTokenSource handshakeTimer, CancellationToken handshake, CancellationToken stopping) => Task.CompletedTask;
-#pragma warning restore
+    private WorkerState? _lastWorker;
+    private int _exchanges;
+
+    async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
+    {
+        var outcome = await ConnectAsync(request, cancellationToken);
+        if (outcome.Connection is null)
+            return new UpstreamResult(null, outcome.Error, outcome.Attempts, outcome.WorkerId);
+        _lastWorker = outcome.Lease!.Worker;
+        return new UpstreamResult(new Upstream(outcome.Connection, outcome.Lease, outcome.Attempts), default, outcome.Attempts, outcome.WorkerId);
+    }
+
+    bool IUpstreamSource.MayReuse(ProxyRequest earlier, ProxyRequest next) =>
+        earlier.Target == next.Target
+        && earlier.Credentials == next.Credentials
+        && _authenticator.Parameters is { RotateAfterUses: null, SessionLifetime: null }
+        && _lastWorker is { IsEligible: true };
+
+    void IHttpExchangeObserver.OnExchange(in HttpExchange exchange)
+    {
+        _exchanges++;
+        _lastWorker?.CountBytes(exchange.BytesFromClient, exchange.BytesFromUpstream);
+        services.AccessLog.WriteRequest(Context, new AccessRequest(
+            _exchanges, exchange.Request?.Target, exchange.WorkerId, exchange.Attempts, exchange.ConnectTime, exchange.Elapsed, exchange.BytesFromClient,
+            exchange.BytesFromUpstream, exchange.Status, exchange.Error.Cause));
+    }
+
+    private async Task ServeHttpAsync(CancellationToken stopping)
+    {
+        Context.Protocol = ClientProtocol.HttpForward;
+        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = stopping };
+        using var http = new HttpServerHandshake(client, settings, _authenticator.Check, this, services.Time);
+        var request = await http.ReadRequestAsync(_abort.Token);
+        if (request.Kind == HttpServerRequestKind.Forward)
+        {
+            await ForwardAsync(http, request);
+            return;
+        }
+
+        if (request.Kind == HttpServerRequestKind.Connect)
+            await CarryAsync(new HttpConnectHandshake(http), request.Request!);
+        else
+            SetError(request.Error);
+    }
+
+    private async Task ForwardAsync(HttpServerHandshake http, HttpServerRequest first)
+    {
+        var outcome = await new HttpForwarder(http, this, Context.Counters).RunAsync(first, _abort.Token);
+        SetError(outcome.Error);
+        if (outcome.Kind == HttpForwardOutcomeKind.Connect)
+        {
+            await CarryAsync(new HttpConnectHandshake(http), outcome.Request!);
+        }
+        else if (outcome.Kind == HttpForwardOutcomeKind.Tunnel)
+        {
+            // An upgraded connection (WebSocket): the log gets a line of its own for it when it ends.
+            await using var upstream = outcome.Upstream!;
+            Context.Target = outcome.Request!.Target;
+            Context.Upgraded = true;
+            await TunnelAsync(upstream.Connection);
+        }
+    }
+
+    /// <summary>CONNECT seen as any other handshake whose request has been read.</summary>
+    private sealed class HttpConnectHandshake(HttpServerHandshake http) : IClientHandshake
+    {
+        public HttpReplyInfo Info { get; set; }
+
+        public ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken) => throw new NotSupportedException("the request has been read");
+
+        public async ValueTask ReplyConnectedAsync(CancellationToken cancellationToken)
+        {
+            if (!await http.ReplyConnectedAsync(cancellationToken))
+                throw new IOException("the client is gone");
+        }
+
+        public ValueTask ReplyResolvedAsync(HostEndPoint answer, CancellationToken cancellationToken) => throw new NotSupportedException("HTTP has no RESOLVE");
+
+        public async ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken) => await http.ReplyErrorAsync(error, Info, cancellationToken);
+    }
+
+    /// <summary>An upstream connection with the lease that it lives on.</summary>
+    private sealed class Upstream(TransportConnection connection, WorkerLease lease, int attempts) : IUpstream
+    {
+        public TransportConnection Connection { get; } = connection;
+
+        public string WorkerId => lease.Worker.Id;
+
+        public int Attempts { get; } = attempts;
+
+        public async ValueTask DisposeAsync()
+        {
+            lease.Dispose();
+            await Connection.DisposeAsync();
+        }
+    }
 }

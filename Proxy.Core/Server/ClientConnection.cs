@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
 using TorBalancer.Protocols.Socks4;
 using TorBalancer.Protocols.Socks5;
 using TorBalancer.Routing;
@@ -52,7 +53,9 @@ internal sealed partial class ClientConnection(
         finally
         {
             await client.DisposeAsync();
-            if (Context.Protocol != ClientProtocol.HttpForward)
+
+            // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
+            if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
                 services.AccessLog.Write(Context);
         }
     }
@@ -74,7 +77,7 @@ internal sealed partial class ClientConnection(
             var protocol = await ProtocolDetector.DetectAsync(client, handshakeToken.Token);
             if (protocol == DetectedProtocol.Http && Context.Listener.Speaks(DetectedProtocol.Http))
             {
-                await ServeHttpAsync(handshakeTimer, handshakeToken.Token, stopping);
+                await ServeHttpAsync(stopping);
                 return;
             }
 
@@ -111,7 +114,7 @@ internal sealed partial class ClientConnection(
         services.IpOnlyNotice.Observe(Context.Listener, Context.ClientAddress, request);
 
         long started = services.Time.GetTimestamp();
-        var outcome = await ConnectAsync(request);
+        var outcome = await ConnectAsync(request, _abort.Token);
         Context.ConnectTime = services.Time.GetElapsedTime(started);
         if (outcome.Error.IsError)
         {
@@ -150,14 +153,14 @@ internal sealed partial class ClientConnection(
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
     }
 
-    private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request)
+    private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
         var decision = RouteTable.Decide(request);
         if (decision.Kind == RouteKind.Reject)
             return new ConnectOutcome(null, null, default, decision.Error, 0, null);
         var owner = new ConnectionOwner(Context.Listener.Name, Context.ClientAddress, request.Credentials, _authenticator.Parameters, 0);
         var plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation);
-        var outcome = await services.Connector.ConnectAsync(plan, _abort.Token);
+        var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);
         Context.WorkerId = outcome.WorkerId;
         Context.Attempts = outcome.Attempts;
         return outcome;
@@ -197,6 +200,8 @@ internal sealed partial class ClientConnection(
             Log.Refused(logger, Context.Id, error.Detail ?? "");
         if (error.Cause == FailureCause.ClientClosed)
             return;
+        if (handshake is HttpConnectHandshake http)
+            http.Info = new HttpReplyInfo(Context.WorkerId, Context.Attempts);
         await handshake.ReplyErrorAsync(error, _abort.Token);
         await LingerAsync();
     }

@@ -36,6 +36,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public ProxyError Error { get; set; }
 
+    /// <summary>True when an HTTP request was upgraded and the connection became a tunnel.</summary>
+    public bool Upgraded { get; set; }
+
     /// <summary>How the tunnel ended; null when there was none.</summary>
     public TunnelEnd? End { get; set; }
 }

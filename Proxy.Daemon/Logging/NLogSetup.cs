@@ -50,10 +50,10 @@ internal static class NLogSetup
     {
         if (options.Format == "json")
             return JsonLines();
-        return journal ? JournalPrefix + Message : Stamp + Message;
+        return Layout.FromString(journal ? JournalPrefix + Message : Stamp + Message);
     }
 
-    private static Layout FileLayout(LogOptions options) => options.Format == "json" ? JsonLines() : (Layout)(Stamp + Message);
+    private static Layout FileLayout(LogOptions options) => options.Format == "json" ? JsonLines() : Layout.FromString(Stamp + Message);
 
     /// <summary>One object a line; the message's fields stand beside it under their own names.</summary>
     private static JsonLayout JsonLines() => new()

@@ -133,12 +133,17 @@ internal sealed partial class HttpServerHandshake : IDisposable
         bool idle = _headsRead > 0;
         bool started = false;
         using var deadline = new HttpDeadline(_time, idle ? Settings.IdleTimeout : Settings.HandshakeTimeout, cancellationToken);
+        using var idleOrStopping = idle ? CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, Settings.Stopping) : null;
         while (true)
         {
             PipeRead read;
             try
             {
-                read = await input.ReceiveAsync(deadline.Token);
+                read = await input.ReceiveAsync(started || idleOrStopping is null ? deadline.Token : idleOrStopping.Token);
+            }
+            catch (OperationCanceledException) when (!deadline.Token.IsCancellationRequested)
+            {
+                return default;
             }
             catch (OperationCanceledException) when (deadline.Expired)
             {

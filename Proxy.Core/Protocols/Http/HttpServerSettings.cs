@@ -8,6 +8,9 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
     /// <summary>How long a kept connection may wait for its next request. Default 60 s.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
+    public CancellationToken Stopping { get; init; }
+
     /// <summary>
     /// How long a client that has sent its FIN while it waits for an answer is taken for one that still listens. A FIN
     /// does not say which; each further period goes by only if the answer got further in it. Default 5 s.

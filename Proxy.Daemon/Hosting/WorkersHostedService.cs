@@ -1,0 +1,59 @@
+using System.Net;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Daemon.Testnet;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Daemon.Hosting;
+
+/// <summary>
+/// Fills the pool before the listeners open: with the workers of the file, of a private network (--testnet), or with tor
+/// processes of our own. Stopped last, so that tunnels can drain through them.
+/// </summary>
+internal sealed partial class WorkersHostedService(
+    WorkerPool pool, TorBalancerOptions options, StartSource source, TimeProvider time, ILogger<WorkersHostedService> logger)
+    : IHostedService, IAsyncDisposable
+{
+    private TestNetwork? _network;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (source.Testnet)
+            await StartTestnetAsync(cancellationToken);
+        else if (options.Workers.Count > 0)
+            pool.Apply([.. options.Workers.Select(static worker => new WorkerModel(worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country))]);
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_network is not null)
+            await _network.DisposeAsync();
+        _network = null;
+    }
+
+    private async Task StartTestnetAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _network = await TestNetwork.StartAsync(new TestNetworkOptions(), progress: null, logger, time, cancellationToken);
+        }
+        catch (TestNetworkException failure)
+        {
+            throw new StartupException($"the private Tor network did not start: {failure.Message}", failure);
+        }
+
+        pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort)))]);
+        var listener = options.Listeners[0].Address;
+        Log.Testnet(logger, $"curl -x http://{listener} http://{TestNetwork.OriginName}:{_network.OriginPort}/");
+        Log.Testnet(logger, $"curl -x socks5h://{listener} http://{_network.OnionAddress}/");
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(HostingEventIds.TestnetReady, LogLevel.Information, "Try: {Line}")]
+        public static partial void Testnet(ILogger logger, string line);
+    }
+}
