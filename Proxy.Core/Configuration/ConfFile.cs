@@ -106,7 +106,7 @@ internal sealed class ConfFile
             }
 
             if (!_sectionLines.TryAdd(name, _line))
-                Error(string.Create(CultureInfo.InvariantCulture, $"[{ConfText.Printable(name)}] is given twice, the first time in line {_sectionLines[name]}; put the keys of both into one"));
+                Error($"[{ConfText.Printable(name)}] is given twice, the first time in line {Text(_sectionLines[name])}; put the keys of both into one");
             _section = name;
             var entries = new List<ConfEntry>();
             _entries = entries;
@@ -134,7 +134,7 @@ internal sealed class ConfFile
 
             if (!TryValue(line[(equals + 1)..].Trim(), out string value))
             {
-                Error($"[{_section}] {key}: the value begins with a double quote that is not closed");
+                Error($"[{ConfText.Printable(_section)}] {key}: the value begins with a double quote that is not closed");
                 return;
             }
 
@@ -142,8 +142,10 @@ internal sealed class ConfFile
             if (_keyLines.TryAdd(path, _line))
                 _entries.Add(new ConfEntry(key.ToString(), value, _line));
             else
-                Error(string.Create(CultureInfo.InvariantCulture, $"[{_section}] {key} is given twice, the first time in line {_keyLines[path]}"));
+                Error($"[{ConfText.Printable(_section)}] {key} is given twice, the first time in line {Text(_keyLines[path])}");
         }
+
+        private static string Text(int line) => line.ToString(CultureInfo.InvariantCulture);
 
         private void Error(string message) => issues.Error(new ConfigurationOrigin(ConfigurationLayer.File, path, _line), message);
 

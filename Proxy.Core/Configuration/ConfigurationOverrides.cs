@@ -22,7 +22,8 @@ internal static class ConfigurationOverrides
         // The environment has no order of its own; a sorted one makes workers from there come in the same order each time.
         foreach (var (variable, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) || variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
+            if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+                || variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
                 continue;
             var origin = new ConfigurationOrigin(ConfigurationLayer.Environment, ConfText.Printable(variable));
             string path = variable[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
@@ -53,7 +54,8 @@ internal static class ConfigurationOverrides
                 malformed = true;
 
                 // The argument itself is not shown: it may be what is left of a password with spaces.
-                issues.Error(origin, string.Create(CultureInfo.InvariantCulture, $"override {i + 1} is not --Section:Key=value or --Section:Key value; a file is named with --config FILE"));
+                string number = (i + 1).ToString(CultureInfo.InvariantCulture);
+                issues.Error(origin, $"override {number} is not --Section:Key=value or --Section:Key value; a file is named with --config FILE");
                 continue;
             }
 

@@ -83,7 +83,10 @@ internal sealed class ConfigurationReader
     public void WarnIfReadableByAll(string path, string why)
     {
         if (Files.Mode(path) is { } mode && (mode & UnixFileMode.OtherRead) != 0)
-            Issues.Warning(new ConfigurationOrigin(ConfigurationLayer.File, path), $"{why}, but every user of this machine can read it; chmod o-r is advised");
+        {
+            var origin = new ConfigurationOrigin(ConfigurationLayer.File, path);
+            Issues.Warning(origin, $"{why}, but every user of this machine can read it; chmod o-r is advised");
+        }
     }
 
     private IConfigurationRoot Layer()
@@ -116,7 +119,8 @@ internal sealed class ConfigurationReader
             return null;
         }
 
-        if (Files.TryRead(Path.GetFullPath(_path, _sources.WorkingDirectory), out string text, out string problem))
+        string problem = "does not exist";
+        if (!_path.Contains('\0') && Files.TryRead(Path.GetFullPath(_path, _sources.WorkingDirectory), out string text, out problem))
             return text;
         Issues.Error(Whole, $"the configuration file {problem}");
         return null;

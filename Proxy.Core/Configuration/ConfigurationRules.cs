@@ -96,7 +96,8 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         }
 
         void TooLong(string key, TimeSpan value) =>
-            Error("Connect", key, $"{key} = {Values.Show(value)} is longer than Timeout = {Values.Show(connect.Timeout)}, which holds for all attempts together");
+            Error("Connect", key, $"{key} = {Values.Show(value)} is longer than Timeout = {Values.Show(connect.Timeout)}, "
+                + "which holds for all attempts together");
     }
 
     private void CheckWorkers()

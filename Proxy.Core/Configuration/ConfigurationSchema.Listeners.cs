@@ -4,9 +4,11 @@ namespace TorBalancer.Configuration;
 internal sealed partial class ConfigurationSchema
 {
     public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>("Admin")
-        .Key("Address", Values.AdminAddress, "127.0.0.1:1081", "Address of the admin API, the metrics and the dashboard; none turns it off.",
+        .Key("Address", Values.AdminAddress, "127.0.0.1:1081",
+            "Address of the admin API, the metrics and the dashboard; none turns it off.",
             (options, value) => options.Address = value)
-        .Key("Socket", Values.AdminSocket, "auto", "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
+        .Key("Socket", Values.AdminSocket, "auto",
+            "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
             (options, value) => options.Socket = value);
 
     public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log")
@@ -39,11 +41,14 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.Mode = value)
         .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",
             (draft, value) => draft.Options.Isolation = value)
-        .Key("ExtendedErrors", Values.YesNo, "no", "Send tor's F0-F7 error codes to SOCKS5 clients; Tor Browser understands them, curl and git do not.",
+        .Key("ExtendedErrors", Values.YesNo, "no",
+            "Send tor's F0-F7 error codes to SOCKS5 clients; Tor Browser understands them, curl and git do not.",
             (draft, value) => draft.Options.ExtendedErrors = value)
-        .Key("HandshakeTimeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "15s", "How long a client may take for its whole request.",
+        .Key("HandshakeTimeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "15s",
+            "How long a client may take for its whole request.",
             (draft, value) => draft.Options.HandshakeTimeout = value)
-        .Key("MaxConnections", Values.Number(0, 1_000_000), "0", "Connections of this listener at one time; 0: as many as there are descriptors.",
+        .Key("MaxConnections", Values.Number(0, 1_000_000), "0",
+            "Connections of this listener at one time; 0: as many as there are descriptors.",
             (draft, value) => draft.Options.MaxConnections = value)
         .Key("SocketMode", Values.FileMode, "0660", "Permissions of a unix socket.",
             (draft, value) => draft.Options.SocketMode = value);

@@ -10,25 +10,30 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.FailureThreshold = value)
         .Key("SuccessThreshold", Values.Number(1, 100), "2", "Complete probe sequences in a row that bring a worker back.",
             (options, value) => options.SuccessThreshold = value)
-        .Key("SuspectWindow", Values.Duration(Tick, TimeSpan.FromHours(1)), "30s", "The longest a worker stays suspect before it counts as dead.",
+        .Key("SuspectWindow", Values.Duration(Tick, TimeSpan.FromHours(1)), "30s",
+            "The longest a worker stays suspect before it counts as dead.",
             (options, value) => options.SuspectWindow = value)
         .Key("CheckInterval", Values.Duration(Tick, TimeSpan.FromHours(1)), "10s", "Time between probes of a healthy worker.",
             (options, value) => options.CheckInterval = value)
-        .Key("RecoveryBackoff", Backoff(), "1s, 2s, 4s, 8s, 16s, 32s, 60s", "Waits between attempts to bring a dead worker back; the last one repeats.",
+        .Key("RecoveryBackoff", Backoff(), "1s, 2s, 4s, 8s, 16s, 32s, 60s",
+            "Waits between attempts to bring a dead worker back; the last one repeats.",
             (options, value) => options.RecoveryBackoff = value)
-        .Key("Canary", Values.Canaries, "https://check.torproject.org/", "What a probe fetches through the worker; of several, one at a time.",
+        .Key("Canary", Values.Canaries, "https://check.torproject.org/",
+            "What a probe fetches through the worker; of several, one at a time.",
             (options, value) => options.Canary = value)
         .Key("OnionCanary", Values.OnionCanary, "", "An onion service to probe as well.",
             (options, value) => options.OnionCanary = value);
 
     public SchemaSection<BlacklistOptions> Blacklist { get; } = new SchemaSection<BlacklistOptions>("Blacklist")
-        .Key("Relays", Values.Word("a choice of relays", "exits", "off"), "exits", "Which relays are avoided after they failed; guards and middles never are.",
+        .Key("Relays", Values.Word("a choice of relays", "exits", "off"), "exits",
+            "Which relays are avoided after they failed; guards and middles never are.",
             (options, value) => options.Relays = value)
         .Key("Duration", Values.Duration(Seconds(1), TimeSpan.FromHours(24)), "5m", "For how long.",
             (options, value) => options.Duration = value);
 
     public SchemaSection<WorkerDraft> Worker { get; } = new SchemaSection<WorkerDraft>("Worker", isNamed: true)
-        .Key("Address", Values.WorkerAddress, "127.0.0.1", "Where the tor process is; a host name is refused: it would be resolved outside Tor.",
+        .Key("Address", Values.WorkerAddress, "127.0.0.1",
+            "Where the tor process is; a host name is refused: it would be resolved outside Tor.",
             (draft, value) => draft.Address = value)
         .Key("SocksPort", Values.PortOrSocket, "9050", "Its SocksPort.",
             (draft, value) => draft.SocksPort = value)
@@ -46,7 +51,8 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.WgHostAddress = value)
         .Key("DnsPort", Values.Port, "", "The worker's DNSPort on that link; for a later version.",
             (draft, value) => draft.Options.DnsPort = value)
-        .Key("ReconnectCommand", Values.Text("a command without control characters"), "", "Run in recovery to bring the worker or its link back.",
+        .Key("ReconnectCommand", Values.Text("a command without control characters"), "",
+            "Run in recovery to bring the worker or its link back.",
             (draft, value) => draft.Options.ReconnectCommand = value)
         .Key("Weight", Values.Number(1, 100), "1", "Its share relative to the others.",
             (draft, value) => draft.Options.Weight = value)
@@ -56,7 +62,8 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>("ManagedWorkers")
         .Key("Count", Values.Number(0, 32), "3", "How many tor processes to start when no worker is configured; 0: none.",
             (options, value) => options.Count = value)
-        .Key("DataDirectory", Values.AutoOrPath, "auto", "Where they keep their guards; auto: the service's state directory, else the user's.",
+        .Key("DataDirectory", Values.AutoOrPath, "auto",
+            "Where they keep their guards; auto: the service's state directory, else the user's.",
             (options, value) => options.DataDirectory = value)
         .Key("TorPath", Values.AutoOrPath, "auto", "The tor executable; auto: the first one in PATH.",
             (options, value) => options.TorPath = value)

@@ -16,7 +16,7 @@ public sealed class HealthOptions
     public TimeSpan CheckInterval { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Waits between recovery attempts; the last one repeats. Default 1, 2, 4, 8, 16, 32, 60 s.</summary>
-    public IList<TimeSpan> RecoveryBackoff { get; set; } = 
+    public IList<TimeSpan> RecoveryBackoff { get; set; } =
     [
         TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(8),
         TimeSpan.FromSeconds(16), TimeSpan.FromSeconds(32), TimeSpan.FromSeconds(60),
@@ -25,6 +25,6 @@ public sealed class HealthOptions
     /// <summary>Targets that a circuit probe fetches: host:port or http(s)://…; one is taken at a time.</summary>
     public IList<string> Canary { get; set; } = ["https://check.torproject.org/"];
 
-    /// <summary>An optional onion service to probe as well; empty: none.</summary>
+    /// <summary>An optional onion service to probe as well, host:port (the loader adds :80) or http(s)://…; empty: none.</summary>
     public string OnionCanary { get; set; } = "";
 }

@@ -9,7 +9,7 @@ public sealed class LogOptions
     /// <summary>text or json. Default text.</summary>
     public string Format { get; set; } = "text";
 
-    /// <summary>A file to write to besides standard output; empty: none.</summary>
+    /// <summary>A file (absolute path) to write to besides standard output; empty: none.</summary>
     public string File { get; set; } = "";
 
     /// <summary>One line per connection at level info. Default true.</summary>

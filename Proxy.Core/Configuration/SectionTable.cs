@@ -58,8 +58,9 @@ internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssu
         }
 
         string hint;
-        if (schema.Sections.FirstOrDefault(other => other.Find(key) is not null) is { } home)
-            hint = $"; {home.Find(key)!.Name} belongs into [{Header(home)}]";
+        var homes = schema.Sections.Where(other => other.Find(key) is not null).ToList();
+        if (homes.Count > 0)
+            hint = $"; {homes[0].Find(key)!.Name} belongs into {string.Join(" or ", homes.Select(home => $"[{Header(home)}]"))}";
         else if (Spelling.Closest(key, section.Schema.Keys.Select(one => one.Name)) is { } near)
             hint = $"; did you mean \"{near}\"?";
         else

@@ -176,7 +176,8 @@ internal static partial class Values
         value = text;
         if (!text.Contains("://", StringComparison.Ordinal))
             return HostEndPoint.TryParseAuthority(text, null, out var target) ? CheckOnion(target) : new ValueProblem("is neither host:port nor a URL");
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Host.Length == 0 || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Host.Length == 0
+            || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
             return new ValueProblem("is not an http or https URL");
         if (url.UserInfo.Length > 0)
             return new ValueProblem("carries a user name, which is not sent");

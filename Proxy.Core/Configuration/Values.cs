@@ -28,7 +28,7 @@ internal static partial class Values
         return new ValueParser<int>(allowed, (string text, ValueContext _, out int value) =>
         {
             if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value))
-                return new ValueProblem("is not a whole number in reach");
+                return new ValueProblem(text.All(char.IsAsciiDigit) ? "is out of range" : "is not a whole number");
             return value < min || value > max ? new ValueProblem("is out of range") : null;
         });
     }

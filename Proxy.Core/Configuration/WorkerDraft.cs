@@ -19,13 +19,16 @@ internal sealed class WorkerDraft(string name)
 
     public void Complete(ConfigurationReader reader, string section)
     {
-        var issues = reader.Issues;
         if (Address is UnixDomainSocketEndPoint unix)
         {
             if (SocksPort is not null)
-                issues.Error(reader.Origins.Of(section, "SocksPort"), $"[{section}] SocksPort contradicts Address, which is a unix socket already; give one of the two");
+                Error("SocksPort", "SocksPort contradicts Address, which is a unix socket already; give one of the two");
             if (ControlPort is { Socket: null })
-                issues.Error(reader.Origins.Of(section, "ControlPort"), $"[{section}] ControlPort is a port, but Address is a unix socket; give ControlPort = unix:/path, or SocksPort = unix:/path and Address = 127.0.0.1");
+            {
+                Error("ControlPort", "ControlPort is a port, but Address is a unix socket; "
+                    + "give ControlPort = unix:/path, or SocksPort = unix:/path and Address = 127.0.0.1");
+            }
+
             Options.Address = null;
             Options.SocksEndPoint = unix;
             Options.ControlEndPoint = ControlPort?.Socket;
@@ -40,11 +43,14 @@ internal sealed class WorkerDraft(string name)
         }
 
         if (Options.SshPort is not null && Options.Address is null)
-            issues.Error(reader.Origins.Of(section, "SshPort"), $"[{section}] SshPort needs an Address that is an IP address");
+            Error("SshPort", "SshPort needs an Address that is an IP address");
+        string? login = Options.ControlPassword.Length > 0 ? "ControlPassword" : Options.ControlCookie.Length > 0 ? "ControlCookie" : null;
         if (Options.ControlCookie.Length > 0 && Options.ControlPassword.Length > 0)
-            issues.Error(reader.Origins.Of(section, "ControlPassword"), $"[{section}] ControlPassword and ControlCookie contradict each other; give one of the two");
-        else if (ControlPort is null && (Options.ControlCookie.Length > 0 || Options.ControlPassword.Length > 0))
-            issues.Warning(reader.Origins.Of(section, Options.ControlCookie.Length > 0 ? "ControlCookie" : "ControlPassword"), $"[{section}] has no ControlPort, so its cookie or password is not used");
+            Error("ControlPassword", "ControlPassword and ControlCookie contradict each other; give one of the two");
+        else if (ControlPort is null && login is not null && !reader.Origins.AnyFailed(section, "ControlPort"))
+            reader.Issues.Warning(reader.Origins.Of(section, login), $"[{section}] has no ControlPort, so {login} is not used");
+
+        void Error(string key, string message) => reader.Issues.Error(reader.Origins.Of(section, key), $"[{section}] {message}");
     }
 
     private static EndPoint ToEndPoint(PortOrSocket where, IPAddress address) =>

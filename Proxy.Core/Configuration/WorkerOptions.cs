@@ -41,6 +41,6 @@ public sealed class WorkerOptions
     /// <summary>Its share relative to the others. Default 1, 1 to 100.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Two-letter code of the country that its exits are in, for the user parameter country-xx; empty: unknown.</summary>
+    /// <summary>Two-letter code, in lower case, of the country that its exits are in, for the user parameter country-xx; empty: unknown.</summary>
     public string Country { get; set; } = "";
 }

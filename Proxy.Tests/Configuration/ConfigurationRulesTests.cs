@@ -130,7 +130,7 @@ public class ConfigurationRulesTests
 
     [Test]
     public void Worker_password_without_control_port_is_a_warning_without_the_password() =>
-        Assert.That(Loading.Join(Loading.Text("[Worker:a]\nControlPassword = s3cret").Warnings), Is.EqualTo("t.conf:2: [Worker:a] has no ControlPort, so its cookie or password is not used"));
+        Assert.That(Loading.Join(Loading.Text("[Worker:a]\nControlPassword = s3cret").Warnings), Is.EqualTo("t.conf:2: [Worker:a] has no ControlPort, so ControlPassword is not used"));
 
     [Test]
     public void Worker_wireguard_keys_are_taken_and_said_to_be_unused()
