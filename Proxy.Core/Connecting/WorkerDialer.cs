@@ -119,21 +119,29 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     private static async ValueTask<ProxyError> ReadGreetingAsync(TransportConnection connection, IsolationToken token, CancellationToken cancellationToken)
     {
-        var (status, method) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
+        var (status, pair) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
         if (status != ParseStatus.Done)
             return Broken(status);
-        if (method.First != Socks5.Version)
-            return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
-        byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
-        if (method.Second != offered)
-            return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
-        if (token.IsNone)
-            return default;
 
-        (status, var answer) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
-        if (status != ParseStatus.Done)
-            return Broken(status);
-        return answer.Second == 0 ? default : new ProxyError(FailureCause.WorkerAuthRejected, "the worker refused the isolation token");
+        // Measured on tor 0.4.9: when greeting and user/password arrive in one segment, the method reply (05 02) is never
+        // sent and the first bytes are the authentication's answer (01 00). When they arrive apart, both are. The version
+        // octet tells which of the two it is.
+        bool methodReplySkipped = !token.IsNone && pair.First == Socks5.AuthVersion;
+        if (!methodReplySkipped)
+        {
+            if (pair.First != Socks5.Version)
+                return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
+            byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
+            if (pair.Second != offered)
+                return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
+            if (token.IsNone)
+                return default;
+            (status, pair) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
+            if (status != ParseStatus.Done)
+                return Broken(status);
+        }
+
+        return pair.Second == 0 ? default : new ProxyError(FailureCause.WorkerAuthRejected, "the worker refused the isolation token");
     }
 
     private static async ValueTask<DialResult> ReadReplyAsync(TransportConnection connection, ProxyCommand command, CancellationToken cancellationToken)
