@@ -4,16 +4,16 @@ using TorBalancer.Daemon.Testnet.Nodes;
 namespace TorBalancer.Daemon.Testnet;
 
 /// <summary>
-/// Starts the nodes in the one order that is fast: authorities, relays once the authorities listen, clients once every
-/// relay can serve them. Each shortcut around it was measured to cost 10 to 60 s (a failed upload, a 404 or a missing
-/// microdescriptor is not asked for again for that long).
+/// Starts the nodes in the one order that is fast: authorities, relays once the authorities listen, the first vote once
+/// every relay has uploaded, clients once every relay can serve them. Each shortcut around it was measured to cost 10 to
+/// 60 s (a failed upload, a 404 or a missing microdescriptor is not asked for again for that long, and the next vote is
+/// an interval away).
 /// </summary>
 internal sealed class TestNetworkStarter(
     TestNetworkPlan plan, string torPath, TimeSpan stepTimeout, TimeProvider time, Action<string> progress)
 {
-    // Until the first vote: for the relays to start, and to upload their descriptors.
-    private const double LeadSeconds = 6;
-    private const double LeadSecondsPerRelay = 0.25;
+    // From the order to vote until the vote: all authorities must have heard it.
+    private static readonly TimeSpan VoteLead = TimeSpan.FromSeconds(1);
 
     private readonly NodeWaiter _waiter = new(time, stepTimeout);
 
@@ -40,6 +40,9 @@ internal sealed class TestNetworkStarter(
         // All the same weight, so that load spreads evenly and does not follow the traffic.
         long now = time.GetUtcNow().ToUnixTimeSeconds();
         string weights = string.Concat(Servers.Select(n => $"node_id=${n.Fingerprint} bw=1000 nick={n.Name}\n"));
+        string history = StabilityHistory.Render(Servers, time.GetUtcNow());
+        foreach (TestNode authority in plan.Authorities)
+            PrivateFiles.Write(Path.Combine(authority.Directory, StabilityHistory.FileName), history);
         PrivateFiles.Write(plan.BandwidthsFile, string.Create(CultureInfo.InvariantCulture, $"{now}\n{weights}"));
         progress("keys made");
         return plan.Authorities.Zip(identities, (a, v3) => string.Create(
@@ -48,17 +51,19 @@ internal sealed class TestNetworkStarter(
 
     public async Task StartAsync(IReadOnlyList<string> authorityLines, CancellationToken cancellationToken)
     {
-        double lead = LeadSeconds + (LeadSecondsPerRelay * Servers.Count());
-        long firstVote = (long)(time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0 + lead);
-        Torrc = new Torrc(plan, authorityLines, (int)(firstVote % Torrc.VotingInterval));
-        foreach (TestNode node in plan.Nodes)
-            PrivateFiles.Write(node.TorrcPath, Torrc.Render(node));
-
+        // The vote is as far away as can be, until we know when it is wanted.
+        WriteTorrcs(authorityLines, time.GetUtcNow() - TimeSpan.FromSeconds(1));
         Start(plan.Authorities);
         await _waiter.ForAllAsync(plan.Authorities, "to listen", NodeChecks.ListensAsync, cancellationToken);
         Start([.. plan.Relays, .. plan.Exits]);
-        progress($"{Servers.Count()} relays started; the authorities vote in a few seconds");
+        await _waiter.ForAllAsync(
+            plan.Authorities, "to get every relay's descriptor", (a, ct) => NodeChecks.HasUploadsAsync(a, Servers, ct), cancellationToken);
+        progress($"{Servers.Count()} relays started");
 
+        DateTimeOffset consensus = time.GetUtcNow() + VoteLead + Torrc.VotingTime;
+        WriteTorrcs(authorityLines, consensus);
+        foreach (TestNode authority in plan.Authorities)
+            authority.HangUp();
         await _waiter.ForAllAsync(
             plan.Authorities, "for a consensus that lists every relay", (a, ct) => NodeChecks.HasConsensusAsync(a, Servers, ct), cancellationToken);
         progress("consensus made");
@@ -80,6 +85,14 @@ internal sealed class TestNetworkStarter(
     {
         node.Start(torPath, time);
         await _waiter.ForAsync(node, "to serve again", IsReadyAsync, cancellationToken);
+    }
+
+    /// <summary>Writes every node's torrc; consensuses are made at <paramref name="consensus"/> and each interval after.</summary>
+    private void WriteTorrcs(IReadOnlyList<string> authorityLines, DateTimeOffset consensus)
+    {
+        Torrc = new Torrc(plan, authorityLines, (int)(consensus.ToUnixTimeSeconds() % Torrc.VotingInterval));
+        foreach (TestNode node in plan.Nodes)
+            PrivateFiles.Write(node.TorrcPath, Torrc.Render(node));
     }
 
     private Task<bool> IsReadyAsync(TestNode node, CancellationToken cancellationToken) => node.Role switch

@@ -68,14 +68,19 @@ internal sealed record TestnetNodeState(string Name, TestNodeRole Role, int Pid,
 {
     public string? Fingerprint { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int OrPort { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int DirPort { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int SocksPort { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int PlainSocksPort { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int DnsPort { get; init; }
 
     public static TestnetNodeState Of(TestNode node) =>
@@ -94,7 +99,7 @@ internal sealed record TestnetNodeState(string Name, TestNodeRole Role, int Pid,
     WriteIndented = true,
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UseStringEnumConverter = true,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(TestnetState))]
 [JsonSerializable(typeof(TestnetStatus))]
 internal sealed partial class TestnetJson : JsonSerializerContext;

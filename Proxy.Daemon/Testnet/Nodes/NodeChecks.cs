@@ -19,6 +19,10 @@ internal static class NodeChecks
         return true;
     });
 
+    /// <summary>An authority has got the descriptors of all of <paramref name="relays"/>.</summary>
+    public static Task<bool> HasUploadsAsync(TestNode authority, IEnumerable<TestNode> relays, CancellationToken cancellationToken) =>
+        KnowsAsync(authority, "desc/id/", relays, cancellationToken);
+
     /// <summary>An authority serves a consensus in which every one of <paramref name="relays"/> runs.</summary>
     public static Task<bool> HasConsensusAsync(TestNode authority, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
     {
@@ -35,13 +39,8 @@ internal static class NodeChecks
     });
 
     /// <summary>A relay can hand out the microdescriptors of all of <paramref name="relays"/>.</summary>
-    public static Task<bool> HasDescriptorsAsync(TestNode relay, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
-    {
-        // One unknown key fails the whole command.
-        using NodeControl control = await NodeControl.ConnectAsync(relay, cancellationToken);
-        string keys = string.Join(' ', relays.Select(r => "md/id/" + r.Fingerprint));
-        return (await control.SendAsync("GETINFO " + keys, cancellationToken)).IsOk;
-    });
+    public static Task<bool> HasDescriptorsAsync(TestNode relay, IEnumerable<TestNode> relays, CancellationToken cancellationToken) =>
+        KnowsAsync(relay, "md/id/", relays, cancellationToken);
 
     /// <summary>A client can build circuits.</summary>
     public static Task<bool> BootstrappedAsync(TestNode client, CancellationToken cancellationToken) => TryAsync(async () =>
@@ -64,6 +63,14 @@ internal static class NodeChecks
         }
 
         return true;
+    });
+
+    private static Task<bool> KnowsAsync(TestNode node, string prefix, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        // One unknown key fails the whole command.
+        using NodeControl control = await NodeControl.ConnectAsync(node, cancellationToken);
+        string keys = string.Join(' ', relays.Select(r => prefix + r.Fingerprint));
+        return (await control.SendAsync("GETINFO " + keys, cancellationToken)).IsOk;
     });
 
     private static async Task<bool> TryAsync(Func<Task<bool>> check)

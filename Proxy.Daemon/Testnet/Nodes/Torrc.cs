@@ -9,11 +9,14 @@ namespace TorBalancer.Daemon.Testnet.Nodes;
 /// </summary>
 /// <param name="plan">The network.</param>
 /// <param name="authorityLines">The DirAuthority lines.</param>
-/// <param name="votingOffset">Seconds past the full minute at which the first vote is held.</param>
+/// <param name="votingOffset">Seconds past the full minute at which consensuses are made.</param>
 internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorityLines, int votingOffset)
 {
     /// <summary>Seconds between consensuses.</summary>
     public const int VotingInterval = 60;
+
+    /// <summary>How long before a consensus its vote begins: the vote delay and the distribution delay.</summary>
+    public static readonly TimeSpan VotingTime = TimeSpan.FromSeconds(4);
 
     /// <summary>What any tor needs to be part of the network, clients included.</summary>
     public IReadOnlyList<string> Common =>
@@ -99,8 +102,8 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
         "ExitRelay 0",
         "ExitPolicy reject *:*",
 
-        // One grid for the first votes and all others, placed so that the first consensus comes as soon as everybody
-        // has uploaded: a consensus that lacks relays would stand for a whole interval.
+        // One grid for the first vote and all others. It is moved while they run, so that the first consensus comes as
+        // soon as everybody has uploaded: one that lacks relays would stand for a whole interval.
         Line($"V3AuthVotingInterval {VotingInterval}"),
         "V3AuthVoteDelay 2",
         "V3AuthDistDelay 2",

@@ -16,6 +16,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
     private readonly List<Task> _accepting = [];
     private readonly ConcurrentDictionary<long, Task> _connections = new();
     private long _lastId;
+    private int _disposed;
 
     private LoopbackServer(Func<Socket, CancellationToken, Task> handler, TimeProvider time)
     {
@@ -50,6 +51,8 @@ internal sealed class LoopbackServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _stop.CancelAsync();
         await Task.WhenAll(_accepting);
         foreach (Socket listener in _listeners)
