@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Daemon.Tor;
+
+/// <summary>The managed workers cannot be started; the message says what to do about it.</summary>
+internal sealed class ManagedWorkersException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// Tor processes of our own: started, owned (they end with us, also when we are killed), followed through their bootstrap,
+/// started again when they end, stopped with us. The world hears of them through <see cref="IManagedWorkerSink"/>.
+/// </summary>
+internal sealed partial class ManagedTorWorkers : IAsyncDisposable
+{
+    private readonly ManagedWorkersOptions _options;
+    private readonly ManagedWorkerPaths _paths;
+    private readonly string _executable;
+    private readonly IReadOnlyList<string> _extraLines;
+    private readonly IManagedWorkerSink _sink;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
+    private FileStream? _lock;
+    private Task[] _running = [];
+    private int _stopped;
+
+    /// <param name="executable">Path of tor; see <see cref="TorExecutable.Find(string)"/>.</param>
+    /// <param name="paths">Where things are kept; see <see cref="ManagedWorkerPaths.Resolve"/>.</param>
+    /// <param name="extraLines">Further torrc lines for each worker, beside those of <see cref="ManagedWorkersOptions.ExtraTorrc"/>.</param>
+    public ManagedTorWorkers(
+        ManagedWorkersOptions options, string executable, ManagedWorkerPaths paths, IReadOnlyList<string> extraLines, IManagedWorkerSink sink, ILogger logger, TimeProvider time)
+    {
+        _options = options;
+        _executable = executable;
+        _paths = paths;
+        _extraLines = extraLines;
+        _sink = sink;
+        _logger = logger;
+        _time = time;
+        Ids = [.. Enumerable.Range(1, Math.Max(0, options.Count)).Select(number => $"tor-{number}")];
+    }
+
+    /// <summary>tor-1, tor-2, …</summary>
+    public IReadOnlyList<string> Ids { get; }
+
+    /// <summary>
+    /// Starts them and returns: the sink hears of the rest. Throws <see cref="ManagedWorkersException"/> when the directory
+    /// is another daemon's or cannot be used, or the file with further torrc lines cannot be read. Called once.
+    /// </summary>
+    public void Start()
+    {
+        var extra = new List<string>();
+        try
+        {
+            if (_options.ExtraTorrc.Length > 0)
+                extra.AddRange(File.ReadAllLines(_options.ExtraTorrc));
+            extra.AddRange(_extraLines);
+            ManagedWorkerFiles.MakePrivate(_paths.Root);
+            _lock = ManagedWorkerFiles.TryLock(Path.Combine(_paths.Root, "lock"))
+                ?? throw new ManagedWorkersException($"{_paths.Root} is in use by another torbalancer. Stop that one, or set [ManagedWorkers] DataDirectory to another directory.");
+            foreach (string id in Ids)
+            {
+                ManagedWorkerFiles.MakePrivate(_paths.DataDirectory(id));
+                if (ManagedWorkerFiles.CopyCaches(_paths.DataDirectory(Ids[0]), _paths.DataDirectory(id)))
+                    Log.CacheCopied(_logger, id, Ids[0]);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ManagedWorkersException($"the managed workers cannot be started: {e.Message}", e);
+        }
+
+        _running = [.. Ids.Select(id => new ManagedTorWorker(id, _executable, _paths, extra, _sink, _logger, _time).RunAsync(_stop.Token))];
+    }
+
+    /// <summary>Stops all of them at once: asked over the control port, then with SIGTERM, then with SIGKILL, each after 5 s. Returns when all are gone.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) == 0)
+            await _stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_running).ConfigureAwait(false);
+        _lock?.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(ManagedWorkerEventIds.CacheCopied, LogLevel.Debug, "Worker {Worker}: new, begins with the directory documents of {From}")]
+        public static partial void CacheCopied(ILogger logger, string worker, string from);
+    }
+}
