@@ -57,9 +57,14 @@ internal sealed class WorkerSelector
         if (snapshot.AllWorkers.Length == 0)
             return "no worker is ready yet";
         if (snapshot.EligibleWorkers.Length == 0)
-            return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now";
+            return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe))})";
         if (country is not null && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
             return $"no available worker has Country = {country}";
         return $"all of {tried} available workers were tried";
     }
+
+    private static string Describe(WorkerState worker) =>
+        worker.Administrative == WorkerAdministrativeState.Draining ? $"{worker.Id}: draining"
+        : worker.OperationalReason.Length > 0 ? $"{worker.Id}: {worker.OperationalReason}"
+        : $"{worker.Id}: {worker.Operational}";
 }

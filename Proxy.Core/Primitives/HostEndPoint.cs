@@ -58,9 +58,9 @@ public readonly record struct HostEndPoint
 
         if (LooksLikeAddress(host) && IPAddress.TryParse(host, out var address))
         {
-            // IPAddress.TryParse takes "1.2" and "0x7f.1" for IPv4; only the canonical dotted quad is a literal here,
-            // because tor and its exits treat everything else as a name.
-            if (address.AddressFamily == AddressFamily.InterNetworkV6 || CountDots(host) == 3)
+            // IPAddress.TryParse takes "1.2", "0x7f.0.0.1" and octal parts for IPv4; only the canonical dotted quad is a
+            // literal here, because tor and its exits treat everything else as a name.
+            if (address.AddressFamily == AddressFamily.InterNetworkV6 || host.SequenceEqual(address.ToString()))
             {
                 if (host.Contains('%'))
                     return false;
@@ -118,6 +118,4 @@ public readonly record struct HostEndPoint
 
     private static bool LooksLikeAddress(ReadOnlySpan<char> host) =>
         host.Contains(':') || (char.IsAsciiDigit(host[0]) && char.IsAsciiDigit(host[^1]));
-
-    private static int CountDots(ReadOnlySpan<char> host) => host.Count('.');
 }

@@ -40,6 +40,16 @@ public sealed class WorkerPool
         }
     }
 
+    /// <summary>Gives one worker a new model (a managed tor that came up on another address).</summary>
+    public void Replace(WorkerState worker, WorkerModel model)
+    {
+        lock (_lock)
+        {
+            worker.Model = model;
+            Swap_NeedsLock(new WorkerSnapshot(_snapshot.AllWorkers, _snapshot.Generation + 1));
+        }
+    }
+
     /// <summary>The worker with this id (any letter case), or null.</summary>
     public WorkerState? Find(string id) => Array.Find(Snapshot.AllWorkers, worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase));
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet;
+using TorBalancer.Daemon.Tor;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Hosting;
@@ -16,6 +17,7 @@ internal sealed partial class WorkersHostedService(
     : IHostedService, IAsyncDisposable
 {
     private TestNetwork? _network;
+    private ManagedTorWorkers? _managed;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -23,15 +25,43 @@ internal sealed partial class WorkersHostedService(
             await StartTestnetAsync(cancellationToken);
         else if (options.Workers.Count > 0)
             pool.Apply([.. options.Workers.Select(static worker => new WorkerModel(worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country))]);
+        else
+            StartManaged();
     }
 
     public async Task StopAsync(CancellationToken cancellationToken) => await DisposeAsync();
 
     public async ValueTask DisposeAsync()
     {
+        if (_managed is not null)
+            await _managed.DisposeAsync();
+        _managed = null;
         if (_network is not null)
             await _network.DisposeAsync();
         _network = null;
+    }
+
+    private void StartManaged()
+    {
+        string? tor = TorExecutable.Find(options.ManagedWorkers.TorPath);
+        if (tor is null)
+        {
+            throw new StartupException(
+                $"no [Worker:…] is configured and no tor was found (TorPath = {options.ManagedWorkers.TorPath}): install tor, or configure workers, or try --testnet");
+        }
+
+        try
+        {
+            var managed = options.ManagedWorkers;
+            var paths = ManagedWorkerPaths.Resolve(managed.DataDirectory, managed.Count, Environment.GetEnvironmentVariable);
+            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool), logger, time);
+            pool.Apply([.. _managed.Ids.Select(ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
+            _managed.Start();
+        }
+        catch (ManagedWorkersException failure)
+        {
+            throw new StartupException(failure.Message, failure);
+        }
     }
 
     private async Task StartTestnetAsync(CancellationToken cancellationToken)

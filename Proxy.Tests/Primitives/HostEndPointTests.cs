@@ -14,6 +14,7 @@ public class HostEndPointTests
     [TestCase("::ffff:1.2.3.4", 1, "1.2.3.4:1", true)]
     [TestCase("1.2", 1, "1.2:1", false)]
     [TestCase("0x7f.0.0.1", 1, "0x7f.0.0.1:1", false)]
+    [TestCase("010.0.0.1", 1, "010.0.0.1:1", false)]
     [TestCase("xn--bcher-kva.example", 1, "xn--bcher-kva.example:1", false)]
     [TestCase("under_score.example", 1, "under_score.example:1", false)]
     public void TryCreate_tells_literals_from_names(string host, int port, string text, bool literal)
