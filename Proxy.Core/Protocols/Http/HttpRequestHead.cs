@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using TorBalancer.Primitives;
 
@@ -242,7 +243,9 @@ internal sealed class HttpRequestHead : HttpHead
                 case HttpFieldId.MaxForwards when Method is "OPTIONS" or "TRACE":
                     if (value.IsEmpty || value.Length > 9 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
                         return Refuse(HttpReject.BadRequest("a Max-Forwards that is no number"), out reject);
-                    MaxForwards = int.Parse(value, System.Globalization.CultureInfo.InvariantCulture);
+                    MaxForwards = int.Parse(value, CultureInfo.InvariantCulture);
+                    if (MaxForwards == 0)
+                        return Refuse(HttpReject.Of(501, "Max-Forwards is used up, and this proxy answers neither OPTIONS nor TRACE itself"), out reject);
                     break;
                 case HttpFieldId.ProxyAuthorization:
                     HasBadCredentials |= !BasicCredentials.TryParse(value, out var credentials) || authorized;
