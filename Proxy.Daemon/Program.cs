@@ -17,7 +17,10 @@ internal static class Program
             TestnetCommand.Create(),
         };
 
-        // The host handles SIGTERM and Ctrl-C itself: it drains, which takes longer than this library's default allows.
-        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        // The host of `run` handles SIGTERM and Ctrl-C itself, because draining takes as long as it takes. The other commands
+        // are told by this library and have a moment to clean up.
+        var parsed = root.Parse(args);
+        bool isRun = parsed.CommandResult.Command.Name == RunCommand.Name;
+        return parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = isRun ? null : TimeSpan.FromSeconds(30) });
     }
 }
