@@ -9,6 +9,9 @@ internal sealed class ScriptedPeer(Socket socket) : IDisposable
     private readonly StringBuilder _received = new();
     private readonly byte[] _buffer = new byte[64 * 1024];
 
+    // [CancelAfter] of the test that made the peer ends every wait of it.
+    private readonly CancellationToken _token = TestContext.CurrentContext.CancellationToken;
+
     /// <summary>The connection was reset while it was read.</summary>
     public bool WasReset { get; private set; }
 
@@ -17,7 +20,7 @@ internal sealed class ScriptedPeer(Socket socket) : IDisposable
     public async Task SendAsync(byte[] data)
     {
         for (int at = 0; at < data.Length;)
-            at += await socket.SendAsync(data.AsMemory(at));
+            at += await socket.SendAsync(data.AsMemory(at), _token);
     }
 
     public async Task SendByteByByteAsync(string text)
@@ -89,7 +92,7 @@ internal sealed class ScriptedPeer(Socket socket) : IDisposable
     {
         try
         {
-            int count = await socket.ReceiveAsync(_buffer.AsMemory());
+            int count = await socket.ReceiveAsync(_buffer.AsMemory(), _token);
             _received.Append(Encoding.Latin1.GetString(_buffer, 0, count));
             return count > 0;
         }
