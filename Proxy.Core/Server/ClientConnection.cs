@@ -68,41 +68,43 @@ internal sealed partial class ClientConnection(
 
     private async Task ServeAsync(CancellationToken stopping)
     {
-        using var handshakeTimer = new CancellationTokenSource(Context.Listener.HandshakeTimeout, services.Time);
-        using var handshakeToken = CancellationTokenSource.CreateLinkedTokenSource(handshakeTimer.Token, _abort.Token);
-        IClientHandshake? handshake;
-        HandshakeResult request;
+        var (protocol, handshake, request) = await ReadHandshakeAsync();
+        if (protocol == DetectedProtocol.Http && handshake is null && !Context.Error.IsError)
+            await ServeHttpAsync(stopping);
+        else if (request.Request is not null)
+            await CarryAsync(handshake!, request.Request);
+        else if (handshake is not null && !Context.Error.IsError)
+            await RejectAsync(handshake, request.Error);
+    }
+
+    /// <summary>
+    /// Detects the protocol and reads a SOCKS request within the handshake's time; HTTP keeps its own time. The timer ends
+    /// here: a tunnel may live for hours and needs none.
+    /// </summary>
+    private async ValueTask<(DetectedProtocol? Protocol, IClientHandshake? Handshake, HandshakeResult Request)> ReadHandshakeAsync()
+    {
+        using var timer = new CancellationTokenSource(Context.Listener.HandshakeTimeout, services.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _abort.Token);
+        IClientHandshake? handshake = null;
         try
         {
-            var protocol = await ProtocolDetector.DetectAsync(client, handshakeToken.Token);
+            var protocol = await ProtocolDetector.DetectAsync(client, either.Token);
             if (protocol == DetectedProtocol.Http && Context.Listener.Speaks(DetectedProtocol.Http))
-            {
-                await ServeHttpAsync(stopping);
-                return;
-            }
-
+                return (protocol, null, default);
             handshake = CreateHandshake(protocol);
             if (handshake is null)
             {
                 Refuse(protocol);
-                return;
+                return (protocol, null, default);
             }
 
-            request = await handshake.ReadRequestAsync(handshakeToken.Token);
+            return (protocol, handshake, await handshake.ReadRequestAsync(either.Token));
         }
         catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
         {
             SetError(new ProxyError(FailureCause.HandshakeTimeout));
-            return;
+            return (null, handshake, default);
         }
-
-        if (request.Request is null)
-        {
-            await RejectAsync(handshake, request.Error);
-            return;
-        }
-
-        await CarryAsync(handshake, request.Request);
     }
 
     /// <summary>One request, one stream: SOCKS, and HTTP CONNECT.</summary>
@@ -114,7 +116,7 @@ internal sealed partial class ClientConnection(
         services.IpOnlyNotice.Observe(Context.Listener, Context.ClientAddress, request);
 
         long started = services.Time.GetTimestamp();
-        var outcome = await ConnectAsync(request, _abort.Token);
+        var outcome = await ConnectWhileClientWaitsAsync(request);
         Context.ConnectTime = services.Time.GetElapsedTime(started);
         if (outcome.Error.IsError)
         {

@@ -10,7 +10,7 @@ namespace TorBalancer.Protocols.Http;
 internal sealed class HttpClientWatch(
     TransportConnection client, TimeProvider time, TimeSpan grace, HttpOutput toClient, CancellationTokenSource exchange)
 {
-    private readonly HttpPeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
+    private readonly PeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
 
@@ -44,17 +44,17 @@ internal sealed class HttpClientWatch(
     private async Task RunAsync(CancellationToken cancellationToken)
     {
         var state = await _watch.Start(cancellationToken);
-        while (state == HttpPeerState.Finished)
+        while (state == PeerState.Finished)
         {
             long before = toClient.Written;
             await _stopped.Task.WaitAsync(grace, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopped.Task.IsCompleted || cancellationToken.IsCancellationRequested)
                 return;
             if (toClient.Written == before)
-                state = HttpPeerState.Broken;
+                state = PeerState.Broken;
         }
 
-        if (state == HttpPeerState.Broken)
+        if (state == PeerState.Broken)
             SetGone();
     }
 }

@@ -92,7 +92,7 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
             return await next;
 
         // An idle origin has nothing to say: a byte would be the answer to a request that was never sent.
-        var watch = new HttpPeerWatch(_kept.Connection.Input, readAhead: 0);
+        var watch = new PeerWatch(_kept.Connection.Input, readAhead: 0);
         var left = watch.Start(cancellationToken);
         var reading = next.AsTask();
         try
@@ -103,7 +103,7 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
         }
         finally
         {
-            if (_kept is not null && await watch.StopAsync() != HttpPeerState.Open)
+            if (_kept is not null && await watch.StopAsync() != PeerState.Open)
                 await DropKeptAsync();
         }
     }

@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
 
-namespace TorBalancer.Protocols.Http;
+namespace TorBalancer.Protocols;
 
 /// <summary>A read, or the fact that the peer broke the connection.</summary>
 internal readonly record struct PipeRead(ReadResult Result, bool IsBroken);

@@ -1,9 +1,9 @@
 using System.IO.Pipelines;
 
-namespace TorBalancer.Protocols.Http;
+namespace TorBalancer.Protocols;
 
 /// <summary>How a watched peer was last seen.</summary>
-internal enum HttpPeerState : byte
+internal enum PeerState : byte
 {
     Open,
 
@@ -22,23 +22,23 @@ internal enum HttpPeerState : byte
 /// </summary>
 /// <param name="input">The peer's bytes; nobody else reads it between Start and the end of StopAsync.</param>
 /// <param name="readAhead">Bytes that the peer may send meanwhile; one more, and watching ends.</param>
-internal sealed class HttpPeerWatch(PipeReader input, int readAhead)
+internal sealed class PeerWatch(PipeReader input, int readAhead)
 {
-    private Task<HttpPeerState>? _watching;
+    private Task<PeerState>? _watching;
     private volatile bool _sawCancel;
 
-    /// <summary>Ends when the peer is no longer just quiet, or with <see cref="HttpPeerState.Open"/> when it was stopped.</summary>
-    public Task<HttpPeerState> Start(CancellationToken cancellationToken)
+    /// <summary>Ends when the peer is no longer just quiet, or with <see cref="PeerState.Open"/> when it was stopped.</summary>
+    public Task<PeerState> Start(CancellationToken cancellationToken)
     {
         _sawCancel = false;
         return _watching = WatchAsync(cancellationToken);
     }
 
     /// <summary>Ends the pending read and gives the reader back.</summary>
-    public async ValueTask<HttpPeerState> StopAsync()
+    public async ValueTask<PeerState> StopAsync()
     {
         if (_watching is not { } watching)
-            return HttpPeerState.Open;
+            return PeerState.Open;
         _watching = null;
         if (watching.IsCompletedSuccessfully)
             return await watching;
@@ -47,25 +47,25 @@ internal sealed class HttpPeerWatch(PipeReader input, int readAhead)
         var state = await watching;
 
         // it ended of itself at the same moment: the cancellation must not hit the next read
-        if (!_sawCancel && state != HttpPeerState.Broken)
+        if (!_sawCancel && state != PeerState.Broken)
             input.TakeBackCancel();
         return state;
     }
 
-    private async Task<HttpPeerState> WatchAsync(CancellationToken cancellationToken)
+    private async Task<PeerState> WatchAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             var read = await input.ReceiveAsync(cancellationToken);
             if (read.IsBroken)
-                return HttpPeerState.Broken;
+                return PeerState.Broken;
             var buffer = read.Result.Buffer;
             bool tooMuch = buffer.Length > readAhead;
             if (read.Result.IsCanceled || read.Result.IsCompleted || tooMuch)
             {
                 _sawCancel = read.Result.IsCanceled;
                 input.AdvanceTo(buffer.Start, buffer.Start);
-                return read.Result.IsCanceled ? HttpPeerState.Open : read.Result.IsCompleted ? HttpPeerState.Finished : HttpPeerState.Ahead;
+                return read.Result.IsCanceled ? PeerState.Open : read.Result.IsCompleted ? PeerState.Finished : PeerState.Ahead;
             }
 
             input.AdvanceTo(buffer.Start, buffer.End);

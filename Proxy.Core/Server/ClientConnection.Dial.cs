@@ -1,0 +1,59 @@
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+
+namespace TorBalancer.Server;
+
+/// <summary>Dialling while the client waits, and may stop waiting.</summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>What a client may send behind its request before the answer; more stays in the kernel until the tunnel takes it.</summary>
+    private const int MaxEarlyData = 64 * 1024;
+
+    /// <summary>
+    /// A client that sends FIN while it waits has usually given up. One that only half-closes early is possible, so its
+    /// connect goes on for this long; one that has also sent data has something to be carried and is never given up.
+    /// </summary>
+    private static readonly TimeSpan HalfCloseGrace = TimeSpan.FromSeconds(5);
+
+    private async ValueTask<ConnectOutcome> ConnectWhileClientWaitsAsync(ProxyRequest request)
+    {
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
+        var watch = new PeerWatch(client.Input, MaxEarlyData);
+        var watching = CancelWhenGoneAsync(watch.Start(CancellationToken.None), gone);
+        try
+        {
+            return await ConnectAsync(request, gone.Token);
+        }
+        catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
+        {
+            return new ConnectOutcome(null, null, default, new ProxyError(FailureCause.ClientClosed), Context.Attempts, Context.WorkerId);
+        }
+        finally
+        {
+            await gone.CancelAsync();
+            await watch.StopAsync();
+            await watching;
+        }
+    }
+
+    private async Task CancelWhenGoneAsync(Task<PeerState> left, CancellationTokenSource gone)
+    {
+        var state = await left;
+        if (state == PeerState.Finished && !HasEarlyData())
+            await Task.Delay(HalfCloseGrace, services.Time, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        else if (state != PeerState.Broken)
+            return;
+        await gone.CancelAsync();
+    }
+
+    /// <summary>After a FIN, so nothing is read from the socket: only what the reader holds is looked at.</summary>
+    private bool HasEarlyData()
+    {
+        if (!client.Input.TryRead(out var result))
+            return false;
+        bool any = !result.Buffer.IsEmpty;
+        client.Input.AdvanceTo(result.Buffer.Start);
+        return any;
+    }
+}
