@@ -55,16 +55,21 @@ internal static class NLogSetup
 
     private static Layout FileLayout(LogOptions options) => options.Format == "json" ? JsonLines() : Layout.FromString(Stamp + Message);
 
-    /// <summary>One object a line; the message's fields stand beside it under their own names.</summary>
+    /// <summary>
+    /// One object a line; the message's fields stand beside it under their own names. Numbers stay numbers, anything else
+    /// is written as the text that the message shows: taking objects apart needs members that trimming may have removed.
+    /// </summary>
     private static JsonLayout JsonLines() => new()
     {
         IncludeEventProperties = true,
+        MaxRecursionLimit = 0,
+        ExcludeProperties = new HashSet<string> { "EventName" },
         Attributes =
         {
             new JsonAttribute("time", "${date:universalTime=true:format=o}"),
             new JsonAttribute("level", "${level:lowercase=true}"),
             new JsonAttribute("logger", "${logger:shortName=true}"),
-            new JsonAttribute("event", "${event-properties:item=EventId_Name}"),
+            new JsonAttribute("event", "${event-properties:item=EventName}"),
             new JsonAttribute("message", "${message}"),
             new JsonAttribute("exception", "${exception:format=tostring}"),
         },
