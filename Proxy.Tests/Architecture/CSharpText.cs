@@ -34,25 +34,25 @@ internal static class CSharpText
     {
         var rest = text.AsSpan(at);
         if (rest.StartsWith("//"))
-            return LengthTo(rest, "\n", 0);
+            return rest.IndexOf('\n') is var end and >= 0 ? end : rest.Length;
         if (rest.StartsWith("/*"))
-            return LengthTo(rest, "*/", 2) + 2;
+            return LengthThrough(rest, "*/", 2);
         if (rest[0] == '\'')
-            return rest.Length > 2 && rest[1] != '\\' ? (rest[2] == '\'' ? 3 : 0) : 2 + LengthTo(rest[2..], "'", 1) + 1;
+            return rest.Length > 2 && rest[1] != '\\' ? (rest[2] == '\'' ? 3 : 0) : LengthThrough(rest, "'", 3);
         if (rest[0] != '"')
             return 0;
 
         int quotes = rest.IndexOfAnyExcept('"');
         if (quotes >= 3)
-            return LengthTo(rest, new string('"', quotes), quotes) + quotes;
+            return LengthThrough(rest, new string('"', quotes), quotes);
         bool verbatim = at > 0 && (text[at - 1] == '@' || (at > 1 && text[at - 1] == '$' && text[at - 2] == '@'));
         return verbatim ? VerbatimLength(rest) : PlainLength(rest);
     }
 
-    private static int LengthTo(ReadOnlySpan<char> text, string end, int from)
+    private static int LengthThrough(ReadOnlySpan<char> text, string end, int from)
     {
         int found = text[from..].IndexOf(end);
-        return found < 0 ? text.Length - end.Length : from + found;
+        return found < 0 ? text.Length : from + found + end.Length;
     }
 
     private static int PlainLength(ReadOnlySpan<char> text)
