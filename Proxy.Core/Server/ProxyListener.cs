@@ -53,7 +53,13 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         }
     }
 
-    public ValueTask CloseAsync() => listener.DisposeAsync();
+    /// <summary>Closes the port. Clients that the kernel had let in already are served: they believe that they are connected.</summary>
+    public ValueTask CloseAsync()
+    {
+        while (listener.TryAccept() is { } queued)
+            Admit(queued);
+        return listener.DisposeAsync();
+    }
 
     /// <summary>Told when one of its connections has ended.</summary>
     public void Ended() => Interlocked.Decrement(ref _live);

@@ -77,8 +77,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILoggerFa
         await _stopping.CancelAsync();
         foreach (var (listener, loop) in _listeners)
         {
-            await listener.CloseAsync();
             await loop;
+            await listener.CloseAsync();
         }
 
         var empty = Connections.WhenEmptyAsync();

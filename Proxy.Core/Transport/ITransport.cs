@@ -34,6 +34,9 @@ public interface ITransportListener : IAsyncDisposable
 
     /// <summary>The next connection. Throws <see cref="SocketException"/> on failure; the caller decides whether to go on.</summary>
     ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken);
+
+    /// <summary>A connection that the kernel has already accepted and queued, or null; never waits and never throws for what the network does.</summary>
+    TransportConnection? TryAccept();
 }
 
 /// <param name="Backlog">Connections that the kernel queues before they are accepted.</param>

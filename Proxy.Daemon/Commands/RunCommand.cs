@@ -12,13 +12,15 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer run</c>: the daemon, in the foreground.</summary>
 internal static class RunCommand
 {
+    public const string Name = "run";
+
     private const int ExitOk = 0;
     private const int ExitFailed = 1;
     private const int ExitUsage = 2;
 
     public static Command Create()
     {
-        var command = new Command("run", "Run the proxy until SIGTERM or Ctrl-C.");
+        var command = new Command(Name, "Run the proxy until SIGTERM or Ctrl-C.");
         var arguments = ConfigurationArguments.AddTo(command);
         var testnet = new Option<bool>("--testnet") { Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline." };
         command.Options.Add(testnet);

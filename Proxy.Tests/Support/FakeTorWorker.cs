@@ -63,6 +63,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
     /// <summary>Refuses the user and password.</summary>
     public bool RejectAuth { get; set; }
 
+    /// <summary>Leaves the method reply out, as tor does when greeting and user/password come in one segment.</summary>
+    public bool SkipMethodReply { get; set; }
+
     /// <summary>Answers the greeting and then holds the reply until this completes.</summary>
     public Task ReplyGate { get; set; } = Task.CompletedTask;
 
@@ -140,7 +143,8 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         string? user = null, password = null;
         if (methods.Contains((byte)2))
         {
-            await WriteAsync(stream, [5, 2]);
+            if (!SkipMethodReply)
+                await WriteAsync(stream, [5, 2]);
             var head = await ReadAsync(stream, 2);
             user = Encoding.Latin1.GetString(await ReadAsync(stream, head[1]));
             password = Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0]));

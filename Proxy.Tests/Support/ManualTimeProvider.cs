@@ -24,6 +24,16 @@ internal sealed class ManualTimeProvider : TimeProvider
         return timer;
     }
 
+    /// <summary>How far away the next timer is; null when none is armed.</summary>
+    public TimeSpan? UntilNextTimer
+    {
+        get
+        {
+            lock (_lock)
+                return _timers.Count == 0 ? null : _timers.Min(timer => timer.Due) - _now;
+        }
+    }
+
     /// <summary>Moves the clock, stopping at every timer that falls due on the way.</summary>
     public void Advance(TimeSpan by)
     {

@@ -50,6 +50,27 @@ public sealed class TestNetworkTests
 
     [Test]
     [CancelAfter(60_000)]
+    public async Task Every_relay_and_nobody_else_can_be_a_guard(CancellationToken cancellationToken)
+    {
+        string url = $"http://127.0.0.1:{_network.Authorities[0].DirPort}/tor/status-vote/current/consensus";
+        ProgramResult consensus = await ProgramRun.CurlAsync(cancellationToken, url);
+        var guards = new List<string>();
+        string name = "";
+        foreach (string line in consensus.Output.Split('\n'))
+        {
+            if (line.StartsWith("r ", StringComparison.Ordinal))
+                name = line.Split(' ')[1];
+
+            // A client takes guards that are stable and fast too.
+            if (line.StartsWith("s ", StringComparison.Ordinal) && new[] { "Guard", "Stable", "Fast", "V2Dir" }.All(line.Split(' ').Contains))
+                guards.Add(name);
+        }
+
+        Assert.That(guards, Is.EquivalentTo(_network.Relays.Select(r => r.Name)));
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
     public async Task Address_outside_loopback_cannot_be_reached(CancellationToken cancellationToken)
     {
         Assert.That(await FailAsync("192.0.2.1", cancellationToken), Does.Contain("(1)"));

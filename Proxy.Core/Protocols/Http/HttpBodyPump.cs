@@ -80,7 +80,10 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             if (end is { } ended)
                 return ended;
             var body = read.Buffer.Length > remaining ? read.Buffer.Slice(0, remaining) : read.Buffer;
-            _sourceDone = body.Length == remaining;
+
+            // the sequence must not be touched once the reader has taken its segments back
+            long length = body.Length;
+            _sourceDone = length == remaining;
             try
             {
                 if (!await EmitAsync(body, writeToken))
@@ -88,10 +91,10 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             }
             finally
             {
-                Advance(body.Length, body.End);
+                Advance(length, body.End);
             }
 
-            remaining -= body.Length;
+            remaining -= length;
             if (remaining > 0 && read.IsCompleted)
                 return HttpBodyEnd.SourceClosed;
         }

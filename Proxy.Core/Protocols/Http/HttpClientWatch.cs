@@ -7,7 +7,8 @@ namespace TorBalancer.Protocols.Http;
 /// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on
 /// as long as the answer makes progress; writing to a client that is gone then tells.
 /// </summary>
-internal sealed class HttpClientWatch(TransportConnection client, TimeProvider time, TimeSpan grace, HttpOutput toClient, CancellationTokenSource exchange)
+internal sealed class HttpClientWatch(
+    TransportConnection client, TimeProvider time, TimeSpan grace, HttpOutput toClient, CancellationTokenSource exchange)
 {
     private readonly HttpPeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);

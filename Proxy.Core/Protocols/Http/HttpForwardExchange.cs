@@ -51,7 +51,12 @@ internal sealed partial class HttpForwardExchange : IDisposable
 
     /// <param name="kept">A connection that may carry this request, or null.</param>
     public HttpForwardExchange(
-        HttpServerHandshake client, IUpstreamSource source, TunnelCounters counters, ProxyRequest request, IUpstream? kept, CancellationToken cancellationToken)
+        HttpServerHandshake client,
+        IUpstreamSource source,
+        TunnelCounters counters,
+        ProxyRequest request,
+        IUpstream? kept,
+        CancellationToken cancellationToken)
     {
         _client = client;
         _source = source;

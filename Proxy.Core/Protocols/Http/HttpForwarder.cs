@@ -24,7 +24,8 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
             while (next.Kind == HttpServerRequestKind.Forward)
             {
                 var request = next.Request!;
-                using var exchange = new HttpForwardExchange(client, source, counters, request, await TakeKeptAsync(request), cancellationToken);
+                var kept = await TakeKeptAsync(request);
+                using var exchange = new HttpForwardExchange(client, source, counters, request, kept, cancellationToken);
                 HttpExchangeEnd end;
                 try
                 {

@@ -81,7 +81,8 @@ internal static class HttpHeadWriter
                     WriteField(output, head, field);
                     break;
                 case HttpFieldId.Trailer when chunked:
-                case HttpFieldId.Other or HttpFieldId.Expect or HttpFieldId.Host or HttpFieldId.MaxForwards when !head.IsConnectionOption(head.Name(field)):
+                case HttpFieldId.Other or HttpFieldId.Expect or HttpFieldId.Host or HttpFieldId.MaxForwards
+                    when !head.IsConnectionOption(head.Name(field)):
                     WriteField(output, head, field);
                     break;
             }

@@ -13,10 +13,10 @@ namespace TorBalancer.Protocols.Http;
 /// <param name="towardsUpstream">Which of the two counters.</param>
 internal sealed class HttpOutput(TransportConnection connection, TunnelCounters? counters, bool towardsUpstream) : IDisposable
 {
-    private const int BufferBytes = 16 * 1024;
+    private const int BufferBytes = 32 * 1024;
 
-    /// <summary>From here on copying costs more than a write of its own.</summary>
-    private const int DirectBytes = 4 * 1024;
+    /// <summary>From here on copying costs more than a write of its own; readers hand out pieces of 4 KiB and more.</summary>
+    private const int DirectBytes = 16 * 1024;
 
     private byte[] _buffer = [];
     private int _used;

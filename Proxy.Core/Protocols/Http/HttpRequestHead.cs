@@ -1,11 +1,12 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
 
 /// <summary>A parsed request head. Filled by <see cref="HttpRequestParser"/>; valid until the next one is parsed into it.</summary>
-internal sealed class HttpRequestHead : HttpHead
+internal sealed partial class HttpRequestHead : HttpHead
 {
     private (int Start, int Length) _authority;
     private (int Start, int Length) _path;
@@ -126,79 +127,6 @@ internal sealed class HttpRequestHead : HttpHead
         IsIdempotent = Method is "GET" or "HEAD" or "PUT" or "DELETE" or "OPTIONS" or "TRACE";
     }
 
-    //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3)
-    private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
-    {
-        reject = default;
-        _authority = target;
-        _path = (target.Start, 0);
-        if (!TryParseAuthority(Span(target.Start, target.Length), defaultPort: null, out var endPoint))
-            return Refuse(HttpReject.BadRequest("CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets)"), out reject);
-        Target = endPoint;
-        return true;
-    }
-
-    //  absolute-form = "http://" authority path-abempty [ "?" query ]     (RFC 9112, section 3.2.2)
-    private bool ParseAbsoluteTarget((int Start, int Length) range, out HttpReject reject)
-    {
-        reject = default;
-        var target = Span(range.Start, range.Length);
-        if (target[0] == '/' || target is [(byte)'*'])
-            return Refuse(HttpReject.BadRequest(HttpReject.ThisIsAProxy), out reject);
-        int colon = target.IndexOf("://"u8);
-        if (colon <= 0)
-            return Refuse(HttpReject.BadRequest("the request target is not an absolute http:// URI"), out reject);
-        if (HttpChars.EqualsIgnoreCase(target[..colon], "https"u8))
-            return Refuse(HttpReject.BadRequest("https:// cannot be asked for in the clear; use CONNECT host:443"), out reject);
-        if (!HttpChars.EqualsIgnoreCase(target[..colon], "http"u8))
-            return Refuse(HttpReject.BadRequest("only http:// URIs are forwarded; use CONNECT for anything else"), out reject);
-
-        var rest = target[(colon + 3)..];
-        int end = rest.IndexOfAny((byte)'/', (byte)'?');
-        if (end < 0)
-            end = rest.Length;
-        var authority = rest[..end];
-        if (authority.Contains((byte)'@'))
-            return Refuse(HttpReject.BadRequest("a user name in the URI is refused; it belongs into the Authorization field"), out reject);
-        if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint))
-            return Refuse(HttpReject.BadRequest("the URI names no valid host and port"), out reject);
-        Target = endPoint;
-        _authority = (range.Start + colon + 3, end);
-        _path = (range.Start + colon + 3 + end, rest.Length - end);
-        return true;
-    }
-
-    private static bool TryParseAuthority(ReadOnlySpan<byte> authority, int? defaultPort, out HostEndPoint endPoint)
-    {
-        endPoint = default;
-        Span<char> chars = stackalloc char[HostEndPoint.MaxHostLength + 8];
-        if (authority.Length > chars.Length || !Ascii.IsValid(authority))
-            return false;
-        Encoding.ASCII.GetChars(authority, chars);
-        return HostEndPoint.TryParseAuthority(chars[..authority.Length], defaultPort, out endPoint);
-    }
-
-    /// <summary>
-    /// RFC 9112, section 3.2: one Host field. Its value does not count, the authority does (3.2.2). CONNECT may come
-    /// without: many small tunnelling programs leave it out, and nothing is ever forwarded from there.
-    /// </summary>
-    private bool CheckHost(out HttpReject reject)
-    {
-        reject = default;
-        int hosts = 0;
-        foreach (ref readonly var field in Fields)
-        {
-            if (field.Id != HttpFieldId.Host)
-                continue;
-            if (++hosts > 1)
-                return Refuse(HttpReject.BadRequest("several Host fields"), out reject);
-            if (Value(field).ContainsAny(HttpChars.HostForbidden) || !Ascii.IsValid(Value(field)))
-                return Refuse(HttpReject.BadRequest("the Host field is not a host"), out reject);
-        }
-
-        return hosts == 1 || MinorVersion == 0 || IsConnect || Refuse(HttpReject.BadRequest("HTTP/1.1 needs a Host field"), out reject);
-    }
-
     private bool SetFraming(out HttpReject reject)
     {
         reject = default;
@@ -242,7 +170,9 @@ internal sealed class HttpRequestHead : HttpHead
                 case HttpFieldId.MaxForwards when Method is "OPTIONS" or "TRACE":
                     if (value.IsEmpty || value.Length > 9 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
                         return Refuse(HttpReject.BadRequest("a Max-Forwards that is no number"), out reject);
-                    MaxForwards = int.Parse(value, System.Globalization.CultureInfo.InvariantCulture);
+                    MaxForwards = int.Parse(value, CultureInfo.InvariantCulture);
+                    if (MaxForwards == 0)
+                        return Refuse(HttpReject.Of(501, "Max-Forwards is used up, and this proxy answers neither OPTIONS nor TRACE itself"), out reject);
                     break;
                 case HttpFieldId.ProxyAuthorization:
                     HasBadCredentials |= !BasicCredentials.TryParse(value, out var credentials) || authorized;

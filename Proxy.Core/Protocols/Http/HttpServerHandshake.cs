@@ -162,6 +162,7 @@ internal sealed partial class HttpServerHandshake : IDisposable
                 return (true, default);
             }
 
+            bool nothing = buffer.IsEmpty;
             if (read.Result.IsCanceled)
                 input.AdvanceTo(buffer.Start, buffer.Start);
             else
@@ -169,8 +170,8 @@ internal sealed partial class HttpServerHandshake : IDisposable
             if (status == HttpParseStatus.Rejected)
                 return (false, reject);
             if (read.Result.IsCompleted)
-                return (false, buffer.IsEmpty && idle ? default : new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
-            if (!started && !buffer.IsEmpty)
+                return (false, nothing && idle ? default : new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
+            if (!started && !nothing)
             {
                 started = true;
                 if (idle)

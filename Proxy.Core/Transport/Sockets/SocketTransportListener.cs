@@ -49,7 +49,30 @@ internal sealed class SocketTransportListener : ITransportListener
 
     public async ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken)
     {
+        // A client that went between accept and here is its own business, not the accept loop's.
         var accepted = await _socket.AcceptAsync(cancellationToken);
+        return Wrap(accepted) ?? throw new SocketException((int)SocketError.ConnectionReset);
+    }
+
+    public TransportConnection? TryAccept()
+    {
+        try
+        {
+            while (_socket.Poll(0, SelectMode.SelectRead))
+            {
+                if (Wrap(_socket.Accept()) is { } connection)
+                    return connection;
+            }
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+        }
+
+        return null;
+    }
+
+    private SocketConnection? Wrap(Socket accepted)
+    {
         try
         {
             if (_unixPath is null)
@@ -58,9 +81,8 @@ internal sealed class SocketTransportListener : ITransportListener
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
         {
-            // The client has gone between accept and here; that is its business, not the accept loop's.
             accepted.Dispose();
-            throw new SocketException((int)SocketError.ConnectionReset);
+            return null;
         }
     }
 

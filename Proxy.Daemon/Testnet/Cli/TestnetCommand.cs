@@ -8,7 +8,11 @@ internal static class TestnetCommand
 {
     public static Command Create()
     {
-        var directory = new Option<string?>("--directory") { Description = $"Where the network lives (default {TestNetworkDirectory.Default})", HelpName = "DIR" };
+        var directory = new Option<string?>("--directory")
+        {
+            Description = $"Where the network lives (default {TestNetworkDirectory.Default})",
+            HelpName = "DIR",
+        };
         return new Command("testnet", "A private Tor network on loopback, for trying everything offline")
         {
             Up(directory), Status(directory), Down(directory), Serve(directory),
@@ -21,10 +25,7 @@ internal static class TestnetCommand
         var size = new SizeOptions();
         var command = new Command("up", "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, foreground };
         command.SetAction((result, cancellationToken) =>
-        {
-            var commands = new TestnetCommands(Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System);
-            return commands.UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken);
-        });
+            Commands(result, directory).UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken));
         return command;
     }
 
@@ -32,16 +33,14 @@ internal static class TestnetCommand
     {
         var json = new Option<bool>("--json") { Description = "As JSON" };
         var command = new Command("status", "Show it") { directory, json };
-        command.SetAction(result => new TestnetCommands(
-            Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System).Status(result.GetValue(json)));
+        command.SetAction(result => Commands(result, directory).Status(result.GetValue(json)));
         return command;
     }
 
     private static Command Down(Option<string?> directory)
     {
         var command = new Command("down", "Stop it and remove its directory") { directory };
-        command.SetAction((result, cancellationToken) => new TestnetCommands(
-            Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System).DownAsync(cancellationToken));
+        command.SetAction((result, cancellationToken) => Commands(result, directory).DownAsync(cancellationToken));
         return command;
     }
 
@@ -54,14 +53,17 @@ internal static class TestnetCommand
         command.SetAction((result, cancellationToken) =>
         {
             ProcessSignals.StartOwnSession();
-            var commands = new TestnetCommands(Of(result, directory), result.InvocationConfiguration.Output, result.InvocationConfiguration.Error, TimeProvider.System);
-            return commands.ServeAsync(size.Read(result), _ => { }, cancellationToken);
+            return Commands(result, directory).ServeAsync(size.Read(result), _ => { }, cancellationToken);
         });
         return command;
     }
 
-    private static TestnetDirectory Of(ParseResult result, Option<string?> directory) =>
-        new(result.GetValue(directory) is { Length: > 0 } path ? path : TestNetworkDirectory.Default);
+    private static TestnetCommands Commands(ParseResult result, Option<string?> directory)
+    {
+        string path = result.GetValue(directory) is { Length: > 0 } named ? named : TestNetworkDirectory.Default;
+        InvocationConfiguration console = result.InvocationConfiguration;
+        return new TestnetCommands(new TestnetDirectory(path), console.Output, console.Error, TimeProvider.System);
+    }
 
     /// <summary>How many of each; the ranges are <see cref="TestNetworkOptions"/>'s.</summary>
     private sealed class SizeOptions

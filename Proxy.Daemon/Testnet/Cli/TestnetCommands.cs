@@ -24,7 +24,7 @@ internal sealed class TestnetCommands(TestnetDirectory directory, TextWriter out
                 await output.WriteLineAsync($"removing what an ended network left in {directory.Path} ({directory.CleanUp()} processes)");
             TestNetworkDirectory.Create(directory.Path);
             if (foreground)
-                return await ServeAsync(options, _ => Show(), cancellationToken);
+                return await StayAsync(options, cancellationToken);
             await new TestnetLauncher(directory, output, time).StartAsync(options, cancellationToken);
             Show();
             await output.WriteLineAsync("End it with: torbalancer testnet down");
@@ -104,6 +104,15 @@ internal sealed class TestnetCommands(TestnetDirectory directory, TextWriter out
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture, $"Test network stopped after {time.GetElapsedTime(begin).TotalSeconds:F1} s, {directory.Path} removed."));
         return 0;
+    }
+
+    private async Task<int> StayAsync(TestNetworkOptions options, CancellationToken cancellationToken)
+    {
+        int code = await ServeAsync(options, _ => Show(), cancellationToken);
+
+        // Nobody else waits for the reason of a failure, which has been shown.
+        TestNetworkDirectory.Remove(directory.Path);
+        return code;
     }
 
     private string Missing => $"there is no test network in {directory.Path}";

@@ -1,0 +1,129 @@
+using System.Net;
+using TorBalancer.Configuration;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Connecting;
+
+public class IsolationTests
+{
+    private readonly IsolationTokenFactory _factory = new();
+
+    private static ConnectionOwner Owner(
+        string client = "127.0.0.1", string? user = null, string password = "", string listener = "main", string? session = null, long epoch = 0) =>
+        new(listener, IPAddress.Parse(client), user is null ? null : new ClientCredentials(user, password),
+            session is null ? UserParameters.None : UserParameters.None with { Session = session }, epoch);
+
+    private string? Token(IsolationMode mode, ConnectionOwner owner, string host = "example.com")
+    {
+        HostEndPoint.TryCreate(host, 80, out var target);
+        return _factory.Create(mode, owner, target).Password;
+    }
+
+    [Test]
+    public void Client_keeps_apart_what_tor_keeps_apart()
+    {
+        string?[] tokens =
+        [
+            Token(IsolationMode.Client, Owner()),
+            Token(IsolationMode.Client, Owner("127.0.0.2")),
+            Token(IsolationMode.Client, Owner(listener: "other")),
+            Token(IsolationMode.Client, Owner(user: "")),
+            Token(IsolationMode.Client, Owner(user: "a")),
+            Token(IsolationMode.Client, Owner(user: "a", password: "b")),
+            Token(IsolationMode.Client, Owner(user: "ab")),
+            Token(IsolationMode.Client, Owner(user: "", password: "ab")),
+        ];
+        Assert.That(tokens, Is.Unique.And.All.Match("^[0-9a-f]{32}$"));
+        Assert.That(Token(IsolationMode.Client, Owner(user: "a", password: "b"), "other.example"), Is.EqualTo(tokens[5]), "one client, whatever the target");
+    }
+
+    [Test]
+    public void User_joins_addresses_and_keeps_users_apart()
+    {
+        Assert.That(Token(IsolationMode.User, Owner("127.0.0.1", "a")), Is.EqualTo(Token(IsolationMode.User, Owner("127.0.0.2", "a"))));
+        Assert.That(Token(IsolationMode.User, Owner(user: "a")), Is.Not.EqualTo(Token(IsolationMode.User, Owner(user: "b"))));
+    }
+
+    [Test]
+    public void Destination_keeps_hosts_apart_whatever_their_spelling()
+    {
+        Assert.That(Token(IsolationMode.Destination, Owner(), "example.com"), Is.EqualTo(Token(IsolationMode.Destination, Owner(), "EXAMPLE.com.")));
+        Assert.That(Token(IsolationMode.Destination, Owner(), "a.example"), Is.Not.EqualTo(Token(IsolationMode.Destination, Owner(), "b.example")));
+    }
+
+    [Test]
+    public void Connection_never_repeats_and_none_sends_nothing()
+    {
+        Assert.That(Enumerable.Range(0, 100).Select(_ => Token(IsolationMode.Connection, Owner())), Is.Unique);
+        Assert.That(Token(IsolationMode.None, Owner(user: "a")), Is.Null);
+    }
+
+    [TestCase(IsolationMode.Client)]
+    [TestCase(IsolationMode.Destination)]
+    [TestCase(IsolationMode.Connection)]
+    [TestCase(IsolationMode.User)]
+    [TestCase(IsolationMode.None)]
+    public void A_session_keeps_its_circuit_in_every_mode_until_its_epoch_ends(IsolationMode mode)
+    {
+        string? token = Token(mode, Owner(user: "session-a", session: "a"));
+        Assert.That(token, Is.Not.Null);
+        Assert.That(Token(mode, Owner(user: "session-a", session: "a"), "other.example"), Is.EqualTo(token));
+        Assert.That(Token(mode, Owner(user: "session-b", session: "b")), Is.Not.EqualTo(token));
+        Assert.That(Token(mode, Owner(user: "session-a", session: "a", epoch: 1)), Is.Not.EqualTo(token));
+    }
+
+    [Test]
+    public void Tokens_of_two_processes_differ()
+    {
+        HostEndPoint.TryCreate("example.com", 80, out var target);
+        Assert.That(new IsolationTokenFactory().Create(IsolationMode.Client, Owner(), target), Is.Not.EqualTo(_factory.Create(IsolationMode.Client, Owner(), target)));
+    }
+
+    [Test]
+    public void The_longest_fields_fit()
+    {
+        string longest = new('\u00ff', 255);
+        Assert.That(Token(IsolationMode.Destination, Owner("2001:db8::1", longest, longest, new string('l', 64)), new string('h', 255)), Is.Not.Null);
+        Assert.That(Token(IsolationMode.Client, Owner(user: new string('\u00ff', 40_000), password: longest)), Is.Not.Null, "HTTP credentials may be longer");
+    }
+
+    [Test]
+    public void A_session_rotates_after_its_uses_and_after_its_life_time()
+    {
+        var clock = new ManualTimeProvider();
+        var table = new SessionTable(clock);
+        var uses = UserParameters.None with { Session = "s", RotateAfterUses = 2 };
+        Assert.That(Enumerable.Range(0, 5).Select(_ => table.Use("u", uses)), Is.EqualTo(new long[] { 1, 1, 2, 2, 3 }));
+
+        var life = UserParameters.None with { Session = "t", SessionLifetime = TimeSpan.FromMinutes(10) };
+        long first = table.Use("l", life);
+        clock.Advance(TimeSpan.FromMinutes(9));
+        Assert.That(table.Use("l", life), Is.EqualTo(first));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.That(table.Use("l", life), Is.GreaterThan(first));
+        Assert.That(table.Use("x", UserParameters.None with { Session = "plain" }), Is.Zero);
+    }
+
+    [Test]
+    public void The_session_table_is_bounded_and_never_repeats_an_epoch()
+    {
+        var clock = new ManualTimeProvider();
+        var table = new SessionTable(clock, capacity: 32);
+        var limits = UserParameters.None with { Session = "s", RotateAfterUses = 1000 };
+        var epochs = new List<long>();
+        for (int round = 0; round < 2; round++)
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                clock.Advance(TimeSpan.FromSeconds(1));
+                epochs.Add(table.Use($"key-{i}", limits));
+                Assert.That(table.Count, Is.LessThanOrEqualTo(32));
+            }
+        }
+
+        Assert.That(epochs, Is.Unique);
+    }
+}
