@@ -30,7 +30,7 @@ internal sealed partial class ProxyHostedService(
         foreach (var (_, address) in server.Addresses)
         {
             if (address is IPEndPoint)
-                Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation);
+                Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
         }
 
         _systemd.Notify("READY=1");
@@ -49,7 +49,7 @@ internal sealed partial class ProxyHostedService(
     private static partial class Log
     {
         [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
-        public static partial void Ready(ILogger logger, EndPoint address, string mode, IsolationMode isolation);
+        public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
 
         [LoggerMessage(HostingEventIds.Stopping, LogLevel.Information, "Stopping: the listeners close")]
         public static partial void Stopping(ILogger logger);

@@ -2,9 +2,12 @@ using Microsoft.Extensions.Logging;
 using NLog;
 using NLog.Config;
 using NLog.Extensions.Logging;
+using NLog.Filters;
 using NLog.Layouts;
 using NLog.Targets;
 using TorBalancer.Configuration;
+using TorBalancer.Daemon.Hosting;
+using TorBalancer.Server;
 using LogLevel = NLog.LogLevel;
 
 namespace TorBalancer.Daemon.Logging;
@@ -36,15 +39,29 @@ internal static class NLogSetup
         var configuration = new LoggingConfiguration();
         var level = LogLevel.FromString(options.Level);
         var console = new ConsoleTarget("console") { Layout = ConsoleLayout(options, journal), AutoFlush = true, DetectConsoleAvailable = false };
-        configuration.AddRule(level, LogLevel.Fatal, console);
+        AddRule(configuration, level, console);
         if (options.File.Length > 0)
         {
             var file = new FileTarget("file") { FileName = Layout.FromLiteral(options.File), Layout = FileLayout(options), KeepFileOpen = true, AutoFlush = true };
-            configuration.AddRule(level, LogLevel.Fatal, file);
+            AddRule(configuration, level, file);
         }
 
         return configuration;
     }
+
+    private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
+    {
+        var rule = new LoggingRule("*", level, LogLevel.Fatal, target);
+        rule.Filters.Add(new WhenMethodFilter(IsToldOtherwise));
+        configuration.LoggingRules.Add(rule);
+    }
+
+    /// <summary>
+    /// A start that fails for a reason that is the user's to mend is told in one sentence by the run command; the host
+    /// would put a stack trace beside it.
+    /// </summary>
+    private static FilterResult IsToldOtherwise(LogEventInfo line) =>
+        line.Exception is StartupException or ListenException ? FilterResult.Ignore : FilterResult.Log;
 
     private static Layout ConsoleLayout(LogOptions options, bool journal)
     {
@@ -55,16 +72,21 @@ internal static class NLogSetup
 
     private static Layout FileLayout(LogOptions options) => options.Format == "json" ? JsonLines() : Layout.FromString(Stamp + Message);
 
-    /// <summary>One object a line; the message's fields stand beside it under their own names.</summary>
+    /// <summary>
+    /// One object a line; the message's fields stand beside it under their own names. Numbers stay numbers, anything else
+    /// is written as the text that the message shows: taking objects apart needs members that trimming may have removed.
+    /// </summary>
     private static JsonLayout JsonLines() => new()
     {
         IncludeEventProperties = true,
+        MaxRecursionLimit = 0,
+        ExcludeProperties = new HashSet<string> { "EventName" },
         Attributes =
         {
             new JsonAttribute("time", "${date:universalTime=true:format=o}"),
             new JsonAttribute("level", "${level:lowercase=true}"),
             new JsonAttribute("logger", "${logger:shortName=true}"),
-            new JsonAttribute("event", "${event-properties:item=EventId_Name}"),
+            new JsonAttribute("event", "${event-properties:item=EventName}"),
             new JsonAttribute("message", "${message}"),
             new JsonAttribute("exception", "${exception:format=tostring}"),
         },

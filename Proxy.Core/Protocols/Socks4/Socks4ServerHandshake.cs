@@ -9,9 +9,6 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
 {
     private const byte CommandConnect = 0x01, CommandResolve = 0xF0;
 
-    // Request granted; rejected or failed; rejected because the user id is not accepted (SOCKS.protocol).
-    private const byte Granted = 0x5A, Rejected = 0x5B, UserRejected = 0x5D;
-
     private bool _replyExpected;
 
     public async ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken)
@@ -41,25 +38,20 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
             credentials);
     }
 
-    public ValueTask ReplyConnectedAsync(CancellationToken cancellationToken) => client.WriteAsync(Frame(Granted), cancellationToken);
+    public ValueTask ReplyConnectedAsync(CancellationToken cancellationToken) => client.WriteAsync(Frame(Socks4ReplyMapper.Granted), cancellationToken);
 
     public ValueTask ReplyResolvedAsync(HostEndPoint answer, CancellationToken cancellationToken)
     {
         // The frame has room for IPv4 only.
         if (answer.Address is not { AddressFamily: AddressFamily.InterNetwork } address)
-            return client.WriteAsync(Frame(Rejected), cancellationToken);
-        var frame = Frame(Granted);
+            return client.WriteAsync(Frame(Socks4ReplyMapper.Rejected), cancellationToken);
+        var frame = Frame(Socks4ReplyMapper.Granted);
         address.TryWriteBytes(frame.AsSpan(4), out _);
         return client.WriteAsync(frame, cancellationToken);
     }
 
-    public ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken)
-    {
-        if (!_replyExpected)
-            return ValueTask.CompletedTask;
-        bool user = error.Cause is FailureCause.AuthFailed or FailureCause.AuthRequired or FailureCause.BadUserParameters;
-        return client.WriteAsync(Frame(user ? UserRejected : Rejected), cancellationToken);
-    }
+    public ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken) =>
+        _replyExpected ? client.WriteAsync(Frame(Socks4ReplyMapper.ToReply(error.Cause)), cancellationToken) : ValueTask.CompletedTask;
 
     // | VN = 0 | CD | DSTPORT (2) | DSTIP (4) |
     private static byte[] Frame(byte code) => [0, code, 0, 0, 0, 0, 0, 0];
