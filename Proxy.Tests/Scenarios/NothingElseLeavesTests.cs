@@ -36,6 +36,36 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
         }
     }
 
+    /// <summary>The trace shows what it is to show: a program that does all of it is caught.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Trace_of_a_program_that_does_leak_shows_it(CancellationToken token)
+    {
+        await SystemCalls.RequireAsync(token);
+        const string leaking = """
+            import socket
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 53))
+            open('/etc/resolv.conf')
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM).connect_ex(('127.0.0.1', 1))
+            socket.socket(socket.AF_INET6, socket.SOCK_STREAM).connect_ex(('::1', 1))
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect_ex('/nonexistent')
+            """;
+        string trace = Path.GetTempFileName();
+        try
+        {
+            string[] command = [.. SystemCalls.Command(trace).Where(static argument => argument != "-D"), ClientProcess.Require("python3"), "-c", leaking];
+            await ClientProcess.RunAsync(command[0], command[1..], token);
+            var calls = new SystemCalls(await File.ReadAllLinesAsync(trace, token));
+            Assert.That(calls.Datagrams, Is.Not.Empty);
+            Assert.That(calls.Opens("/etc/resolv.conf"), Is.Not.Empty);
+            Assert.That(calls.Connects.Keys, Is.SupersetOf(new[] { "127.0.0.1:1", "::1:1" }));
+            Assert.That(calls.OtherConnects, Is.Not.Empty);
+        }
+        finally
+        {
+            File.Delete(trace);
+        }
+    }
+
     private async Task AskForEverythingAsync(DaemonUnderTest daemon, CancellationToken token)
     {
         string[][] ways =

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Tests.Support;
@@ -42,6 +43,9 @@ public abstract class ScenarioFixture
             await Proxy.DisposeAsync();
         if (Web is not null)
             await Web.DisposeAsync();
+
+        // Whatever clients and targets do, it is never a fault of ours.
+        Assert.That(Proxy?.Log.Entries.Where(static entry => entry.Level >= LogLevel.Error) ?? [], Is.Empty);
     }
 
     /// <summary>A proxy in front of some of the network's workers, by name; of none: all.</summary>

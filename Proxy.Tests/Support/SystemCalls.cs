@@ -7,7 +7,7 @@ internal sealed partial class SystemCalls(IReadOnlyList<string> lines)
 {
     /// <summary>Arguments of strace in front of the program; the process id stays the program's (-D).</summary>
     public static string[] Command(string output) =>
-        [ClientProcess.Require("strace"), "-D", "-f", "-yy", "-qq", "-s", "64", "-e", "trace=network,open,openat,openat2", "-o", output];
+        [ClientProcess.Require("strace"), "-D", "-f", "-yy", "-q", "-s", "64", "-e", "trace=network,open,openat,openat2", "-o", output];
 
     /// <summary>Skips the calling test where tracing is not possible.</summary>
     public static async Task RequireAsync(CancellationToken token)
@@ -34,8 +34,6 @@ internal sealed partial class SystemCalls(IReadOnlyList<string> lines)
 
     /// <summary>Opened files with one of these names.</summary>
     public IEnumerable<string> Opens(params string[] paths) => lines.Where(line => paths.Any(path => line.Contains($"\"{path}\"", StringComparison.Ordinal)));
-
-    public int Count => lines.Count;
 
     [GeneratedRegex(@"^\d+ +connect\(")]
     private static partial Regex ConnectCall();
