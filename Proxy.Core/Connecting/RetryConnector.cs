@@ -13,6 +13,9 @@ namespace TorBalancer.Connecting;
 /// </summary>
 internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, TimeProvider time)
 {
+    // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
+    private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public async ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
     {
@@ -25,7 +28,7 @@ internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer diale
         while (attempts < options.Attempts)
         {
             var left = options.Timeout - time.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero)
+            if (left < LeastTime)
                 return Fail(new ProxyError(FailureCause.ConnectTimeout, "the time for connecting is over"));
             var (lease, none) = selector.Select(plan.Selection, tried.AsSpan(0, attempts));
             if (lease is null)
