@@ -11,7 +11,7 @@ namespace TorBalancer.Connecting;
 /// Dials worker after worker until one succeeds, the failure is one that another worker would not mend, or attempts or
 /// time run out. Nothing has been told to the client yet, so moving on is safe.
 /// </summary>
-internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, TimeProvider time)
+internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, IOutcomeSink outcomes, TimeProvider time)
 {
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
@@ -52,7 +52,9 @@ internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer diale
 
             if (!result.Error.IsError)
             {
-                worker.ObserveConnectTime(time.GetElapsedTime(dialled));
+                var elapsed = time.GetElapsedTime(dialled);
+                worker.ObserveConnectTime(elapsed);
+                outcomes.DialSucceeded(worker, elapsed);
                 if (result.Connection is null)
                     lease.Dispose();
                 return new ConnectOutcome(result.Connection, result.Connection is null ? null : lease, result.Answer, default, attempts, workerId);
@@ -62,6 +64,8 @@ internal sealed class RetryConnector(WorkerSelector selector, WorkerDialer diale
             bool refusedPrivate = result.Error.Cause == FailureCause.GeneralFailure && IsPrivate(plan.Request.Target.Address);
             if (result.Error.Side == FailureSide.Worker && !refusedPrivate)
                 worker.CountFailure();
+            if (!refusedPrivate)
+                outcomes.DialFailed(worker, result.Error);
             worst = MoreTruthful(worst, result.Error);
             if (refusedPrivate || result.Error.Retry == RetryRule.Never || (result.Error.Retry == RetryRule.Once && usedOnce))
                 break;

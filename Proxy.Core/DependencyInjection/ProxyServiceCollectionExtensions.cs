@@ -27,6 +27,7 @@ internal static class ProxyServiceCollectionExtensions
     private static IServiceCollection AddWorkers(this IServiceCollection services)
     {
         services.AddSingleton<WorkerPool>();
+        services.AddSingleton<IOutcomeSink>(NullOutcomeSink.Instance);
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>())));
@@ -43,7 +44,7 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new RetryConnector(
             provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IOutcomeSink>(), provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 
@@ -56,7 +57,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new ConnectionServices(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
-            provider.GetRequiredService<IpOnlyClientNotice>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ProxyServer>();
         return services;
     }

@@ -153,6 +153,7 @@ internal sealed partial class ClientConnection(
 
         await TunnelAsync(upstream);
         lease.Worker.CountBytes(Context.Counters.FromClient, Context.Counters.FromUpstream);
+        services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, Context.Counters.FromClient, Context.Counters.FromUpstream);
     }
 
     private async Task TunnelAsync(TransportConnection upstream)

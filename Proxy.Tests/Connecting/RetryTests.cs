@@ -130,7 +130,7 @@ public class RetryTests
             var options = new ConnectOptions();
             var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(1)));
             var dialer = new WorkerDialer(new SocketTransport(TimeProvider.System), options, TimeProvider.System);
-            return Task.FromResult(new Fleet(workers, pool, new RetryConnector(selector, dialer, options, TimeProvider.System)));
+            return Task.FromResult(new Fleet(workers, pool, new RetryConnector(selector, dialer, options, NullOutcomeSink.Instance, TimeProvider.System)));
         }
 
         public Task<ConnectOutcome> ConnectAsync(string host, CancellationToken token)
