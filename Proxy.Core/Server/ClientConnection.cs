@@ -159,7 +159,9 @@ internal sealed partial class ClientConnection(
     private async Task TunnelAsync(TransportConnection upstream)
     {
         var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout);
+        Context.IsTunnel = true;
         var end = await services.Transport.TunnelAsync(client, upstream, settings, _abort.Token);
+        Context.IsTunnel = false;
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
     }
 

@@ -24,6 +24,9 @@ public sealed class WorkerErrorTests : ScenarioFixture
             options.Balancing.Mode = SelectionPolicyNames.Failover;
             options.Connect.Timeout = Limit;
             options.Connect.WorkerTimeout = TimeSpan.FromSeconds(1);
+
+            // Every connection is to meet the broken worker first, also the second one.
+            options.Balancing.PassOver = TimeSpan.Zero;
         },
         First,
         Second);
