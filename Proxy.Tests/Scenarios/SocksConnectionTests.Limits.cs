@@ -83,6 +83,36 @@ public partial class SocksConnectionTests
         Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("end=idle_timeout"));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Tunnels_of_a_worker_that_is_gone_are_ended_if_so_configured_and_others_are_not(bool configured, CancellationToken token)
+    {
+        await using var gone = new FakeTorWorker();
+        await using var alive = new FakeTorWorker();
+        await using var proxy = await ProxyUnderTest.StartAsync([gone.EndPoint, alive.EndPoint], options => options.Tunnel.EndWhenWorkerIsGone = configured);
+        await using var first = await proxy.ConnectAsync();
+        await SocksClient.RequestAsync(first, "example.com", 80, token, "worker-worker-01", "");
+        await using var second = await proxy.ConnectAsync();
+        await SocksClient.RequestAsync(second, "example.com", 80, token, "worker-worker-02", "");
+
+        // The reply comes a moment before the tunnel begins; an echo shows that it has.
+        foreach (var client in new[] { first, second })
+        {
+            await client.WriteAsync("x"u8.ToArray(), token);
+            await SocksClient.ReadAsync(client, 1, token);
+        }
+
+        Assert.That(proxy.Server.Connections.EndTunnels("worker-01"), Is.EqualTo(configured ? 1 : 0));
+        if (configured)
+        {
+            Assert.That(async () => await SocksClient.ReadToEndAsync(first, token), Throws.InstanceOf<IOException>());
+            Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("end=worker_gone"));
+        }
+
+        await second.WriteAsync("y"u8.ToArray(), token);
+        Assert.That(await SocksClient.ReadAsync(second, 1, token), Is.EqualTo("y"u8.ToArray()));
+    }
+
     [Test]
     public async Task A_listener_on_a_unix_socket_serves(CancellationToken token)
     {
