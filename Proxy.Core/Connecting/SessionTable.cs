@@ -10,7 +10,10 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _rotated = new(StringComparer.Ordinal);
     private long _lastEpoch;
+    private long _rotatedAll;
+    private volatile bool _anyRotated;
 
     public int Count
     {
@@ -25,11 +28,15 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
     /// <param name="key">What makes the session one: user and session id.</param>
     public long Use(string key, UserParameters parameters)
     {
-        if (parameters.SessionLifetime is null && parameters.RotateAfterUses is null)
+        bool unlimited = parameters.SessionLifetime is null && parameters.RotateAfterUses is null;
+        if (unlimited && !_anyRotated)
             return 0;
         long now = time.GetTimestamp();
         lock (_lock)
         {
+            long rotated = Math.Max(_rotatedAll, _rotated.GetValueOrDefault(parameters.Session ?? ""));
+            if (unlimited)
+                return rotated;
             if (!_entries.TryGetValue(key, out var entry))
             {
                 if (_entries.Count >= capacity)
@@ -37,7 +44,7 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
                 entry = new Entry { Epoch = ++_lastEpoch, Started = now };
                 _entries.Add(key, entry);
             }
-            else if (time.GetElapsedTime(entry.Started, now) >= parameters.SessionLifetime || entry.Uses >= parameters.RotateAfterUses)
+            else if (time.GetElapsedTime(entry.Started, now) >= parameters.SessionLifetime || entry.Uses >= parameters.RotateAfterUses || entry.Epoch < rotated)
             {
                 // Epochs are never used twice, so that a session that was forgotten cannot get an old circuit back.
                 entry.Epoch = ++_lastEpoch;
@@ -48,6 +55,27 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             entry.Uses++;
             entry.LastUsed = now;
             return entry.Epoch;
+        }
+    }
+
+    /// <summary>
+    /// Gives a session new circuits from its next connection on, for everybody who uses it by this name; open streams live
+    /// on. It works at once and as often as one likes, because tor is not asked for anything (no NEWNYM).
+    /// </summary>
+    /// <param name="session">The id as in <c>session-ID</c>.</param>
+    public void Rotate(string session)
+    {
+        lock (_lock)
+        {
+            // Forgetting a rotation would bring an old circuit back; so when there are too many, all sessions move on instead.
+            if (_rotated.Count >= capacity && !_rotated.ContainsKey(session))
+            {
+                _rotated.Clear();
+                _rotatedAll = ++_lastEpoch;
+            }
+
+            _rotated[session] = ++_lastEpoch;
+            _anyRotated = true;
         }
     }
 

@@ -108,6 +108,31 @@ public class IsolationTests
     }
 
     [Test]
+    public void A_session_that_is_rotated_gets_a_new_epoch_at_once_and_others_do_not()
+    {
+        var table = new SessionTable(new ManualTimeProvider(), capacity: 4);
+        var plain = UserParameters.None with { Session = "a" };
+        var other = UserParameters.None with { Session = "b" };
+        var limited = UserParameters.None with { Session = "a", RotateAfterUses = 100 };
+        long before = table.Use("limited", limited);
+        Assert.That((table.Use("a", plain), table.Use("b", other)), Is.EqualTo((0L, 0L)));
+        table.Rotate("a");
+        long after = table.Use("a", plain);
+        Assert.That(after, Is.GreaterThan(0));
+        Assert.That(table.Use("a", plain), Is.EqualTo(after));
+        Assert.That(table.Use("b", other), Is.Zero);
+        Assert.That(table.Use("limited", limited), Is.GreaterThan(before));
+        table.Rotate("a");
+        Assert.That(table.Use("a", plain), Is.GreaterThan(after), "twice in one moment");
+
+        for (int i = 0; i < 20; i++)
+        {
+            table.Rotate($"s{i}");
+            Assert.That(table.Use("a", plain), Is.GreaterThan(after), "a rotation is never taken back");
+        }
+    }
+
+    [Test]
     public void The_session_table_is_bounded_and_never_repeats_an_epoch()
     {
         var clock = new ManualTimeProvider();
