@@ -16,6 +16,17 @@ public class SocketTransportTests
         Assert.That(result.Error, Is.Not.EqualTo(SocketError.Success));
     }
 
+    [Test]
+    public async Task AcceptAsync_gives_connections_whose_dead_peers_are_noticed(CancellationToken token)
+    {
+        await using var listener = new SocketTransport(TimeProvider.System).Listen(new IPEndPoint(IPAddress.Loopback, 0), new ListenSettings(4, null));
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(listener.LocalEndPoint, token);
+        await using var accepted = (SocketConnection)await listener.AcceptAsync(token);
+        Assert.That(accepted.Socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive), Is.Not.EqualTo(0));
+        Assert.That(accepted.Socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime), Is.LessThanOrEqualTo(120));
+    }
+
     /// <summary>As an IPv6 worker on a machine without IPv6, or a process without descriptors: socket(2) itself fails.</summary>
     private sealed class UnknownFamily : EndPoint
     {

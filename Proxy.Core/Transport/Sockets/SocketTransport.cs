@@ -21,6 +21,8 @@ public sealed class SocketTransport(TimeProvider time) : ITransport
         {
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
+            if (request.Remote is IPEndPoint remote && !IPAddress.IsLoopback(remote.Address))
+                SocketConnection.KeepAlive(socket);
             if (request.LocalInterface is { Length: > 0 } name)
                 socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
             if (request.LocalAddress is { } local)

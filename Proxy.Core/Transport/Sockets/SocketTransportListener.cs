@@ -34,6 +34,9 @@ internal sealed class SocketTransportListener : ITransportListener
                 socket.DualMode = false;
             }
 
+            // Accepted sockets inherit these from the listening one.
+            if (address is IPEndPoint)
+                SocketConnection.KeepAlive(socket);
             socket.Bind(address);
             if (path is not null && settings.UnixFileMode is { } mode && !OperatingSystem.IsWindows())
                 File.SetUnixFileMode(path, mode);
