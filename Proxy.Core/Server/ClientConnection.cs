@@ -25,7 +25,14 @@ internal sealed partial class ClientConnection(
     public void Abort(TunnelEnd reason)
     {
         _abortReason = reason;
-        _abort.Cancel();
+        try
+        {
+            _abort.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended by itself between being seen and being cut.
+        }
     }
 
     /// <summary>Runs to the end; never throws. The connection is closed and accounted for when it completes.</summary>

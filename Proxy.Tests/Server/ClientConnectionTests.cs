@@ -1,0 +1,28 @@
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using TorBalancer.Configuration;
+using TorBalancer.Server;
+using TorBalancer.Tests.Support;
+using TorBalancer.Transport;
+using TorBalancer.Transport.Sockets;
+
+namespace TorBalancer.Tests.Server;
+
+[CancelAfter(30_000)]
+public class ClientConnectionTests
+{
+    [Test]
+    public async Task Abort_of_a_connection_that_has_just_ended_does_nothing()
+    {
+        var (near, far) = await TestSocketConnection.ConnectPairAsync();
+        using var peer = near;
+        await using var transport = new SocketConnection(far);
+        var listener = new ListenerModel(new ListenerOptions { Name = "main" }, IsolationMode.Client);
+        var connection = new ClientConnection(transport, new ConnectionContext(1, listener, IPAddress.Loopback, 0), Services(), NullLogger.Instance);
+        await connection.DisposeAsync();
+        Assert.That(() => connection.Abort(TunnelEnd.Drained), Throws.Nothing, "a stop cuts all connections that it saw, and some end by themselves meanwhile");
+    }
+
+    private static ConnectionServices Services() =>
+        new(null!, new TorBalancer.Protocols.UserParametersParser([]), null!, null!, null!, null!, null!, TimeSpan.Zero, TimeProvider.System);
+}
