@@ -23,6 +23,16 @@ public class ClientConnectionTests
         Assert.That(() => connection.Abort(TunnelEnd.Drained), Throws.Nothing, "a stop cuts all connections that it saw, and some end by themselves meanwhile");
     }
 
+    [Test]
+    public async Task What_a_client_wrote_into_a_refused_user_name_cannot_start_a_line_of_the_log(CancellationToken token)
+    {
+        await using var proxy = await ProxyUnderTest.StartAsync();
+        await using var client = await proxy.ConnectAsync();
+        await client.WriteAsync((byte[])[5, 1, 2, .. SocksClient.Auth("session-a-\r\nERROR all is lost-1", "")], token);
+        await SocksClient.ReadToEndAsync(client, token);
+        Assert.That(proxy.Log.Entries.Select(static entry => entry.Message), Has.Some.Contains("all is lost").And.None.Contains("\n").And.None.Contains("\r"));
+    }
+
     private static ConnectionServices Services() =>
         new(null!, new TorBalancer.Protocols.UserParametersParser([]), null!, null!, null!, null!, null!, TimeSpan.Zero, TimeProvider.System);
 }
