@@ -16,6 +16,17 @@ public class ListenerAuthenticatorTests
         Assert.That(Check(auth, "jürgen", "schlüssel", "jürgen", "falsch"), Is.EqualTo(FailureCause.AuthFailed));
     }
 
+    [TestCase("pass_session-key")]
+    [TestCase("a_mode-b")]
+    public void Check_a_password_that_looks_like_parameters_is_only_a_password(string password)
+    {
+        var authenticator = Authenticator(ListenerAuth.Required, "alice", password);
+        Assert.That(authenticator.Check(new ClientCredentials("alice", password)).Cause, Is.EqualTo(FailureCause.None));
+        Assert.That(authenticator.Parameters.Session, Is.Null);
+        Assert.That(authenticator.Check(new ClientCredentials("alice", password + "_session-x")).Cause, Is.EqualTo(FailureCause.None));
+        Assert.That(authenticator.Parameters.Session, Is.EqualTo("x"));
+    }
+
     private static FailureCause Check(ListenerAuth auth, string user, string password, string sentUser, string sentPassword) =>
         Authenticator(auth, user, password).Check(new ClientCredentials(Wire(sentUser), Wire(sentPassword))).Cause;
 
