@@ -35,18 +35,20 @@ internal sealed class WorkerSelector
     {
         var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
-            return SelectPinned(id, tried);
+            return SelectPinned(id, request.Country, tried);
         var worker = _policies[request.Mode].Pick(snapshot, new SelectionContext(request.Key, tried, request.Country));
         if (worker is not null)
             return (worker.Lease(), default);
         return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request.Country, tried.Length)));
     }
 
-    private (WorkerLease?, ProxyError) SelectPinned(string id, ReadOnlySpan<WorkerState> tried)
+    private (WorkerLease?, ProxyError) SelectPinned(string id, string? country, ReadOnlySpan<WorkerState> tried)
     {
         var worker = _pool.Find(id);
         if (worker is null)
             return (null, new ProxyError(FailureCause.BadUserParameters, $"there is no worker '{id}'"));
+        if (country is not null && worker.Model.Country != country)
+            return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of country '{country}'"));
         if (!worker.IsEligible || tried.Contains(worker))
             return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
         return (worker.Lease(), default);
