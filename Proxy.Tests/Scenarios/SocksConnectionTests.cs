@@ -190,6 +190,9 @@ public partial class SocksConnectionTests
         await client.WriteAsync((byte[])[5, 1, 0, .. SocksClient.Request("example.com", 80)], token);
         while (worker.Requests.IsEmpty)
             await Task.Delay(5, token);
+
+        // Closing with bytes unread would send RST in place of FIN.
+        await SocksClient.ReadAsync(client, 2, token);
         Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.EqualTo(1));
         if (reset)
             client.Socket.LingerState = new LingerOption(true, 0);
