@@ -16,7 +16,8 @@ internal interface IWorkerSelectionPolicy
 /// <param name="key">The hash that mode sticky maps to a worker.</param>
 /// <param name="tried">Workers that this connection has tried already.</param>
 /// <param name="country">Only workers of this country; null: any.</param>
-internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null)
+/// <param name="passOverAt">Now, when workers that could not be reached a moment ago are to be passed over; 0 when not.</param>
+internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0)
 {
     private readonly ReadOnlySpan<WorkerState> _tried = tried;
 
@@ -25,7 +26,7 @@ internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerStat
     public string? Country => country;
 
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
-    public bool AdmitsAll => _tried.IsEmpty && country is null;
+    public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0;
 
     public bool Admits(WorkerState worker)
     {
@@ -35,7 +36,7 @@ internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerStat
                 return false;
         }
 
-        return country is null || worker.Model.Country == country;
+        return (country is null || worker.Model.Country == country) && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt);
     }
 
     public int CountAdmitted(WorkerState[] workers)

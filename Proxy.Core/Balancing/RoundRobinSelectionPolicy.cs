@@ -43,7 +43,7 @@ internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
             {
                 int at = start + step;
                 var worker = slots[at < slots.Length ? at : at - slots.Length];
-                if (worker.IsEligible && context.Admits(worker))
+                if (snapshot.MayPick(worker) && context.Admits(worker))
                 {
                     found = worker;
                     break;

@@ -11,15 +11,25 @@ namespace TorBalancer.Balancing;
 /// <param name="Country">The only country allowed; null: any.</param>
 internal readonly record struct SelectionRequest(string Mode, ulong Key, string? WorkerId = null, string? Country = null);
 
+/// <summary>How selection behaves beyond the modes.</summary>
+/// <param name="PassOver">How long a worker that could not be reached is passed over; zero: not at all.</param>
+/// <param name="TryAllWhenNoneIsEligible">The last resort: when nobody is eligible, try everybody that is not drained.</param>
+internal readonly record struct SelectionOptions(TimeSpan PassOver = default, bool TryAllWhenNoneIsEligible = false);
+
 /// <summary>Picks a worker and takes a lease on it in one step; a retry is the same call with the tried ones named.</summary>
 internal sealed class WorkerSelector
 {
     private readonly WorkerPool _pool;
     private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
+    private readonly SelectionOptions _options;
+    private readonly TimeProvider _time;
+    private long _passOverUntil;
 
-    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies)
+    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time)
     {
         _pool = pool;
+        _options = options;
+        _time = time;
         _policies = policies.ToFrozenDictionary(static policy => policy.Name, StringComparer.Ordinal);
     }
 
@@ -36,10 +46,48 @@ internal sealed class WorkerSelector
         var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
             return SelectPinned(id, request.Country, tried);
-        var worker = _policies[request.Mode].Pick(snapshot, new SelectionContext(request.Key, tried, request.Country));
+        if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
+            snapshot = snapshot.LastResort;
+        var worker = Pick(_policies[request.Mode], snapshot, request, tried);
         if (worker is not null)
             return (worker.Lease(), default);
         return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request.Country, tried.Length)));
+    }
+
+    /// <summary>A worker could not be reached: for a moment others are preferred, whatever health will say of it.</summary>
+    public void PassOver(WorkerState worker)
+    {
+        if (_options.PassOver <= TimeSpan.Zero)
+            return;
+        long until = _time.GetTimestamp() + (long)(_options.PassOver.TotalSeconds * _time.TimestampFrequency);
+        worker.PassedOverUntil = until;
+        Volatile.Write(ref _passOverUntil, until);
+    }
+
+    private WorkerState? Pick(IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
+    {
+        long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
+        if (until > now && EnoughRemain(snapshot.EligibleWorkers, now))
+        {
+            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now));
+            if (preferred is not null)
+                return preferred;
+        }
+
+        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country));
+    }
+
+    /// <summary>With half of the workers or more passed over, the rest would be flooded: then nobody is.</summary>
+    private static bool EnoughRemain(WorkerState[] eligible, long now)
+    {
+        int passedOver = 0;
+        foreach (var worker in eligible)
+        {
+            if (worker.PassedOverUntil > now)
+                passedOver++;
+        }
+
+        return passedOver * 2 < eligible.Length || (passedOver == 1 && eligible.Length == 2);
     }
 
     private (WorkerLease?, ProxyError) SelectPinned(string id, string? country, ReadOnlySpan<WorkerState> tried)

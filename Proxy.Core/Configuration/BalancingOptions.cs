@@ -38,4 +38,20 @@ public sealed class BalancingOptions
     public StickyBy StickyBy { get; set; }
 
     public IsolationMode Isolation { get; set; }
+
+    /// <summary>What happens when no worker is eligible. Default fail_fast.</summary>
+    public PanicMode Panic { get; set; }
+
+    /// <summary>How long a worker that could not be reached is passed over. Default 2 s; zero: not at all.</summary>
+    public TimeSpan PassOver { get; set; } = TimeSpan.FromSeconds(2);
+}
+
+/// <summary>The last resort when no worker is eligible.</summary>
+public enum PanicMode : byte
+{
+    /// <summary>Answer at once: 503 with Retry-After, or SOCKS code 03.</summary>
+    FailFast,
+
+    /// <summary>Try the workers that health holds back; they may be better than their reputation.</summary>
+    TryAll,
 }

@@ -15,7 +15,13 @@ internal sealed partial class ConfigurationSchema
         .Key("WorkerTimeout", Values.Duration(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)), "5s",
             "How long a worker may take to accept a connection and to greet; never more than Timeout.",
             (options, value) => options.WorkerTimeout = value)
-        .Fixed("Hedge", Hedge(), "off", "Asking a second worker before the first has answered; this version knows off only.");
+        .Key("Hedge", Hedge(), "off",
+            "Ask a second worker as well when the first is slow: off, after:2s, or adaptive (slower than nine of ten recent connects).",
+            (options, value) => options.Hedge = value)
+        .Key("RetryBudget", Values.Number(0, 100), "20", "Retries and hedges, in percent of all connections of the last ten seconds.",
+            (options, value) => options.RetryBudget = value)
+        .Key("RetryFloor", Values.Number(0, 10_000), "10", "Retries and hedges a second that are allowed whatever the budget says.",
+            (options, value) => options.RetryFloor = value);
 
     public SchemaSection<TunnelOptions> Tunnel { get; } = new SchemaSection<TunnelOptions>("Tunnel")
         .Key("IdleTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(168), offIsZero: true), "off",
@@ -23,7 +29,16 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.IdleTimeout = value)
         .Key("DrainTimeout", Values.Duration(TimeSpan.Zero, TimeSpan.FromHours(24)), "30s",
             "How long live tunnels may go on when the daemon is told to stop.",
-            (options, value) => options.DrainTimeout = value);
+            (options, value) => options.DrainTimeout = value)
+        .Key("EndWhenWorkerIsGone", Values.YesNo, "yes",
+            "End the tunnels of a worker whose process or host is gone, so that clients reconnect instead of hanging.",
+            (options, value) => options.EndWhenWorkerIsGone = value)
+        .Key("KeepAlive", Values.Duration(Seconds(5), TimeSpan.FromHours(2), offIsZero: true), "60s",
+            "How long a connection is quiet before TCP asks whether the peer is still there.",
+            (options, value) => options.KeepAlive = value)
+        .Key("UserTimeout", Values.Duration(Seconds(5), TimeSpan.FromHours(2), offIsZero: true), "60s",
+            "How long sent data may stay unacknowledged on a worker's link before the link counts as broken.",
+            (options, value) => options.UserTimeout = value);
 
     public SchemaSection<RouteOptions> Route { get; } = new SchemaSection<RouteOptions>("Route")
         .Fixed("Onion", Values.Word("a route for onion services", "socks"), "socks",
@@ -39,13 +54,32 @@ internal sealed partial class ConfigurationSchema
             "What mode sticky goes by; auto: the session, else the user name, else the client's address.",
             (options, value) => options.StickyBy = value)
         .Key("Isolation", Isolation(), "client", "What keeps circuits apart: connections that differ in it never share one.",
-            (options, value) => options.Isolation = value);
+            (options, value) => options.Isolation = value)
+        .Key("Panic", Panics(), "fail_fast", "When no worker is eligible: answer at once, or try those that health holds back.",
+            (options, value) => options.Panic = value)
+        .Key("PassOver", Values.Duration(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), offIsZero: true), "2s",
+            "How long a worker that could not be reached is passed over, unless too few others remain.",
+            (options, value) => options.PassOver = value);
 
     private static ValueParser<StickyBy> StickyKeys() => Values.OneOf("something that sticky can go by",
         ("auto", StickyBy.Auto), ("user", StickyBy.User), ("client", StickyBy.Client), ("destination", StickyBy.Destination));
 
-    private static ValueParser<string> Hedge() => Values.Word("a way of hedging", "off")
-        .WithLater(text => text.Equals("adaptive", StringComparison.OrdinalIgnoreCase) || text.StartsWith("after:", StringComparison.OrdinalIgnoreCase));
+    private static ValueParser<HedgeOptions> Hedge()
+    {
+        const string prefix = "after:";
+        var after = Values.Duration(TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(5));
+        var word = Values.OneOf("a way of hedging", ("off", new HedgeOptions(HedgeKind.Off)), ("adaptive", new HedgeOptions(HedgeKind.Adaptive)));
+        return new ValueParser<HedgeOptions>($"off, adaptive, or after: with {after.Allowed}", (string text, ValueContext context, out HedgeOptions value) =>
+        {
+            if (!text.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return word.Parse(text, context, out value);
+            var problem = after.Parse(text[prefix.Length..].Trim(), context, out var delay);
+            value = new HedgeOptions(HedgeKind.After, delay);
+            return problem;
+        });
+    }
+
+    private static ValueParser<PanicMode> Panics() => Values.OneOf("a last resort", ("fail_fast", PanicMode.FailFast), ("try_all", PanicMode.TryAll));
 
     private static ValueParser<ClearnetRoute> Clearnet() => Values.OneOf("a route",
         ("auto", ClearnetRoute.Auto), ("socks", ClearnetRoute.Socks))

@@ -14,4 +14,13 @@ public sealed class ConnectOptions
 
     /// <summary>How long a worker may take to accept the connection and to answer the SOCKS greeting, which is local to it. Default 5 s.</summary>
     public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>When a second worker is asked before the first has answered. Default off.</summary>
+    public HedgeOptions Hedge { get; set; }
+
+    /// <summary>Retries (hedges included) as a percentage of connections over ten seconds. Default 20, 0 to 100.</summary>
+    public int RetryBudget { get; set; } = 20;
+
+    /// <summary>Retries per second that are allowed whatever the budget says. Default 10, 0 to 10000.</summary>
+    public int RetryFloor { get; set; } = 10;
 }

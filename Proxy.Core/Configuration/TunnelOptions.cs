@@ -8,4 +8,13 @@ public sealed class TunnelOptions
 
     /// <summary>How long live tunnels may go on after SIGTERM. Default 30 s, 0 s to 24 h.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>End the tunnels of a worker whose process or host is gone, so that clients reconnect. Default true.</summary>
+    public bool EndWhenWorkerIsGone { get; set; } = true;
+
+    /// <summary>How long a connection is quiet before TCP asks whether the peer is still there. Default 60 s; zero: never.</summary>
+    public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long sent data may stay unacknowledged on a worker's link before it counts as broken (TCP_USER_TIMEOUT). Default 60 s; zero: the kernel's.</summary>
+    public TimeSpan UserTimeout { get; set; } = TimeSpan.FromSeconds(60);
 }

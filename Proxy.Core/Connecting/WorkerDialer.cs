@@ -62,8 +62,10 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
+            // A worker that was not given its own time has not failed: the client's was over.
             return stage switch
             {
+                not Stage.Reply when timeout < options.WorkerTimeout => DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
                 Stage.Connect => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
                 Stage.Greeting => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
                 _ => DialResult.Failed(FailureCause.ConnectTimeout, "no answer through the worker in time"),

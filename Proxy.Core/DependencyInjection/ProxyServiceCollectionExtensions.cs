@@ -20,16 +20,19 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<ITransport>(static provider => new SocketTransport(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ITransport>(static provider => new SocketTransport(
+            provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
         return services.AddWorkers().AddConnecting().AddServer();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
     {
         services.AddSingleton<WorkerPool>();
+        services.AddSingleton<IOutcomeSink>(NullOutcomeSink.Instance);
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
-            provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>())));
+            provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>()),
+            new SelectionOptions(Options(provider).Balancing.PassOver, Options(provider).Balancing.Panic == PanicMode.TryAll), provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 
@@ -41,8 +44,12 @@ internal static class ProxyServiceCollectionExtensions
             Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>()));
         services.AddSingleton(static provider => new WorkerDialer(
             provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new RetryBudget(
+            Options(provider).Connect.RetryBudget, Options(provider).Connect.RetryFloor, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));
         services.AddSingleton(static provider => new RetryConnector(
             provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
+            provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<IOutcomeSink>(),
             provider.GetRequiredService<TimeProvider>()));
         return services;
     }
@@ -56,7 +63,9 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new ConnectionServices(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
-            provider.GetRequiredService<IpOnlyClientNotice>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
+        services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
         services.AddSingleton<ProxyServer>();
         return services;
     }

@@ -40,6 +40,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         TunnelEnd.UpstreamReset => "upstream_reset",
         TunnelEnd.IdleTimeout => "idle_timeout",
         TunnelEnd.Drained => "drained",
+        TunnelEnd.WorkerGone => "worker_gone",
         _ => "aborted",
     };
 

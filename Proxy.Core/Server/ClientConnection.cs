@@ -31,7 +31,7 @@ internal sealed partial class ClientConnection(
         }
         catch (ObjectDisposedException)
         {
-            // It ended by itself between being seen and being cut.
+            // It ended by itself since the caller saw it in the registry.
         }
     }
 
@@ -153,12 +153,15 @@ internal sealed partial class ClientConnection(
 
         await TunnelAsync(upstream);
         lease.Worker.CountBytes(Context.Counters.FromClient, Context.Counters.FromUpstream);
+        services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, Context.Counters.FromClient, Context.Counters.FromUpstream);
     }
 
     private async Task TunnelAsync(TransportConnection upstream)
     {
         var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout);
+        Context.IsTunnel = true;
         var end = await services.Transport.TunnelAsync(client, upstream, settings, _abort.Token);
+        Context.IsTunnel = false;
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
     }
 

@@ -39,6 +39,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>True when an HTTP request was upgraded and the connection became a tunnel.</summary>
     public bool Upgraded { get; set; }
 
+    /// <summary>True while bytes are carried; before that the connect decides for itself, after that there is nothing to end.</summary>
+    public bool IsTunnel { get; set; }
+
     /// <summary>How the tunnel ended; null when there was none.</summary>
     public TunnelEnd? End { get; set; }
 }

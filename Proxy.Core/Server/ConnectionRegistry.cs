@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
 
 namespace TorBalancer.Server;
 
 /// <summary>Knows every live connection, so that views can list them and stopping can wait for them.</summary>
-internal sealed class ConnectionRegistry
+internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConnections
 {
     private readonly ConcurrentDictionary<string, ClientConnection> _live = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
@@ -22,6 +24,23 @@ internal sealed class ConnectionRegistry
             return;
         lock (_lock)
             _empty?.TrySetResult();
+    }
+
+    public int EndTunnels(string workerId)
+    {
+        if (!endWhenWorkerIsGone)
+            return 0;
+        int ended = 0;
+        foreach (var connection in _live.Values)
+        {
+            if (connection.Context is { IsTunnel: true } context && context.WorkerId == workerId)
+            {
+                connection.Abort(TunnelEnd.WorkerGone);
+                ended++;
+            }
+        }
+
+        return ended;
     }
 
     /// <summary>Completes when no connection is left. Only meaningful once no new ones are accepted.</summary>

@@ -14,5 +14,6 @@ internal sealed record ConnectionServices(
     WorkerPool Pool,
     AccessLog AccessLog,
     IpOnlyClientNotice IpOnlyNotice,
+    IOutcomeSink Outcomes,
     TimeSpan TunnelIdleTimeout,
     TimeProvider Time);

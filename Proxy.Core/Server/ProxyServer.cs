@@ -6,7 +6,7 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>All listeners and all connections: starts them, and stops them in stages.</summary>
-internal sealed partial class ProxyServer(ConnectionServices services, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed partial class ProxyServer(ConnectionServices services, ConnectionRegistry connections, ILoggerFactory loggers) : IAsyncDisposable
 {
     private const int Backlog = 4096;
 
@@ -16,7 +16,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILoggerFa
     private readonly List<(ProxyListener Listener, Task Loop)> _listeners = [];
     private long _lastId;
 
-    public ConnectionRegistry Connections { get; } = new();
+    public ConnectionRegistry Connections { get; } = connections;
 
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses => [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];

@@ -18,8 +18,11 @@ public enum TunnelEnd : byte
     /// <summary>The daemon is stopping and the drain time is over.</summary>
     Drained,
 
-    /// <summary>Ended on request (its worker was declared dead, or the operator said so).</summary>
+    /// <summary>Ended on request.</summary>
     Aborted,
+
+    /// <summary>Its worker's process or host is gone; the client had better reconnect than hang.</summary>
+    WorkerGone,
 }
 
 /// <summary>Bytes moved so far, read by views while the tunnel runs; one writer each.</summary>

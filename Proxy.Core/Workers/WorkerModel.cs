@@ -10,6 +10,9 @@ namespace TorBalancer.Workers;
 /// <param name="IsManaged">True when the daemon started it.</param>
 public sealed record WorkerModel(string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false)
 {
+    /// <summary>False for a managed worker that has not said yet where it listens.</summary>
+    public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };
+
     /// <summary>Fixed for an id on every machine and in every process, so that stickiness survives restarts.</summary>
     public ulong IdHash { get; } = StableHash.Of(Id);
 }

@@ -12,6 +12,7 @@ public sealed class WorkerState
     private long _bytesSent;
     private long _bytesReceived;
     private double _connectTimeMs;
+    private long _passedOverUntil;
 
     public WorkerState(WorkerModel model) => _model = model;
 
@@ -52,6 +53,13 @@ public sealed class WorkerState
     public bool IsEligible =>
         Administrative == WorkerAdministrativeState.Enabled
         && (Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect);
+
+    /// <summary>Until then (a timestamp of the TimeProvider) others are preferred, because it could not be reached a moment ago; 0: never was.</summary>
+    internal long PassedOverUntil
+    {
+        get => Volatile.Read(ref _passedOverUntil);
+        set => Volatile.Write(ref _passedOverUntil, value);
+    }
 
     /// <summary>Load per unit of weight, for comparing workers.</summary>
     internal double Load => (double)Active / Model.Weight;

@@ -68,6 +68,7 @@ internal static class RunCommand
         NLogSetup.AddTo(builder.Logging, options.Log);
         builder.Services.AddProxy(options);
         builder.Services.AddSingleton(new StartSource(configuration, testnet));
+        builder.Services.AddSingleton<StartHints>();
         builder.Services.Configure<HostOptions>(host =>
         {
             // Draining is bounded by its own key; the host's limit only stands behind it.

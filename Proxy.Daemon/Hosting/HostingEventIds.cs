@@ -3,15 +3,10 @@ namespace TorBalancer.Daemon.Hosting;
 /// <summary>Event ids 1000-1099: start and stop.</summary>
 internal static class HostingEventIds
 {
-    public const int Starting = 1000;
     public const int Ready = 1001;
     public const int Stopping = 1002;
     public const int Stopped = 1003;
     public const int ConfigurationWarning = 1004;
     public const int ReloadUnsupported = 1005;
-    public const int FewDescriptors = 1006;
-    public const int WorkerReady = 1010;
-    public const int WorkerDown = 1011;
-    public const int WorkerStarting = 1012;
-    public const int TestnetReady = 1013;
+    public const int StartHint = 1013;
 }

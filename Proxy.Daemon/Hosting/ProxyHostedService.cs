@@ -10,7 +10,7 @@ namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Listens while the host runs; drains when it stops.</summary>
 internal sealed partial class ProxyHostedService(
-    ProxyServer server, TorBalancerOptions options, StartSource source, ILogger<ProxyHostedService> logger) : IHostedService, IDisposable
+    ProxyServer server, TorBalancerOptions options, StartSource source, StartHints hints, ILogger<ProxyHostedService> logger) : IHostedService, IDisposable
 {
     private readonly SystemdNotifier _systemd = new();
     private PosixSignalRegistration? _hangup;
@@ -33,6 +33,12 @@ internal sealed partial class ProxyHostedService(
                 Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
         }
 
+        if (server.Addresses.Select(static listener => listener.Address).OfType<IPEndPoint>().FirstOrDefault() is { } first)
+        {
+            foreach (string line in hints.For(first.ToString()))
+                Log.Hint(logger, line);
+        }
+
         _systemd.Notify("READY=1");
     }
 
@@ -50,6 +56,9 @@ internal sealed partial class ProxyHostedService(
     {
         [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
         public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
+
+        [LoggerMessage(HostingEventIds.StartHint, LogLevel.Information, "Try: {Line}")]
+        public static partial void Hint(ILogger logger, string line);
 
         [LoggerMessage(HostingEventIds.Stopping, LogLevel.Information, "Stopping: the listeners close")]
         public static partial void Stopping(ILogger logger);

@@ -12,8 +12,8 @@ namespace TorBalancer.Daemon.Hosting;
 /// Fills the pool before the listeners open: with the workers of the file, of a private network (--testnet), or with tor
 /// processes of our own. Stopped last, so that tunnels can drain through them.
 /// </summary>
-internal sealed partial class WorkersHostedService(
-    WorkerPool pool, TorBalancerOptions options, StartSource source, TimeProvider time, ILogger<WorkersHostedService> logger)
+internal sealed class WorkersHostedService(
+    WorkerPool pool, TorBalancerOptions options, StartSource source, StartHints hints, TimeProvider time, ILogger<WorkersHostedService> logger)
     : IHostedService, IAsyncDisposable
 {
     private TestNetwork? _network;
@@ -76,14 +76,8 @@ internal sealed partial class WorkersHostedService(
         }
 
         pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort)))]);
-        var listener = options.Listeners[0].Address;
-        Log.Testnet(logger, $"curl -x http://{listener} http://{TestNetwork.OriginName}:{_network.OriginPort}/");
-        Log.Testnet(logger, $"curl -x socks5h://{listener} http://{_network.OnionAddress}/");
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(HostingEventIds.TestnetReady, LogLevel.Information, "Try: {Line}")]
-        public static partial void Testnet(ILogger logger, string line);
+        string origin = $"http://{TestNetwork.OriginName}:{_network.OriginPort}/", onion = $"http://{_network.OnionAddress}/";
+        hints.Add(listener => $"curl -x http://{listener} {origin}");
+        hints.Add(listener => $"curl -x socks5h://{listener} {onion}");
     }
 }

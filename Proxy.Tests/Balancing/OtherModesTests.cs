@@ -33,7 +33,7 @@ public class OtherModesTests
     public void LeastConnections_counts_connections_from_the_lease_on_and_rotates_ties()
     {
         var pool = PoolOf.Equal(3);
-        var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(1)));
+        var selector = SelectorOf.Pool(pool, 1);
         var leases = Enumerable.Range(0, 9).Select(_ => Select(selector, SelectionPolicyNames.LeastConnections)).ToList();
         Assert.That(pool.Snapshot.All.Select(static w => w.Active), Is.All.EqualTo(3), "nine connections over three workers, none of them connected yet");
 
@@ -56,7 +56,7 @@ public class OtherModesTests
     public void LeastConnections_divides_by_weight()
     {
         var pool = PoolOf.Workers(1, 3);
-        var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(1)));
+        var selector = SelectorOf.Pool(pool, 1);
         for (int i = 0; i < 40; i++)
             Select(selector, SelectionPolicyNames.LeastConnections);
         Assert.That(pool.Find("w2")!.Active, Is.EqualTo(30).Within(1));
@@ -118,7 +118,7 @@ public class OtherModesTests
         var pool = PoolOf.Equal(2);
         pool.SetEligible("w1", false);
         pool.SetEligible("w2", false);
-        var (lease, error) = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(1))).Select(new SelectionRequest(mode, 1), []);
+        var (lease, error) = SelectorOf.Pool(pool, 1).Select(new SelectionRequest(mode, 1), []);
         Assert.That(lease, Is.Null);
         Assert.That(error.Cause, Is.EqualTo(FailureCause.NoWorkerAvailable));
     }
@@ -127,7 +127,7 @@ public class OtherModesTests
     public void Every_mode_tries_each_worker_once_when_told_what_was_tried(string mode)
     {
         var pool = PoolOf.Workers(1, 2, 3, 4);
-        var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(11)));
+        var selector = SelectorOf.Pool(pool, 11);
         var tried = new List<WorkerState>();
         for (int i = 0; i < 4; i++)
         {
@@ -145,7 +145,7 @@ public class OtherModesTests
         var pool = new WorkerPool();
         var at = new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1);
         pool.Apply([new WorkerModel("a", at, 1, "se"), new WorkerModel("b", at, 1, "de"), new WorkerModel("c", at)]);
-        var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(2)));
+        var selector = SelectorOf.Pool(pool, 2);
         for (int i = 0; i < 20; i++)
             Assert.That(selector.Select(new SelectionRequest(mode, (ulong)i, Country: "de"), []).Lease!.Worker.Id, Is.EqualTo("b"));
         Assert.That(selector.Select(new SelectionRequest(mode, 1, Country: "fr"), []).Error.Detail, Does.Contain("Country = fr"));
@@ -155,7 +155,7 @@ public class OtherModesTests
     public void A_pinned_worker_is_the_only_one_and_an_unknown_one_is_an_error()
     {
         var pool = PoolOf.Equal(3);
-        var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(2)));
+        var selector = SelectorOf.Pool(pool, 2);
         Assert.That(selector.Select(new SelectionRequest("round_robin", 0, "W2"), []).Lease!.Worker.Id, Is.EqualTo("w2"));
         Assert.That(selector.Select(new SelectionRequest("round_robin", 0, "w9"), []).Error.Cause, Is.EqualTo(FailureCause.BadUserParameters));
         pool.SetAdministrative(pool.Find("w2")!, WorkerAdministrativeState.Draining);

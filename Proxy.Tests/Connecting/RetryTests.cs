@@ -1,11 +1,5 @@
-using TorBalancer.Balancing;
-using TorBalancer.Configuration;
-using TorBalancer.Connecting;
 using TorBalancer.Primitives;
-using TorBalancer.Protocols;
 using TorBalancer.Tests.Support;
-using TorBalancer.Transport.Sockets;
-using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Connecting;
 
@@ -103,47 +97,5 @@ public class RetryTests
         await cancel.CancelAsync();
         Assert.That(async () => await connecting, Throws.InstanceOf<OperationCanceledException>());
         Assert.That(fleet.Pool.Snapshot.All[0].Active, Is.Zero);
-    }
-
-    private sealed class Fleet : IAsyncDisposable
-    {
-        private readonly RetryConnector _connector;
-
-        private Fleet(List<FakeTorWorker> workers, WorkerPool pool, RetryConnector connector)
-        {
-            Workers = workers;
-            Pool = pool;
-            _connector = connector;
-        }
-
-        public List<FakeTorWorker> Workers { get; }
-
-        public WorkerPool Pool { get; }
-
-        public static Task<Fleet> StartAsync(int count, Action<FakeTorWorker>? configure = null)
-        {
-            var workers = Enumerable.Range(0, count).Select(_ => new FakeTorWorker()).ToList();
-            if (configure is not null)
-                workers.ForEach(configure);
-            var pool = new WorkerPool();
-            pool.Apply([.. workers.Select(static (worker, i) => new WorkerModel($"worker-{i + 1:00}", worker.EndPoint))]);
-            var options = new ConnectOptions();
-            var selector = new WorkerSelector(pool, WorkerSelector.CreatePolicies(new SeededRandom(1)));
-            var dialer = new WorkerDialer(new SocketTransport(TimeProvider.System), options, TimeProvider.System);
-            return Task.FromResult(new Fleet(workers, pool, new RetryConnector(selector, dialer, options, TimeProvider.System)));
-        }
-
-        public Task<ConnectOutcome> ConnectAsync(string host, CancellationToken token)
-        {
-            Assert.That(HostEndPoint.TryCreate(host, 80, out var target), Is.True);
-            var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, null);
-            return _connector.ConnectAsync(new ConnectPlan(request, new SelectionRequest("round_robin", 0), IsolationToken.None), token).AsTask();
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var worker in Workers)
-                await worker.DisposeAsync();
-        }
     }
 }

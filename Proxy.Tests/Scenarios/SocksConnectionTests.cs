@@ -179,68 +179,6 @@ public partial class SocksConnectionTests
         Assert.That((await SocksClient.ReadToEndAsync(client, token)).Length, Is.EqualTo(size));
     }
 
-    [TestCase(true)]
-    [TestCase(false)]
-    public async Task A_client_that_leaves_while_its_connect_runs_gives_the_worker_back(bool reset, CancellationToken token)
-    {
-        await using var worker = new FakeTorWorker { ReplyGate = new TaskCompletionSource().Task };
-        var clock = new ManualTimeProvider();
-        await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options => options.Connect.WorkerTimeout = TimeSpan.FromSeconds(20), clock);
-        var client = await proxy.ConnectAsync();
-        await client.WriteAsync((byte[])[5, 1, 0, .. SocksClient.Request("example.com", 80)], token);
-        while (worker.Requests.IsEmpty)
-            await Task.Delay(5, token);
-
-        // Closing with bytes unread would send RST in place of FIN.
-        await SocksClient.ReadAsync(client, 2, token);
-        Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.EqualTo(1));
-        if (reset)
-            client.Socket.LingerState = new LingerOption(true, 0);
-        client.Socket.Close();
-        while (!reset && clock.UntilNextTimer != TimeSpan.FromSeconds(5))
-            await Task.Delay(5, token);
-        if (!reset)
-            clock.Advance(TimeSpan.FromSeconds(5));
-        Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("cause=client_closed"));
-        Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.Zero);
-    }
-
-    [Test]
-    public async Task A_client_that_has_sent_everything_and_finished_before_the_answer_is_still_served(CancellationToken token)
-    {
-        var gate = new TaskCompletionSource();
-        await using var worker = new FakeTorWorker { ReplyGate = gate.Task };
-        await using var proxy = await ProxyUnderTest.StartAsync(worker);
-        await using var client = await proxy.ConnectAsync();
-        await client.WriteAsync((byte[])[5, 1, 0, .. SocksClient.Request("example.com", 80), .. "all I have"u8], token);
-        client.Socket.Shutdown(SocketShutdown.Send);
-        while (worker.Requests.IsEmpty)
-            await Task.Delay(5, token);
-        gate.SetResult();
-        await SocksClient.ReadAsync(client, 2, token);
-        Assert.That(await SocksClient.ReadReplyAsync(client, token), Is.EqualTo(Success));
-        Assert.That(await SocksClient.ReadToEndAsync(client, token), Is.EqualTo("all I have"u8.ToArray()));
-    }
-
-    [Test]
-    public async Task More_early_data_than_is_buffered_is_not_lost_either(CancellationToken token)
-    {
-        var gate = new TaskCompletionSource();
-        await using var worker = new FakeTorWorker { ReplyGate = gate.Task };
-        await using var proxy = await ProxyUnderTest.StartAsync(worker);
-        await using var client = await proxy.ConnectAsync();
-        byte[] data = new byte[1_000_000];
-        new Random(5).NextBytes(data);
-        var writing = client.WriteAsync((byte[])[5, 1, 0, .. SocksClient.Request("example.com", 80), .. data], token).AsTask();
-        while (worker.Requests.IsEmpty)
-            await Task.Delay(5, token);
-        gate.SetResult();
-        await SocksClient.ReadAsync(client, 2, token);
-        await SocksClient.ReadReplyAsync(client, token);
-        Assert.That(await SocksClient.ReadAsync(client, data.Length, token), Is.EqualTo(data));
-        await writing;
-    }
-
     [TestCase(2, 0x07)]
     [TestCase(3, 0x07)]
     [TestCase(9, 0x07)]

@@ -25,18 +25,6 @@ internal sealed class SocketConnection : TransportConnection
 
     public Socket Socket { get; }
 
-    /// <summary>
-    /// A peer that vanished without FIN or RST (a laptop that sleeps, a link that broke) would hold an idle tunnel and its
-    /// worker's lease for ever, as tunnels have no idle limit by default. Probes after a minute, gone after two.
-    /// </summary>
-    public static void KeepAlive(Socket socket)
-    {
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 60);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 15);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 4);
-    }
-
     public override EndPoint? LocalEndPoint { get; }
 
     public override EndPoint? RemoteEndPoint { get; }

@@ -5,14 +5,14 @@ using System.Text;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>The engine over System.Net.Sockets: any platform, and what a Linux engine falls back to.</summary>
-public sealed class SocketTransport(TimeProvider time) : ITransport
+public sealed class SocketTransport(TimeProvider time, SocketSettings socketSettings = default) : ITransport
 {
     /// <summary>Linux' SO_BINDTODEVICE at level SOL_SOCKET.</summary>
     private const int SolSocket = 1, SoBindToDevice = 25;
 
     public string Name => "sockets";
 
-    public ITransportListener Listen(EndPoint address, ListenSettings settings) => SocketTransportListener.Bind(address, settings);
+    public ITransportListener Listen(EndPoint address, ListenSettings settings) => SocketTransportListener.Bind(address, settings, socketSettings);
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
@@ -21,8 +21,7 @@ public sealed class SocketTransport(TimeProvider time) : ITransport
         {
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
-            if (request.Remote is IPEndPoint remote && !IPAddress.IsLoopback(remote.Address))
-                SocketConnection.KeepAlive(socket);
+            SocketTuning.Apply(socket, socketSettings, outgoing: true);
             if (request.LocalInterface is { Length: > 0 } name)
                 socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
             if (request.LocalAddress is { } local)
@@ -49,6 +48,6 @@ public sealed class SocketTransport(TimeProvider time) : ITransport
     internal static Socket CreateSocket(EndPoint endPoint) => endPoint switch
     {
         UnixDomainSocketEndPoint => new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
-        _ => new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true },
+        _ => new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp),
     };
 }

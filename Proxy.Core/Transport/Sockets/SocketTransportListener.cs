@@ -8,9 +8,11 @@ internal sealed class SocketTransportListener : ITransportListener
 {
     private readonly Socket _socket;
     private readonly string? _unixPath;
+    private readonly SocketSettings _socketSettings;
 
-    private SocketTransportListener(Socket socket, string? unixPath)
+    private SocketTransportListener(Socket socket, string? unixPath, SocketSettings socketSettings)
     {
+        _socketSettings = socketSettings;
         _socket = socket;
         _unixPath = unixPath;
         LocalEndPoint = socket.LocalEndPoint!;
@@ -18,7 +20,7 @@ internal sealed class SocketTransportListener : ITransportListener
 
     public EndPoint LocalEndPoint { get; }
 
-    public static SocketTransportListener Bind(EndPoint address, ListenSettings settings)
+    public static SocketTransportListener Bind(EndPoint address, ListenSettings settings, SocketSettings socketSettings)
     {
         var socket = SocketTransport.CreateSocket(address);
         try
@@ -34,14 +36,11 @@ internal sealed class SocketTransportListener : ITransportListener
                 socket.DualMode = false;
             }
 
-            // Accepted sockets inherit these from the listening one.
-            if (address is IPEndPoint)
-                SocketConnection.KeepAlive(socket);
             socket.Bind(address);
             if (path is not null && settings.UnixFileMode is { } mode && !OperatingSystem.IsWindows())
                 File.SetUnixFileMode(path, mode);
             socket.Listen(settings.Backlog);
-            return new SocketTransportListener(socket, path);
+            return new SocketTransportListener(socket, path, socketSettings);
         }
         catch
         {
@@ -78,8 +77,7 @@ internal sealed class SocketTransportListener : ITransportListener
     {
         try
         {
-            if (_unixPath is null)
-                accepted.NoDelay = true;
+            SocketTuning.Apply(accepted, _socketSettings, outgoing: false);
             return new SocketConnection(accepted);
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)

@@ -1,0 +1,148 @@
+using System.Net;
+using System.Net.Sockets;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Connecting;
+
+/// <summary>An attempt that may begin: the lease on its worker and the longest that it may take.</summary>
+internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout);
+
+/// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
+internal sealed class ConnectRun(
+    ConnectPlan plan, WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, IOutcomeSink outcomes,
+    TimeProvider time)
+{
+    // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
+    private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
+
+    private readonly long _started = time.GetTimestamp();
+    private readonly WorkerState[] _tried = new WorkerState[options.Attempts];
+    private int _attempts;
+    private bool _usedOnce;
+    private ProxyError _told;
+    private string? _workerId;
+
+    /// <summary>True when a failure has said what every other worker would say too.</summary>
+    public bool IsDecided { get; private set; }
+
+    /// <summary>Takes a worker for the next attempt; false when attempts, time, budget or workers are used up.</summary>
+    public bool TryStart(out AttemptStart start)
+    {
+        start = default;
+        if (_attempts == options.Attempts)
+            return false;
+        var left = options.Timeout - time.GetElapsedTime(_started);
+        if (left < LeastTime)
+        {
+            Learn(new ProxyError(FailureCause.ConnectTimeout, "the time for connecting is over"), overrides: false);
+            return false;
+        }
+
+        if (_attempts > 0 && !budget.TryTakeRetry())
+            return false;
+        var (lease, none) = selector.Select(plan.Selection, _tried.AsSpan(0, _attempts));
+        if (lease is null)
+        {
+            Learn(none, overrides: false);
+            return false;
+        }
+
+        _tried[_attempts++] = lease.Worker;
+        _workerId = lease.Worker.Id;
+        start = new AttemptStart(lease, left < options.AttemptTimeout ? left : options.AttemptTimeout);
+        return true;
+    }
+
+    /// <summary>Dials. Throws <see cref="OperationCanceledException"/> when cancelled; the lease has gone back then.</summary>
+    public async Task<ConnectAttempt> AttemptAsync(AttemptStart start, CancellationToken cancellationToken)
+    {
+        long dialled = time.GetTimestamp();
+        try
+        {
+            var request = plan.Request;
+            var result = await dialer.DialAsync(start.Lease.Worker.Model, request.Command, request.Target, plan.Token, start.Timeout, cancellationToken);
+            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled));
+        }
+        catch
+        {
+            start.Lease.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the run with an attempt that succeeded.</summary>
+    public ConnectOutcome Won(ConnectAttempt attempt)
+    {
+        var worker = attempt.Lease.Worker;
+        worker.ObserveConnectTime(attempt.Elapsed);
+        hedge.Observe(plan.Request.Target, attempt.Elapsed);
+        outcomes.DialSucceeded(worker, attempt.Elapsed);
+        bool open = attempt.Result.Connection is not null;
+        if (!open)
+            attempt.Lease.Dispose();
+        return new ConnectOutcome(attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id);
+    }
+
+    /// <summary>Ends the run without one.</summary>
+    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId);
+
+    /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
+    public bool GoesOnAfter(ConnectAttempt attempt)
+    {
+        var worker = attempt.Lease.Worker;
+        var error = attempt.Result.Error;
+        attempt.Lease.Dispose();
+
+        bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && IsPrivate(plan.Request.Target.Address);
+        if (!refusedPrivate)
+        {
+            if (error.Side == FailureSide.Worker)
+                worker.CountFailure();
+            if (IsOfTheWorkerItself(error.Cause))
+                selector.PassOver(worker);
+            outcomes.DialFailed(worker, error);
+        }
+
+        Learn(error, overrides: true);
+        IsDecided = refusedPrivate || error.Retry == RetryRule.Never;
+        if (IsDecided || (error.Retry == RetryRule.Once && _usedOnce))
+            return false;
+        _usedOnce |= error.Retry == RetryRule.Once;
+        return true;
+    }
+
+    /// <summary>
+    /// Of two failures the client hears the one that says more about its target: what a network answered beats a worker
+    /// that could not be reached; of equals the later one.
+    /// </summary>
+    private void Learn(ProxyError error, bool overrides)
+    {
+        if (!_told.IsError || (overrides && !(_told.Side == FailureSide.Target && error.Side != FailureSide.Target)))
+            _told = error;
+    }
+
+    /// <summary>The worker could not even be asked; its next answer would be the same for a moment.</summary>
+    private static bool IsOfTheWorkerItself(FailureCause cause) => cause is
+        FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.WorkerClosed
+        or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected;
+
+    /// <summary>
+    /// Exits refuse private addresses, and tor says 01 for it, which elsewhere means a broken circuit; no other worker
+    /// would say otherwise (RFC 1918, RFC 4193, loopback, link-local).
+    /// </summary>
+    private static bool IsPrivate(IPAddress? address)
+    {
+        if (address is null)
+            return false;
+        if (IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal)
+            return true;
+        if (address.AddressFamily != AddressFamily.InterNetwork)
+            return false;
+        Span<byte> b = stackalloc byte[4];
+        address.TryWriteBytes(b, out _);
+        return b[0] is 10 or 0 || (b[0] == 172 && (b[1] & 0xF0) == 16) || (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254);
+    }
+}

@@ -1,0 +1,56 @@
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Tests.Support;
+using TorBalancer.Transport.Sockets;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Connecting;
+
+/// <summary>Scripted workers behind a connector, without listeners.</summary>
+internal sealed class Fleet : IAsyncDisposable
+{
+    private readonly RetryConnector _connector;
+
+    private Fleet(List<FakeTorWorker> workers, WorkerPool pool, RetryConnector connector)
+    {
+        Workers = workers;
+        Pool = pool;
+        _connector = connector;
+    }
+
+    public List<FakeTorWorker> Workers { get; }
+
+    public WorkerPool Pool { get; }
+
+    public static Task<Fleet> StartAsync(
+        int count, Action<FakeTorWorker>? configure = null, ConnectOptions? options = null, SelectionOptions selection = default, TimeProvider? time = null)
+    {
+        time ??= TimeProvider.System;
+        options ??= new ConnectOptions();
+        var workers = Enumerable.Range(0, count).Select(_ => new FakeTorWorker()).ToList();
+        if (configure is not null)
+            workers.ForEach(configure);
+        var pool = new WorkerPool();
+        pool.Apply([.. workers.Select(static (worker, i) => new WorkerModel($"worker-{i + 1:00}", worker.EndPoint))]);
+        var connector = new RetryConnector(
+            SelectorOf.Pool(pool, 1, selection, time), new WorkerDialer(new SocketTransport(time), options, time), options,
+            new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge), NullOutcomeSink.Instance, time);
+        return Task.FromResult(new Fleet(workers, pool, connector));
+    }
+
+    public Task<ConnectOutcome> ConnectAsync(string host, CancellationToken token, string mode = "round_robin")
+    {
+        Assert.That(HostEndPoint.TryCreate(host, 80, out var target), Is.True);
+        var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, null);
+        return _connector.ConnectAsync(new ConnectPlan(request, new SelectionRequest(mode, 0), IsolationToken.None), token).AsTask();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var worker in Workers)
+            await worker.DisposeAsync();
+    }
+}

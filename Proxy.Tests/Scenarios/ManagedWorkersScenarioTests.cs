@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using TorBalancer.Daemon.Interop;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Scenarios;
+
+/// <summary>The daemon with tor processes of its own, which are clients of the private network.</summary>
+public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
+{
+    private static readonly string[] Ids = ["tor-1", "tor-2"];
+
+    [Test, CancelAfter(120_000)]
+    public async Task Workers_serve_are_restarted_and_end_with_SIGTERM(CancellationToken token)
+    {
+        await using var daemon = await StartAsync(token);
+        foreach (string id in Ids)
+        {
+            await daemon.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
+            await AssertServesAsync(daemon, id, token);
+        }
+
+        int killed = await ProcessOfAsync(daemon, "tor-1", 0, token);
+        ProcessSignals.Kill(killed);
+        await daemon.WaitForLineAsync(static line => line.Contains("Worker tor-1: down", StringComparison.Ordinal), token);
+        await AssertServesAsync(daemon, "tor-2", token);
+        await daemon.WaitForLineAsync(static line => line.Contains("Worker tor-1: ready", StringComparison.Ordinal), token, after: 1);
+        await AssertServesAsync(daemon, "tor-1", token);
+
+        int[] live = [await ProcessOfAsync(daemon, "tor-1", 1, token), await ProcessOfAsync(daemon, "tor-2", 0, token)];
+        Assert.That(live, Is.All.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(await daemon.StopAsync(token), Is.Zero, string.Join('\n', daemon.Lines));
+        Assert.That(live, Has.None.Matches<int>(ProcessSignals.IsRunning));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Workers_end_when_the_daemon_is_killed(CancellationToken token)
+    {
+        await using var daemon = await StartAsync(token);
+        foreach (string id in Ids)
+            await daemon.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
+        int[] processes = [await ProcessOfAsync(daemon, "tor-1", 0, token), await ProcessOfAsync(daemon, "tor-2", 0, token)];
+        Assert.That(processes, Is.All.Matches<int>(ProcessSignals.IsRunning));
+
+        daemon.Kill();
+        await daemon.Exited.WaitAsync(token);
+
+        // They see that their owner's connection is gone; nobody is there to wait for them, so this asks again.
+        while (processes.Any(ProcessSignals.IsRunning))
+            await Task.Delay(50, token);
+    }
+
+    private async Task<DaemonUnderTest> StartAsync(CancellationToken token)
+    {
+        string directory = DaemonUnderTest.MakeDirectory();
+        string torrc = Path.Combine(directory, "extra");
+        await File.WriteAllLinesAsync(torrc, Network.ClientTorrc, token);
+        return await DaemonUnderTest.StartAsync(
+            $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\n", token, directory);
+    }
+
+    /// <summary>A request that only this worker may carry.</summary>
+    private async Task AssertServesAsync(DaemonUnderTest daemon, string id, CancellationToken token)
+    {
+        foreach (string url in (string[])[OriginByName + "/exit", OriginByOnion + "/exit"])
+        {
+            var result = await ClientProcess.CurlAsync(token, "--proxy", $"socks5h://worker-{id}:x@{daemon}", url);
+            Assert.That(result.Output, Is.AnyOf([.. ExitNames, "unknown\n"]), $"{id} {url}: {result.Error}\n{string.Join('\n', daemon.Lines)}");
+        }
+    }
+
+    /// <summary>The process id in that worker's start message, the first or a later one.</summary>
+    private static async Task<int> ProcessOfAsync(DaemonUnderTest daemon, string id, int start, CancellationToken token)
+    {
+        string line = await daemon.WaitForLineAsync(line => line.Contains($"Worker {id}: starting (pid", StringComparison.Ordinal), token, start);
+        return int.Parse(StartedProcess().Match(line).Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+
+    [GeneratedRegex(@"\(pid (\d+)")]
+    private static partial Regex StartedProcess();
+}

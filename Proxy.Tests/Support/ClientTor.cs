@@ -1,0 +1,72 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using TorBalancer.Daemon.Testnet;
+using TorBalancer.Daemon.Tor;
+using TorBalancer.TorControl;
+
+namespace TorBalancer.Tests.Support;
+
+/// <summary>A further client of the test network, for a worker that is set up in another way than the network's own.</summary>
+internal sealed class ClientTor : IAsyncDisposable
+{
+    private readonly string _directory;
+    private readonly TorProcess _process;
+
+    private ClientTor(string directory, TorProcess process)
+    {
+        _directory = directory;
+        _process = process;
+    }
+
+    public IPEndPoint Socks { get; private set; } = new(IPAddress.Loopback, 0);
+
+    /// <summary>Starts it and returns when it is connected.</summary>
+    /// <param name="socksFlags">Flags of its only SocksPort.</param>
+    /// <param name="lines">Further lines of its torrc; of an option that is given twice the last counts.</param>
+    public static async Task<ClientTor> StartAsync(TestNetwork network, string socksFlags, CancellationToken token, params string[] lines)
+    {
+        string directory = Directory.CreateTempSubdirectory("tbt").FullName;
+        string torrc = Path.Combine(directory, "torrc"), control = Path.Combine(directory, "control");
+        await File.WriteAllLinesAsync(
+            torrc,
+            [
+                .. network.ClientTorrc, $"DataDirectory {directory}/data", $"ControlSocket {control}", $"SocksPort 127.0.0.1:auto {socksFlags}",
+                $"__OwningControllerProcess {Environment.ProcessId}", "Log notice stdout", .. lines,
+            ],
+            token);
+        var tor = new ClientTor(directory, TorProcess.Start(new TorStartInfo(RealTor.Executable, torrc)));
+        try
+        {
+            await tor.ConnectAsync(new UnixDomainSocketEndPoint(control), token);
+            return tor;
+        }
+        catch
+        {
+            await tor.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task ConnectAsync(EndPoint endPoint, CancellationToken token)
+    {
+        while (!await RealTor.AcceptsAsync(endPoint, token))
+        {
+            if (_process.Exited.IsCompleted)
+                throw new InvalidOperationException("tor ended: " + string.Join('\n', _process.LastLines));
+            await Task.Delay(20, token);
+        }
+
+        await using var control = await ControlConnection.ConnectAsync(
+            endPoint, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        while ((await control.GetBootstrapAsync(token)).Progress < 100)
+            await Task.Delay(50, token);
+        Socks = IPEndPoint.Parse((await control.GetInfoAsync("net/listeners/socks", token)).Trim('"'));
+    }
+}
