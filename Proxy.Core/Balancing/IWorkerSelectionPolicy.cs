@@ -23,6 +23,8 @@ internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerStat
 
     public ulong Key { get; } = key;
 
+    public string? Country => country;
+
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
     public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0;
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Balancing;
@@ -11,7 +12,11 @@ namespace TorBalancer.Balancing;
 internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
 {
     private Ring _ring = new(-1, []);
-    private long _cursor;
+    private readonly Cursor _ofAll = new();
+
+    // A client that asks for a country walks a rotation of its own: its long steps over the ring would else skip the
+    // same workers for everybody who did not ask. Countries come from the configured workers, so these are few.
+    private readonly ConcurrentDictionary<string, Cursor> _ofCountry = new(StringComparer.Ordinal);
 
     public string Name => SelectionPolicyNames.RoundRobin;
 
@@ -20,9 +25,17 @@ internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
         var slots = RingOf(snapshot);
         if (snapshot.EligibleWorkers.Length == 0 || slots.Length == 0)
             return null;
+        var position = _ofAll;
+        if (context.Country is { } country && !_ofCountry.TryGetValue(country, out position!))
+        {
+            if (context.CountAdmitted(snapshot.EligibleWorkers) == 0)
+                return null;
+            position = _ofCountry.GetOrAdd(country, static _ => new Cursor());
+        }
+
         while (true)
         {
-            long cursor = Volatile.Read(ref _cursor);
+            long cursor = Volatile.Read(ref position.Value);
             int start = (int)((ulong)cursor % (ulong)slots.Length);
             int step = 0;
             WorkerState? found = null;
@@ -39,7 +52,7 @@ internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
 
             if (found is null)
                 return null;
-            if (Interlocked.CompareExchange(ref _cursor, cursor + step + 1, cursor) == cursor)
+            if (Interlocked.CompareExchange(ref position.Value, cursor + step + 1, cursor) == cursor)
                 return found;
         }
     }
@@ -83,6 +96,11 @@ internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
         while (b != 0)
             (a, b) = (b, a % b);
         return a;
+    }
+
+    private sealed class Cursor
+    {
+        public long Value;
     }
 
     private sealed record Ring(long Generation, WorkerState[] Slots);

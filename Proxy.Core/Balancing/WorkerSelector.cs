@@ -45,7 +45,7 @@ internal sealed class WorkerSelector
     {
         var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
-            return SelectPinned(id, tried);
+            return SelectPinned(id, request.Country, tried);
         if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
             snapshot = snapshot.LastResort;
         var worker = Pick(_policies[request.Mode], snapshot, request, tried);
@@ -90,11 +90,13 @@ internal sealed class WorkerSelector
         return passedOver * 2 < eligible.Length || (passedOver == 1 && eligible.Length == 2);
     }
 
-    private (WorkerLease?, ProxyError) SelectPinned(string id, ReadOnlySpan<WorkerState> tried)
+    private (WorkerLease?, ProxyError) SelectPinned(string id, string? country, ReadOnlySpan<WorkerState> tried)
     {
         var worker = _pool.Find(id);
         if (worker is null)
             return (null, new ProxyError(FailureCause.BadUserParameters, $"there is no worker '{id}'"));
+        if (country is not null && worker.Model.Country != country)
+            return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of country '{country}'"));
         if (!worker.IsEligible || tried.Contains(worker))
             return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
         return (worker.Lease(), default);

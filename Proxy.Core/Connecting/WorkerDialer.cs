@@ -174,6 +174,10 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     {
         SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, "nothing listens on the worker's SocksPort"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
+
+        // Ours, not the worker's: no other worker could be reached either, and none may be blamed.
+        SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable =>
+            DialResult.Failed(FailureCause.InternalError, "no descriptors or buffers left; raise LimitNOFILE"),
         _ => DialResult.Failed(FailureCause.WorkerUnreachable, $"cannot connect to the worker: {error}"),
     };
 

@@ -33,7 +33,8 @@ internal sealed class UserParametersParser
 
     /// <summary>Parses; an error names the key and what is allowed. Opaque credentials give <see cref="UserParameters.None"/>.</summary>
     /// <param name="knownUser">The configured user that the name belongs to, which is taken off the front; null in open mode.</param>
-    public ProxyError Parse(ClientCredentials? credentials, string? knownUser, out UserParameters parameters)
+    /// <param name="secretLength">How much of the password is the secret itself, which is never looked into; 0 in open mode.</param>
+    public ProxyError Parse(ClientCredentials? credentials, string? knownUser, out UserParameters parameters, int secretLength = 0)
     {
         parameters = UserParameters.None;
         if (credentials is null)
@@ -42,7 +43,7 @@ internal sealed class UserParametersParser
         string user = credentials.User;
         if (StartOfPairs(user, knownUser, out string baseUser, out var pairs))
             return ParsePairs(pairs, baseUser, out parameters);
-        int underscore = PasswordPairsStart(credentials.Password);
+        int underscore = PasswordPairsStart(credentials.Password, secretLength);
         if (underscore >= 0)
             return ParsePairs(Tokens(credentials.Password[(underscore + 1)..], "-,_"), user, out parameters);
         if (knownUser is null && Misspelt(user) is { } suggestion)
@@ -121,9 +122,9 @@ internal sealed class UserParametersParser
         return user;
     }
 
-    private static int PasswordPairsStart(string password)
+    private static int PasswordPairsStart(string password, int from)
     {
-        for (int at = password.IndexOf('_'); at >= 0; at = password.IndexOf('_', at + 1))
+        for (int at = password.IndexOf('_', Math.Min(from, password.Length)); at >= 0; at = password.IndexOf('_', at + 1))
         {
             int dash = password.IndexOf('-', at);
             if (dash > at && IsKey(password[(at + 1)..dash]))

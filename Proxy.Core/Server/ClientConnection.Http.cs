@@ -68,7 +68,9 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
             await using var upstream = outcome.Upstream!;
             Context.Target = outcome.Request!.Target;
             Context.Upgraded = true;
+            long sent = Context.Counters.FromClient, received = Context.Counters.FromUpstream;
             await TunnelAsync(upstream.Connection);
+            _lastWorker?.CountBytes(Context.Counters.FromClient - sent, Context.Counters.FromUpstream - received);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
             return default;
         var error = Verify(credentials, out string? knownUser);
         if (!error.IsError)
-            error = parser.Parse(credentials, knownUser, out var parameters) is { IsError: true } bad ? bad : Accept(credentials, parameters);
+            error = parser.Parse(credentials, knownUser, out var parameters, SecretLength(knownUser)) is { IsError: true } bad ? bad : Accept(credentials, parameters);
         return error;
     }
 
@@ -45,6 +45,9 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
             return RequiresCredentials ? new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password") : default;
         return Matches(credentials.Password, listener.Users[knownUser]) ? default : new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password");
     }
+
+    /// <summary>Bytes of the password proper; parameters can only stand behind it. 0 where no password is known.</summary>
+    private int SecretLength(string? knownUser) => knownUser is null ? 0 : Encoding.UTF8.GetByteCount(listener.Users[knownUser]);
 
     /// <summary>
     /// The password may carry parameters behind an underscore. Compared without telling by time how much was right.

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using TorBalancer.Configuration;
 using TorBalancer.Protocols;
 
@@ -15,7 +16,12 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public ListenerAuth Auth { get; } = options.Auth;
 
-    public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(options.Users, StringComparer.Ordinal);
+    /// <summary>
+    /// Names as the parsers give them, one character for each byte of UTF-8, with their passwords as configured. A name
+    /// beyond ASCII would otherwise never be met, and with Auth = optional pass for a stranger's.
+    /// </summary>
+    public IDictionary<string, string> Users { get; } = options.Users.ToDictionary(
+        static user => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(user.Key)), static user => user.Value, StringComparer.Ordinal);
 
     public string? Mode { get; } = options.Mode;
 

@@ -26,6 +26,23 @@ public class RoundRobinTests
     }
 
     [Test]
+    public void Pick_for_a_country_does_not_disturb_the_rotation_of_all_others()
+    {
+        var pool = new WorkerPool();
+        pool.Apply([.. Enumerable.Range(1, 3).Select(static i => new WorkerModel(
+            $"w{i}", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 10_000 + i), Country: i == 3 ? "de" : "fr"))]);
+        var policy = new RoundRobinSelectionPolicy();
+        var open = new List<string>();
+        for (int i = 0; i < 6; i++)
+        {
+            open.Add(policy.Pick(pool.Snapshot, new SelectionContext(0))!.Id);
+            Assert.That(policy.Pick(pool.Snapshot, new SelectionContext(0, default, "de"))!.Id, Is.EqualTo("w3"));
+        }
+
+        Assert.That(open, Is.EqualTo(new[] { "w1", "w2", "w3", "w1", "w2", "w3" }));
+    }
+
+    [Test]
     public void Pick_spreads_weighted_turns_evenly()
     {
         var pool = PoolOf.Workers(4, 2, 2);

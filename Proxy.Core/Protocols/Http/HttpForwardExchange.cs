@@ -36,7 +36,7 @@ internal sealed partial class HttpForwardExchange : IDisposable
     private readonly TunnelCounters _counters;
     private readonly ProxyRequest _request;
     private readonly CancellationToken _outer;
-    private readonly CancellationTokenSource _cancel;
+    private CancellationTokenSource _cancel;
     private readonly HttpOutput _toClient;
     private readonly HttpResponseHead _response = new();
     private readonly long _started;
@@ -92,6 +92,13 @@ internal sealed partial class HttpForwardExchange : IDisposable
                 _reused = false;
                 await Upstream!.DisposeAsync();
                 Upstream = null;
+
+                // Stopping the sender in the middle of its body has cancelled the first try; the second needs its own.
+                if (_cancel.IsCancellationRequested)
+                {
+                    _cancel.Dispose();
+                    _cancel = CancellationTokenSource.CreateLinkedTokenSource(_outer);
+                }
             }
         }
         catch (Exception e)

@@ -16,9 +16,11 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
-        var socket = CreateSocket(request.Remote);
+        Socket? socket = null;
         try
         {
+            // socket(2) fails too: no descriptors left, or a family that this machine does not have.
+            socket = CreateSocket(request.Remote);
             SocketTuning.Apply(socket, socketSettings, outgoing: true);
             if (request.LocalInterface is { Length: > 0 } name)
                 socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
@@ -29,12 +31,12 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
         }
         catch (SocketException failure)
         {
-            socket.Dispose();
+            socket?.Dispose();
             return new TransportConnectResult(null, failure.SocketErrorCode);
         }
         catch
         {
-            socket.Dispose();
+            socket?.Dispose();
             throw;
         }
     }

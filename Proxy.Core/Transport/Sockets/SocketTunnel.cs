@@ -43,11 +43,13 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
             End(TunnelEnd.IdleTimeout);
     }
 
-    /// <summary>Decides the reason once and cuts both sides, which ends both pumps.</summary>
+    /// <summary>
+    /// Cuts both sides, which ends both pumps. The first reason stays, but the cut is made in any case: one direction may
+    /// have ended and given the reason while the other still drains into a side that takes nothing.
+    /// </summary>
     private void End(TunnelEnd reason)
     {
-        if (Interlocked.CompareExchange(ref _end, (int)reason, NotEnded) != NotEnded)
-            return;
+        Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
         client.Abort();
         upstream.Abort();
     }

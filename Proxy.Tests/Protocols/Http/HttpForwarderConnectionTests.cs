@@ -33,6 +33,22 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
+    public async Task RunAsync_a_kept_connection_that_closes_before_the_body_came_is_replaced()
+    {
+        await using var proxy = await HttpForwarderHarness.StartAsync();
+        using var first = await RequestAsync(proxy, "a", null);
+        await proxy.Client.SendAsync("PUT http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
+        await first.ReadHeadAsync();
+        first.Close();
+        using var second = await proxy.OriginAsync("a").WaitAsync(TimeSpan.FromSeconds(3));
+        await proxy.Client.SendAsync("xyz");
+        Assert.That(await second.ReadThroughAsync("xyz"), Does.StartWith("PUT / HTTP/1.1"));
+        await second.SendAsync("HTTP/1.1 204 No Content\r\n\r\n");
+        Assert.That(await proxy.Client.ReadHeadAsync(), Does.StartWith("HTTP/1.1 204"));
+    }
+
+    [Test]
+    [CancelAfter(Limit)]
     public async Task RunAsync_pipelined_requests_are_answered_in_order()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync(grace: TimeSpan.FromMinutes(1));
