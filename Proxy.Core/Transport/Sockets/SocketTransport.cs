@@ -21,7 +21,7 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
         {
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
-            SocketTuning.Apply(socket, socketSettings, outgoing: true);
+            SocketTuning.Apply(socket, socketSettings, request.Remote);
             if (request.LocalInterface is { Length: > 0 } name)
                 socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
             if (request.LocalAddress is { } local)

@@ -8,11 +8,9 @@ internal sealed class SocketTransportListener : ITransportListener
 {
     private readonly Socket _socket;
     private readonly string? _unixPath;
-    private readonly SocketSettings _socketSettings;
 
-    private SocketTransportListener(Socket socket, string? unixPath, SocketSettings socketSettings)
+    private SocketTransportListener(Socket socket, string? unixPath)
     {
-        _socketSettings = socketSettings;
         _socket = socket;
         _unixPath = unixPath;
         LocalEndPoint = socket.LocalEndPoint!;
@@ -36,11 +34,13 @@ internal sealed class SocketTransportListener : ITransportListener
                 socket.DualMode = false;
             }
 
+            // Accepted sockets inherit these from the listening one.
+            SocketTuning.Apply(socket, socketSettings, peer: null);
             socket.Bind(address);
             if (path is not null && settings.UnixFileMode is { } mode && !OperatingSystem.IsWindows())
                 File.SetUnixFileMode(path, mode);
             socket.Listen(settings.Backlog);
-            return new SocketTransportListener(socket, path, socketSettings);
+            return new SocketTransportListener(socket, path);
         }
         catch
         {
@@ -73,11 +73,10 @@ internal sealed class SocketTransportListener : ITransportListener
         return null;
     }
 
-    private SocketConnection? Wrap(Socket accepted)
+    private static SocketConnection? Wrap(Socket accepted)
     {
         try
         {
-            SocketTuning.Apply(accepted, _socketSettings, outgoing: false);
             return new SocketConnection(accepted);
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace TorBalancer.Transport.Sockets;
@@ -10,11 +11,16 @@ internal static class SocketTuning
     // Linux: level IPPROTO_TCP, option TCP_USER_TIMEOUT, milliseconds as an int (tcp(7)).
     private const int IpProtoTcp = 6, TcpUserTimeout = 18;
 
-    public static void Apply(Socket socket, SocketSettings settings, bool outgoing)
+    /// <param name="peer">Where the socket is to be connected; null for a listening one, whose options accepted sockets inherit.</param>
+    public static void Apply(Socket socket, SocketSettings settings, EndPoint? peer)
     {
         if (socket.AddressFamily == AddressFamily.Unix)
             return;
         socket.NoDelay = true;
+
+        // On this machine the kernel knows by itself when a process has gone; asking would only cost system calls.
+        if (peer is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address))
+            return;
         if (settings.KeepAlive > TimeSpan.Zero)
         {
             int seconds = (int)Math.Max(1, settings.KeepAlive.TotalSeconds);
@@ -24,7 +30,7 @@ internal static class SocketTuning
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, Probes);
         }
 
-        if (outgoing && settings.UserTimeout > TimeSpan.Zero && OperatingSystem.IsLinux())
+        if (peer is not null && settings.UserTimeout > TimeSpan.Zero && OperatingSystem.IsLinux())
             socket.SetRawSocketOption(IpProtoTcp, TcpUserTimeout, BitConverter.GetBytes((int)settings.UserTimeout.TotalMilliseconds));
     }
 }
