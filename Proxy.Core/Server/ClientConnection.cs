@@ -144,9 +144,9 @@ internal sealed partial class ClientConnection(
         {
             await handshake.ReplyConnectedAsync(_abort.Token);
         }
-        catch (IOException)
+        catch (Exception failure) when (failure is IOException or OperationCanceledException)
         {
-            // The worker's stream must not look finished to the target when it was the client that left.
+            // The worker's stream must not look finished to the target when it was the client that left, or we that stopped.
             upstream.Abort();
             throw;
         }

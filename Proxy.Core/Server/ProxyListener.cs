@@ -11,7 +11,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
     private int _live;
-    private bool _fullSaid;
+    private long _fullSaidAt;
 
     public ListenerModel Model => model;
 
@@ -80,13 +80,17 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         {
             Interlocked.Decrement(ref _live);
             connection.Abort();
-            if (!_fullSaid)
-                Log.Full(logger, model.Name, model.MaxConnections);
-            _fullSaid = true;
+            // A full listener turns many away; once a minute says it.
+            long now = time.GetTimestamp();
+            if (_fullSaidAt == 0 || time.GetElapsedTime(_fullSaidAt, now) >= TimeSpan.FromMinutes(1))
+            {
+                _fullSaidAt = now;
+                    Log.Full(logger, model.Name, model.MaxConnections);
+            }
+
             return;
         }
 
-        _fullSaid = false;
         server.Start(connection, this, address);
     }
 

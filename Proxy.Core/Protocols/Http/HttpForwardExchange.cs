@@ -192,8 +192,12 @@ internal sealed partial class HttpForwardExchange : IDisposable
                 return HttpExchangeEnd.Close;
             case AnswerEnd.Complete:
                 return answer.KeepUpstream ? HttpExchangeEnd.ContinueAndKeep : HttpExchangeEnd.Continue;
-            case AnswerEnd.Switched:
+            case AnswerEnd.Switched when sender.BodyDone:
                 return HttpExchangeEnd.Tunnel;
+            case AnswerEnd.Switched:
+                // The rest of the request's body would be lost or be taken for the new protocol's first bytes.
+                Error = new ProxyError(FailureCause.TargetProtocol, "the protocol was switched before the request was complete");
+                return HttpExchangeEnd.Abort;
             case AnswerEnd.ClientGone:
                 Error = new ProxyError(FailureCause.ClientClosed);
                 return HttpExchangeEnd.Gone;
