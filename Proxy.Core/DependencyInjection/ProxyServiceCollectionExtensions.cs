@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Server;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
@@ -21,7 +22,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(provider.GetRequiredService<TimeProvider>()));
-        return services.AddWorkers().AddConnecting().AddServer();
+        return services.AddWorkers().AddRelays().AddConnecting().AddServer();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -31,6 +32,21 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>())));
+        return services;
+    }
+
+    private static IServiceCollection AddRelays(this IServiceCollection services)
+    {
+        services.AddSingleton(static provider =>
+        {
+            const int steps = 1 << 20;
+            var random = provider.GetRequiredService<IRandomSource>();
+            return new RelayWatchService(
+                provider.GetRequiredService<WorkerPool>(), Options(provider).Blacklist, () => random.Next(steps) / (double)steps,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>());
+        });
+        services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
+        services.AddSingleton<ICircuitJoin>(static provider => provider.GetRequiredService<RelayWatchService>());
         return services;
     }
 

@@ -15,7 +15,7 @@ public partial class LayerTests
         ("Workers", ["Primitives", "Configuration"]),
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
-        ("TorControl", ["Primitives", "Configuration", "Transport"]),
+        ("TorControl", ["Primitives", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
         ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Server"]),
