@@ -29,7 +29,16 @@ internal sealed partial class ConfigurationSchema
             "Which relays are avoided after they failed; guards and middles never are.",
             (options, value) => options.Relays = value)
         .Key("Duration", Values.Duration(Seconds(1), TimeSpan.FromHours(24)), "5m", "For how long.",
-            (options, value) => options.Duration = value);
+            (options, value) => options.Duration = value)
+        .Key("FailureThreshold", Values.Number(2, 20), "3",
+            "Failures without a success that put an exit on the list, or that make a circuit count as broken.",
+            (options, value) => options.FailureThreshold = value)
+        .Key("MaxRelays", Values.Number(1, 64), "16", "The most exits that one worker avoids at a time.",
+            (options, value) => options.MaxRelays = value)
+        .Key("MinRemainingExits", Values.Number(1, 10_000), "50", "No exit is avoided when fewer than this many would remain.",
+            (options, value) => options.MinRemainingExits = value)
+        .Key("Rebuild", Values.YesNo, "yes", "Whether what used a broken circuit gets a new one.",
+            (options, value) => options.Rebuild = value);
 
     public SchemaSection<WorkerDraft> Worker { get; } = new SchemaSection<WorkerDraft>("Worker", isNamed: true)
         .Key("Address", Values.WorkerAddress, "127.0.0.1",

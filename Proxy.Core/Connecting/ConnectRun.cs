@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Primitives;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -12,8 +13,8 @@ internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout
 
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
-    ConnectPlan plan, WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, IOutcomeSink outcomes,
-    TimeProvider time)
+    ConnectPlan plan, WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, ICircuitEpochs epochs,
+    IOutcomeSink outcomes, TimeProvider time)
 {
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
@@ -63,7 +64,8 @@ internal sealed class ConnectRun(
         try
         {
             var request = plan.Request;
-            var result = await dialer.DialAsync(start.Lease.Worker.Model, request.Command, request.Target, plan.Token, start.Timeout, cancellationToken);
+            var result = await dialer.DialAsync(
+                start.Lease.Worker.Model, request.Command, request.Target, TokenFor(start.Lease.Worker), start.Timeout, cancellationToken);
             return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled));
         }
         catch
@@ -72,6 +74,10 @@ internal sealed class ConnectRun(
             throw;
         }
     }
+
+    /// <summary>A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.</summary>
+    private IsolationToken TokenFor(WorkerState worker) =>
+        plan.Token.IsNone ? plan.Token : new IsolationToken(epochs.PasswordFor(worker.Id, plan.Token.Password!));
 
     /// <summary>Ends the run with an attempt that succeeded.</summary>
     public ConnectOutcome Won(ConnectAttempt attempt)

@@ -1,5 +1,6 @@
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -9,13 +10,14 @@ namespace TorBalancer.Connecting;
 /// budget or time run out. Nothing has been told to the client yet, so moving on is safe.
 /// </summary>
 internal sealed class RetryConnector(
-    WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, IOutcomeSink outcomes, TimeProvider time)
+    WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge,
+    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time)
 {
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
     {
         budget.CountConnection();
-        var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, outcomes, time);
+        var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, epochs, outcomes, time);
         return hedge.For(plan.Request.Target) is { } delay
             ? new HedgedConnect(run, delay, time).RunAsync(cancellationToken)
             : OneAfterTheOtherAsync(run, cancellationToken);

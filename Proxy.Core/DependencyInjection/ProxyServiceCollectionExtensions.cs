@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Server;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
@@ -22,7 +23,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(
             provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
-        return services.AddWorkers().AddConnecting().AddServer();
+        return services.AddWorkers().AddRelays().AddConnecting().AddServer();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -33,6 +34,21 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>()),
             new SelectionOptions(Options(provider).Balancing.PassOver, Options(provider).Balancing.Panic == PanicMode.TryAll), provider.GetRequiredService<TimeProvider>()));
+        return services;
+    }
+
+    private static IServiceCollection AddRelays(this IServiceCollection services)
+    {
+        services.AddSingleton(static provider =>
+        {
+            const int steps = 1 << 20;
+            var random = provider.GetRequiredService<IRandomSource>();
+            return new RelayWatchService(
+                provider.GetRequiredService<WorkerPool>(), Options(provider).Blacklist, () => random.Next(steps) / (double)steps,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>());
+        });
+        services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
+        services.AddSingleton<ICircuitJoin>(static provider => provider.GetRequiredService<RelayWatchService>());
         return services;
     }
 
@@ -49,7 +65,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));
         services.AddSingleton(static provider => new RetryConnector(
             provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
-            provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<IOutcomeSink>(),
+            provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<ICircuitEpochs>(), provider.GetRequiredService<IOutcomeSink>(),
             provider.GetRequiredService<TimeProvider>()));
         return services;
     }

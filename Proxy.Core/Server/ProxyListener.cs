@@ -80,12 +80,13 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         {
             Interlocked.Decrement(ref _live);
             connection.Abort();
+
             // A full listener turns many away; once a minute says it.
             long now = time.GetTimestamp();
             if (_fullSaidAt == 0 || time.GetElapsedTime(_fullSaidAt, now) >= TimeSpan.FromMinutes(1))
             {
                 _fullSaidAt = now;
-                    Log.Full(logger, model.Name, model.MaxConnections);
+                Log.Full(logger, model.Name, model.MaxConnections);
             }
 
             return;

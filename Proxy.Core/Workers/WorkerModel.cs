@@ -8,10 +8,18 @@ namespace TorBalancer.Workers;
 /// <param name="Weight">Its share relative to the others, 1-100.</param>
 /// <param name="Country">Lower-case country code of its exits, or empty.</param>
 /// <param name="IsManaged">True when the daemon started it.</param>
-public sealed record WorkerModel(string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false)
+/// <param name="ControlEndPoint">Its control port, an IP or unix address; null: none, or not known yet.</param>
+/// <param name="ControlCookie">The control port's cookie file; null: where tor says it is.</param>
+/// <param name="ControlPassword">The control port's password; null: none.</param>
+public sealed record WorkerModel(
+    string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false,
+    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null)
 {
     /// <summary>False for a managed worker that has not said yet where it listens.</summary>
     public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };
+
+    /// <summary>Never prints the password.</summary>
+    public override string ToString() => $"{Id} at {SocksEndPoint}";
 
     /// <summary>Fixed for an id on every machine and in every process, so that stickiness survives restarts.</summary>
     public ulong IdHash { get; } = StableHash.Of(Id);

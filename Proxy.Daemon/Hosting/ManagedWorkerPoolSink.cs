@@ -21,7 +21,7 @@ internal sealed class ManagedWorkerPoolSink(WorkerPool pool) : IManagedWorkerSin
     {
         if (pool.Find(id) is not { } worker)
             return;
-        pool.Replace(worker, worker.Model with { SocksEndPoint = socks });
+        pool.Replace(worker, worker.Model with { SocksEndPoint = socks, ControlEndPoint = control, ControlCookie = cookiePath });
         pool.SetOperational(worker, WorkerOperationalState.Healthy, "");
     }
 

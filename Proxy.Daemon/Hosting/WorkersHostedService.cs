@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
@@ -24,7 +25,7 @@ internal sealed class WorkersHostedService(
         if (source.Testnet)
             await StartTestnetAsync(cancellationToken);
         else if (options.Workers.Count > 0)
-            pool.Apply([.. options.Workers.Select(static worker => new WorkerModel(worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country))]);
+            pool.Apply([.. options.Workers.Select(ModelOf)]);
         else
             StartManaged();
     }
@@ -40,6 +41,10 @@ internal sealed class WorkersHostedService(
             await _network.DisposeAsync();
         _network = null;
     }
+
+    private static WorkerModel ModelOf(WorkerOptions worker) => new(
+        worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country, IsManaged: false, worker.ControlEndPoint,
+        worker.ControlCookie.Length == 0 ? null : worker.ControlCookie, worker.ControlPassword.Length == 0 ? null : worker.ControlPassword);
 
     private void StartManaged()
     {
@@ -75,7 +80,9 @@ internal sealed class WorkersHostedService(
             throw new StartupException($"the private Tor network did not start: {failure.Message}", failure);
         }
 
-        pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort)))]);
+        pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(
+            node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort),
+            ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath), ControlCookie: node.CookiePath))]);
         string origin = $"http://{TestNetwork.OriginName}:{_network.OriginPort}/", onion = $"http://{_network.OnionAddress}/";
         hints.Add(listener => $"curl -x http://{listener} {origin}");
         hints.Add(listener => $"curl -x socks5h://{listener} {onion}");

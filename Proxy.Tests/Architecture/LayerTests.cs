@@ -15,8 +15,8 @@ public partial class LayerTests
         ("Workers", ["Primitives", "Configuration", "Transport"]),
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
-        ("TorControl", ["Primitives", "Configuration", "Transport"]),
-        ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing"]),
+        ("TorControl", ["Primitives", "Configuration", "Transport", "Workers"]),
+        ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
         ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Server"]),
     ];

@@ -10,7 +10,7 @@ public class ConfigurationErrorTests
     [TestCase("[Balancing]\nIsolation = clinet", "t.conf:2: [Balancing] Isolation = \"clinet\" is not a kind of isolation; allowed: client, user, destination, connection, none; did you mean \"client\"?")]
     [TestCase("[Balancing]\nMod = random", "t.conf:2: [Balancing] has no key \"Mod\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver; did you mean \"Mode\"?")]
     [TestCase("[Balancing]\nTimeout = 9s", "t.conf:2: [Balancing] has no key \"Timeout\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver; Timeout belongs into [Connect]")]
-    [TestCase("[Blacklist]\nmode = sticky", "t.conf:2: [Blacklist] has no key \"mode\"; allowed: Relays, Duration; Mode belongs into [Listener:name] or [Balancing]")]
+    [TestCase("[Blacklist]\nmode = sticky", "t.conf:2: [Blacklist] has no key \"mode\"; allowed: Relays, Duration, FailureThreshold, MaxRelays, MinRemainingExits, Rebuild; Mode belongs into [Listener:name] or [Balancing]")]
     [TestCase("[Balancing]\nColour = red", "t.conf:2: [Balancing] has no key \"Colour\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver")]
     [TestCase("[Conect]\nTimeout = 9s", "t.conf:1: there is no section [Conect]; allowed: Listener:name, Admin, Balancing, Connect, Tunnel, Health, Blacklist, Route, Log, Worker:name, ManagedWorkers; did you mean [Connect]?")]
     [TestCase("[Workers:a]", "t.conf:1: there is no section [Workers:a]; allowed: Listener:name, Admin, Balancing, Connect, Tunnel, Health, Blacklist, Route, Log, Worker:name, ManagedWorkers; did you mean [Worker:name]?")]

@@ -4,6 +4,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Tests.Support;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
@@ -37,7 +38,7 @@ internal sealed class Fleet : IAsyncDisposable
         pool.Apply([.. workers.Select(static (worker, i) => new WorkerModel($"worker-{i + 1:00}", worker.EndPoint))]);
         var connector = new RetryConnector(
             SelectorOf.Pool(pool, 1, selection, time), new WorkerDialer(new SocketTransport(time), options, time), options,
-            new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge), NullOutcomeSink.Instance, time);
+            new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge), new CircuitEpochs(), NullOutcomeSink.Instance, time);
         return Task.FromResult(new Fleet(workers, pool, connector));
     }
 

@@ -1,0 +1,119 @@
+using TorBalancer.TorControl.Events;
+
+namespace TorBalancer.TorControl.Relays;
+
+// What becomes of streams, and the join from a connection of ours to its stream.
+internal sealed partial class CircuitTable
+{
+    /// <summary>
+    /// The circuit that carries a connection: by our local port when the worker is on TCP (tor tells it), else by the
+    /// token, of several streams with one token the latest to that target. Null while it is on none.
+    /// </summary>
+    public CircuitRecord? FindCarrier(string? password, int? localPort, string? target)
+    {
+        StreamRecord? found = null;
+        foreach (var stream in _streams.Values)
+        {
+            if (!stream.IsOpen || stream.CircuitId is null)
+                continue;
+            if (localPort is > 0 && stream.SourcePort == localPort)
+            {
+                // Ports are used again: the token keeps a stale entry from being taken for ours.
+                if (password is null || stream.Password is null || stream.Password == password)
+                    return _circuits.GetValueOrDefault(stream.CircuitId);
+            }
+            else if ((localPort is not > 0 || stream.SourcePort is null) && password is not null && stream.Password == password
+                && (target is null || string.Equals(stream.Target, target, StringComparison.OrdinalIgnoreCase)))
+            {
+                found = stream;
+            }
+        }
+
+        return found?.CircuitId is { } circuit ? _circuits.GetValueOrDefault(circuit) : null;
+    }
+
+    private void StreamChanged(StreamInfo info, List<StreamVerdict> verdicts)
+    {
+        switch (info.Status)
+        {
+            case StreamStatus.New or StreamStatus.NewResolve:
+                if (info.Purpose is null or "USER" or "DNS_REQUEST")
+                    Stream(info, null);
+                break;
+            case StreamStatus.SentConnect or StreamStatus.SentResolve:
+                if (_streams.TryGetValue(info.Id, out var sent))
+                    (sent.CircuitId, sent.IsCounted) = (info.CircuitId, false);
+                break;
+            case StreamStatus.Succeeded:
+                StreamOpened(info, verdicts);
+                break;
+            case StreamStatus.Detached:
+                if (_streams.TryGetValue(info.Id, out var detached))
+                {
+                    AttemptFailed(detached, info, verdicts);
+                    detached.CircuitId = null;
+                }
+
+                break;
+            case StreamStatus.Failed or StreamStatus.Closed:
+                StreamEnded(info, verdicts);
+                break;
+        }
+    }
+
+    private void StreamOpened(StreamInfo info, List<StreamVerdict> verdicts)
+    {
+        if (!_streams.TryGetValue(info.Id, out var stream))
+            return;
+        stream.CircuitId = info.CircuitId ?? stream.CircuitId;
+        stream.IsOpen = true;
+
+        // An answer from tor's own cache never left: it has no circuit and says nothing.
+        if (info.CircuitId is { } id && _circuits.TryGetValue(id, out var circuit) && circuit.LeadsOut && !stream.IsOnion)
+            verdicts.Add(Verdict(StreamFault.None, circuit, stream));
+    }
+
+    private void StreamEnded(StreamInfo info, List<StreamVerdict> verdicts)
+    {
+        if (!_streams.Remove(info.Id, out var stream))
+            return;
+        if (info.Reason == "DESTROY")
+        {
+            string? id = info.CircuitId ?? stream.CircuitId;
+            if (!stream.IsCounted && id is not null && _circuits.TryGetValue(id, out var circuit) && circuit.Lost.Count < MaxLostStreams)
+                circuit.Lost.Add(stream);
+        }
+        else if (!stream.IsOpen)
+        {
+            AttemptFailed(stream, info, verdicts);
+        }
+    }
+
+    /// <summary>Once for each time that it was sent to an exit: after DETACHED a FAILED says the same again.</summary>
+    private void AttemptFailed(StreamRecord stream, StreamInfo info, List<StreamVerdict> verdicts)
+    {
+        if (stream.CircuitId is null || stream.IsCounted || stream.IsOnion || StreamFaults.Of(info) is not { } fault)
+            return;
+        if (!_circuits.TryGetValue(stream.CircuitId, out var circuit) || !circuit.LeadsOut)
+            return;
+        stream.IsCounted = true;
+        verdicts.Add(Verdict(fault, circuit, stream));
+    }
+
+    private StreamRecord? Stream(StreamInfo info, StreamRecord? known)
+    {
+        if (_streams.TryGetValue(info.Id, out var stream))
+            return stream;
+        if (_streams.Count >= MaxStreams)
+            return null;
+        stream = known ?? new StreamRecord(info.Id)
+        {
+            Target = info.Target,
+            Destination = info.TargetHost.TrimEnd('.').ToLowerInvariant(),
+            Password = info.SocksPassword,
+            SourcePort = info.SourcePort,
+        };
+        _streams.Add(info.Id, stream);
+        return stream;
+    }
+}

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging;
+
+namespace TorBalancer.TorControl.Relays;
+
+internal sealed partial class CircuitWatcher
+{
+    private static partial class Log
+    {
+        [LoggerMessage(RelayEventIds.WatchConnected, LogLevel.Information, "Worker {Worker}: its circuits are watched, tor {Version}")]
+        public static partial void WatchConnected(ILogger logger, string worker, string version);
+
+        [LoggerMessage(RelayEventIds.WatchLost, LogLevel.Warning, "Worker {Worker}: its control port is lost: {Problem}")]
+        public static partial void WatchLost(ILogger logger, string worker, string problem);
+
+        [LoggerMessage(RelayEventIds.WatchRefused, LogLevel.Warning, "Worker {Worker}: its control port does not let us in: {Problem}")]
+        public static partial void WatchRefused(ILogger logger, string worker, string problem);
+
+        [LoggerMessage(RelayEventIds.Resynchronized, LogLevel.Debug, "Worker {Worker}: events were lost; circuits and streams are asked for anew")]
+        public static partial void Resynchronized(ILogger logger, string worker);
+
+        [LoggerMessage(RelayEventIds.RelayListed, LogLevel.Warning, "Worker {Worker}: exit {Relay} is avoided for {Seconds} s: {Failures} failures on {Circuits} circuits to {Destinations} destinations, and no success")]
+        public static partial void RelayListed(ILogger logger, string worker, string relay, int failures, int circuits, int destinations, double seconds);
+
+        [LoggerMessage(RelayEventIds.RelayRefused, LogLevel.Debug, "Worker {Worker}: exit {Relay} fails and is not avoided: {Reason}")]
+        public static partial void RelayRefused(ILogger logger, string worker, string relay, string reason);
+
+        [LoggerMessage(RelayEventIds.RelayRemoved, LogLevel.Information, "Worker {Worker}: exit {Relay} is no longer avoided: {Reason}")]
+        public static partial void RelayRemoved(ILogger logger, string worker, string relay, string reason);
+
+        [LoggerMessage(RelayEventIds.ListEmptied, LogLevel.Warning, "Worker {Worker}: tor finds no path; no exit is avoided any longer")]
+        public static partial void ListEmptied(ILogger logger, string worker);
+
+        [LoggerMessage(RelayEventIds.ExclusionApplied, LogLevel.Debug, "Worker {Worker}: ExcludeExitNodes holds {Count} exits of ours")]
+        public static partial void ExclusionApplied(ILogger logger, string worker, int count);
+
+        [LoggerMessage(RelayEventIds.ExclusionFailed, LogLevel.Warning, "Worker {Worker}: ExcludeExitNodes could not be changed: {Problem}")]
+        public static partial void ExclusionFailed(ILogger logger, string worker, string problem);
+
+        [LoggerMessage(RelayEventIds.ExclusionRestored, LogLevel.Debug, "Worker {Worker}: ExcludeExitNodes is as it was before")]
+        public static partial void ExclusionRestored(ILogger logger, string worker);
+
+        [LoggerMessage(RelayEventIds.CircuitBroken, LogLevel.Information, "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; what used it gets a new one (epoch {Epoch})")]
+        public static partial void CircuitBroken(ILogger logger, string worker, string circuits, int failures, long epoch);
+
+        [LoggerMessage(RelayEventIds.RebuildFailed, LogLevel.Debug, "Worker {Worker}: circuit {Circuit} could not be closed: {Problem}")]
+        public static partial void RebuildFailed(ILogger logger, string worker, string circuit, string problem);
+    }
+}

@@ -1,0 +1,158 @@
+using TorBalancer.TorControl.Events;
+
+namespace TorBalancer.TorControl.Relays;
+
+/// <summary>
+/// Brings a set of relays into tor's ExcludeExitNodes. Every change makes tor give up all its unused circuits, so changes
+/// are rare and come in batches. What the operator has set there stays and is put back at the end.
+/// </summary>
+/// <param name="minInterval">The least time between two changes.</param>
+/// <param name="jitter">0 to 1; makes the interval up to a sixth longer, so that workers do not change in step.</param>
+internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterval, Func<double> jitter)
+{
+    internal const string Option = "ExcludeExitNodes";
+
+    private const double MaxJitter = 1.0 / 6;
+    private const int MaxRemembered = 4096;
+
+    private readonly Lock _lock = new();
+
+    // Everything that we ever put there: after a reconnect it is told from what the operator has.
+    private readonly HashSet<string> _put = new(StringComparer.OrdinalIgnoreCase);
+    private string _base = "";
+    private string _inForce = "";
+    private string? _sent;
+    private HashSet<string> _applied = new(StringComparer.Ordinal);
+    private long _lastChange;
+    private TimeSpan _interval;
+
+    /// <summary>What the operator has set, without ours.</summary>
+    public string OperatorValue
+    {
+        get
+        {
+            lock (_lock)
+                return _base;
+        }
+    }
+
+    /// <summary>True when relays of ours are excluded in tor now.</summary>
+    public bool IsInForce
+    {
+        get
+        {
+            lock (_lock)
+                return _applied.Count > 0;
+        }
+    }
+
+    /// <summary>How long until a change is allowed again; zero: now.</summary>
+    public TimeSpan UntilAllowed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var left = _interval == default ? TimeSpan.Zero : _interval - time.GetElapsedTime(_lastChange);
+                return left < TimeSpan.Zero ? TimeSpan.Zero : left;
+            }
+        }
+    }
+
+    /// <summary>On a new connection: asks what is set.</summary>
+    public async Task LoadAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        var values = await control.GetConfAsync([Option], cancellationToken);
+        lock (_lock)
+            Take_NeedsLock(values.Count == 0 ? null : values[^1].Value);
+    }
+
+    /// <summary>Somebody changed the option. Our own change comes back this way too.</summary>
+    public void Changed(ConfChangedEvent change)
+    {
+        foreach (var (key, value) in change.Changes)
+        {
+            if (!key.Equals(Option, StringComparison.OrdinalIgnoreCase))
+                continue;
+            lock (_lock)
+            {
+                if ((value ?? "") != _sent)
+                    Take_NeedsLock(value);
+            }
+        }
+    }
+
+    /// <summary>True when tor has something else than these relays.</summary>
+    public bool Differs(IReadOnlyCollection<string> fingerprints)
+    {
+        lock (_lock)
+            return !_applied.SetEquals(fingerprints);
+    }
+
+    /// <summary>Sets them, with the operator's value; an empty set gives back just that. Throws what the control connection throws.</summary>
+    public async Task ApplyAsync(ControlConnection control, IReadOnlyCollection<string> fingerprints, CancellationToken cancellationToken)
+    {
+        string value;
+        lock (_lock)
+        {
+            value = Merge_NeedsLock(fingerprints);
+            _sent = value;
+
+            // Counted before it is tried: a tor that refuses is not asked again and again either.
+            _lastChange = time.GetTimestamp();
+            _interval = minInterval * (1 + (MaxJitter * jitter()));
+        }
+
+        if (value.Length == 0)
+            await control.ResetConfAsync([new(Option, null)], cancellationToken);
+        else
+            await control.SetConfAsync([new(Option, value)], cancellationToken);
+        lock (_lock)
+        {
+            if (_sent == value)
+                (_applied, _inForce) = ([.. fingerprints], value);
+        }
+    }
+
+    /// <summary>At the end: what the operator had. Nothing is sent when it is so already.</summary>
+    public async Task<bool> RestoreAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_applied.Count == 0 && _inForce == _base)
+                return false;
+        }
+
+        await ApplyAsync(control, [], cancellationToken);
+        return true;
+    }
+
+    private string Merge_NeedsLock(IReadOnlyCollection<string> fingerprints)
+    {
+        var items = Items(_base);
+        if (_put.Count > MaxRemembered)
+            _put.Clear();
+        foreach (string fingerprint in fingerprints)
+        {
+            string item = "$" + fingerprint;
+            if (items.Contains(item, StringComparer.OrdinalIgnoreCase))
+                continue;
+            items.Add(item);
+            _put.Add(item);
+        }
+
+        return string.Join(',', items);
+    }
+
+    private void Take_NeedsLock(string? value)
+    {
+        var items = Items(value ?? "");
+        _inForce = string.Join(',', items);
+        _applied = [.. items.Where(_put.Contains).Select(static item => item[1..].ToUpperInvariant())];
+        items.RemoveAll(_put.Contains);
+        _base = string.Join(',', items);
+        _sent = null;
+    }
+
+    private static List<string> Items(string value) => [.. value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+}

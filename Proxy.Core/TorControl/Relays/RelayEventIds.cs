@@ -1,0 +1,19 @@
+namespace TorBalancer.TorControl.Relays;
+
+/// <summary>Log event ids of relays and circuits (5200-5299). Never reused.</summary>
+internal static class RelayEventIds
+{
+    public const int WatchConnected = 5200;
+    public const int WatchLost = 5201;
+    public const int WatchRefused = 5202;
+    public const int Resynchronized = 5203;
+    public const int RelayListed = 5210;
+    public const int RelayRefused = 5211;
+    public const int RelayRemoved = 5212;
+    public const int ListEmptied = 5213;
+    public const int ExclusionApplied = 5214;
+    public const int ExclusionFailed = 5215;
+    public const int ExclusionRestored = 5216;
+    public const int CircuitBroken = 5220;
+    public const int RebuildFailed = 5221;
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Workers;
+
+namespace TorBalancer.TorControl.Relays;
+
+/// <summary>
+/// Watches the circuits of every worker of the pool that has a control port, as workers come, go and move. Start it when
+/// the pool is filled and stop it before the workers.
+/// </summary>
+internal sealed class RelayWatchService(
+    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger, RelayWatchTiming? timing = null)
+    : ICircuitEpochs, ICircuitJoin, IAsyncDisposable
+{
+    private readonly CircuitEpochs _epochs = new();
+    private readonly CancellationTokenSource _stop = new();
+    private ImmutableDictionary<string, (WorkerModel Model, CircuitWatcher Watcher)> _watchers =
+        ImmutableDictionary.Create<string, (WorkerModel Model, CircuitWatcher Watcher)>(StringComparer.OrdinalIgnoreCase);
+    private Task _running = Task.CompletedTask;
+    private int _disposed;
+
+    /// <summary>Of every worker with a control port.</summary>
+    public IReadOnlyList<WorkerTorFacts> Facts => [.. All.Select(static watcher => watcher.Facts)];
+
+    /// <summary>The exits that are avoided now, by which worker and why.</summary>
+    public IReadOnlyList<BlacklistView> Blacklist => [.. All.SelectMany(static watcher => watcher.BlacklistViews)];
+
+    /// <summary>Circuits that were given up as broken, of all workers.</summary>
+    public long Rebuilds => All.Sum(static watcher => watcher.Facts.Rebuilds);
+
+    private IEnumerable<CircuitWatcher> All => Volatile.Read(ref _watchers).Values.Select(static pair => pair.Watcher).OrderBy(static watcher => watcher.WorkerId, StringComparer.Ordinal);
+
+    public void Start() => _running = RunAsync(_stop.Token);
+
+    /// <summary>Ends all watching and puts back what was changed in the workers' tors. A second call does nothing.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stop.CancelAsync();
+        await _running;
+        await Task.WhenAll(_watchers.Values.Select(static pair => pair.Watcher.DisposeAsync().AsTask()));
+        _stop.Dispose();
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>Null when the worker has no control port.</summary>
+    public WorkerTorFacts? FactsOf(string workerId) => Find(workerId)?.Facts;
+
+    /// <summary>Empty when the worker has no control port.</summary>
+    public IReadOnlyList<CircuitView> CircuitsOf(string workerId) => Find(workerId)?.CircuitViews ?? [];
+
+    /// <inheritdoc />
+    public CircuitExit? FindExit(string workerId, string? tokenPassword, int? localPort, string? target) =>
+        Find(workerId)?.FindExit(tokenPassword, localPort, target);
+
+    /// <inheritdoc />
+    public long EpochOf(string workerId, string tokenPassword) => _epochs.EpochOf(workerId, tokenPassword);
+
+    /// <inheritdoc />
+    public string PasswordFor(string workerId, string tokenPassword) => _epochs.PasswordFor(workerId, tokenPassword);
+
+    internal CircuitWatcher? Find(string workerId) => Volatile.Read(ref _watchers).TryGetValue(workerId, out var pair) ? pair.Watcher : null;
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var changed = pool.Changed;
+                await SynchronizeAsync(pool.Snapshot.All);
+                await changed.WaitAsync(cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    private async Task SynchronizeAsync(IReadOnlyList<WorkerState> workers)
+    {
+        var next = _watchers;
+        var gone = new List<CircuitWatcher>();
+        foreach (var (id, (model, watcher)) in _watchers)
+        {
+            if (workers.FirstOrDefault(worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } same && IsSame(model, same.Model))
+            {
+                watcher.Nudge();
+                continue;
+            }
+
+            next = next.Remove(id);
+            gone.Add(watcher);
+        }
+
+        foreach (var worker in workers)
+        {
+            var model = worker.Model;
+            if (model.ControlEndPoint is null || next.ContainsKey(model.Id))
+                continue;
+            var credentials = new ControlCredentials(model.ControlCookie, model.ControlPassword);
+            var timed = timing ?? RelayWatchTiming.Default;
+            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, timed, jitter, time, logger);
+            next = next.Add(model.Id, (model, watcher));
+            watcher.Start();
+        }
+
+        Volatile.Write(ref _watchers, next);
+        foreach (var watcher in gone)
+            await watcher.DisposeAsync();
+    }
+
+    private static bool IsSame(WorkerModel one, WorkerModel other) =>
+        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword;
+}
