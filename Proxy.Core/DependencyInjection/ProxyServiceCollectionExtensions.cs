@@ -21,13 +21,12 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(provider.GetRequiredService<TimeProvider>()));
-        return services.AddWorkers().AddConnecting().AddServer();
+        return services.AddWorkers().AddConnecting().AddHealth().AddServer();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
     {
         services.AddSingleton<WorkerPool>();
-        services.AddSingleton<IOutcomeSink>(NullOutcomeSink.Instance);
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>())));

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Health;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Hosting;
@@ -13,7 +14,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// processes of our own. Stopped last, so that tunnels can drain through them.
 /// </summary>
 internal sealed partial class WorkersHostedService(
-    WorkerPool pool, TorBalancerOptions options, StartSource source, TimeProvider time, ILogger<WorkersHostedService> logger)
+    WorkerPool pool, HealthMonitor health, WorkerLinks links, TorBalancerOptions options, StartSource source, TimeProvider time, ILogger<WorkersHostedService> logger)
     : IHostedService, IAsyncDisposable
 {
     private TestNetwork? _network;
@@ -54,7 +55,7 @@ internal sealed partial class WorkersHostedService(
         {
             var managed = options.ManagedWorkers;
             var paths = ManagedWorkerPaths.Resolve(managed.DataDirectory, managed.Count, Environment.GetEnvironmentVariable);
-            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool), logger, time);
+            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool, health, links), logger, time);
             pool.Apply([.. _managed.Ids.Select(ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
             _managed.Start();
         }
