@@ -13,8 +13,9 @@ namespace TorBalancer.Health;
 internal sealed partial class WorkerProbeSequence(
     WorkerLinks links, WorkerSteps steps, CommandRunner commands, HealthOptions options, TimeProvider time, ILogger<WorkerProbeSequence> logger) : IProbeSequence
 {
-    private readonly Canary[] _canaries = [.. options.Canary.Select(Canary.Parse)];
-    private readonly Canary? _onion = options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null;
+    // Parsed at the first probe: a private network brings its canary only once it runs.
+    private readonly Lazy<Canary[]> _canaries = new(() => [.. options.Canary.Select(Canary.Parse)]);
+    private readonly Lazy<Canary?> _onion = new(() => options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null);
     private int _next = -1;
 
     private delegate Task<(ProbeStepResult Result, string Detail)> Step(CancellationToken cancellationToken);
@@ -28,7 +29,7 @@ internal sealed partial class WorkerProbeSequence(
 
         await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(link, token));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Length), token => CircuitAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(link, token));
         return run.Report();
@@ -60,11 +61,12 @@ internal sealed partial class WorkerProbeSequence(
     /// </summary>
     private async Task<(ProbeStepResult Result, string Detail)> CircuitAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)_canaries.Length);
+        var canaries = _canaries.Value;
+        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)canaries.Length);
         var failures = new List<string>();
-        for (int i = 0; i < _canaries.Length; i++)
+        for (int i = 0; i < canaries.Length; i++)
         {
-            var result = await steps.CanaryAsync(worker, _canaries[(first + i) % _canaries.Length], cancellationToken);
+            var result = await steps.CanaryAsync(worker, canaries[(first + i) % canaries.Length], cancellationToken);
             if (result.Works)
                 return (ProbeStepResult.Passed, result.Detail);
             failures.Add(result.Detail);
@@ -75,9 +77,9 @@ internal sealed partial class WorkerProbeSequence(
 
     private async Task<(ProbeStepResult Result, string Detail)> OnionAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        if (_onion is null)
+        if (_onion.Value is not { } onion)
             return (ProbeStepResult.Skipped, "no OnionCanary is configured");
-        var result = await steps.CanaryAsync(worker, _onion, cancellationToken);
+        var result = await steps.CanaryAsync(worker, onion, cancellationToken);
         if (result.Works)
             return (ProbeStepResult.Passed, result.Detail);
 

@@ -76,6 +76,9 @@ internal sealed partial class WorkersHostedService(
             throw new StartupException($"the private Tor network did not start: {failure.Message}", failure);
         }
 
+        // Nothing else can be reached from in there.
+        options.Health.Canary = [$"http://{TestNetwork.OriginName}:{_network.OriginPort}/"];
+        options.Health.OnionCanary = "";
         pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort)))]);
         var listener = options.Listeners[0].Address;
         Log.Testnet(logger, $"curl -x http://{listener} http://{TestNetwork.OriginName}:{_network.OriginPort}/");

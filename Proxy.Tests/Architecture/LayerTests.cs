@@ -12,7 +12,7 @@ public partial class LayerTests
         ("Transport", ["Primitives"]),
         ("Configuration", ["Primitives"]),
         ("Protocols", ["Primitives", "Transport"]),
-        ("Workers", ["Primitives", "Configuration"]),
+        ("Workers", ["Primitives", "Transport", "Configuration"]),
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
         ("TorControl", ["Primitives", "Configuration", "Transport"]),
