@@ -45,6 +45,7 @@ internal sealed class ConfigurationReader
         Fill(configuration, _schema.Connect, options.Connect);
         Fill(configuration, _schema.Tunnel, options.Tunnel);
         Fill(configuration, _schema.Health, options.Health);
+        Fill(configuration, _schema.Alerts, options.Alerts);
         Fill(configuration, _schema.Blacklist, options.Blacklist);
         Fill(configuration, _schema.Route, options.Route);
         Fill(configuration, _schema.Log, options.Log);

@@ -6,6 +6,8 @@ internal sealed partial class ConfigurationSchema
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
     public SchemaSection<HealthOptions> Health { get; } = new SchemaSection<HealthOptions>("Health")
+        .Key("Enabled", Values.YesNo, "yes", "Judge workers at all; no: every configured worker is used, come what may.",
+            (options, value) => options.Enabled = value)
         .Key("FailureThreshold", Values.Number(1, 100), "3", "Failures, the first one included, that make a suspect worker dead.",
             (options, value) => options.FailureThreshold = value)
         .Key("SuccessThreshold", Values.Number(1, 100), "2", "Complete probe sequences in a row that bring a worker back.",
@@ -22,7 +24,27 @@ internal sealed partial class ConfigurationSchema
             "What a probe fetches through the worker; of several, one at a time.",
             (options, value) => options.Canary = value)
         .Key("OnionCanary", Values.OnionCanary, "", "An onion service to probe as well.",
-            (options, value) => options.OnionCanary = value);
+            (options, value) => options.OnionCanary = value)
+        .Key("ProbeTimeout", Values.Duration(Tick, TimeSpan.FromMinutes(5)), "30s", "The longest that one canary may take.",
+            (options, value) => options.ProbeTimeout = value)
+        .Key("StepTimeout", Values.Duration(Tick, TimeSpan.FromMinutes(5)), "5s",
+            "The longest that each step takes that needs no circuit: the host, the SOCKS greeting, the control port.",
+            (options, value) => options.StepTimeout = value)
+        .Key("ReconnectTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(1)), "1m",
+            "The longest that a worker's ReconnectCommand may run.",
+            (options, value) => options.ReconnectTimeout = value)
+        .Key("SlowStart", Values.Duration(TimeSpan.Zero, TimeSpan.FromHours(1), offIsZero: true), "30s",
+            "How long a worker that came back takes from a tenth of its share to all of it.",
+            (options, value) => options.SlowStart = value);
+
+    public SchemaSection<AlertsOptions> Alerts { get; } = new SchemaSection<AlertsOptions>("Alerts")
+        .Key("Webhook", Values.Webhook, "", "Gets each event as JSON by POST, not through Tor; empty: nobody.",
+            (options, value) => options.Webhook = value)
+        .Key("Command", Values.Text("a command without control characters"), "", "Run by /bin/sh with the event in its environment.",
+            (options, value) => options.Command = value)
+        .Key("MinInterval", Values.Duration(TimeSpan.Zero, TimeSpan.FromHours(24), offIsZero: true), "1m",
+            "The least time between two alerts of one worker and one kind.",
+            (options, value) => options.MinInterval = value);
 
     public SchemaSection<BlacklistOptions> Blacklist { get; } = new SchemaSection<BlacklistOptions>("Blacklist")
         .Key("Relays", Values.Word("a choice of relays", "exits", "off"), "exits",

@@ -3,6 +3,9 @@ namespace TorBalancer.Configuration;
 /// <summary>[Health]: how workers are judged.</summary>
 public sealed class HealthOptions
 {
+    /// <summary>False: nothing is probed and no failure lowers a worker. Default true.</summary>
+    public bool Enabled { get; set; } = true;
+
     /// <summary>Counted failures, the first one included, that make a SUSPECT worker DEAD. Default 3, 1 to 100.</summary>
     public int FailureThreshold { get; set; } = 3;
 
@@ -27,4 +30,16 @@ public sealed class HealthOptions
 
     /// <summary>An optional onion service to probe as well, host:port (the loader adds :80) or http(s)://…; empty: none.</summary>
     public string OnionCanary { get; set; } = "";
+
+    /// <summary>The longest that one canary may take: a circuit is built for it. Default 30 s, 100 ms to 5 min.</summary>
+    public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest that reaching the host, the SOCKS greeting and the control port may each take. Default 5 s, 100 ms to 5 min.</summary>
+    public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest that a worker's ReconnectCommand may run. Default 1 min, 1 s to 1 h.</summary>
+    public TimeSpan ReconnectTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a worker that came back takes to its full share; zero: at once. Default 30 s, up to 1 h.</summary>
+    public TimeSpan SlowStart { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -16,6 +16,8 @@ public sealed class TorBalancerOptions
 
     public HealthOptions Health { get; } = new();
 
+    public AlertsOptions Alerts { get; } = new();
+
     public BlacklistOptions Blacklist { get; } = new();
 
     public RouteOptions Route { get; } = new();

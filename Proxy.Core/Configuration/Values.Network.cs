@@ -33,6 +33,10 @@ internal static partial class Values
     public static ValueParser<List<string>> Canaries { get; } =
         ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary));
 
+    /// <summary>[Alerts] Webhook.</summary>
+    public static ValueParser<string> Webhook { get; } =
+        new("an http or https URL whose host is an IP address or localhost", ParseWebhook);
+
     public static ValueParser<string> OnionCanary { get; } =
         new("an onion address, as name.onion, name.onion:port or http(s)://name.onion/…", ParseOnionCanary);
 
@@ -194,6 +198,16 @@ internal static partial class Values
             return problem;
         string authority = value.Contains("://", StringComparison.Ordinal) ? new Uri(value).Host : value[..value.LastIndexOf(':')];
         return OnionAddress.IsOnionName(authority) ? null : new ValueProblem("is not an onion address");
+    }
+
+    private static ValueProblem? ParseWebhook(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+            return new ValueProblem("is not an http or https URL");
+        if (url.UserInfo.Length > 0)
+            return new ValueProblem("carries a user name, which is not sent");
+        return TryHost(url.Host.Trim('[', ']'), out _) ? null : new ValueProblem("has a host that is not an IP address (names are not looked up here)");
     }
 
     private static ValueProblem? CheckOnion(HostEndPoint target) =>

@@ -23,13 +23,12 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(
             provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
-        return services.AddWorkers().AddRelays().AddConnecting().AddServer();
+        return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
     {
         services.AddSingleton<WorkerPool>();
-        services.AddSingleton<IOutcomeSink>(NullOutcomeSink.Instance);
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>()),

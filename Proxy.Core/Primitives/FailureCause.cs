@@ -1,6 +1,6 @@
 namespace TorBalancer.Primitives;
 
-/// <summary>Whose fault a failure is. Only <see cref="Worker"/> can ever lower a worker.</summary>
+/// <summary>Whose fault a failure is. What it says of the worker is <see cref="FailureEvidence"/>.</summary>
 public enum FailureSide : byte
 {
     None,
@@ -19,6 +19,19 @@ public enum FailureStage : byte
     Select,
     Dial,
     Tunnel,
+}
+
+/// <summary>What a failure says of the worker that it happened at.</summary>
+public enum FailureEvidence : byte
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Perhaps something: counts half, and a canary decides.</summary>
+    Ambiguous,
+
+    /// <summary>It is the worker's own failure.</summary>
+    Full,
 }
 
 /// <summary>Whether another worker may be tried before the client hears of the failure.</summary>

@@ -2,8 +2,8 @@ using System.Collections.Frozen;
 
 namespace TorBalancer.Primitives;
 
-/// <summary>What is known of a cause: the one place that says its word, stage, side and retry rule.</summary>
-public readonly record struct FailureCauseInfo(string Word, FailureStage Stage, FailureSide Side, RetryRule Retry);
+/// <summary>What is known of a cause: the one place that says its word, stage, side, retry rule and weight.</summary>
+public readonly record struct FailureCauseInfo(string Word, FailureStage Stage, FailureSide Side, RetryRule Retry, FailureEvidence Evidence);
 
 /// <summary>
 /// The table of causes. Blame and retry follow tor's reasons.c (stream_end_reason_to_socks5_response): a refused port,
@@ -27,8 +27,8 @@ public static class FailureCauses
     {
         var table = new FailureCauseInfo[Enum.GetValues<FailureCause>().Length];
 
-        void Row(FailureCause cause, string word, FailureStage stage, FailureSide side, RetryRule retry) =>
-            table[(int)cause] = new FailureCauseInfo(word, stage, side, retry);
+        void Row(FailureCause cause, string word, FailureStage stage, FailureSide side, RetryRule retry, FailureEvidence evidence = FailureEvidence.None) =>
+            table[(int)cause] = new FailureCauseInfo(word, stage, side, retry, evidence);
 
         Row(FailureCause.None, "ok", FailureStage.None, FailureSide.None, RetryRule.Never);
 
@@ -46,34 +46,34 @@ public static class FailureCauses
         Row(FailureCause.RouteRejected, "route_rejected", FailureStage.Route, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.NoWorkerAvailable, "no_worker_available", FailureStage.Select, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.TooManyConnections, "too_many_connections", FailureStage.Handshake, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.ConnectTimeout, "connect_timeout", FailureStage.Dial, FailureSide.None, RetryRule.Always);
+        Row(FailureCause.ConnectTimeout, "connect_timeout", FailureStage.Dial, FailureSide.None, RetryRule.Always, FailureEvidence.Ambiguous);
         Row(FailureCause.ShuttingDown, "shutting_down", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.InternalError, "internal_error", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
 
-        Row(FailureCause.WorkerRefused, "worker_refused", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
-        Row(FailureCause.WorkerUnreachable, "worker_unreachable", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
-        Row(FailureCause.WorkerTimeout, "worker_timeout", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
-        Row(FailureCause.WorkerClosed, "worker_closed", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
-        Row(FailureCause.WorkerProtocol, "worker_protocol", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
-        Row(FailureCause.WorkerAuthRejected, "worker_auth_rejected", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
+        Row(FailureCause.WorkerRefused, "worker_refused", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.WorkerUnreachable, "worker_unreachable", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.WorkerTimeout, "worker_timeout", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.WorkerClosed, "worker_closed", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.WorkerProtocol, "worker_protocol", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.WorkerAuthRejected, "worker_auth_rejected", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
 
-        Row(FailureCause.GeneralFailure, "general_failure", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
+        Row(FailureCause.GeneralFailure, "general_failure", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
         Row(FailureCause.ExitPolicy, "exit_policy", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
-        Row(FailureCause.NetworkUnreachable, "network_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Always);
+        Row(FailureCause.NetworkUnreachable, "network_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Always, FailureEvidence.Ambiguous);
         Row(FailureCause.HostUnreachable, "host_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
         Row(FailureCause.ConnectionRefused, "connection_refused", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.TargetTimeout, "target_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Always);
-        Row(FailureCause.CommandNotSupported, "command_not_supported", FailureStage.Dial, FailureSide.Worker, RetryRule.Always);
+        Row(FailureCause.TargetTimeout, "target_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Always, FailureEvidence.Ambiguous);
+        Row(FailureCause.CommandNotSupported, "command_not_supported", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
         Row(FailureCause.AddressTypeNotSupported, "address_type_not_supported", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
 
         Row(FailureCause.OnionNotFound, "onion_not_found", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
         Row(FailureCause.OnionDescriptorInvalid, "onion_descriptor_invalid", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionIntroFailed, "onion_intro_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
-        Row(FailureCause.OnionRendezvousFailed, "onion_rendezvous_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
+        Row(FailureCause.OnionIntroFailed, "onion_intro_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
+        Row(FailureCause.OnionRendezvousFailed, "onion_rendezvous_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
         Row(FailureCause.OnionAuthMissing, "onion_auth_missing", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.OnionAuthWrong, "onion_auth_wrong", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.OnionAddressInvalid, "onion_address_invalid", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionIntroTimeout, "onion_intro_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
+        Row(FailureCause.OnionIntroTimeout, "onion_intro_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
 
         Row(FailureCause.TargetProtocol, "target_protocol", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.TargetClosed, "target_closed", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);

@@ -13,6 +13,7 @@ public sealed class WorkerState
     private long _bytesReceived;
     private double _connectTimeMs;
     private long _passedOverUntil;
+    private Ramp? _ramp;
 
     public WorkerState(WorkerModel model) => _model = model;
 
@@ -61,6 +62,26 @@ public sealed class WorkerState
         set => Volatile.Write(ref _passedOverUntil, value);
     }
 
+    /// <summary>
+    /// Its share of what it would otherwise get, 0.1 to 1: rises steadily after it came back, so that it is not flooded. 1
+    /// for nearly everyone nearly always, at the price of one read.
+    /// </summary>
+    internal double RampFactor(TimeProvider time)
+    {
+        const double least = 0.1;
+        if (Volatile.Read(ref _ramp) is not { } ramp)
+            return 1;
+        double done = time.GetElapsedTime(ramp.From) / ramp.Duration;
+        if (done < 1)
+            return least + ((1 - least) * Math.Max(done, 0));
+        Interlocked.CompareExchange(ref _ramp, null, ramp);
+        return 1;
+    }
+
+    /// <summary>From now on its share rises from a tenth to all of it; zero: it has all at once.</summary>
+    internal void BeginRamp(TimeProvider time, TimeSpan duration) =>
+        Volatile.Write(ref _ramp, duration > TimeSpan.Zero ? new Ramp(time.GetTimestamp(), duration) : null);
+
     /// <summary>Load per unit of weight, for comparing workers.</summary>
     internal double Load => (double)Active / Model.Weight;
 
@@ -89,4 +110,6 @@ public sealed class WorkerState
         double sample = elapsed.TotalMilliseconds, old = Volatile.Read(ref _connectTimeMs);
         Volatile.Write(ref _connectTimeMs, old == 0 ? sample : old + ((sample - old) * weightOfNew));
     }
+
+    private sealed record Ramp(long From, TimeSpan Duration);
 }

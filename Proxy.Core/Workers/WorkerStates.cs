@@ -1,6 +1,6 @@
 namespace TorBalancer.Workers;
 
-/// <summary>What health says of a worker. One writer: the health machine (for a managed worker also its supervisor).</summary>
+/// <summary>What health says of a worker. One writer: the health monitor.</summary>
 public enum WorkerOperationalState : byte
 {
     /// <summary>Carries traffic.</summary>

@@ -1,12 +1,16 @@
 using System.Net;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Health;
 using TorBalancer.TorControl;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Hosting;
 
-/// <summary>Keeps the pool in step with the managed workers: one carries traffic from the moment its bootstrap is done until its process ends.</summary>
-internal sealed class ManagedWorkerPoolSink(WorkerPool pool) : IManagedWorkerSink
+/// <summary>
+/// Keeps the pool in step with the managed workers: one carries traffic from the moment its bootstrap is done until its
+/// process ends. Addresses go into the pool; states go by way of health, which is their only writer.
+/// </summary>
+internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor health, WorkerLinks links) : IManagedWorkerSink
 {
     /// <summary>The address is known once the process is ready; until then nothing picks the worker.</summary>
     public static WorkerModel Placeholder(string id) => new(id, new IPEndPoint(IPAddress.Loopback, 0), IsManaged: true);
@@ -14,20 +18,21 @@ internal sealed class ManagedWorkerPoolSink(WorkerPool pool) : IManagedWorkerSin
     public void Starting(string id, BootstrapStatus status)
     {
         if (pool.Find(id) is { } worker)
-            pool.SetOperational(worker, WorkerOperationalState.Recovery, $"bootstrapping, {status.Progress} %: {status.Summary}");
+            health.ProcessStarting(worker, $"bootstrapping, {status.Progress} %: {status.Summary}");
     }
 
     public void Ready(string id, EndPoint socks, EndPoint control, string cookiePath)
     {
         if (pool.Find(id) is not { } worker)
             return;
+        links.Set(id, WorkerLink.None with { Control = control, Credentials = new ControlCredentials(cookiePath) });
         pool.Replace(worker, worker.Model with { SocksEndPoint = socks, ControlEndPoint = control, ControlCookie = cookiePath });
-        pool.SetOperational(worker, WorkerOperationalState.Healthy, "");
+        health.ProcessReady(worker);
     }
 
     public void Down(string id, string reason)
     {
         if (pool.Find(id) is { } worker)
-            pool.SetOperational(worker, WorkerOperationalState.Dead, reason);
+            health.ProcessDown(worker, reason);
     }
 }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Health;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Hosting;
@@ -14,7 +15,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// processes of our own. Stopped last, so that tunnels can drain through them.
 /// </summary>
 internal sealed class WorkersHostedService(
-    WorkerPool pool, TorBalancerOptions options, StartSource source, StartHints hints, TimeProvider time, ILogger<WorkersHostedService> logger)
+    WorkerPool pool, HealthMonitor health, WorkerLinks links, TorBalancerOptions options, StartSource source, StartHints hints, TimeProvider time, ILogger<WorkersHostedService> logger)
     : IHostedService, IAsyncDisposable
 {
     private TestNetwork? _network;
@@ -59,7 +60,7 @@ internal sealed class WorkersHostedService(
         {
             var managed = options.ManagedWorkers;
             var paths = ManagedWorkerPaths.Resolve(managed.DataDirectory, managed.Count, Environment.GetEnvironmentVariable);
-            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool), logger, time);
+            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool, health, links), logger, time);
             pool.Apply([.. _managed.Ids.Select(ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
             _managed.Start();
         }
@@ -80,6 +81,9 @@ internal sealed class WorkersHostedService(
             throw new StartupException($"the private Tor network did not start: {failure.Message}", failure);
         }
 
+        // Nothing else can be reached from in there.
+        options.Health.Canary = [$"http://{TestNetwork.OriginName}:{_network.OriginPort}/"];
+        options.Health.OnionCanary = "";
         pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(
             node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort),
             ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath), ControlCookie: node.CookiePath))]);

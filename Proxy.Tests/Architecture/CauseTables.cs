@@ -33,7 +33,7 @@ internal static class CauseTables
         foreach (var cause in Failures)
         {
             var info = cause.Info();
-            string counts = info.Side == FailureSide.Worker ? "yes" : "no";
+            string counts = info.Evidence switch { FailureEvidence.Full => "yes", FailureEvidence.Ambiguous => "half", _ => "no" };
             string retry = info.Retry switch { RetryRule.Always => "yes", RetryRule.Once => "once", _ => "no" };
             string side = info.Side == FailureSide.None ? "unknown" : info.Side == FailureSide.Internal ? "ours" : info.Side.ToString().ToLowerInvariant();
             table.Append(CultureInfo.InvariantCulture, $"| `{info.Word}` | {side} | {counts} | {retry} | {info.Stage.ToString().ToLowerInvariant()} |\n");

@@ -17,8 +17,9 @@ public partial class LayerTests
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
         ("TorControl", ["Primitives", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
+        ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
-        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Server"]),
+        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
     ];
 
     // The stages are independent of who hosts and who logs.

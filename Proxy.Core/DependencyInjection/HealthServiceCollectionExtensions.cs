@@ -1,0 +1,54 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Connecting;
+using TorBalancer.Health;
+using TorBalancer.Health.Alerts;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.DependencyInjection;
+
+/// <summary>Health: the monitor is the outcome sink of all connections; prober and alerts wait to be started.</summary>
+internal static class HealthServiceCollectionExtensions
+{
+    public static IServiceCollection AddHealth(this IServiceCollection services)
+    {
+        services.AddSingleton<HealthEvents>();
+        services.AddSingleton(static provider => new HealthMonitor(
+            provider.GetRequiredService<WorkerPool>(), Options(provider).Health, provider.GetRequiredService<HealthEvents>(),
+            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>()));
+        services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
+        services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
+        services.AddSingleton(static provider => new CommandRunner(Time(provider)));
+        services.AddSingleton(static provider => new CircuitProbe(provider.GetRequiredService<WorkerDialer>(), Time(provider)));
+        services.AddSingleton(static provider => new WorkerSteps(
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), Options(provider).Health,
+            Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>()));
+        services.AddSingleton<IProbeSequence>(static provider => new WorkerProbeSequence(
+            provider.GetRequiredService<WorkerLinks>(), provider.GetRequiredService<WorkerSteps>(), provider.GetRequiredService<CommandRunner>(),
+            Options(provider).Health, Time(provider), provider.GetRequiredService<ILogger<WorkerProbeSequence>>()));
+        services.AddSingleton(static provider => new HealthProber(
+            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<HealthMonitor>(), provider.GetRequiredService<IProbeSequence>(),
+            Options(provider).Health, provider.GetRequiredService<IRandomSource>(), Time(provider), provider.GetRequiredService<ILogger<HealthProber>>()));
+        services.AddSingleton(static provider => new AlertDispatcher(
+            provider.GetRequiredService<HealthEvents>(), Sinks(provider), Options(provider).Alerts.MinInterval, Time(provider)));
+        return services;
+    }
+
+    private static List<IAlertSink> Sinks(IServiceProvider provider)
+    {
+        var options = Options(provider).Alerts;
+        var sinks = new List<IAlertSink>();
+        if (options.Webhook.Length > 0)
+            sinks.Add(new WebhookAlertSink(options.Webhook, Time(provider), provider.GetRequiredService<ILogger<WebhookAlertSink>>()));
+        if (options.Command.Length > 0)
+            sinks.Add(new CommandAlertSink(options.Command, provider.GetRequiredService<CommandRunner>(), provider.GetRequiredService<ILogger<CommandAlertSink>>()));
+        return sinks;
+    }
+
+    private static TimeProvider Time(IServiceProvider provider) => provider.GetRequiredService<TimeProvider>();
+
+    private static TorBalancerOptions Options(IServiceProvider provider) => provider.GetRequiredService<TorBalancerOptions>();
+}

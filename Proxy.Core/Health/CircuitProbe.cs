@@ -1,0 +1,99 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Text;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Health;
+
+/// <summary>What a canary said.</summary>
+/// <param name="Works">The worker carried a stream to its end.</param>
+/// <param name="Cause">The worker's answer, when it opened no stream.</param>
+internal readonly record struct CanaryResult(bool Works, FailureCause Cause, string Detail);
+
+/// <summary>
+/// Fetches a canary through a worker, on circuits that no client shares: each probe brings an isolation token of its own,
+/// so a new circuit is asked for every time.
+/// </summary>
+internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
+{
+    private const int LongestAnswer = 16 * 1024;
+
+    /// <param name="limit">For being connected, and once more for the answer.</param>
+    public async Task<CanaryResult> RunAsync(WorkerModel worker, Canary canary, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
+        if (dial.Connection is not { } connection)
+        {
+            // That the canary itself is closed or unknown was found out at the far end of a circuit: the circuit works.
+            bool reached = dial.Error.Cause is FailureCause.ConnectionRefused or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid
+                or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
+            return new CanaryResult(reached, dial.Error.Cause, $"{canary.Target}: {dial.Error}");
+        }
+
+        await using (connection)
+        {
+            if (canary.Path is null)
+                return new CanaryResult(true, FailureCause.None, $"connected to {canary.Target}");
+            using var timer = new CancellationTokenSource(limit, time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+            try
+            {
+                return await FetchAsync(connection, canary, both.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                return new CanaryResult(false, FailureCause.TargetTimeout, $"{canary.Target}: connected, and no answer in time");
+            }
+            catch (Exception failure) when (failure is IOException or AuthenticationException)
+            {
+                return new CanaryResult(false, FailureCause.TargetClosed, $"{canary.Target}: {failure.Message}");
+            }
+        }
+    }
+
+    private static async Task<CanaryResult> FetchAsync(TransportConnection connection, Canary canary, CancellationToken cancellationToken)
+    {
+        Stream stream = new TransportStream(connection);
+        await using var _ = stream;
+        if (canary.IsTls)
+        {
+            var tls = new SslStream(stream, leaveInnerStreamOpen: true);
+            stream = tls;
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = canary.Target.Host }, cancellationToken);
+        }
+
+        await using var __ = stream;
+        string request = $"GET {canary.Path} HTTP/1.1\r\nHost: {canary.Target.Host}\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancellationToken);
+        string answer = await ReadAsync(stream, canary.WantsIsTor, cancellationToken);
+        if (!answer.StartsWith("HTTP/1.", StringComparison.Ordinal))
+            return new CanaryResult(false, FailureCause.TargetProtocol, $"{canary.Target}: what came back is not HTTP");
+        string status = answer.Split('\r', 2)[0];
+        if (!canary.WantsIsTor)
+            return new CanaryResult(true, FailureCause.None, $"{canary.Target}: {status}");
+        bool isTor = answer.Contains("\"IsTor\":true", StringComparison.Ordinal);
+        return new CanaryResult(isTor, isTor ? FailureCause.None : FailureCause.TargetProtocol, $"{canary.Target}: {(isTor ? "IsTor" : "not IsTor")}, {status}");
+    }
+
+    /// <summary>The status line, or all of it (bounded) when the body is asked for.</summary>
+    private static async Task<string> ReadAsync(Stream stream, bool wantsBody, CancellationToken cancellationToken)
+    {
+        byte[] buffer = new byte[LongestAnswer];
+        int length = 0, count;
+        while (length < buffer.Length && (count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken)) > 0)
+        {
+            length += count;
+            bool whole = wantsBody ? buffer.AsSpan(0, length).IndexOf("\"IsTor\":true"u8) >= 0 : buffer.AsSpan(0, length).IndexOf((byte)'\n') >= 0;
+            if (whole)
+                break;
+        }
+
+        return Encoding.Latin1.GetString(buffer, 0, length);
+    }
+}

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+
+namespace TorBalancer.Health;
+
+internal sealed partial class HealthMonitor
+{
+    private static partial class Log
+    {
+        [LoggerMessage(HealthEventIds.WorkerRecovered, LogLevel.Information, "Worker {Worker} is healthy again (was {From}; {Reason})")]
+        public static partial void WorkerRecovered(ILogger logger, string worker, string from, string reason);
+
+        [LoggerMessage(HealthEventIds.WorkerChanged, LogLevel.Warning, "Worker {Worker}: {From} -> {To} ({Reason})")]
+        public static partial void WorkerChanged(ILogger logger, string worker, string from, string to, string reason);
+
+        [LoggerMessage(HealthEventIds.ProbeFailed, LogLevel.Debug, "Worker {Worker}: its probe failed in step {Step}: {Detail}")]
+        public static partial void ProbeFailed(ILogger logger, string worker, string step, string detail);
+
+        [LoggerMessage(HealthEventIds.Alert, LogLevel.Error, "Worker {Worker}: {Text}")]
+        public static partial void Alert(ILogger logger, string worker, string text);
+
+        [LoggerMessage(HealthEventIds.DemotionFrozen, LogLevel.Warning, "Demotion is frozen: {Reason}")]
+        public static partial void DemotionFrozen(ILogger logger, string reason);
+
+        [LoggerMessage(HealthEventIds.DemotionThawed, LogLevel.Information, "Demotion goes on: {Reason}")]
+        public static partial void DemotionThawed(ILogger logger, string reason);
+    }
+}

@@ -1,0 +1,168 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Health;
+
+/// <summary>
+/// Probes every worker of the pool: one loop each, so that no two probes of a worker overlap, begun at different moments
+/// of the interval, so that they do not all go out at once. Follows the pool as workers come and go.
+/// </summary>
+internal sealed partial class HealthProber(
+    WorkerPool pool, HealthMonitor monitor, IProbeSequence sequence, HealthOptions options, IRandomSource random, TimeProvider time, ILogger<HealthProber> logger)
+    : IAsyncDisposable
+{
+    private const int JitterPercent = 10;
+
+    private readonly Dictionary<WorkerState, (Task Loop, CancellationTokenSource Stop)> _loops = [];
+    private readonly CancellationTokenSource _stop = new();
+    private Task? _running;
+
+    /// <summary>Begins. Nothing happens when [Health] Enabled is no.</summary>
+    public void Start()
+    {
+        if (!options.Enabled)
+            return;
+        _running = FollowPoolAsync();
+        Log.Started(logger, options.CheckInterval.TotalSeconds);
+    }
+
+    /// <summary>Ends all probes and waits for them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        if (_running is not null)
+            await _running;
+        _running = null;
+    }
+
+    private async Task FollowPoolAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var changed = pool.Changed;
+                var workers = pool.Snapshot.All;
+                foreach (var worker in workers)
+                {
+                    if (!_loops.ContainsKey(worker))
+                        Add(worker, workers.Count);
+                }
+
+                foreach (var worker in _loops.Keys.Except(workers).ToList())
+                    await RemoveAsync(worker);
+                await changed.WaitAsync(_stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+
+        foreach (var worker in _loops.Keys.ToList())
+            await RemoveAsync(worker);
+    }
+
+    private void Add(WorkerState worker, int count)
+    {
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+
+        // The n-th of m workers begins n/m of the interval later, and a little off that.
+        var offset = options.CheckInterval * _loops.Count / Math.Max(count, 1);
+        _loops.Add(worker, (ProbeLoopAsync(worker, Jittered(offset), stop.Token), stop));
+    }
+
+    private async Task RemoveAsync(WorkerState worker)
+    {
+        var (loop, stop) = _loops[worker];
+        await stop.CancelAsync();
+        await loop;
+        stop.Dispose();
+        _loops.Remove(worker);
+        monitor.Forget(worker);
+    }
+
+    private async Task ProbeLoopAsync(WorkerState worker, TimeSpan offset, CancellationToken cancellationToken)
+    {
+        var health = monitor.Of(worker);
+
+        // As if the last probe had been so long ago that the first one is due after the offset.
+        var interval = Jittered(options.CheckInterval);
+        var lastEnd = monitor.Now + offset - interval;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var changed = health.Changed;
+            var (record, wantsCanary) = monitor.Look(health);
+            var now = monitor.Now;
+            var due = ProbeSchedule.Next(record, wantsCanary, lastEnd, health.LastTraffic, now, interval);
+            if (due is null || due > now)
+            {
+                await WaitAsync(changed, due - now, cancellationToken);
+                continue;
+            }
+
+            await ProbeAsync(health, record, cancellationToken);
+            lastEnd = monitor.Now;
+            interval = Jittered(options.CheckInterval);
+        }
+    }
+
+    private async Task ProbeAsync(WorkerHealth health, WorkerHealthRecord record, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        monitor.ProbeBegins(health);
+        var run = sequence.RunAsync(health.Worker, record.State == WorkerOperationalState.Recovery, stop.Token);
+        try
+        {
+            // A probe that began before the worker went out of service must not hold up its recovery.
+            while (!run.IsCompleted)
+            {
+                var changed = health.Changed;
+                if (monitor.Look(health).Record.Episode != record.Episode)
+                    await stop.CancelAsync();
+                await Task.WhenAny(run, stop.IsCancellationRequested ? run : changed);
+            }
+
+            monitor.ProbeDone(health, await run, record.Episode);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            // A bug in a probe must not end the probing of that worker for ever.
+            Log.Broke(logger, failure, health.Worker.Id);
+            var step = new ProbeStep("probe", ProbeStepResult.Failed, TimeSpan.Zero, failure.Message);
+            monitor.ProbeDone(health, new ProbeReport(time.GetUtcNow(), TimeSpan.Zero, [step]), record.Episode);
+        }
+    }
+
+    private async Task WaitAsync(Task changed, TimeSpan? wait, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (wait is { } limit)
+                await changed.WaitAsync(limit, time, cancellationToken);
+            else
+                await changed.WaitAsync(cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private TimeSpan Jittered(TimeSpan value) => value * (100 - JitterPercent + random.Next((2 * JitterPercent) + 1)) / 100;
+
+    private static partial class Log
+    {
+        [LoggerMessage(HealthEventIds.ProberStarted, LogLevel.Debug, "Workers are probed about every {Seconds} s")]
+        public static partial void Started(ILogger logger, double seconds);
+
+        [LoggerMessage(HealthEventIds.ProbeBroke, LogLevel.Error, "The probe of worker {Worker} broke")]
+        public static partial void Broke(ILogger logger, Exception failure, string worker);
+    }
+}

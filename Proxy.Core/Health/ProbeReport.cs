@@ -1,0 +1,50 @@
+namespace TorBalancer.Health;
+
+/// <summary>How one step of a probe ended.</summary>
+public enum ProbeStepResult : byte
+{
+    Passed,
+    Failed,
+
+    /// <summary>Not configured for this worker, or a step before it failed.</summary>
+    Skipped,
+}
+
+/// <summary>One step of a probe.</summary>
+/// <param name="Name">host, reconnect, socks, circuit, onion or control.</param>
+/// <param name="Detail">Why it failed or was skipped, or what it saw; for people.</param>
+public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail);
+
+/// <summary>One probe sequence of one worker.</summary>
+/// <param name="At">When it began.</param>
+/// <param name="Steps">In the order in which they were made.</param>
+public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnlyList<ProbeStep> Steps)
+{
+    /// <summary>True when no step failed.</summary>
+    public bool Passed => Steps.All(static step => step.Result != ProbeStepResult.Failed);
+
+    /// <summary>The first step that failed, or null.</summary>
+    public ProbeStep? Failure => Steps.FirstOrDefault(static step => step.Result == ProbeStepResult.Failed);
+
+    /// <summary>True when the worker did not even answer on its SocksPort (or its host not at all).</summary>
+    public bool IsUnreachable => Failure is { Name: ProbeSteps.Host or ProbeSteps.Socks };
+}
+
+/// <summary>The names of the steps; contract, as the API and the log show them.</summary>
+internal static class ProbeSteps
+{
+    public const string Host = "host";
+    public const string Reconnect = "reconnect";
+    public const string Socks = "socks";
+    public const string Circuit = "circuit";
+    public const string Onion = "onion";
+    public const string Control = "control";
+}
+
+/// <summary>Makes one complete probe of a worker.</summary>
+internal interface IProbeSequence
+{
+    /// <summary>Never throws for what the network or the worker does; only when it is cancelled.</summary>
+    /// <param name="inRecovery">The worker is out of service: its ReconnectCommand may be run.</param>
+    Task<ProbeReport> RunAsync(Workers.WorkerState worker, bool inRecovery, CancellationToken cancellationToken);
+}

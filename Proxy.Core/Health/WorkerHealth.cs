@@ -1,0 +1,77 @@
+using TorBalancer.Workers;
+
+namespace TorBalancer.Health;
+
+/// <summary>The living side of one worker's health. The record is written under the monitor's lock only.</summary>
+internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record) : IDisposable
+{
+    private const int ReportsKept = 10;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<ProbeReport> _reports = new(ReportsKept);
+    private TaskCompletionSource _changed = NewSignal();
+    private long _lastTraffic = -1;
+    private bool _watchesTraffic;
+    private bool _isAmbiguous;
+
+    public WorkerState Worker { get; } = worker;
+
+    /// <summary>Read and written under the monitor's lock.</summary>
+    public WorkerHealthRecord Record { get; private set; } = record;
+
+    /// <summary>A probe is asked for, as soon as the spacing allows; read and written under the monitor's lock.</summary>
+    public bool WantsCanary { get; set; }
+
+    /// <summary>Fires at the record's deadline; owned by the monitor.</summary>
+    public ITimer? Timer { get; set; }
+
+    /// <summary>When it last failed in a way that the way to the Tor network may explain; written under the monitor's lock.</summary>
+    public TimeSpan? UplinkFailure { get; set; }
+
+    /// <summary>Completes when the prober should look again; take it before reading the record.</summary>
+    public Task Changed => Volatile.Read(ref _changed).Task;
+
+    /// <summary>When a real connection last got through, in ticks of the monitor's clock; null: never.</summary>
+    public TimeSpan? LastTraffic => Volatile.Read(ref _lastTraffic) is >= 0 and var ticks ? new TimeSpan(ticks) : null;
+
+    /// <summary>True when a real success would change anything, so that most need no lock.</summary>
+    public bool WatchesTraffic => Volatile.Read(ref _watchesTraffic);
+
+    /// <summary>True while another ambiguous failure would change nothing.</summary>
+    public bool IsAmbiguous => Volatile.Read(ref _isAmbiguous);
+
+    /// <summary>The latest probes, the newest last.</summary>
+    public IReadOnlyList<ProbeReport> Reports
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _reports];
+        }
+    }
+
+    public void TrafficAt(TimeSpan now) => Volatile.Write(ref _lastTraffic, now.Ticks);
+
+    public void Set(WorkerHealthRecord next)
+    {
+        Record = next;
+        Volatile.Write(ref _isAmbiguous, next.IsAmbiguous);
+        Volatile.Write(ref _watchesTraffic, next.State == WorkerOperationalState.Suspect || next.Failures > 0 || UplinkFailure is not null);
+    }
+
+    public void Keep(ProbeReport report)
+    {
+        lock (_lock)
+        {
+            if (_reports.Count == ReportsKept)
+                _reports.Dequeue();
+            _reports.Enqueue(report);
+        }
+    }
+
+    public void Wake() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
+
+    public void Dispose() => Timer?.Dispose();
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,150 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Health;
+
+/// <summary>
+/// host, socks, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
+/// sequence, the others are skipped; in recovery ReconnectCommand runs once after a failed host or socks, which is then
+/// tried again.
+/// </summary>
+internal sealed partial class WorkerProbeSequence(
+    WorkerLinks links, WorkerSteps steps, CommandRunner commands, HealthOptions options, TimeProvider time, ILogger<WorkerProbeSequence> logger) : IProbeSequence
+{
+    // Parsed at the first probe: a private network brings its canary only once it runs.
+    private readonly Lazy<Canary[]> _canaries = new(() => [.. options.Canary.Select(Canary.Parse)]);
+    private readonly Lazy<Canary?> _onion = new(() => options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null);
+    private int _next = -1;
+
+    private delegate Task<(ProbeStepResult Result, string Detail)> Step(CancellationToken cancellationToken);
+
+    public async Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
+    {
+        var link = links.Of(worker.Id);
+        var run = new Run(time);
+        bool mayReconnect = inRecovery && link.ReconnectCommand.Length > 0;
+        bool goesOn = true;
+
+        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(link, token));
+        await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(link, token));
+        return run.Report();
+
+        async Task MakeAsync(string name, TimeSpan limit, Step step)
+        {
+            if (!goesOn)
+            {
+                run.Skip(name, "a step before it failed");
+                return;
+            }
+
+            var made = await run.MakeAsync(name, limit, step, cancellationToken);
+            if (made.Result == ProbeStepResult.Failed && mayReconnect && name is ProbeSteps.Host or ProbeSteps.Socks)
+            {
+                mayReconnect = false;
+                run.Withdraw(made);
+                await run.MakeAsync(ProbeSteps.Reconnect, options.ReconnectTimeout + options.StepTimeout, token => ReconnectAsync(worker, link, token), cancellationToken);
+                made = await run.MakeAsync(name, limit, step, cancellationToken);
+            }
+
+            goesOn = made.Result != ProbeStepResult.Failed;
+        }
+    }
+
+    /// <summary>
+    /// One canary; when it fails in a way that may be its own fault, the next. One that works is enough: they are
+    /// strangers, and the worker answers only for itself.
+    /// </summary>
+    private async Task<(ProbeStepResult Result, string Detail)> CircuitAsync(WorkerModel worker, CancellationToken cancellationToken)
+    {
+        var canaries = _canaries.Value;
+        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)canaries.Length);
+        var failures = new List<string>();
+        for (int i = 0; i < canaries.Length; i++)
+        {
+            var result = await steps.CanaryAsync(worker, canaries[(first + i) % canaries.Length], cancellationToken);
+            if (result.Works)
+                return (ProbeStepResult.Passed, result.Detail);
+            failures.Add(result.Detail);
+        }
+
+        return (ProbeStepResult.Failed, string.Join("; ", failures));
+    }
+
+    private async Task<(ProbeStepResult Result, string Detail)> OnionAsync(WorkerModel worker, CancellationToken cancellationToken)
+    {
+        if (_onion.Value is not { } onion)
+            return (ProbeStepResult.Skipped, "no OnionCanary is configured");
+        var result = await steps.CanaryAsync(worker, onion, cancellationToken);
+        if (result.Works)
+            return (ProbeStepResult.Passed, result.Detail);
+
+        // A circuit was built a moment ago. Unless the worker itself gave up, it is the service that is not there.
+        return result.Cause.Info().Evidence == FailureEvidence.Full
+            ? (ProbeStepResult.Failed, result.Detail)
+            : (ProbeStepResult.Passed, $"the service did not answer, which does not count: {result.Detail}");
+    }
+
+    /// <summary>Never fails the sequence by itself: what it was to bring back is tried again and says whether it is back.</summary>
+    private async Task<(ProbeStepResult Result, string Detail)> ReconnectAsync(WorkerState worker, WorkerLink link, CancellationToken cancellationToken)
+    {
+        var result = await commands.RunAsync(link.ReconnectCommand, [new("TORBALANCER_WORKER", worker.Id)], options.ReconnectTimeout, cancellationToken);
+        if (result.ExitCode == 0)
+            Log.ReconnectDone(logger, worker.Id, result.Output);
+        else
+            Log.ReconnectFailed(logger, worker.Id, result.ExitCode, result.Output);
+        return (ProbeStepResult.Passed, $"exit code {(result.ExitCode is { } code ? code : "none")}: {result.Output}");
+    }
+
+    /// <summary>One sequence under way.</summary>
+    private sealed class Run(TimeProvider time)
+    {
+        private readonly List<ProbeStep> _steps = [];
+        private readonly DateTimeOffset _at = time.GetUtcNow();
+        private readonly long _started = time.GetTimestamp();
+
+        public async Task<ProbeStep> MakeAsync(string name, TimeSpan limit, Step step, CancellationToken cancellationToken)
+        {
+            long started = time.GetTimestamp();
+            using var timer = new CancellationTokenSource(limit, time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+            (ProbeStepResult Result, string Detail) outcome;
+            try
+            {
+                outcome = await step(both.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                outcome = (ProbeStepResult.Failed, "no answer in time");
+            }
+
+            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail);
+            _steps.Add(made);
+            return made;
+        }
+
+        public void Skip(string name, string why) => _steps.Add(new ProbeStep(name, ProbeStepResult.Skipped, TimeSpan.Zero, why));
+
+        /// <summary>A step that is made again does not count as failed.</summary>
+        public void Withdraw(ProbeStep step)
+        {
+            _steps.Remove(step);
+            _steps.Add(step with { Result = ProbeStepResult.Skipped, Detail = $"{step.Detail}; tried again below" });
+        }
+
+        public ProbeReport Report() => new(_at, time.GetElapsedTime(_started), _steps);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(HealthEventIds.ReconnectDone, LogLevel.Information, "Worker {Worker}: its ReconnectCommand ended well: {Output}")]
+        public static partial void ReconnectDone(ILogger logger, string worker, string output);
+
+        [LoggerMessage(HealthEventIds.ReconnectFailed, LogLevel.Warning, "Worker {Worker}: its ReconnectCommand failed (exit code {ExitCode}): {Output}")]
+        public static partial void ReconnectFailed(ILogger logger, string worker, int? exitCode, string output);
+    }
+}

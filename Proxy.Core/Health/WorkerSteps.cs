@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Protocols;
+using TorBalancer.TorControl;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Health;
+
+/// <summary>The steps of a probe, without their limits.</summary>
+internal sealed class WorkerSteps(ITransport transport, CircuitProbe circuit, HealthOptions options, TimeProvider time, ILogger<WorkerSteps> logger)
+{
+    /// <summary>The host is up: its SSH port takes a connection.</summary>
+    public async Task<(ProbeStepResult Result, string Detail)> HostAsync(WorkerLink link, CancellationToken cancellationToken)
+    {
+        if (link.Host is not { } host)
+            return (ProbeStepResult.Skipped, "no SshPort is configured");
+        var result = await transport.ConnectAsync(new TransportConnectRequest(host), cancellationToken);
+        if (result.Connection is null)
+            return (ProbeStepResult.Failed, $"{host}: {result.Error}");
+        await result.Connection.DisposeAsync();
+        return (ProbeStepResult.Passed, $"{host} took the connection");
+    }
+
+    /// <summary>A real greeting: 05 01 00 is answered by 05 00 (RFC 1928, section 3). Tor then waits for a request; we leave.</summary>
+    public async Task<(ProbeStepResult Result, string Detail)> SocksAsync(WorkerModel worker, CancellationToken cancellationToken)
+    {
+        var connected = await transport.ConnectAsync(new TransportConnectRequest(worker.SocksEndPoint), cancellationToken);
+        if (connected.Connection is not { } connection)
+            return (ProbeStepResult.Failed, $"{worker.SocksEndPoint}: {connected.Error}");
+        await using (connection)
+        {
+            try
+            {
+                await connection.WriteAsync(new byte[] { 5, 1, 0 }, cancellationToken);
+                var (status, version, method) = await ReadAnswerAsync(connection, cancellationToken);
+                return (status, version, method) switch
+                {
+                    (ParseStatus.Done, 5, 0) => (ProbeStepResult.Passed, "05 00"),
+                    (ParseStatus.Done, 5, _) => (ProbeStepResult.Failed, $"it wants a password (05 {method:X2})"),
+                    (ParseStatus.Done, _, _) => (ProbeStepResult.Failed, "it does not speak SOCKS5"),
+                    _ => (ProbeStepResult.Failed, "it closed the connection"),
+                };
+            }
+            catch (IOException)
+            {
+                return (ProbeStepResult.Failed, "it broke the connection");
+            }
+        }
+    }
+
+    public Task<CanaryResult> CanaryAsync(WorkerModel worker, Canary canary, CancellationToken cancellationToken) =>
+        circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+
+    /// <summary>What tor itself says: it is through its start, and it sees its network.</summary>
+    public async Task<(ProbeStepResult Result, string Detail)> ControlAsync(WorkerLink link, CancellationToken cancellationToken)
+    {
+        if (link.Control is not { } address)
+            return (ProbeStepResult.Skipped, "no ControlPort is configured");
+        try
+        {
+            var limits = new ControlConnectionOptions { ConnectTimeout = options.StepTimeout, CommandTimeout = options.StepTimeout };
+            await using var control = await ControlConnection.ConnectAsync(address, link.Credentials, limits, logger, time, cancellationToken);
+            var values = await control.GetInfoAsync(["status/bootstrap-phase", "network-liveness"], cancellationToken);
+            var bootstrap = BootstrapStatus.Parse(values[0]) ?? BootstrapStatus.None;
+            if (!bootstrap.IsDone)
+                return (ProbeStepResult.Failed, $"its start is at {bootstrap.Progress} %: {bootstrap.Summary}");
+            return values[1].Equals("up", StringComparison.OrdinalIgnoreCase)
+                ? (ProbeStepResult.Passed, "started, network up")
+                : (ProbeStepResult.Failed, $"it says that its network is {values[1]}");
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException or ControlAuthenticationException or ControlProtocolException or ControlReplyException)
+        {
+            return (ProbeStepResult.Failed, failure.Message);
+        }
+    }
+
+    private static async ValueTask<(ParseStatus Status, byte Version, byte Method)> ReadAnswerAsync(TransportConnection connection, CancellationToken cancellationToken)
+    {
+        var (status, pair) = await MessageReader.ReadAsync<(byte Version, byte Method)>(
+            connection.Input,
+            static (ref System.Buffers.SequenceReader<byte> reader, out (byte Version, byte Method) message) =>
+            {
+                message = default;
+                if (!reader.TryRead(out byte version) || !reader.TryRead(out byte method))
+                    return ParseStatus.NeedMore;
+                message = (version, method);
+                return ParseStatus.Done;
+            },
+            cancellationToken);
+        return (status, pair.Version, pair.Method);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration;
+using TorBalancer.Health;
+using TorBalancer.Health.Alerts;
+using TorBalancer.Tests.Support;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Health;
+
+/// <summary>A pool with a monitor and, once started, a prober, on a clock that only the test moves.</summary>
+internal sealed class HealthBench : IAsyncDisposable
+{
+    private readonly ListLogger _log = new();
+
+    public HealthBench(int workers = 1, IPAddress? address = null, Action<HealthOptions>? configure = null)
+    {
+        configure?.Invoke(Options);
+        Pool.Apply([.. Enumerable.Range(1, workers).Select(i => new WorkerModel($"worker-{i:00}", new IPEndPoint(address ?? IPAddress.Loopback, 9050 + i)))]);
+        Monitor = new HealthMonitor(Pool, Options, Events, Clock, new Logger<HealthMonitor>(_log));
+        Prober = new HealthProber(Pool, Monitor, Probes, Options, new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
+    }
+
+    public HealthOptions Options { get; } = new();
+
+    public ManualTimeProvider Clock { get; } = new();
+
+    public WorkerPool Pool { get; } = new();
+
+    public HealthEvents Events { get; } = new();
+
+    public HealthMonitor Monitor { get; }
+
+    public HealthProber Prober { get; }
+
+    public FakeProbes Probes { get; } = new();
+
+    public ListLogger Log => _log;
+
+    public WorkerState Worker => Pool.Snapshot.All[0];
+
+    public IEnumerable<string> Changes => Events.Recent.Where(static one => one.Kind == HealthEventKind.StateChanged).Select(static one => $"{one.From}>{one.To}");
+
+    /// <summary>Waits until the prober sleeps on the clock for that long.</summary>
+    public async Task SleepsAsync(TimeSpan wait, CancellationToken token)
+    {
+        while (Clock.UntilNextTimer != wait)
+        {
+            token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Prober.DisposeAsync();
+        Monitor.Dispose();
+        _log.Dispose();
+    }
+
+    /// <summary>Always the middle: no jitter.</summary>
+    private sealed class MiddleRandom : IRandomSource
+    {
+        public int Next(int exclusiveMax) => exclusiveMax / 2;
+    }
+}
+
+/// <summary>Probes whose result the test gives, one after the other.</summary>
+internal sealed class FakeProbes : IProbeSequence
+{
+    private readonly SemaphoreSlim _begun = new(0);
+    private int _running;
+
+    /// <summary>The result of the probe under way.</summary>
+    private TaskCompletionSource<bool> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Overlaps { get; private set; }
+
+    public bool IsRunning => Volatile.Read(ref _running) > 0;
+
+    public bool WasInRecovery { get; private set; }
+
+    public async Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _running) > 1)
+            Overlaps++;
+        try
+        {
+            WasInRecovery = inRecovery;
+            var result = _result;
+            _begun.Release();
+            bool passed = await result.Task.WaitAsync(cancellationToken);
+            return Report(passed);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    public static ProbeReport Report(bool passed, string step = ProbeSteps.Circuit) =>
+        new(default, TimeSpan.Zero, [new ProbeStep(step, passed ? ProbeStepResult.Passed : ProbeStepResult.Failed, TimeSpan.Zero, "as the test said")]);
+
+    /// <summary>Waits until a probe has begun.</summary>
+    public Task BegunAsync(CancellationToken token) => _begun.WaitAsync(token);
+
+    /// <summary>True when a probe has begun and nobody waited for it yet.</summary>
+    public bool HasBegun => _begun.CurrentCount > 0;
+
+    /// <summary>Ends the probe under way.</summary>
+    public void End(bool passed)
+    {
+        var result = _result;
+        _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        result.SetResult(passed);
+    }
+}

@@ -1,0 +1,171 @@
+using System.Net;
+using TorBalancer.Health.Alerts;
+using TorBalancer.Primitives;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Health;
+
+public class HealthMonitorTests
+{
+    [Test]
+    public async Task Thousand_failures_of_targets_leave_a_worker_healthy()
+    {
+        await using var bench = new HealthBench();
+        FailureCause[] causes = [FailureCause.OnionNotFound, FailureCause.ConnectionRefused, FailureCause.HostUnreachable, FailureCause.ExitPolicy, FailureCause.TargetTimeout, FailureCause.OnionIntroFailed];
+        for (int i = 0; i < 1000; i++)
+            bench.Monitor.DialFailed(bench.Worker, new ProxyError(causes[i % causes.Length]));
+        for (int i = 0; i < 1000; i++)
+            bench.Monitor.TunnelEnded(bench.Worker, TunnelEnd.UpstreamReset, 0, 0);
+        bench.Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+        Assert.That(bench.Events.Recent, Is.Empty);
+    }
+
+    [Test]
+    public async Task Three_failures_of_its_own_take_a_worker_out_of_the_pool()
+    {
+        await using var bench = new HealthBench(2);
+        for (int i = 0; i < 3; i++)
+            bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
+
+        Assert.That(bench.Changes, Is.EqualTo(["healthy>suspect", "suspect>dead", "dead>recovery"]));
+        Assert.That(bench.Pool.Snapshot.Eligible, Is.EqualTo([bench.Pool.Snapshot.All[1]]));
+        var view = bench.Monitor.View(bench.Worker);
+        Assert.That((view.State, view.BackoffIndex, view.NextRetry), Is.EqualTo((WorkerOperationalState.Recovery, 0, TimeSpan.FromSeconds(1))));
+    }
+
+    [Test]
+    public async Task Suspect_window_ends_by_itself()
+    {
+        await using var bench = new HealthBench();
+        bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerClosed));
+        bench.Clock.Advance(TimeSpan.FromSeconds(29));
+        var before = bench.Worker.Operational;
+        bench.Clock.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.That((before, bench.Worker.Operational), Is.EqualTo((WorkerOperationalState.Suspect, WorkerOperationalState.Recovery)));
+        Assert.That(bench.Worker.OperationalReason, Does.StartWith("recovery_begun"));
+    }
+
+    [Test]
+    public async Task Successes_of_connections_bring_a_suspect_worker_back_at_full_share()
+    {
+        await using var bench = new HealthBench();
+        bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerClosed));
+        bench.Monitor.DialSucceeded(bench.Worker, default);
+        bench.Monitor.DialSucceeded(bench.Worker, default);
+
+        Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+        Assert.That(bench.Worker.RampFactor(bench.Clock), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Worker_that_comes_back_gets_its_share_by_and_by()
+    {
+        await using var bench = new HealthBench();
+        bench.Monitor.ProcessDown(bench.Worker, "it ended");
+        bench.Monitor.ProcessReady(bench.Worker);
+
+        Assert.That(bench.Worker.RampFactor(bench.Clock), Is.EqualTo(0.1).Within(1e-9));
+        bench.Clock.Advance(TimeSpan.FromSeconds(15));
+        Assert.That(bench.Worker.RampFactor(bench.Clock), Is.EqualTo(0.55).Within(1e-9));
+        bench.Clock.Advance(TimeSpan.FromSeconds(15));
+        Assert.That(bench.Worker.RampFactor(bench.Clock), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Draining_survives_health_and_enable_ends_it()
+    {
+        await using var bench = new HealthBench();
+        bench.Monitor.Drain(bench.Worker);
+        bench.Monitor.ProcessDown(bench.Worker, "it ended");
+        bench.Monitor.ProcessReady(bench.Worker);
+        var after = bench.Worker.Administrative;
+        bench.Monitor.Enable(bench.Worker);
+
+        Assert.That((after, bench.Worker.Administrative), Is.EqualTo((WorkerAdministrativeState.Draining, WorkerAdministrativeState.Enabled)));
+    }
+
+    [Test]
+    public async Task Enable_forces_a_worker_out_of_recovery()
+    {
+        await using var bench = new HealthBench();
+        for (int i = 0; i < 3; i++)
+            bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
+        bench.Monitor.Enable(bench.Worker);
+
+        Assert.That(bench.Worker.IsEligible, Is.True);
+        Assert.That(bench.Monitor.View(bench.Worker).Failures, Is.Zero);
+    }
+
+    [Test]
+    public async Task All_workers_failing_at_once_freezes_until_one_succeeds()
+    {
+        await using var bench = new HealthBench(3);
+        for (int i = 0; i < 9; i++)
+        {
+            foreach (var worker in bench.Pool.Snapshot.All)
+                bench.Monitor.DialFailed(worker, new ProxyError(FailureCause.GeneralFailure));
+        }
+
+        bench.Clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.That(bench.Pool.Snapshot.All.Select(static one => one.Operational), Is.All.EqualTo(WorkerOperationalState.Suspect));
+        Assert.That(bench.Monitor.IsFrozen, Is.True);
+        bench.Monitor.DialSucceeded(bench.Worker, default);
+        Assert.That(bench.Monitor.IsFrozen, Is.False);
+        Assert.That(bench.Events.Recent.Count(static one => one.Kind == HealthEventKind.DemotionFrozen), Is.EqualTo(1));
+        Assert.That(bench.Events.Recent.Count(static one => one.Kind == HealthEventKind.DemotionThawed), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Worker_that_died_just_before_the_others_is_tried_at_once_after_the_freeze()
+    {
+        await using var bench = new HealthBench(2);
+        var (first, second) = (bench.Pool.Snapshot.All[0], bench.Pool.Snapshot.All[1]);
+        for (int i = 0; i < 3; i++)
+            bench.Monitor.DialFailed(first, new ProxyError(FailureCause.GeneralFailure));
+        bench.Monitor.DialFailed(second, new ProxyError(FailureCause.GeneralFailure));
+        Assert.That((first.Operational, bench.Monitor.IsFrozen), Is.EqualTo((WorkerOperationalState.Recovery, true)));
+        bench.Monitor.DialSucceeded(second, default);
+
+        Assert.That(bench.Monitor.View(first).NextRetry, Is.EqualTo(TimeSpan.Zero));
+    }
+
+    [Test]
+    public async Task Local_workers_that_refuse_are_dead_whatever_the_uplink_does()
+    {
+        await using var bench = new HealthBench(2);
+        for (int i = 0; i < 3; i++)
+        {
+            foreach (var worker in bench.Pool.Snapshot.All)
+                bench.Monitor.DialFailed(worker, new ProxyError(FailureCause.WorkerTimeout));
+        }
+
+        Assert.That(bench.Pool.Snapshot.All.Select(static one => one.Operational), Is.All.EqualTo(WorkerOperationalState.Recovery));
+    }
+
+    [Test]
+    public async Task Workers_elsewhere_that_cannot_be_reached_are_a_sign_of_the_uplink()
+    {
+        await using var bench = new HealthBench(2, IPAddress.Parse("192.0.2.1"));
+        for (int i = 0; i < 3; i++)
+        {
+            foreach (var worker in bench.Pool.Snapshot.All)
+                bench.Monitor.DialFailed(worker, new ProxyError(FailureCause.WorkerTimeout));
+        }
+
+        Assert.That(bench.Pool.Snapshot.All.Select(static one => one.Operational), Is.All.EqualTo(WorkerOperationalState.Suspect));
+    }
+
+    [Test]
+    public async Task Disabled_health_judges_nobody()
+    {
+        await using var bench = new HealthBench(1, null, static options => options.Enabled = false);
+        for (int i = 0; i < 10; i++)
+            bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
+
+        Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+    }
+}
