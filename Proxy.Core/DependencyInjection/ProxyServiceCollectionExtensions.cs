@@ -1,5 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin;
+using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
@@ -21,7 +23,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(provider.GetRequiredService<TimeProvider>()));
-        return services.AddWorkers().AddConnecting().AddServer();
+        return services.AddWorkers().AddConnecting().AddServer().AddAdmin();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -59,6 +61,22 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
             provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ProxyServer>();
+        return services;
+    }
+
+    private static IServiceCollection AddAdmin(this IServiceCollection services)
+    {
+        services.AddSingleton<IWorkerHealthView, PoolHealthView>();
+        services.AddSingleton<AdminCommands>();
+        services.AddSingleton(static provider => new AdminViews(
+            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ProxyServer>(),
+            Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new FetchConnector(
+            provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing));
+        services.AddSingleton(static provider => new FetchServices(
+            provider.GetRequiredService<FetchConnector>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Log,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<FetchEngine>();
         return services;
     }
 

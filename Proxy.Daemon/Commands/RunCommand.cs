@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TorBalancer.Configuration;
+using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.DependencyInjection;
@@ -79,6 +80,7 @@ internal static class RunCommand
         // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels.
         builder.Services.AddHostedService<WorkersHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();
+        builder.Services.AddHostedService<AdminHostedService>();
         return builder.Build();
     }
 }

@@ -18,7 +18,8 @@ public partial class LayerTests
         ("TorControl", ["Primitives", "Configuration", "Transport"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
-        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Server"]),
+        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting", "Server"]),
+        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Server", "Admin"]),
     ];
 
     // The stages are independent of who hosts and who logs.
