@@ -23,10 +23,12 @@ internal sealed class WorkerSelector
     private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
     private readonly SelectionOptions _options;
     private readonly TimeProvider _time;
+    private readonly IRandomSource _random;
     private long _passOverUntil;
 
-    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time)
+    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time, IRandomSource random)
     {
+        _random = random;
         _pool = pool;
         _options = options;
         _time = time;
@@ -48,7 +50,10 @@ internal sealed class WorkerSelector
             return SelectPinned(id, request.Country, tried);
         if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
             snapshot = snapshot.LastResort;
-        var worker = Pick(_policies[request.Mode], snapshot, request, tried);
+        var policy = _policies[request.Mode];
+        var worker = Pick(policy, snapshot, request, tried);
+        if (worker is not null && IsHeldBack(worker, request.Mode))
+            worker = Pick(policy, snapshot, request, [.. tried, worker]) ?? worker;
         if (worker is not null)
             return (worker.Lease(), default);
         return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request.Country, tried.Length)));
@@ -75,6 +80,17 @@ internal sealed class WorkerSelector
         }
 
         return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country));
+    }
+
+    /// <summary>
+    /// Slow start: a worker that has just come back takes a growing share of its turns and hands on the others. Where a
+    /// connection belongs to a certain worker (sticky, failover), nothing is handed on.
+    /// </summary>
+    private bool IsHeldBack(WorkerState worker, string mode)
+    {
+        const int steps = 1000;
+        return mode is not (SelectionPolicyNames.Sticky or SelectionPolicyNames.Failover)
+            && worker.RampFactor(_time) is < 1 and var share && _random.Next(steps) >= share * steps;
     }
 
     /// <summary>With half of the workers or more passed over, the rest would be flooded: then nobody is.</summary>

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin;
+using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
@@ -23,7 +25,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(
             provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
-        return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer();
+        return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer().AddAdmin();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -32,7 +34,8 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IRandomSource, SystemRandomSource>();
         services.AddSingleton(static provider => new WorkerSelector(
             provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>()),
-            new SelectionOptions(Options(provider).Balancing.PassOver, Options(provider).Balancing.Panic == PanicMode.TryAll), provider.GetRequiredService<TimeProvider>()));
+            new SelectionOptions(Options(provider).Balancing.PassOver, Options(provider).Balancing.Panic == PanicMode.TryAll), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IRandomSource>()));
         return services;
     }
 
@@ -82,6 +85,22 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
         services.AddSingleton<ProxyServer>();
+        return services;
+    }
+
+    private static IServiceCollection AddAdmin(this IServiceCollection services)
+    {
+        services.AddSingleton<IWorkerHealthView, MonitorHealthView>();
+        services.AddSingleton<AdminCommands>();
+        services.AddSingleton(static provider => new AdminViews(
+            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ProxyServer>(),
+            Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new FetchConnector(
+            provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing));
+        services.AddSingleton(static provider => new FetchServices(
+            provider.GetRequiredService<FetchConnector>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Log,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<FetchEngine>();
         return services;
     }
 

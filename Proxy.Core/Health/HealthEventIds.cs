@@ -12,6 +12,7 @@ internal static class HealthEventIds
     public const int DemotionThawed = 4006;
     public const int ProberStarted = 4007;
     public const int ProbeBroke = 4008;
+    public const int TunnelsEnded = 4009;
 
     public const int Alert = 4100;
     public const int WebhookFailed = 4101;

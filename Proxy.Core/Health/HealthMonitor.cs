@@ -19,6 +19,7 @@ namespace TorBalancer.Health;
 /// </remarks>
 internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 {
+    private readonly IWorkerConnections? _connections;
     private readonly WorkerPool _pool;
     private readonly HealthOptions _options;
     private readonly HealthRules _rules;
@@ -30,8 +31,9 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     private readonly ConcurrentDictionary<WorkerState, WorkerHealth> _workers = new();
     private readonly UplinkFreeze _freeze;
 
-    public HealthMonitor(WorkerPool pool, HealthOptions options, HealthEvents events, TimeProvider time, ILogger<HealthMonitor> logger)
+    public HealthMonitor(WorkerPool pool, HealthOptions options, HealthEvents events, TimeProvider time, ILogger<HealthMonitor> logger, IWorkerConnections? connections = null)
     {
+        _connections = connections;
         _pool = pool;
         _options = options;
         _rules = HealthRules.From(options);
@@ -74,7 +76,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         bool isFull = evidence == FailureEvidence.Full;
         if (!isFull && health.IsAmbiguous)
             return;
-        Apply(health, new HealthSignal(isFull ? HealthSignalKind.TrafficFailed : HealthSignalKind.TrafficAmbiguous, error.ToString()),
+        Apply(health, new HealthSignal(isFull ? HealthSignalKind.TrafficFailed : HealthSignalKind.TrafficAmbiguous, error.ToString(),
+                IsGone: error.Cause is FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout),
             mayBeUplink: isFull && UplinkFreeze.MayBeUplink(worker, error.Cause));
     }
 
@@ -89,7 +92,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     }
 
     /// <summary>A managed worker's process is gone.</summary>
-    public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason));
+    public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason, IsGone: true));
 
     /// <summary>A managed worker's process runs and cannot carry streams yet. Called again at every step of its start.</summary>
     public void ProcessStarting(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessStarting, reason));
@@ -150,7 +153,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         if (report.Failure is { } failure)
             Log.ProbeFailed(_logger, health.Worker.Id, failure.Name, failure.Detail);
         string reason = report.Failure is { } why ? $"{why.Name}: {why.Detail}" : "";
-        Apply(health, new HealthSignal(report.Passed ? HealthSignalKind.ProbePassed : HealthSignalKind.ProbeFailed, reason),
+        Apply(health, new HealthSignal(report.Passed ? HealthSignalKind.ProbePassed : HealthSignalKind.ProbeFailed, reason,
+                IsGone: report.IsUnreachable),
             mayBeUplink: !report.Passed && UplinkFreeze.MayBeUplink(health.Worker, report), episode);
     }
 
@@ -170,6 +174,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     private void Apply(WorkerHealth health, HealthSignal signal, bool mayBeUplink = false, long? episode = null)
     {
         var outbox = new List<HealthEvent>();
+        bool died = false;
         lock (_lock)
         {
             if (episode is { } began && began != health.Record.Episode)
@@ -177,9 +182,15 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, outbox);
             var step = WorkerHealthMachine.Step(health.Record, signal with { IsFrozen = _freeze.IsFrozen }, Now, _rules);
             Carry_NeedsLock(health, step, signal, outbox);
+            foreach (var transition in step.Transitions)
+                died |= transition.To == WorkerOperationalState.Dead;
             foreach (var happened in outbox)
                 _events.Publish(happened);
         }
+
+        // Its tunnels would hang until TCP notices; clients had better reconnect now.
+        if (died && signal.IsGone && _connections?.EndTunnels(health.Worker.Id) is > 0 and var ended)
+            Log.TunnelsEnded(_logger, health.Worker.Id, ended);
 
         foreach (var happened in outbox)
             Tell(happened);

@@ -47,15 +47,19 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
     private string Client(ConnectionContext context) => options.Targets ? context.ClientAddress?.ToString() ?? "unix" : "-";
 
     /// <summary>Redacted, only the kind of host and the port remain: enough to see what fails, too little to see who was visited.</summary>
-    private string Target(HostEndPoint? target)
+    /// <param name="target">The host that was asked for; null before the request.</param>
+    /// <param name="shown">True when the operator wants to see targets.</param>
+    public static string TargetText(HostEndPoint? target, bool shown)
     {
         if (target is not { } host)
             return "-";
-        if (options.Targets)
+        if (shown)
             return host.ToString();
         string kind = host.Address is null ? (host.IsOnion ? "onion" : "name") : host.Address.AddressFamily == AddressFamily.InterNetworkV6 ? "ipv6" : "ipv4";
         return $"({kind}):{host.Port}";
     }
+
+    private string Target(HostEndPoint? target) => TargetText(target, options.Targets);
 
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TorBalancer.Configuration;
+using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.DependencyInjection;
@@ -82,6 +83,7 @@ internal static class RunCommand
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();
+        builder.Services.AddHostedService<AdminHostedService>();
         return builder.Build();
     }
 }

@@ -19,7 +19,8 @@ public partial class LayerTests
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
         ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
-        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
+        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting", "Health", "Server"]),
+        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server", "Admin"]),
     ];
 
     // The stages are independent of who hosts and who logs.

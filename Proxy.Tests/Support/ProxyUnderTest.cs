@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.DependencyInjection;
+using TorBalancer.Health;
 using TorBalancer.Server;
 using TorBalancer.Workers;
 
@@ -24,6 +25,8 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
 
     public ProxyServer Server => _provider.GetRequiredService<ProxyServer>();
 
+    public HealthMonitor Health => _provider.GetRequiredService<HealthMonitor>();
+
     public WorkerPool Pool => _provider.GetRequiredService<WorkerPool>();
 
     public IPEndPoint Address => Server.Addresses.Select(static a => a.Address).OfType<IPEndPoint>().First();
@@ -33,6 +36,9 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     {
         var options = new TorBalancerOptions();
         options.Log.Targets = true;
+
+        // No prober runs here: what connections say of a worker would be held against it for ever. Health has its own tests.
+        options.Health.Enabled = false;
         options.Listeners.Add(new ListenerOptions { Name = "main", Address = new IPEndPoint(IPAddress.Loopback, 0) });
         configure?.Invoke(options);
 

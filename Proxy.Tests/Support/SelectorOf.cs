@@ -7,5 +7,5 @@ namespace TorBalancer.Tests.Support;
 internal static class SelectorOf
 {
     public static WorkerSelector Pool(WorkerPool pool, int seed = 1, SelectionOptions options = default, TimeProvider? time = null) =>
-        new(pool, WorkerSelector.CreatePolicies(new SeededRandom(seed)), options, time ?? TimeProvider.System);
+        new(pool, WorkerSelector.CreatePolicies(new SeededRandom(seed)), options, time ?? TimeProvider.System, new SeededRandom(seed));
 }

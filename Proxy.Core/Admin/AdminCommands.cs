@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin;
+
+/// <summary>What an operator may change while the daemon runs. Every command may be given twice.</summary>
+internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView health, ILogger<AdminCommands> logger)
+{
+    /// <summary>No new connections for this worker; live ones go on. Null when there is no such worker.</summary>
+    public WorkerState? Drain(string id)
+    {
+        if (pool.Find(id) is not { } worker)
+            return null;
+        if (pool.SetAdministrative(worker, WorkerAdministrativeState.Draining))
+            Log.Draining(logger, worker.Id, worker.Active);
+        return worker;
+    }
+
+    /// <summary>Back into the pool, from draining and from whatever health thinks of it. Null when there is no such worker.</summary>
+    public WorkerState? Enable(string id)
+    {
+        if (pool.Find(id) is not { } worker)
+            return null;
+        bool changed = pool.SetAdministrative(worker, WorkerAdministrativeState.Enabled);
+        changed |= !worker.IsEligible;
+        health.ForceHealthy(worker);
+        if (changed)
+            Log.Enabled(logger, worker.Id);
+        return worker;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(AdminEventIds.WorkerDraining, LogLevel.Information, "Worker {Worker} drains on request: no new connections; {Active} live ones go on")]
+        public static partial void Draining(ILogger logger, string worker, int active);
+
+        [LoggerMessage(AdminEventIds.WorkerEnabled, LogLevel.Information, "Worker {Worker} was enabled on request")]
+        public static partial void Enabled(ILogger logger, string worker);
+    }
+}

@@ -1,0 +1,12 @@
+namespace TorBalancer.Admin;
+
+/// <summary>Event ids 7000-7099: the admin API.</summary>
+internal static class AdminEventIds
+{
+    public const int Listening = 7000;
+    public const int SocketSkipped = 7001;
+    public const int RequestFailed = 7002;
+    public const int WorkerDraining = 7010;
+    public const int WorkerEnabled = 7011;
+    public const int Fetched = 7020;
+}

@@ -1,0 +1,200 @@
+using System.Security.Authentication;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
+using TorBalancer.Routing;
+using TorBalancer.Server;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Admin.Fetch;
+
+/// <summary>GETs a URL through workers, hop by hop: each redirect is routed, selected and dialled by its own host.</summary>
+internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchEngine> logger)
+{
+    /// <summary>Each may hold a body in memory.</summary>
+    internal const int MaxActive = 64;
+
+    private int _active;
+
+    /// <summary>Fetches; failures are results. Throws <see cref="OperationCanceledException"/> only when nobody waits any more.</summary>
+    public async Task<FetchResult> FetchAsync(FetchRequest request, CancellationToken cancellationToken)
+    {
+        var progress = new Progress { Url = request.Url, Started = services.Time.GetTimestamp() };
+        FetchResult result;
+        try
+        {
+            result = Interlocked.Increment(ref _active) > MaxActive
+                ? Fail(progress, new ProxyError(FailureCause.TooManyConnections, $"{MaxActive} fetches are under way"))
+                : await RunAsync(request, progress, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _active);
+        }
+
+        if (services.Log.Access)
+        {
+            Log.Fetched(
+                logger, AccessLog.TargetText(progress.Target, services.Log.Targets), result.Worker ?? "-", progress.Attempts, progress.Redirects,
+                result.StatusCode ?? 0, result.Timing.ConnectMs, result.Timing.TotalMs, result.Error?.Cause ?? FailureCause.None.Word());
+        }
+
+        return result;
+    }
+
+    private async Task<FetchResult> RunAsync(FetchRequest request, Progress progress, CancellationToken cancellationToken)
+    {
+        using var timer = new CancellationTokenSource(request.Timeout, services.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+        bool withSecrets = true;
+        while (true)
+        {
+            progress.Target = FetchRequestReader.TargetOf(progress.Url).Target;
+            var route = RouteTable.Decide(new ProxyRequest(ClientProtocol.Unknown, ProxyCommand.Connect, progress.Target, null));
+            if (route.Error.IsError)
+                return Fail(progress, route.Error);
+
+            var hop = new FetchHop(request, progress.Url, progress.Target, services);
+            Uri? next = null;
+            try
+            {
+                using var response = await hop.SendAsync(withSecrets, either.Token);
+                next = request.FollowRedirects ? FetchRedirects.Next(progress.Url, (int)response.StatusCode, LocationOf(response)) : null;
+                if (next is null)
+                {
+                    var body = await FetchBody.ReadAsync(
+                        await response.Content.ReadAsStreamAsync(either.Token), response.Content.Headers.ContentType?.CharSet, either.Token);
+                    hop.End = TunnelEnd.Finished;
+                    progress.Take(hop);
+                    return Succeed(progress, response, body);
+                }
+
+                hop.End = TunnelEnd.Finished;
+            }
+            catch (OperationCanceledException) when (either.IsCancellationRequested)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                progress.Take(hop);
+                return Fail(progress, hop.Connected
+                    ? new ProxyError(FailureCause.TargetTimeout, "the target did not answer completely within timeout")
+                    : new ProxyError(FailureCause.ConnectTimeout, "no connection within timeout"));
+            }
+            catch (Exception failure) when (failure is HttpRequestException or IOException or InvalidDataException)
+            {
+                progress.Take(hop);
+                if (failure is HttpRequestException { HttpRequestError: not HttpRequestError.SecureConnectionError } or IOException)
+                    hop.End = TunnelEnd.UpstreamReset;
+                return Fail(progress, hop.ConnectError.IsError ? hop.ConnectError : Explain(failure));
+            }
+            finally
+            {
+                await hop.DisposeAsync();
+            }
+
+            progress.Take(hop);
+            if (++progress.Redirects > FetchRedirects.Max)
+            {
+                progress.Redirects = FetchRedirects.Max;
+                return Fail(progress, new ProxyError(FailureCause.TargetProtocol, $"more than {FetchRedirects.Max} redirects"));
+            }
+
+            // Once they are withheld they stay so: the way back may be the other host's idea.
+            withSecrets &= FetchRedirects.SameOrigin(progress.Url, next);
+            progress.Url = next;
+        }
+    }
+
+    private static string? LocationOf(HttpResponseMessage response) =>
+        response.Headers.NonValidated.TryGetValues("Location", out var values) ? values.FirstOrDefault() : null;
+
+    private static ProxyError Explain(Exception failure)
+    {
+        var error = (failure as HttpRequestException)?.HttpRequestError ?? (failure as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown;
+        return error switch
+        {
+            HttpRequestError.SecureConnectionError => new ProxyError(FailureCause.TargetProtocol, "TLS failed: " + InnerText(failure)),
+            HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded => new ProxyError(FailureCause.TargetProtocol, failure.Message),
+            _ when failure is InvalidDataException || failure.InnerException is InvalidDataException =>
+                new ProxyError(FailureCause.TargetProtocol, "the compressed body is broken"),
+            _ => new ProxyError(FailureCause.TargetClosed, "the connection ended before the answer was complete"),
+        };
+    }
+
+    private static string InnerText(Exception failure) => failure.InnerException is AuthenticationException or IOException ? failure.InnerException.Message : failure.Message;
+
+    private FetchResult Succeed(Progress progress, HttpResponseMessage response, in FetchBodyText body) => new()
+    {
+        Success = true,
+        Worker = progress.Worker,
+        StatusCode = (int)response.StatusCode,
+        Url = progress.Url.AbsoluteUri,
+        Redirects = progress.Redirects,
+        Headers = HeadersOf(response),
+        Body = body.Text,
+        BodyEncoding = body.IsBase64 ? "base64" : null,
+        Truncated = body.Truncated ? true : null,
+        Timing = TimingOf(progress),
+    };
+
+    private FetchResult Fail(Progress progress, ProxyError error) => new()
+    {
+        Success = false,
+        Worker = progress.Worker,
+        Url = progress.Url.AbsoluteUri,
+        Redirects = progress.Redirects,
+        Error = new FetchError(error.Word, error.Detail is null ? HttpStatusMapper.Map(error.Cause).Explanation : $"{HttpStatusMapper.Map(error.Cause).Explanation} ({error.Detail})"),
+        Timing = TimingOf(progress),
+    };
+
+    private static JsonObject HeadersOf(HttpResponseMessage response)
+    {
+        var headers = new JsonObject();
+        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
+        {
+            string key = name.ToLowerInvariant();
+            headers[key] = key == "set-cookie" ? new JsonArray([.. values.Select(static value => (JsonNode)value)]) : string.Join(", ", values);
+        }
+
+        return headers;
+    }
+
+    private FetchTiming TimingOf(Progress progress) => new(
+        0, (long)progress.ConnectTime.TotalMilliseconds, (long)services.Time.GetElapsedTime(progress.Started).TotalMilliseconds);
+
+    /// <summary>How far a fetch has come.</summary>
+    private sealed class Progress
+    {
+        public required Uri Url { get; set; }
+
+        public required long Started { get; init; }
+
+        public HostEndPoint Target { get; set; }
+
+        public string? Worker { get; private set; }
+
+        public int Attempts { get; private set; }
+
+        public int Redirects { get; set; }
+
+        public TimeSpan ConnectTime { get; private set; }
+
+        public void Take(FetchHop hop)
+        {
+            Worker = hop.WorkerId ?? Worker;
+            Attempts += hop.Attempts;
+            ConnectTime += hop.ConnectTime;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            AdminEventIds.Fetched, LogLevel.Information,
+            "fetch target={Target} worker={Worker} attempts={Attempts} redirects={Redirects} status={Status} connect_ms={ConnectMs} total_ms={TotalMs} cause={Cause}",
+            EventName = "fetch")]
+        public static partial void Fetched(
+            ILogger logger, string target, string worker, int attempts, int redirects, int status, long connectMs, long totalMs, string cause);
+    }
+}

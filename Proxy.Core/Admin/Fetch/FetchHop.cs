@@ -1,0 +1,129 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Transport;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin.Fetch;
+
+/// <summary>One request to one URL over one connection of its own. Owns the connection and its lease; both end with it.</summary>
+internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint target, FetchServices services) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _over = new();
+    private readonly TunnelCounters _counters = new();
+    private SocketsHttpHandler? _handler;
+    private HttpMessageInvoker? _invoker;
+    private Task<ConnectOutcome>? _connecting;
+
+    /// <summary>The worker in use or tried last.</summary>
+    public string? WorkerId { get; private set; }
+
+    public int Attempts { get; private set; }
+
+    public TimeSpan ConnectTime { get; private set; }
+
+    /// <summary>True from the worker's answer on.</summary>
+    public bool Connected { get; private set; }
+
+    /// <summary>Why no connection could be had.</summary>
+    public ProxyError ConnectError { get; private set; }
+
+    /// <summary>How the connection is accounted for when it ends.</summary>
+    public TunnelEnd End { get; set; } = TunnelEnd.Aborted;
+
+    /// <summary>Sends the request and waits for the answer's head. Throws what HttpClient throws.</summary>
+    /// <param name="withSecrets">False once a redirect has led to another origin.</param>
+    public async Task<HttpResponseMessage> SendAsync(bool withSecrets, CancellationToken cancellationToken)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Get, url) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        bool ownEncoding = false;
+        foreach (var (name, value) in request.Headers)
+        {
+            if (!withSecrets && FetchHeaders.IsSecret(name))
+                continue;
+            message.Headers.TryAddWithoutValidation(name, value);
+            ownEncoding |= name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
+        }
+
+        _handler = CreateHandler(ownEncoding ? DecompressionMethods.None : DecompressionMethods.All);
+        _invoker = new HttpMessageInvoker(_handler, disposeHandler: true);
+        return await _invoker.SendAsync(message, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        _invoker?.Dispose();
+        _handler?.Dispose();
+        if (_connecting is not null)
+        {
+            await ((Task)_connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_connecting.IsCompletedSuccessfully && _connecting.Result is { Connection: { } connection, Lease: { } lease })
+            {
+                await connection.DisposeAsync();
+                lease.Worker.CountBytes(_counters.FromClient, _counters.FromUpstream);
+                services.Outcomes.TunnelEnded(lease.Worker, End, _counters.FromClient, _counters.FromUpstream);
+                lease.Dispose();
+            }
+        }
+
+        _over.Dispose();
+    }
+
+    /// <summary>
+    /// A handler that reaches the network through a worker and in no other way. Nothing is shared between fetches: neither
+    /// connections nor cookies nor TLS sessions, by which a target could join what isolation keeps apart. Certificates are
+    /// checked with what the target sends: fetching missing ones (AIA) or revocation lists would go around Tor.
+    /// </summary>
+    private SocketsHttpHandler CreateHandler(DecompressionMethods decompression) => new()
+    {
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = decompression,
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = Timeout.InfiniteTimeSpan,
+        ConnectCallback = async (context, token) => await ConnectAsync(token),
+        SslOptions = new SslClientAuthenticationOptions
+        {
+            AllowTlsResume = false,
+            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            CertificateChainPolicy = CreateChainPolicy(services.TrustedRoots),
+        },
+    };
+
+    private static X509ChainPolicy CreateChainPolicy(X509Certificate2Collection? trustedRoots)
+    {
+        var policy = new X509ChainPolicy { DisableCertificateDownloads = true, RevocationMode = X509RevocationMode.NoCheck };
+        if (trustedRoots is not null)
+        {
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.AddRange(trustedRoots);
+        }
+
+        return policy;
+    }
+
+    private async ValueTask<Stream> ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (_connecting is not null)
+            throw new IOException("a hop has one connection");
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
+        long started = services.Time.GetTimestamp();
+        _connecting = services.Connector.ConnectAsync(request, target, either.Token).AsTask();
+        var outcome = await _connecting;
+        ConnectTime = services.Time.GetElapsedTime(started);
+        WorkerId = outcome.WorkerId;
+        Attempts = outcome.Attempts;
+        if (outcome.Connection is null)
+        {
+            ConnectError = outcome.Error;
+            throw new IOException(outcome.Error.Word);
+        }
+
+        Connected = true;
+        return new TransportConnectionStream(outcome.Connection, _counters);
+    }
+}

@@ -1,0 +1,12 @@
+using System.Security.Cryptography.X509Certificates;
+using TorBalancer.Configuration;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin.Fetch;
+
+/// <summary>What every fetch needs and none owns.</summary>
+internal sealed record FetchServices(FetchConnector Connector, IOutcomeSink Outcomes, LogOptions Log, TimeProvider Time)
+{
+    /// <summary>Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.</summary>
+    public X509Certificate2Collection? TrustedRoots { get; init; }
+}

@@ -1,0 +1,71 @@
+namespace TorBalancer.Admin;
+
+/// <summary>One worker in GET /api/v1/health. Member names in JSON are these in snake_case and are contract.</summary>
+internal sealed record WorkerHealthEntry
+{
+    /// <summary>HEALTHY, SUSPECT, DEAD or RECOVERY.</summary>
+    public required string State { get; init; }
+
+    /// <summary>enabled or draining.</summary>
+    public required string Administrative { get; init; }
+
+    /// <summary>Why it is in that state, for people; null when there is nothing to say.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Connections being dialled and being carried.</summary>
+    public required int Connections { get; init; }
+
+    /// <summary>Share of dials that did not fail by the worker's own fault, 0-1, two decimals; 1 before the first.</summary>
+    public required double SuccessRate { get; init; }
+
+    /// <summary>Failures that count against it now.</summary>
+    public required int Failures { get; init; }
+
+    /// <summary>Its step in the back-off; null when it is not being recovered.</summary>
+    public int? BackoffIndex { get; init; }
+
+    /// <summary>Until it is tried again, as in "10s"; null when it is not being recovered.</summary>
+    public string? NextRetry { get; init; }
+}
+
+/// <summary>GET /api/v1/health.</summary>
+/// <param name="HealthyWorkers">HEALTHY and SUSPECT ones: health lets them carry traffic.</param>
+/// <param name="AvailableWorkers">Those of them that are not draining: what connections are given to.</param>
+/// <param name="TotalWorkers">All of them.</param>
+/// <param name="Workers">By id, in the order of the file.</param>
+internal sealed record HealthView(int HealthyWorkers, int AvailableWorkers, int TotalWorkers, IReadOnlyDictionary<string, WorkerHealthEntry> Workers);
+
+/// <summary>One worker with all its counters: GET /api/v1/workers, and the answer to drain and enable.</summary>
+internal sealed record WorkerView
+{
+    public required string Id { get; init; }
+
+    /// <summary>Where it speaks SOCKS5.</summary>
+    public required string Address { get; init; }
+
+    public required int Weight { get; init; }
+
+    /// <summary>Lower-case country code, or null.</summary>
+    public string? Country { get; init; }
+
+    /// <summary>True when the daemon started it.</summary>
+    public required bool Managed { get; init; }
+
+    public required WorkerHealthEntry Health { get; init; }
+
+    public required long TotalConnections { get; init; }
+
+    public required long TotalFailures { get; init; }
+
+    /// <summary>Bytes from clients to the worker, of ended connections.</summary>
+    public required long BytesSent { get; init; }
+
+    /// <summary>Bytes from the worker to clients, of ended connections.</summary>
+    public required long BytesReceived { get; init; }
+
+    /// <summary>Moving average from dial to connected, milliseconds; null before the first.</summary>
+    public double? ConnectMs { get; init; }
+}
+
+/// <summary>GET /api/v1/workers.</summary>
+internal sealed record WorkersView(IReadOnlyList<WorkerView> Workers);

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+
+namespace TorBalancer.Daemon.Admin;
+
+/// <summary>
+/// Keeps web pages out. There are no passwords here: whoever can connect may ask, and a browser on this machine can
+/// connect on behalf of any page. Three things give such requests away: a Host that is not ours (DNS rebinding), an Origin
+/// that is not ours, and Sec-Fetch-Site. Nothing here ever sends a CORS header.
+/// </summary>
+internal static class AdminGuard
+{
+    public static Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = context.Response.Headers;
+        headers.CacheControl = "no-store";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+
+        // A unix socket has no address, and no page can reach one.
+        bool overTcp = context.Connection.LocalIpAddress is not null;
+        if (overTcp && !IsOurHost(context.Request.Host.Value, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
+            return context.WriteProblemAsync(StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port");
+        if (!IsOurOrigin(context.Request))
+            return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
+        if (context.Request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none")
+            return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)");
+        return next(context);
+    }
+
+    internal static bool IsOurHost(string? host, int port, string localAddress)
+    {
+        if (string.IsNullOrEmpty(host))
+            return false;
+        string suffix = string.Create(CultureInfo.InvariantCulture, $":{port}");
+        string name = host.EndsWith(suffix, StringComparison.Ordinal) ? host[..^suffix.Length] : port == 80 ? host : "";
+        return name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || name is "127.0.0.1" or "[::1]"
+            || name == localAddress
+            || name == $"[{localAddress}]";
+    }
+
+    private static bool IsOurOrigin(HttpRequest request)
+    {
+        var origin = request.Headers.Origin;
+        return origin.Count == 0 || (origin.Count == 1 && request.Host.HasValue && origin[0] == $"http://{request.Host.Value}");
+    }
+}

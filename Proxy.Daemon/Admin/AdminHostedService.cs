@@ -1,0 +1,69 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Admin;
+using TorBalancer.Admin.Fetch;
+using TorBalancer.Configuration;
+using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Interop;
+
+namespace TorBalancer.Daemon.Admin;
+
+/// <summary>
+/// Runs the admin API beside the proxy. It starts after the listeners are open, and nothing of the web server is loaded
+/// before that, or at all when it is turned off.
+/// </summary>
+internal sealed partial class AdminHostedService(IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
+    : IHostedService, IAsyncDisposable
+{
+    private AdminServer? _server;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var admin = options.Admin;
+        string? path = await SocketPathAsync(admin, cancellationToken);
+        if (admin.Address is null && path is null)
+            return;
+        _server = new AdminServer(
+            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
+            admin.Address, path);
+        await _server.StartAsync(cancellationToken);
+        if (_server.Address is { } address)
+            Log.Listening(logger, address.ToString());
+        if (path is not null)
+            Log.Listening(logger, "unix:" + path);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => _server?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+            await _server.DisposeAsync();
+        _server = null;
+    }
+
+    /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
+    private async Task<string?> SocketPathAsync(AdminOptions admin, CancellationToken cancellationToken)
+    {
+        bool auto = admin.Socket == "auto";
+        if (AdminSocket.Resolve(admin.Socket, Environment.GetEnvironmentVariable, ProcessSignals.UserId) is not { } path)
+            return null;
+        bool ownDirectory = auto && Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is not ['/', ..];
+        if (await AdminSocket.PrepareAsync(path, ownDirectory, cancellationToken) is not { } trouble)
+            return path;
+        if (!auto)
+            throw new StartupException($"[Admin] Socket cannot listen on {path}: {trouble}");
+        Log.SocketSkipped(logger, path, trouble);
+        return null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(AdminEventIds.Listening, LogLevel.Information, "Admin API on {Address}")]
+        public static partial void Listening(ILogger logger, string address);
+
+        [LoggerMessage(AdminEventIds.SocketSkipped, LogLevel.Warning, "No socket for the command line at {Path}: {Trouble}")]
+        public static partial void SocketSkipped(ILogger logger, string path, string trouble);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+
+namespace TorBalancer.Daemon.Admin;
+
+/// <summary>Where the admin API's unix socket is, and how a place for it is made.</summary>
+internal static class AdminSocket
+{
+    /// <summary>sun_path of sockaddr_un (unix(7)) has 108 bytes, one of them for the closing zero.</summary>
+    private const int MaxPath = 107;
+
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Only the daemon's own user may connect, and root.</summary>
+    public const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>The path in force, or null for none.</summary>
+    /// <param name="configured">auto, unix:/path or none.</param>
+    /// <param name="environment">Gives an environment variable or null.</param>
+    /// <param name="userId">Whose socket it is.</param>
+    public static string? Resolve(string configured, Func<string, string?> environment, uint userId)
+    {
+        if (configured == "none")
+            return null;
+        if (configured != "auto")
+            return configured["unix:".Length..];
+        if (environment("RUNTIME_DIRECTORY")?.Split(':')[0] is ['/', ..] and var service)
+            return Path.Combine(service, "admin.sock");
+        return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && Directory.Exists(user)
+            ? Path.Combine(user, "torbalancer", "admin.sock")
+            : string.Create(CultureInfo.InvariantCulture, $"/tmp/torbalancer-{userId}/admin.sock");
+    }
+
+    /// <summary>
+    /// Makes the directory and takes away a socket that nobody answers at, as a daemon leaves it that was killed. What
+    /// stands in the way comes back as a sentence.
+    /// </summary>
+    /// <param name="ownDirectory">True when the directory is ours to make; one in /tmp must not be somebody else's.</param>
+    public static async Task<string?> PrepareAsync(string path, bool ownDirectory, CancellationToken cancellationToken)
+    {
+        if (Encoding.UTF8.GetByteCount(path) > MaxPath)
+            return "the path is longer than a unix socket's can be (107 bytes)";
+        try
+        {
+            string directory = Path.GetDirectoryName(path)!;
+            if (ownDirectory)
+            {
+                if (new DirectoryInfo(directory).LinkTarget is not null)
+                    return $"{directory} is a symbolic link";
+
+                // Only its owner may change a directory's mode, so this also fails on one that somebody else has put there.
+                Directory.CreateDirectory(directory, Private);
+                if (File.GetUnixFileMode(directory) != Private)
+                    File.SetUnixFileMode(directory, Private);
+            }
+
+            if (!File.Exists(path))
+                return null;
+            if (await AnswersAsync(path, cancellationToken))
+                return "another daemon answers there";
+            File.Delete(path);
+            return null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return failure.Message;
+        }
+    }
+
+    private static async Task<bool> AnswersAsync(string path, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+            return true;
+        }
+        catch (SocketException failure)
+        {
+            // A socket file without a listener refuses; so does a file that is no socket, and that is not ours to delete.
+            return failure.SocketErrorCode != SocketError.ConnectionRefused || !IsSocket(path);
+        }
+    }
+
+    /// <summary>A socket's file is none that can be opened (ENXIO).</summary>
+    private static bool IsSocket(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+}

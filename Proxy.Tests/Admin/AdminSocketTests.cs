@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using TorBalancer.Daemon.Admin;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Admin;
+
+[SupportedOSPlatform("linux")]
+public class AdminSocketTests
+{
+    private string _directory = "";
+
+    [SetUp]
+    public void MakeDirectory() => _directory = Directory.CreateTempSubdirectory("tba").FullName;
+
+    [TearDown]
+    public void RemoveDirectory() => Directory.Delete(_directory, true);
+
+    [TestCase("none", null, null, null)]
+    [TestCase("unix:/x/y", "/run/torbalancer", "/tmp", "/x/y")]
+    [TestCase("auto", "/run/torbalancer", "/tmp", "/run/torbalancer/admin.sock")]
+    [TestCase("auto", "/run/a:/run/b", null, "/run/a/admin.sock")]
+    [TestCase("auto", null, "/tmp", "/tmp/torbalancer/admin.sock")]
+    [TestCase("auto", null, "/nonexistent", "/tmp/torbalancer-7/admin.sock")]
+    [TestCase("auto", null, null, "/tmp/torbalancer-7/admin.sock")]
+    public void Resolve_goes_from_the_service_to_the_user(string configured, string? runtime, string? user, string? path) => Assert.That(
+        AdminSocket.Resolve(configured, name => name == "RUNTIME_DIRECTORY" ? runtime : name == "XDG_RUNTIME_DIR" ? user : null, 7), Is.EqualTo(path));
+
+    [Test, CancelAfter(30_000)]
+    public async Task Socket_answers_and_only_its_user_may_connect(CancellationToken token)
+    {
+        string path = Path.Combine(_directory, "run", "admin.sock");
+        Assert.That(await AdminSocket.PrepareAsync(path, true, token), Is.Null);
+        await using var admin = await AdminUnderTest.StartAsync([], socket: path);
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, stop) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), stop);
+                return new NetworkStream(socket, true);
+            },
+        });
+
+        await AdminUnderTest.ReadAsync(await client.GetAsync("http://torbalancer/api/v1/health", token), HttpStatusCode.OK, token);
+
+        Assert.That(File.GetUnixFileMode(path), Is.EqualTo(AdminSocket.Mode));
+        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(path)!), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+        Assert.That(await AdminSocket.PrepareAsync(path, true, token), Is.EqualTo("another daemon answers there"));
+    }
+
+    [Test, CancelAfter(30_000)]
+    public async Task Prepare_takes_away_a_dead_socket_and_no_other_file(CancellationToken token)
+    {
+        string dead = Path.Combine(_directory, "dead"), file = Path.Combine(_directory, "file");
+        using (var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            listener.Bind(new UnixDomainSocketEndPoint(dead + "2"));
+            File.Move(dead + "2", dead);
+        }
+
+        await File.WriteAllTextAsync(file, "precious", token);
+
+        Assert.That(File.Exists(dead), Is.True);
+        Assert.That(await AdminSocket.PrepareAsync(dead, false, token), Is.Null);
+        Assert.That(File.Exists(dead), Is.False);
+        Assert.That(await AdminSocket.PrepareAsync(file, false, token), Is.Not.Null);
+        Assert.That(File.Exists(file), Is.True);
+    }
+
+    [Test, CancelAfter(30_000)]
+    public async Task Run_with_a_taken_admin_address_says_so_in_one_sentence(CancellationToken token)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+
+        var result = await ProgramRun.RunAsync(
+            ProgramRun.Daemon,
+            ["run", "--config", "/dev/null", "--Listener:main:Address=127.0.0.1:0", $"--Admin:Address={taken.LocalEndpoint}", "--Admin:Socket=none", "--Worker:w1:SocksPort=9"],
+            token);
+
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Error.Trim(), Is.EqualTo($"torbalancer: [Admin] Address cannot listen on {taken.LocalEndpoint}: Address already in use"));
+        Assert.That(result.Output, Does.Not.Contain("   at "));
+    }
+}
