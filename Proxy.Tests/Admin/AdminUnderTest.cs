@@ -44,6 +44,7 @@ internal sealed class AdminUnderTest : IAsyncDisposable
         var proxy = await ProxyUnderTest.StartAsync(workers, given =>
         {
             options = given;
+            given.Health.Enabled = true;
             configure?.Invoke(given);
         });
         var view = health?.Invoke(proxy.Pool) ?? new MonitorHealthView(proxy.Health);

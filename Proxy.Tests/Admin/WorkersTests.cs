@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using TorBalancer.Admin;
+using TorBalancer.Primitives;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
 
@@ -40,6 +41,7 @@ public class WorkersTests
         await using var admin = await AdminUnderTest.StartAsync(worker);
         foreach (string host in new[] { "a", "a", "bad" })
             await admin.FetchAsync($$"""{"url":"http://{{host}}.example/"}""", token);
+        admin.Proxy.Health.DialFailed(admin.Proxy.Pool.Find("worker-01")!, new ProxyError(FailureCause.WorkerClosed));
 
         using var lease = admin.Proxy.Pool.Find("worker-01")!.Lease();
         var entry = (await admin.GetAsync("/api/v1/health", token)).GetProperty("workers").GetProperty("worker-01");
@@ -85,15 +87,15 @@ public class WorkersTests
         Assert.That(admin.Proxy.Pool.Find(carrier)!.IsEligible, Is.True);
     }
 
-    [TestCase(WorkerOperationalState.Dead)]
-    [TestCase(WorkerOperationalState.Recovery)]
-    [CancelAfter(30_000)]
-    public async Task Enable_forces_a_dead_worker_back(WorkerOperationalState state, CancellationToken token)
+    [Test, CancelAfter(30_000)]
+    public async Task Enable_forces_a_worker_in_recovery_back(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
         await using var admin = await AdminUnderTest.StartAsync(worker);
         var pool = admin.Proxy.Pool;
-        pool.SetOperational(pool.Find("worker-01")!, state, "unreachable");
+        for (int i = 0; i < 3; i++)
+            admin.Proxy.Health.DialFailed(pool.Find("worker-01")!, new ProxyError(FailureCause.WorkerRefused));
+        Assert.That(pool.Find("worker-01")!.Operational, Is.EqualTo(WorkerOperationalState.Recovery));
 
         var view = await admin.PostAsync("/api/v1/workers/worker-01/enable", token);
 

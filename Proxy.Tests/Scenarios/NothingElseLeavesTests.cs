@@ -30,7 +30,9 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
         {
             Assert.That(calls.Connects.Keys, Is.EquivalentTo(workers));
             Assert.That(calls.Connects.Values.Sum(), Is.GreaterThanOrEqualTo(12), "a trace that shows nothing proves nothing");
-            Assert.That(calls.OtherConnects, Is.Empty);
+
+            // The control sockets of the workers are files of this machine.
+            Assert.That(calls.OtherConnects.Where(call => !Network.Workers.Any(worker => call.Contains($"\"{worker.ControlPath}\"", StringComparison.Ordinal))), Is.Empty);
             Assert.That(calls.Datagrams, Is.Empty);
             Assert.That(calls.Opens("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf"), Is.Empty);
         }
