@@ -30,9 +30,10 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
         if (dial.Connection is not { } connection)
         {
-            // That the canary itself is closed or unknown was found out at the far end of a circuit: the circuit works.
-            bool reached = dial.Error.Cause is FailureCause.ConnectionRefused or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid
-                or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
+            // That the canary itself is closed, unknown or not allowed was found out at the far end of a circuit: the circuit
+            // works. The canary is somebody else's machine; that it is down must never take a worker out of service.
+            bool reached = dial.Error.Cause is FailureCause.ConnectionRefused or FailureCause.HostUnreachable or FailureCause.ExitPolicy
+                or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
             return new CanaryResult(reached, dial.Error.Cause, $"{canary.Target}: {dial.Error}");
         }
 
@@ -52,7 +53,8 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
             }
             catch (Exception failure) when (failure is IOException or AuthenticationException)
             {
-                return new CanaryResult(false, FailureCause.TargetClosed, $"{canary.Target}: {failure.Message}");
+                // The stream was open: what ended it, or what did not speak TLS, stands at its far end.
+                return new CanaryResult(true, FailureCause.TargetClosed, $"{canary.Target}: reached, but {failure.Message}");
             }
         }
     }
@@ -73,10 +75,12 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancellationToken);
         string answer = await ReadAsync(stream, canary.WantsIsTor, cancellationToken);
         if (!answer.StartsWith("HTTP/1.", StringComparison.Ordinal))
-            return new CanaryResult(false, FailureCause.TargetProtocol, $"{canary.Target}: what came back is not HTTP");
+            return new CanaryResult(true, FailureCause.TargetProtocol, $"{canary.Target}: reached, but what came back is not HTTP");
         string status = answer.Split('\r', 2)[0];
         if (!canary.WantsIsTor)
             return new CanaryResult(true, FailureCause.None, $"{canary.Target}: {status}");
+        if (!answer.Contains("\"IsTor\":", StringComparison.Ordinal))
+            return new CanaryResult(true, FailureCause.TargetProtocol, $"{canary.Target}: reached, but it does not say IsTor, {status}");
         bool isTor = answer.Contains("\"IsTor\":true", StringComparison.Ordinal);
         return new CanaryResult(isTor, isTor ? FailureCause.None : FailureCause.TargetProtocol, $"{canary.Target}: {(isTor ? "IsTor" : "not IsTor")}, {status}");
     }
@@ -89,7 +93,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
         while (length < buffer.Length && (count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken)) > 0)
         {
             length += count;
-            bool whole = wantsBody ? buffer.AsSpan(0, length).IndexOf("\"IsTor\":true"u8) >= 0 : buffer.AsSpan(0, length).IndexOf((byte)'\n') >= 0;
+            bool whole = wantsBody ? buffer.AsSpan(0, length).IndexOf("}"u8) >= 0 : buffer.AsSpan(0, length).IndexOf((byte)'\n') >= 0;
             if (whole)
                 break;
         }
