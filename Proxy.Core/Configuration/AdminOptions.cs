@@ -8,6 +8,9 @@ public sealed class AdminOptions
     /// <summary>host:port; loopback only. Default 127.0.0.1:1081; null: none.</summary>
     public IPEndPoint? Address { get; set; } = new(IPAddress.Loopback, 1081);
 
+    /// <summary>True when somebody asked for the address by name: then it must be had. The default one is a convenience.</summary>
+    public bool IsAddressConfigured { get; set; }
+
     /// <summary>auto, unix:/path or none. Default auto: the service's runtime directory, else the user's.</summary>
     public string Socket { get; set; } = "auto";
 }

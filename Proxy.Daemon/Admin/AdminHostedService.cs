@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,16 +23,17 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     {
         var admin = options.Admin;
         string? path = await SocketPathAsync(admin, cancellationToken);
-        if (admin.Address is null && path is null)
-            return;
-        _server = new AdminServer(
-            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
-            admin.Address, path);
-        await _server.StartAsync(cancellationToken);
-        if (_server.Address is { } address)
-            Log.Listening(logger, address.ToString());
-        if (path is not null)
-            Log.Listening(logger, "unix:" + path);
+        try
+        {
+            await StartAsync(admin.Address, path, cancellationToken);
+        }
+        catch (StartupException failure) when (admin.Address is not null && !admin.IsAddressConfigured)
+        {
+            // A second daemon on one machine, most likely. Its clients need it more than its operator needs a port that nobody named.
+            Log.AddressSkipped(logger, failure.Message);
+            await DisposeAsync();
+            await StartAsync(null, await SocketPathAsync(admin, cancellationToken), cancellationToken);
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => _server?.StopAsync(cancellationToken) ?? Task.CompletedTask;
@@ -41,6 +43,20 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
         if (_server is not null)
             await _server.DisposeAsync();
         _server = null;
+    }
+
+    private async Task StartAsync(IPEndPoint? address, string? path, CancellationToken cancellationToken)
+    {
+        if (address is null && path is null)
+            return;
+        _server = new AdminServer(
+            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
+            address, path);
+        await _server.StartAsync(cancellationToken);
+        if (_server.Address is { } bound)
+            Log.Listening(logger, bound.ToString());
+        if (path is not null)
+            Log.Listening(logger, "unix:" + path);
     }
 
     /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
@@ -62,6 +78,9 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     {
         [LoggerMessage(AdminEventIds.Listening, LogLevel.Information, "Admin API on {Address}")]
         public static partial void Listening(ILogger logger, string address);
+
+        [LoggerMessage(AdminEventIds.AddressSkipped, LogLevel.Warning, "No admin API over TCP: {Trouble}. Name another [Admin] Address, or none")]
+        public static partial void AddressSkipped(ILogger logger, string trouble);
 
         [LoggerMessage(AdminEventIds.SocketSkipped, LogLevel.Warning, "No socket for the command line at {Path}: {Trouble}")]
         public static partial void SocketSkipped(ILogger logger, string path, string trouble);

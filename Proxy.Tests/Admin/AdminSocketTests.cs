@@ -84,4 +84,23 @@ public class AdminSocketTests
         Assert.That(result.Error.Trim(), Is.EqualTo($"torbalancer: [Admin] Address cannot listen on {taken.LocalEndpoint}: Address already in use"));
         Assert.That(result.Output, Does.Not.Contain("   at "));
     }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Run_with_the_default_admin_address_taken_goes_on_without_it(CancellationToken token)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 1081);
+        try
+        {
+            taken.Start();
+        }
+        catch (SocketException)
+        {
+            // Somebody else has it, which serves as well.
+        }
+
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, admin: "");
+        await daemon.WaitForLineAsync(static line => line.Contains("No admin API over TCP: [Admin] Address cannot listen on 127.0.0.1:1081", StringComparison.Ordinal), token);
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
+    }
 }

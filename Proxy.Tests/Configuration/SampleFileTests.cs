@@ -28,7 +28,13 @@ public partial class SampleFileTests
         var result = Loading.Text(Uncomment(beforeWorkers + afterWorkers));
 
         Assert.That(Loading.Join(result.Errors) + Loading.Join(result.Warnings), Is.Empty);
-        Assert.That(Loading.Dump(result.Options), Is.EqualTo(Loading.Dump(new TorBalancerOptions { Listeners = { new ListenerOptions { Name = "main" } } })));
+        Assert.That(Loading.Dump(result.Options), Is.EqualTo(Loading.Dump(new TorBalancerOptions
+        {
+            Listeners = { new ListenerOptions { Name = "main" } },
+
+            // The one thing that taking a default in changes: an address that is named must be had.
+            Admin = { IsAddressConfigured = true },
+        })));
     }
 
     [Test]

@@ -57,14 +57,15 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
 
     /// <summary>Starts it with a listener on a port of its own and returns when it says that it is ready.</summary>
     /// <param name="configuration">The file, without [Listener] and [Admin] sections.</param>
+    /// <param name="admin">The [Admin] Address line.</param>
     /// <param name="under">A program with arguments that runs the daemon, such as strace -D; it must leave the process id the daemon's.</param>
     public static async Task<DaemonUnderTest> StartAsync(
-        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null)
+        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null, string admin = "Address = none")
     {
         directory ??= MakeDirectory();
         string file = Path.Combine(directory, "torbalancer.conf");
         await File.WriteAllTextAsync(
-            file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + configuration, token);
+            file, $"[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\n{admin}\nSocket = none\n\n" + configuration, token);
 
         string[] command = [.. under ?? [], ProgramRun.Daemon, "run", "--config", file];
         var start = new ProcessStartInfo(command[0], command[1..])
