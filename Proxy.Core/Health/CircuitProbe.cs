@@ -61,7 +61,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
 
     private static async Task<CanaryResult> FetchAsync(TransportConnection connection, Canary canary, CancellationToken cancellationToken)
     {
-        Stream stream = new TransportStream(connection);
+        Stream stream = new TransportConnectionStream(connection, new TunnelCounters());
         await using var _ = stream;
         if (canary.IsTls)
         {

@@ -1,11 +1,10 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using TorBalancer.Transport;
 
-namespace TorBalancer.Admin.Fetch;
+namespace TorBalancer.Transport;
 
 /// <summary>
-/// A connection as a <see cref="Stream"/>, for HttpClient, which cancels by disposing the stream under its reads and
+/// A connection as a <see cref="Stream"/>, for TLS over it and for HttpClient, which cancels by disposing the stream under its reads and
 /// writes: they end then. The connection itself belongs to whoever opened it.
 /// </summary>
 internal sealed class TransportConnectionStream(TransportConnection connection, TunnelCounters counters) : Stream
