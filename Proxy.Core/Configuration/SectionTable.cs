@@ -1,3 +1,5 @@
+using TorBalancer.Primitives;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>A section that some layer names.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;
 

@@ -235,7 +235,7 @@ internal sealed class UserParametersParser
         if (dash < 4 || dash == user.Length - 1 || user.AsSpan().ContainsAny('.', ':'))
             return null;
         string word = user[..dash].ToLowerInvariant();
-        return Array.Find(Keys, key => key.Length >= 4 && EditDistance.IsOne(word, key));
+        return Array.Find(Keys, key => key.Length >= 4 && Spelling.Distance(word, key) == 1);
     }
 
     private static ProxyError Error(string detail) => new(FailureCause.BadUserParameters, detail);

@@ -146,5 +146,5 @@ internal static class FetchRequestReader
     }
 
     private static string Closest(string name) =>
-        Members.FirstOrDefault(member => EditDistance.IsOne(name, member)) is { } best ? $"; did you mean '{best}'?" : "";
+        Members.FirstOrDefault(member => Spelling.Distance(name, member) == 1) is { } best ? $"; did you mean '{best}'?" : "";
 }

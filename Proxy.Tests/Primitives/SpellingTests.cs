@@ -1,6 +1,6 @@
-using TorBalancer.Configuration;
+using TorBalancer.Primitives;
 
-namespace TorBalancer.Tests.Configuration;
+namespace TorBalancer.Tests.Primitives;
 
 public class SpellingTests
 {

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Primitives;
 
 /// <summary>Finds what a misspelt word was probably meant to be.</summary>
 internal static class Spelling
