@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
+using TorBalancer.Daemon.Interop;
 
 namespace TorBalancer.Daemon.Tor;
 
@@ -45,10 +45,9 @@ internal enum TorStop : byte
 /// One running tor: its output is always drained (a full pipe would block it), its end is a task, and it is stopped
 /// with SIGTERM and, past a bound, SIGKILL. Only ever signals the one process that it started.
 /// </summary>
-internal sealed partial class TorProcess : IAsyncDisposable
+internal sealed class TorProcess : IAsyncDisposable
 {
     private const int KeptLines = 20;
-    private const int SigTerm = 15;
     private const string SetSid = "/usr/bin/setsid";
 
     private static readonly TimeSpan DisposeGrace = TimeSpan.FromSeconds(5);
@@ -151,7 +150,7 @@ internal sealed partial class TorProcess : IAsyncDisposable
         // The runtime reaps a child as soon as it ends; asking it first keeps the signal from a pid that is another's by now.
         if (Exited.IsCompleted || _process.HasExited)
             return;
-        Native.Kill(ProcessId, SigTerm);
+        ProcessSignals.Terminate(ProcessId);
     }
 
     /// <summary>Sends SIGKILL and does not wait. Does nothing when it has ended.</summary>
@@ -210,10 +209,4 @@ internal sealed partial class TorProcess : IAsyncDisposable
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"tor (pid {ProcessId})");
-
-    private static partial class Native
-    {
-        [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-        internal static partial int Kill(int pid, int signal);
-    }
 }
