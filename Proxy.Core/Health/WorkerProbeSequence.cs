@@ -31,7 +31,7 @@ internal sealed partial class WorkerProbeSequence(
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(link, token));
+        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(worker.Model, token));
         return run.Report();
 
         async Task MakeAsync(string name, TimeSpan limit, Step step)

@@ -53,14 +53,14 @@ internal sealed class WorkerSteps(ITransport transport, CircuitProbe circuit, He
         circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
 
     /// <summary>What tor itself says: it is through its start, and it sees its network.</summary>
-    public async Task<(ProbeStepResult Result, string Detail)> ControlAsync(WorkerLink link, CancellationToken cancellationToken)
+    public async Task<(ProbeStepResult Result, string Detail)> ControlAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        if (link.Control is not { } address)
+        if (worker.ControlEndPoint is not { } address)
             return (ProbeStepResult.Skipped, "no ControlPort is configured");
         try
         {
             var limits = new ControlConnectionOptions { ConnectTimeout = options.StepTimeout, CommandTimeout = options.StepTimeout };
-            await using var control = await ControlConnection.ConnectAsync(address, link.Credentials, limits, logger, time, cancellationToken);
+            await using var control = await ControlConnection.ConnectAsync(address, new ControlCredentials(worker.ControlCookie, worker.ControlPassword), limits, logger, time, cancellationToken);
             var values = await control.GetInfoAsync(["status/bootstrap-phase", "network-liveness"], cancellationToken);
             var bootstrap = BootstrapStatus.Parse(values[0]) ?? BootstrapStatus.None;
             if (!bootstrap.IsDone)

@@ -10,7 +10,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// Keeps the pool in step with the managed workers: one carries traffic from the moment its bootstrap is done until its
 /// process ends. Addresses go into the pool; states go by way of health, which is their only writer.
 /// </summary>
-internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor health, WorkerLinks links) : IManagedWorkerSink
+internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor health) : IManagedWorkerSink
 {
     /// <summary>The address is known once the process is ready; until then nothing picks the worker.</summary>
     public static WorkerModel Placeholder(string id) => new(id, new IPEndPoint(IPAddress.Loopback, 0), IsManaged: true);
@@ -25,7 +25,6 @@ internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor healt
     {
         if (pool.Find(id) is not { } worker)
             return;
-        links.Set(id, WorkerLink.None with { Control = control, Credentials = new ControlCredentials(cookiePath) });
         pool.Replace(worker, worker.Model with { SocksEndPoint = socks, ControlEndPoint = control, ControlCookie = cookiePath });
         health.ProcessReady(worker);
     }

@@ -15,7 +15,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// processes of our own. Stopped last, so that tunnels can drain through them.
 /// </summary>
 internal sealed class WorkersHostedService(
-    WorkerPool pool, HealthMonitor health, WorkerLinks links, TorBalancerOptions options, StartSource source, StartHints hints, TimeProvider time, ILogger<WorkersHostedService> logger)
+    WorkerPool pool, HealthMonitor health, TorBalancerOptions options, StartSource source, StartHints hints, TimeProvider time, ILogger<WorkersHostedService> logger)
     : IHostedService, IAsyncDisposable
 {
     private TestNetwork? _network;
@@ -60,7 +60,7 @@ internal sealed class WorkersHostedService(
         {
             var managed = options.ManagedWorkers;
             var paths = ManagedWorkerPaths.Resolve(managed.DataDirectory, managed.Count, Environment.GetEnvironmentVariable);
-            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool, health, links), logger, time);
+            _managed = new ManagedTorWorkers(managed, tor, paths, [], new ManagedWorkerPoolSink(pool, health), logger, time);
             pool.Apply([.. _managed.Ids.Select(ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
             _managed.Start();
         }
