@@ -35,6 +35,11 @@ internal static class SideBySideCommand
             report.Finish();
             return 0;
         }
+        catch (Exception failure) when (failure is InvalidOperationException or IOException or TimeoutException or ArgumentException)
+        {
+            Console.Error.WriteLine(failure.Message);
+            return 1;
+        }
         finally
         {
             ChildProcess.KillAll();

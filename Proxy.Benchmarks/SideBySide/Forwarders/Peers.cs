@@ -3,12 +3,12 @@ namespace TorBalancer.Benchmarks.SideBySide.Forwarders;
 /// <summary>What a user would take instead of us, from Debian's packages.</summary>
 internal static class Peers
 {
-    /// <summary>Half of the descriptors that the runs allow, less some for itself.</summary>
+    /// <summary>Half of the descriptors that the runs allow, less some for itself and its pipes.</summary>
     private const int HaProxyConnections = 9_500;
 
     public static ForwarderSpec HaProxy(bool splice) => new(
         splice ? "haproxy-splice" : "haproxy",
-        site => site.Logged($"haproxy -db -q -f {site.Write("haproxy.cfg", HaProxyConfiguration(site, splice))}", "haproxy"))
+        site => site.Logged($"haproxy -db -f {site.Write("haproxy.cfg", HaProxyConfiguration(site, splice))}", splice ? "haproxy-splice" : "haproxy"))
     {
         What = splice ? "TCP mode, splice forced both ways, 256 KiB pipes; passes SOCKS5 through" : "TCP mode, no splice; passes SOCKS5 through",
         VersionCommand = "haproxy -v",
@@ -34,7 +34,7 @@ internal static class Peers
         global
             nbthread 1
             maxconn {HaProxyConnections}
-        {(splice ? "    tune.pipesize 262144" : "    nosplice")}
+        {(splice ? "    tune.pipesize 262144\n    maxpipes 200" : "    nosplice")}
         defaults
             mode tcp
             timeout connect 5s
