@@ -37,6 +37,8 @@ internal static class ProfileRun
         finally
         {
             Directory.Delete(directory, recursive: true);
+            foreach (var forwarder in bench.Running)
+                File.Delete($"/tmp/perf-{forwarder.Id}.map");
         }
     }
 
@@ -57,18 +59,20 @@ internal static class ProfileRun
     private static Dictionary<string, double> Trace(Bench bench, Cell cell, RunningForwarder forwarder, string directory)
     {
         string file = Path.Combine(directory, "strace");
-        LoadResult load;
+        LoadResult? load;
         using (var strace = ChildProcess.Start($"strace -c -f -o {file} -p {forwarder.Id} 2>/dev/null", null))
         {
             Task.Delay(500).Wait();
-            load = bench.Put(forwarder, cell, Seconds);
+            load = TryPut(bench, cell, forwarder);
             Task.Delay(200).Wait();
             strace.Signal(Native.SigInt);
             strace.WaitForExit(5000);
         }
 
-        double work = cell.Kind is LoadKind.Down or LoadKind.Up ? load.TotalBytes / 1e9 : load.TotalOperations;
         var counts = new Dictionary<string, double>();
+        if (load is null)
+            return counts;
+        double work = cell.Kind is LoadKind.Down or LoadKind.Up ? load.TotalBytes / 1e9 : load.TotalOperations;
         foreach (string line in File.ReadLines(file))
         {
             // % time, seconds, usecs/call, calls, [errors], syscall
@@ -80,21 +84,40 @@ internal static class ProfileRun
         return counts;
     }
 
+    private static LoadResult? TryPut(Bench bench, Cell cell, RunningForwarder forwarder)
+    {
+        try
+        {
+            return bench.Put(forwarder, cell, Seconds);
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException)
+        {
+            Console.Error.WriteLine($"{forwarder.Spec.Name}, {cell.Title}: {failure.Message}");
+            return null;
+        }
+    }
+
     private static string HotSpots(Bench bench, Cell cell, RunningForwarder forwarder, string directory)
     {
         string data = Path.Combine(directory, "perf.data"), title = $"### Where {forwarder.Spec.Name} spends it: {cell.Title}\n\n";
         using (var perf = ChildProcess.Start($"perf record -q -e cpu-clock -F 1999 -o {data} -p {forwarder.Id} 2>/dev/null", null))
         {
             Task.Delay(300).Wait();
-            bench.Put(forwarder, cell, Seconds);
+            TryPut(bench, cell, forwarder);
             perf.Signal(Native.SigInt);
             perf.WaitForExit(10_000);
         }
 
-        string? report = ChildProcess.OutputOf($"perf report --stdio -q --no-children --percent-limit 0.7 -s dso,symbol -i {data} 2>/dev/null");
-        if (string.IsNullOrWhiteSpace(report))
-            return title + "perf is not there or may not be used.\n";
-        var lines = report.Split('\n').Where(static line => line.Contains('%', StringComparison.Ordinal)).Take(Symbols).Select(static line => line.TrimEnd());
-        return $"{title}```\n{string.Join('\n', lines)}\n```\n";
+        string[] modules = PerfLines(data, "dso", 1), symbols = PerfLines(data, "dso,symbol", 0.4);
+        return title + (modules.Length == 0
+            ? "perf is not there or may not be used.\n"
+            : $"```\n{string.Join('\n', modules)}\n\n{string.Join('\n', symbols.Take(Symbols))}\n```\n");
+    }
+
+    private static string[] PerfLines(string data, string sort, double limit)
+    {
+        string? report = ChildProcess.OutputOf(
+            FormattableString.Invariant($"perf report --stdio -q --no-children --percent-limit {limit} -s {sort} -i {data} 2>/dev/null"));
+        return [.. (report ?? "").Split('\n').Where(static line => line.Contains('%', StringComparison.Ordinal)).Select(static line => line.Trim().TrimEnd('-', ' '))];
     }
 }

@@ -12,8 +12,9 @@ internal static class TorBalancers
 
     /// <param name="root">The repository.</param>
     /// <param name="name">See above.</param>
+    /// <param name="profile">Whether its compiled methods are to have names for perf.</param>
     /// <returns>Null where that executable has not been built.</returns>
-    public static ForwarderSpec? Create(string root, string name)
+    public static ForwarderSpec? Create(string root, string name, bool profile = false)
     {
         string[] parts = name.Split('-');
         bool frameworkDependent = parts.Contains("fd"), log = !parts.Contains("nolog");
@@ -22,7 +23,11 @@ internal static class TorBalancers
         if (executable is null)
             return null;
 
-        var environment = engine is null ? null : new Dictionary<string, string> { ["TORBALANCER_Engine__Transport"] = engine };
+        var environment = new Dictionary<string, string>();
+        if (engine is not null)
+            environment["TORBALANCER_Engine__Transport"] = engine;
+        if (profile)
+            environment["DOTNET_PerfMapEnabled"] = "3";
         return new ForwarderSpec(name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
         {
             What = $"{(frameworkDependent ? "framework-dependent" : "the released executable")}, engine {engine ?? "as by default"}, "

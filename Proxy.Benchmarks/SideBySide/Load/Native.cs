@@ -9,7 +9,7 @@ namespace TorBalancer.Benchmarks.SideBySide.Load;
 internal static unsafe partial class Native
 {
     public const int AfInet = 2, SockStream = 1, SockNonBlock = 0x800, SockCloseOnExec = 0x80000;
-    public const int SolSocket = 1, SoReuseAddr = 2, SoError = 4;
+    public const int SolSocket = 1, SoReuseAddr = 2;
     public const int IpProtoIp = 0, IpBindAddressNoPort = 24, IpProtoTcp = 6, TcpNoDelay = 1;
     public const int MsgDontWait = 0x40, MsgTrunc = 0x20, MsgNoSignal = 0x4000;
     public const int Again = 11, InProgress = 115, Interrupted = 4;
@@ -54,9 +54,6 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "setsockopt"), SuppressGCTransition]
     public static partial int SetOption(int fd, int level, int name, int* value, int length);
-
-    [LibraryImport("libc", EntryPoint = "getsockopt"), SuppressGCTransition]
-    public static partial int GetOption(int fd, int level, int name, int* value, int* length);
 
     [LibraryImport("libc", EntryPoint = "epoll_create1")]
     public static partial int EpollCreate(int flags);

@@ -38,6 +38,12 @@ internal sealed class Comparison(Cell cell)
     /// <summary>Operations or GB in a second.</summary>
     public double Rate(string name) => Median(name, result => (IsBulk ? result.Bytes / 1e9 : result.Operations) / result.Seconds);
 
+    /// <summary>What its core would do if the load kept it busy all the time, by what an operation costs.</summary>
+    public double Capacity(string name) => (IsBulk ? 1 : 1e6) / Cost(name);
+
+    /// <summary>The share of the window (0 to 1) in which its core worked for it.</summary>
+    public double Busy(string name) => Median(name, static result => result.Cpu / result.Seconds);
+
     public double P50(string name) => Median(name, static result => result.P50);
 
     public double P99(string name) => Median(name, static result => result.P99);
@@ -52,16 +58,16 @@ internal sealed class Comparison(Cell cell)
     public override string ToString()
     {
         string unit = IsBulk ? "s/GB" : "µs each";
-        string[] headers = ["Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed"];
+        string[] headers = ["Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", "by a whole core", .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed"];
         var table = new MarkdownTable(headers);
         foreach (string name in _results.Keys)
         {
             bool direct = name == Direct;
             string Relative(string other) => direct ? "–" : MarkdownTable.Number(Ratio(Cost, name, other));
             table.Add([
-                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"), MarkdownTable.Number(Rate(name)),
+                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"), MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
                 .. IsBulk ? (string[])[] : [MarkdownTable.Number(P50(name)), MarkdownTable.Number(P99(name))],
-                direct ? "–" : MarkdownTable.Percent(Median(name, static result => result.Cpu / result.Seconds)),
+                direct ? "–" : MarkdownTable.Percent(Busy(name)),
                 MarkdownTable.Percent(Median(name, static result => result.LoadCpu / result.Seconds)),
                 _failures.TryGetValue(name, out string? failure) ? failure : MarkdownTable.Number(Of(name).Sum(static result => result.Failures)).Replace(".000", "", StringComparison.Ordinal),
             ]);

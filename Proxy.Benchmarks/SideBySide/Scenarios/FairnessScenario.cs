@@ -54,8 +54,8 @@ internal sealed class FairnessScenario
 
     private static (LoadResult Pings, LoadResult Bulk) RunOne(Bench bench, RunningForwarder? forwarder)
     {
-        var bulk = bench.Plan(forwarder, new Cell("fairness", LoadKind.Down, ClientProtocol.Socks5, Streams), bench.Options.Window) with { Chunk = Chunk };
-        var pings = bench.Plan(forwarder, new Cell("fairness", LoadKind.RoundTrips, ClientProtocol.Socks5, 1), bench.Options.Window, StubPorts.PreferredEcho) with { Preferred = true };
+        var bulk = bench.Plan(forwarder, new Cell("fairness", LoadKind.Down, ClientProtocol.Socks5, Streams), bench.Options.Window * 2) with { Chunk = Chunk };
+        var pings = bench.Plan(forwarder, new Cell("fairness", LoadKind.RoundTrips, ClientProtocol.Socks5, 1), bench.Options.Window * 2, StubPorts.PreferredEcho) with { Preferred = true };
         using var bulkLoad = new LoadGenerator(bulk);
         using var pingLoad = new LoadGenerator(pings);
 

@@ -45,27 +45,34 @@ internal static partial class TorScenario
         using var daemon = ChildProcess.Start($"{everywhere} {executable} run --config {file} >{directory}/daemon.log 2>&1", null);
         daemon.WaitForPort(port);
 
-        foreach (int worker in workers)
-            OriginFetch.Run(worker, origin, Small);
-        var direct = (First: new List<double>(), Rate: new List<double>());
-        var through = (First: new List<double>(), Rate: new List<double>());
-        int small = bench.Options.Quick ? 60 : 400, big = bench.Options.Quick ? 4 : 20;
-        for (int i = 0; i < small; i++)
+        for (int i = 0; i < 3 * workers.Length; i++)
         {
-            direct.First.Add(OriginFetch.Run(workers[i % workers.Length], origin, Small).FirstByte * 1000);
-            through.First.Add(OriginFetch.Run(port, origin, Small).FirstByte * 1000);
+            OriginFetch.Run(workers[i % workers.Length], origin, Small);
+            OriginFetch.Run(port, origin, Small);
         }
 
-        for (int i = 0; i < big; i++)
-        {
-            direct.Rate.Add(OriginFetch.Run(workers[i % workers.Length], origin, Big).BytesPerSecond / 1e6);
-            through.Rate.Add(OriginFetch.Run(port, origin, Big).BytesPerSecond / 1e6);
-        }
+        var direct = (First: new List<double>(), Rate: new List<double>());
+        var through = (First: new List<double>(), Rate: new List<double>());
+        int small = bench.Options.Quick ? 200 : 1000, big = bench.Options.Quick ? 8 : 24;
+        ByTurns(small, Small, static fetch => fetch.FirstByte * 1000, direct.First, through.First);
+        ByTurns(big, Big, static fetch => fetch.BytesPerSecond / 1e6, direct.Rate, through.Rate);
 
         var table = new MarkdownTable("", "direct", "through the daemon", "ratio", "noise of direct");
         Row("time to first byte, ms", direct.First, through.First);
         Row($"throughput of {Big / 1_000_000} MB, MB/s", direct.Rate, through.Rate);
-        return $"### Through real tor (private network, {workers.Length} workers)\n\nMedians of {small} and {big} fetches by turns. Noise: how far apart the medians of the even and the odd fetches are.\n\n{table}";
+        return $"### Through real tor (private network, {workers.Length} workers)\n\nMedians of {small} and {big} fetches by turns. Noise: how far apart the medians of every other four direct fetches are.\n\n{table}";
+
+        void ByTurns(int count, int bytes, Func<OriginFetch, double> figure, List<double> straight, List<double> carried)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                if (i % 2 == 0)
+                    carried.Add(figure(OriginFetch.Run(port, origin, bytes)));
+                straight.Add(figure(OriginFetch.Run(workers[i % workers.Length], origin, bytes)));
+                if (i % 2 != 0)
+                    carried.Add(figure(OriginFetch.Run(port, origin, bytes)));
+            }
+        }
 
         void Row(string what, List<double> straight, List<double> carried)
         {
