@@ -154,10 +154,13 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
     {
         if (Volatile.Read(ref _end) != NotEnded)
             return true;
-        if ((fromClient ? _clientFinished : _upstreamFinished) || !OperatingSystem.IsLinux() || source.Socket.AddressFamily == AddressFamily.Unix)
+        if (!OperatingSystem.IsLinux() || source.Socket.AddressFamily == AddressFamily.Unix)
             return false;
         Span<byte> state = stackalloc byte[1];
-        return source.Socket.GetRawSocketOption(IpProtoTcp, TcpInfo, state) == state.Length && state[0] == TcpClosed;
+        source.Socket.GetRawSocketOption(IpProtoTcp, TcpInfo, state);
+
+        // In this order: a FIN that the other direction sends meanwhile closes the socket for good reason, and is marked before it is sent.
+        return state[0] == TcpClosed && !(fromClient ? _clientFinished : _upstreamFinished);
     }
 
     private async ValueTask<bool> ForwardBufferedAsync(SocketConnection source, SocketConnection sink, bool fromClient)
