@@ -41,13 +41,12 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         bool keep = false;
         try
         {
-            var connected = await transport.ConnectAsync(new TransportConnectRequest(worker.SocksEndPoint), both.Token);
+            var connected = await OpenAsync(worker, command, target, token, both.Token);
             if (connected.Connection is null)
                 return FromSocketError(connected.Error);
             connection = connected.Connection;
 
             stage = Stage.Greeting;
-            await SendOpeningAsync(connection, command, target, token, both.Token);
             var error = await ReadGreetingAsync(connection, token, both.Token);
             if (error.IsError)
                 return new DialResult(null, default, error);
@@ -82,14 +81,15 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private static async ValueTask SendOpeningAsync(
-        TransportConnection connection, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
+    private async ValueTask<TransportConnectResult> OpenAsync(
+        WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
         try
         {
             int length = WriteOpening(buffer, command, target, token);
-            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+            return await transport.ConnectAsync(
+                new TransportConnectRequest(worker.SocksEndPoint, Opening: buffer.AsMemory(0, length)), cancellationToken);
         }
         finally
         {
@@ -173,6 +173,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     private static DialResult FromSocketError(SocketError error) => error switch
     {
         SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, "nothing listens on the worker's SocksPort"),
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
 
         // Ours, not the worker's: no other worker could be reached either, and none may be blamed.

@@ -50,7 +50,9 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>
 /// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
-public readonly record struct TransportConnectRequest(EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null);
+/// <param name="Opening">Sent as soon as it is connected; the connect succeeds when all of it has been handed to the kernel.</param>
+public readonly record struct TransportConnectRequest(
+    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default);
 
 /// <summary>A connection or the reason why there is none.</summary>
 public readonly record struct TransportConnectResult(TransportConnection? Connection, SocketError Error);

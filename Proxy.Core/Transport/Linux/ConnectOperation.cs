@@ -67,8 +67,9 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
                 error = Libc.Connect(fd, start, (uint)address.Size) == 0 ? 0 : Libc.LastError;
         }
 
-        if (error == Errno.InProgress && request.Remote is IPEndPoint { Address: var remote } && IPAddress.IsLoopback(remote))
-            error = Ask(fd);
+        // On one machine the connection stands as soon as connect(2) returns, although it says EINPROGRESS: sending finds out.
+        if (error == 0 || (error == Errno.InProgress && request.Remote is IPEndPoint { Address: var remote } && IPAddress.IsLoopback(remote)))
+            error = Open(fd, request.Opening.Span);
         if (error is 0 or Errno.InProgress)
             return error;
         Libc.Close(fd);
@@ -102,6 +103,10 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             return;
         int fd = _fd;
         int error = SocketOptions.TakeError(fd);
+        if (error == 0)
+            error = Open(fd, request.Opening.Span);
+        if (error == Errno.InProgress)
+            return;
         loop.Remove(fd);
         _fd = -1;
         if (error != 0)
@@ -117,14 +122,29 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 
-    /// <summary>On one machine the answer is there as soon as connect(2) returns: asking is cheaper than being told.</summary>
-    private static int Ask(int fd)
+    /// <summary>
+    /// Sends the opening on a connection that may not stand yet: 0 when it is sent, EINPROGRESS when the loop must tell, or
+    /// the error. It is short and the buffer empty, so it is sent whole or not at all.
+    /// </summary>
+    private static int Open(int fd, ReadOnlySpan<byte> opening)
     {
-        const short writable = 4, failed = 8 | 16;
-        var poll = new Libc.PollRequest { Fd = fd, Events = writable };
-        if (Libc.Poll(&poll, 1, 0) <= 0)
-            return Errno.InProgress;
-        return (poll.Happened & failed) != 0 && SocketOptions.TakeError(fd) is var error and not 0 ? error : 0;
+        if (opening.IsEmpty)
+        {
+            const short writable = 4, failed = 8 | 16;
+            var poll = new Libc.PollRequest { Fd = fd, Events = writable };
+            if (Libc.Poll(&poll, 1, 0) <= 0)
+                return Errno.InProgress;
+            return (poll.Happened & failed) != 0 ? SocketOptions.TakeError(fd) : 0;
+        }
+
+        fixed (byte* start = opening)
+        {
+            nint sent = Libc.Send(fd, start, (nuint)opening.Length, Libc.MsgNoSignal);
+            if (sent == opening.Length)
+                return 0;
+            int error = sent < 0 ? Libc.LastError : Errno.NoBuffers;
+            return error is Errno.TryAgain ? Errno.InProgress : error;
+        }
     }
 
     private void Wake() => loop.Post(this);

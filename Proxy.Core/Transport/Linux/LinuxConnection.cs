@@ -12,7 +12,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 {
     private readonly int _fd;
     private readonly Lock _closing = new();
-    private Flags _flags = Flags.Readable | Flags.Writable;
+    private Flags _flags = Flags.Writable;
     private volatile Closing _close;
     private readonly EndPoint? _remote;
     private LinuxPipeReader? _input;

@@ -28,6 +28,8 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
             if (request.LocalAddress is { } local)
                 socket.Bind(new IPEndPoint(local, 0));
             await socket.ConnectAsync(request.Remote, cancellationToken);
+            for (var left = request.Opening; !left.IsEmpty;)
+                left = left[await socket.SendAsync(left, SocketFlags.None, cancellationToken)..];
             return new TransportConnectResult(new SocketConnection(socket), SocketError.Success);
         }
         catch (SocketException failure)
