@@ -9,7 +9,6 @@ using TorBalancer.Protocols;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
-using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
 namespace TorBalancer.DependencyInjection;
@@ -23,8 +22,8 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<ITransport>(static provider => new SocketTransport(
-            provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
+        services.AddSingleton<ITransport>(static provider => EngineSelection.Create(
+            Options(provider), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
         return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer().AddAdmin();
     }
 

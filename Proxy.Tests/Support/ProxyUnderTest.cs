@@ -65,5 +65,10 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         return new NetworkStream(socket, ownsSocket: true);
     }
 
-    public async ValueTask DisposeAsync() => await _provider.DisposeAsync();
+    /// <summary>Fails the test when the engine or a connection met an exception that nobody expected.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _provider.DisposeAsync();
+        Assert.That(Log.Entries.Where(static entry => entry.Event.Id is ServerEventIds.EngineFailed or ServerEventIds.ConnectionFailed), Is.Empty);
+    }
 }

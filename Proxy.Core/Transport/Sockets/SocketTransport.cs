@@ -12,7 +12,8 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
 
     public string Name => "sockets";
 
-    public ITransportListener Listen(EndPoint address, ListenSettings settings) => SocketTransportListener.Bind(address, settings, socketSettings);
+    public ITransportListener Listen(EndPoint address, ListenSettings settings) => 
+        new SocketTransportListener(ListeningSocket.Bind(address, settings, socketSettings));
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
