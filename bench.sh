@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures TorBalancer beside what a user might take instead, in alternating rounds on the same stub worker; see docs/performance.md.
 #   ./bench.sh                                all of it: about 40 minutes
-#   ./bench.sh --quick                        one to two minutes
+#   ./bench.sh --quick                        about two minutes, with short windows and without start and tor
 #   ./bench.sh --only connections,bulk        of connections, bulk, roundtrips, fairness, idle, start, tor
 #   ./bench.sh --out docs/performance-results.md --csv rounds.csv
 #   ./bench.sh --engines                      each engine by itself

@@ -7,6 +7,8 @@ internal sealed record RunOptions
 {
     public static readonly string[] AllScenarios = ["connections", "bulk", "roundtrips", "fairness", "idle", "start", "tor"];
 
+    private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "idle"];
+
     public bool Quick { get; private init; }
 
     public bool Engines { get; private init; }
@@ -17,7 +19,9 @@ internal sealed record RunOptions
 
     public bool Coalesce { get; private init; }
 
-    public string[] Only { get; private init; } = AllScenarios;
+    public string[] Only => AskedScenarios ?? (Quick ? QuickScenarios : AllScenarios);
+
+    public string[]? AskedScenarios { get; private init; }
 
     public string[]? Forwarders { get; private init; }
 
@@ -36,7 +40,7 @@ internal sealed record RunOptions
 
     public int Core { get; private init; }
 
-    /// <summary>Everything as it was given, for the report.</summary>
+    /// <summary>As bench.sh was called, for the report.</summary>
     public string CommandLine { get; private init; } = "";
 
     public int Rounds => AskedRounds ?? (Quick ? 2 : 5);
@@ -47,7 +51,7 @@ internal sealed record RunOptions
 
     public static RunOptions Parse(string[] args)
     {
-        var options = new RunOptions { CommandLine = string.Join(' ', args) };
+        var options = new RunOptions { CommandLine = string.Join(' ', args.Where((arg, at) => arg != "--root" && (at == 0 || args[at - 1] != "--root"))) };
         for (int i = 0; i < args.Length; i++)
         {
             options = args[i] switch
@@ -57,7 +61,7 @@ internal sealed record RunOptions
                 "--profile" => options with { Profile = true },
                 "--sendfile" => options with { SendFile = true },
                 "--coalesce" => options with { Coalesce = true },
-                "--only" => options with { Only = Scenarios(List()) },
+                "--only" => options with { AskedScenarios = Scenarios(List()) },
                 "--forwarders" => options with { Forwarders = List() },
                 "--concurrency" => options with { Concurrency = [.. List().Select(Integer)] },
                 "--rounds" => options with { AskedRounds = Integer(Value()) },
