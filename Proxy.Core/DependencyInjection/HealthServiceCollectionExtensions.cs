@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -24,7 +25,7 @@ internal static class HealthServiceCollectionExtensions
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
         services.AddSingleton(static provider => new CircuitProbe(provider.GetRequiredService<WorkerDialer>(), Time(provider)));
         services.AddSingleton(static provider => new WorkerSteps(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), Options(provider).Health,
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
             Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>()));
         services.AddSingleton<IProbeSequence>(static provider => new WorkerProbeSequence(
             provider.GetRequiredService<WorkerLinks>(), provider.GetRequiredService<WorkerSteps>(), provider.GetRequiredService<CommandRunner>(),

@@ -50,6 +50,7 @@ internal static class ProxyServiceCollectionExtensions
                 provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>());
         });
         services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
+        services.AddSingleton<ITorFacts>(static provider => provider.GetRequiredService<RelayWatchService>());
         services.AddSingleton<ICircuitJoin>(static provider => provider.GetRequiredService<RelayWatchService>());
         return services;
     }
@@ -78,9 +79,11 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IpOnlyClientNotice>();
         services.AddSingleton(static provider => new AccessLog(
             provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new ExitLookup(provider.GetRequiredService<ICircuitJoin>(), Options(provider).Log));
         services.AddSingleton(static provider => new ConnectionServices(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
+            provider.GetRequiredService<ExitLookup>(),
             provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
@@ -93,7 +96,8 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IWorkerHealthView, MonitorHealthView>();
         services.AddSingleton<AdminCommands>();
         services.AddSingleton(static provider => new AdminViews(
-            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ProxyServer>(),
+            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ITorFacts>(),
+            provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<ExitLookup>(), provider.GetRequiredService<SessionTable>(),
             Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new FetchConnector(
             provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing));

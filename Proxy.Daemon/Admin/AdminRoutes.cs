@@ -25,6 +25,8 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         routes.MapMethods("/api/v1/connections", Read, context => context.WriteJsonAsync(views.Connections(), AdminJson.Instance.ConnectionsView));
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
+        routes.MapMethods("/api/v1/sessions", Read, context => context.WriteJsonAsync(views.Sessions(), AdminJson.Instance.SessionsView));
+        routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
     }
 
@@ -36,6 +38,16 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         return command(id) is { } worker
             ? context.WriteJsonAsync(views.Of(worker), AdminJson.Instance.WorkerView)
             : context.WriteProblemAsync(StatusCodes.Status404NotFound, $"there is no worker '{id}'");
+    }
+
+    private Task RotateAsync(HttpContext context)
+    {
+        if (HasBody(context) && !IsJson(context.Request))
+            return WrongTypeAsync(context);
+        string id = (string)context.Request.RouteValues["id"]!;
+        return commands.Rotate(id) is > 0 and var rotated
+            ? context.WriteJsonAsync(new RotationView(rotated), AdminJson.Instance.RotationView)
+            : context.WriteProblemAsync(StatusCodes.Status404NotFound, $"no session is known as '{id}'");
     }
 
     private async Task FetchAsync(HttpContext context)

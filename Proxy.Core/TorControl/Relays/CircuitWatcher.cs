@@ -17,6 +17,9 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     private const int EventCapacity = 16_384;
 
+    /// <summary>tor keeps fewer.</summary>
+    private const int MaxGuards = 64;
+
     private readonly EndPoint _endPoint;
     private readonly ControlCredentials _credentials;
     private readonly BlacklistOptions _options;
@@ -31,6 +34,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly CircuitRebuilder _rebuilder;
     private readonly ExcludeNodesApplier _applier;
     private readonly SlidingCount _built, _noPath, _timeouts, _linkFailures;
+    private readonly PathOutcomes _paths;
+    private readonly Dictionary<string, RelayName> _guardsDown = new(StringComparer.Ordinal);
     private readonly List<StreamVerdict> _verdicts = [];
     private readonly Channel<Work> _work = Channel.CreateBounded<Work>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
@@ -66,6 +71,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _noPath = new SlidingCount(time, timing.FactsWindow);
         _timeouts = new SlidingCount(time, timing.FactsWindow);
         _linkFailures = new SlidingCount(time, timing.FactsWindow);
+        _paths = new PathOutcomes(time, timing.FactsWindow);
         _since = time.GetUtcNow();
     }
 
@@ -202,6 +208,9 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             _evidence.Clear();
             _brake.Clear();
             _rebuilder.Clear();
+            _rebuilds.Clear();
+            _paths.Clear();
+            _guardsDown.Clear();
         }
 
         if (was && !_stop.IsCancellationRequested)
@@ -220,6 +229,6 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
         public sealed record List(RelayName Relay, EvidenceView Evidence) : Work;
 
-        public sealed record Close(BrokenCircuit Broken) : Work;
+        public sealed record Rebuild(BrokenCircuit Broken) : Work;
     }
 }

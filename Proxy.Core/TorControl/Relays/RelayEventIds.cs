@@ -16,4 +16,5 @@ internal static class RelayEventIds
     public const int ExclusionRestored = 5216;
     public const int CircuitBroken = 5220;
     public const int RebuildFailed = 5221;
+    public const int RebuildGivenUp = 5222;
 }

@@ -11,7 +11,7 @@ namespace TorBalancer.TorControl.Relays;
 /// </summary>
 internal sealed class RelayWatchService(
     WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger, RelayWatchTiming? timing = null)
-    : ICircuitEpochs, ICircuitJoin, IAsyncDisposable
+    : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
 {
     private readonly CircuitEpochs _epochs = new();
     private readonly CancellationTokenSource _stop = new();
@@ -46,7 +46,7 @@ internal sealed class RelayWatchService(
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>Null when the worker has no control port.</summary>
+    /// <inheritdoc />
     public WorkerTorFacts? FactsOf(string workerId) => Find(workerId)?.Facts;
 
     /// <summary>Empty when the worker has no control port.</summary>

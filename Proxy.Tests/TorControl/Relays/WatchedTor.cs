@@ -41,6 +41,9 @@ internal sealed class WatchedTor : IAsyncDisposable
 
     public string CircuitStatus { get; set; } = "";
 
+    /// <summary>The answer to EXTENDCIRCUIT.</summary>
+    public string NewCircuit { get; set; } = "551 Couldn't start circuit\r\n";
+
     public string Liveness { get; set; } = "up";
 
     public Task EventsAsync(params IEnumerable<string> lines) => Fake.PushAsync(string.Concat(lines.Select(static line => $"650 {line}\r\n")));
@@ -121,6 +124,8 @@ internal sealed class WatchedTor : IAsyncDisposable
 
         if (command == "GETINFO ns/all")
             return $"250+ns/all=\r\n{RelayBlacklistTests.ConsensusText(100).Replace("\n", "\r\n", StringComparison.Ordinal)}.\r\n250 OK\r\n";
+        if (command.StartsWith("EXTENDCIRCUIT", StringComparison.Ordinal))
+            return NewCircuit;
         if (command == "GETCONF ExcludeExitNodes")
             return Excluded.Length == 0 ? "250 ExcludeExitNodes\r\n" : $"250 ExcludeExitNodes={Excluded}\r\n";
         if (command.StartsWith("SETCONF ExcludeExitNodes=", StringComparison.Ordinal))
