@@ -17,9 +17,14 @@ internal static class HealthServiceCollectionExtensions
     public static IServiceCollection AddHealth(this IServiceCollection services)
     {
         services.AddSingleton<HealthEvents>();
+        services.AddSingleton(static provider => new UplinkWatch(
+            new TcpUplinkCheck(provider.GetRequiredService<ITransport>(), [.. Options(provider).Health.Connectivity], Options(provider).Health.StepTimeout, Time(provider)),
+            Options(provider).Health.CheckInterval / 4, Time(provider)));
         services.AddSingleton(static provider => new HealthMonitor(
             provider.GetRequiredService<WorkerPool>(), Options(provider).Health, provider.GetRequiredService<HealthEvents>(),
-            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>()));
+            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>(),
+            provider.GetRequiredService<IWorkerConnections>(),
+            Options(provider).Health.Connectivity.Count > 0 ? provider.GetRequiredService<UplinkWatch>() : null));
         services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
         services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));

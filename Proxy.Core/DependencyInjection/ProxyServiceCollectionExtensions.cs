@@ -18,14 +18,15 @@ namespace TorBalancer.DependencyInjection;
 internal static class ProxyServiceCollectionExtensions
 {
     /// <summary>Everything that a running proxy needs, for these options.</summary>
-    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options)
+    /// <param name="stateDirectory">What must survive a kill is kept in there; null: nothing is.</param>
+    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null)
     {
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ITransport>(static provider => new SocketTransport(
             provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
-        return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer().AddAdmin();
+        return services.AddWorkers().AddRelays(stateDirectory is null ? null : Path.Combine(stateDirectory, "exclusions")).AddConnecting().AddHealth().AddServer().AddAdmin();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -39,15 +40,16 @@ internal static class ProxyServiceCollectionExtensions
         return services;
     }
 
-    private static IServiceCollection AddRelays(this IServiceCollection services)
+    private static IServiceCollection AddRelays(this IServiceCollection services, string? directory)
     {
-        services.AddSingleton(static provider =>
+        services.AddSingleton(provider =>
         {
             const int steps = 1 << 20;
             var random = provider.GetRequiredService<IRandomSource>();
             return new RelayWatchService(
                 provider.GetRequiredService<WorkerPool>(), Options(provider).Blacklist, () => random.Next(steps) / (double)steps,
-                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>());
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>(),
+                directory: new ExclusionDirectory(directory));
         });
         services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
         services.AddSingleton<ITorFacts>(static provider => provider.GetRequiredService<RelayWatchService>());

@@ -11,7 +11,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Daemon.Admin;
 
 /// <summary>The paths of the API. Further ones (reload, metrics, the page) are further lines in <see cref="Map"/>.</summary>
-internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, FetchEngine fetch, CancellationToken stopping)
+internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, FetchEngine fetch, Func<bool> refusesFetches, CancellationToken stopping)
 {
     private static readonly string[] Read = ["GET", "HEAD"];
     private static readonly string[] Write = ["POST"];
@@ -65,6 +65,12 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
             return;
         }
 
+        if (refusesFetches())
+        {
+            await StoppingAsync(context);
+            return;
+        }
+
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         try
         {
@@ -73,9 +79,11 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !context.Response.HasStarted)
         {
-            await context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
+            await StoppingAsync(context);
         }
     }
+
+    private static Task StoppingAsync(HttpContext context) => context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
 
     private static async Task<(FetchRequest?, FieldProblem?)> ReadAsync(HttpContext context)
     {

@@ -170,6 +170,20 @@ internal sealed partial class CircuitWatcher
         }
     }
 
+    /// <summary>What a killed process of ours left in tor's options goes, also when nothing is excluded any more.</summary>
+    private async Task RecoverAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _applier.ApplyAsync(control, [], cancellationToken);
+            Log.ExclusionRecovered(_logger, WorkerId);
+        }
+        catch (Exception e) when (e is ControlReplyException or TimeoutException)
+        {
+            Log.ExclusionFailed(_logger, WorkerId, e.Message);
+        }
+    }
+
     private async Task RestoreAsync(ControlConnection control)
     {
         using var deadline = new CancellationTokenSource(RestoreTimeout, _time);

@@ -51,7 +51,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     public CircuitWatcher(
         string workerId, EndPoint endPoint, ControlCredentials credentials, BlacklistOptions options, CircuitEpochs epochs,
-        RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger)
+        ExclusionMemory memory, RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger)
     {
         WorkerId = workerId;
         _endPoint = endPoint;
@@ -65,7 +65,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _evidence = new ExitEvidence(time, options.FailureThreshold);
         _brake = new GlobalBrake(time);
         _rebuilder = new CircuitRebuilder(workerId, epochs, options.FailureThreshold);
-        _applier = new ExcludeNodesApplier(time, timing.MinChangeInterval, jitter);
+        _applier = new ExcludeNodesApplier(time, timing.MinChangeInterval, jitter, memory);
         Blacklist = new RelayBlacklist(options, time);
         _built = new SlidingCount(time, timing.FactsWindow);
         _noPath = new SlidingCount(time, timing.FactsWindow);
@@ -145,7 +145,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         using var subscription = control.Subscribe(EventCapacity);
         await control.SetEventsAsync(EventNames, cancellationToken);
         await LoadAsync(control, cancellationToken);
-        await _applier.LoadAsync(control, cancellationToken);
+        if (await _applier.LoadAsync(control, cancellationToken))
+            await RecoverAsync(control, cancellationToken);
         lock (_lock)
             (_connected, _problem, _version, _since) = (true, null, control.Info.TorVersion, _time.GetUtcNow());
         connected();

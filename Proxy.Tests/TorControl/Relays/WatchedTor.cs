@@ -14,14 +14,15 @@ internal sealed class WatchedTor : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _seen = new();
     private readonly SemaphoreSlim _command = new(0);
+    private readonly string? _remembered;
 
-    public WatchedTor(BlacklistOptions? options = null)
+    public WatchedTor(BlacklistOptions? options = null, string? remembered = null)
     {
+        _remembered = remembered;
         Options = options ?? new BlacklistOptions();
         Fake.Script = Answer;
         Pool.Apply([new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: Fake.EndPoint), new WorkerModel("bare", new IPEndPoint(IPAddress.Loopback, 2))]);
-        Service = new RelayWatchService(Pool, Options, static () => 0.5, Time, new Logger<RelayWatchService>(Log));
-        Service.Start();
+        Service = StartService();
     }
 
     public BlacklistOptions Options { get; }
@@ -34,7 +35,7 @@ internal sealed class WatchedTor : IAsyncDisposable
 
     public ListLogger Log { get; } = new();
 
-    public RelayWatchService Service { get; }
+    public RelayWatchService Service { get; private set; }
 
     /// <summary>ExcludeExitNodes as this tor has it.</summary>
     public string Excluded { get; set; } = "";
@@ -104,6 +105,21 @@ internal sealed class WatchedTor : IAsyncDisposable
         await Service.DisposeAsync();
         await Fake.DisposeAsync();
         _command.Dispose();
+    }
+
+    /// <summary>Another process of ours at the same tor, after the one before has ended.</summary>
+    public async Task RestartAsync()
+    {
+        await Service.DisposeAsync();
+        Service = StartService();
+    }
+
+    private RelayWatchService StartService()
+    {
+        var service = new RelayWatchService(
+            Pool, Options, static () => 0.5, Time, new Logger<RelayWatchService>(Log), directory: new ExclusionDirectory(_remembered));
+        service.Start();
+        return service;
     }
 
     private string? Answer(string command)
