@@ -48,6 +48,6 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private static string SessionKey(in ConnectionOwner owner, IsolationMode isolation)
     {
         string reach = isolation is IsolationMode.User or IsolationMode.None ? "" : $"{owner.Listener}\0{owner.ClientAddress}";
-        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Credentials?.Password}\0{owner.Parameters.Session}";
+        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}";
     }
 }

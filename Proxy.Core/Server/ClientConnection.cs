@@ -223,7 +223,10 @@ internal sealed partial class ClientConnection(
         if (handshake is HttpConnectHandshake http)
             http.Info = new HttpReplyInfo(Context.WorkerId, Context.Attempts);
         await handshake.ReplyErrorAsync(error, _abort.Token);
-        await LingerAsync();
+
+        // HTTP does so by itself, with its own bounds.
+        if (handshake is not HttpConnectHandshake)
+            await LingerAsync();
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
@@ -88,6 +89,30 @@ public class IsolationTests
         string longest = new('\u00ff', 255);
         Assert.That(Token(IsolationMode.Destination, Owner("2001:db8::1", longest, longest, new string('l', 64)), new string('h', 255)), Is.Not.Null);
         Assert.That(Token(IsolationMode.Client, Owner(user: new string('\u00ff', 40_000), password: longest)), Is.Not.Null, "HTTP credentials may be longer");
+    }
+
+    [TestCase("joe", "secret_session-a", "joe", "secret_session-a_country-br", true)]
+    [TestCase("joe", "secret_session-a", "joe", "secret_mode-random_session-a", true)]
+    [TestCase("user-joe-session-a", "secret", "user-joe-session-a-country-br", "secret", true)]
+    [TestCase("joe", "secret_session-a", "joe", "other_session-a", false)]
+    [TestCase("joe", "secret_session-a", "jim", "secret_session-a", false)]
+    [TestCase("joe", "secret_session-a", "joe", "secret_session-b", false)]
+    public void A_session_is_the_same_whatever_else_is_asked_for(string user, string password, string otherUser, string otherPassword, bool same)
+    {
+        var planner = new ConnectPlanner(new BalancingOptions(), _factory, new SessionTable(new ManualTimeProvider()));
+        var parser = new UserParametersParser(SelectionPolicyNames.All);
+        HostEndPoint.TryCreate("example.com", 80, out var target);
+        var plans = ((string, string)[])[(user, password), (otherUser, otherPassword)];
+        var made = plans.Select(one =>
+        {
+            var credentials = new ClientCredentials(one.Item1, one.Item2);
+            Assert.That(parser.Parse(credentials, null, out var parameters).IsError, Is.False);
+            var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials);
+            return planner.Plan(request, new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters, 0), null, IsolationMode.Client);
+        }).ToArray();
+
+        Assert.That(made[0].Token == made[1].Token, Is.EqualTo(same));
+        Assert.That(ReferenceEquals(made[0].Session!.Value.Session, made[1].Session!.Value.Session), Is.EqualTo(same));
     }
 
     [Test]
