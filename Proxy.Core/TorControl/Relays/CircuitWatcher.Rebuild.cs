@@ -8,11 +8,17 @@ internal sealed partial class CircuitWatcher
     /// <summary>More at a time would be a storm: what fails so widely is not one circuit's fault.</summary>
     private const int MaxRebuilds = 8;
 
+    /// <summary>tor chooses at random, and may choose the very relay that is gone.</summary>
+    private const int MaxAttempts = 3;
+
     /// <summary>Under the lock.</summary>
     private readonly List<PendingRebuild> _rebuilds = [];
 
     /// <summary>Lets tor build a circuit of its own choice. When it cannot even begin, the old one stays in use.</summary>
-    private async Task BeginRebuildAsync(ControlConnection control, BrokenCircuit broken, CancellationToken cancellationToken)
+    private Task BeginRebuildAsync(ControlConnection control, BrokenCircuit broken, CancellationToken cancellationToken) =>
+        AttemptRebuildAsync(control, broken, 1, _time.GetTimestamp(), cancellationToken);
+
+    private async Task AttemptRebuildAsync(ControlConnection control, BrokenCircuit broken, int attempt, long begun, CancellationToken cancellationToken)
     {
         bool full;
         lock (_lock)
@@ -26,7 +32,7 @@ internal sealed partial class CircuitWatcher
         try
         {
             string id = await control.ExtendNewCircuitAsync([], null, cancellationToken);
-            var pending = new PendingRebuild(broken, id, _time.GetTimestamp());
+            var pending = new PendingRebuild(broken, id, attempt, begun);
             lock (_lock)
             {
                 pending.ObserveEarlier(_table.FindCircuit(id));
@@ -64,6 +70,8 @@ internal sealed partial class CircuitWatcher
         {
             if (one.Progress == RebuildProgress.Built)
                 await ReplaceAsync(control, one.Broken, cancellationToken);
+            else if (one.Progress == RebuildProgress.Failed && one.Attempt < MaxAttempts && UntilGivenUp(one) > TimeSpan.Zero)
+                await AttemptRebuildAsync(control, one.Broken, one.Attempt + 1, one.Begun, cancellationToken);
             else
                 Keep(one.Broken, one.Progress == RebuildProgress.Failed ? $"circuit {one.CircuitId} could not be built" : $"circuit {one.CircuitId} was not built in time");
         }

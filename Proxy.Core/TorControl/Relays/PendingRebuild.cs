@@ -12,12 +12,15 @@ internal enum RebuildProgress : byte
 
 /// <summary>A broken circuit and the one that is being built in its place.</summary>
 /// <param name="circuitId">The new one.</param>
-/// <param name="begun">A timestamp.</param>
-internal sealed class PendingRebuild(BrokenCircuit broken, string circuitId, long begun)
+/// <param name="attempt">From 1.</param>
+/// <param name="begun">When the first attempt began, a timestamp.</param>
+internal sealed class PendingRebuild(BrokenCircuit broken, string circuitId, int attempt, long begun)
 {
     public BrokenCircuit Broken { get; } = broken;
 
     public string CircuitId { get; } = circuitId;
+
+    public int Attempt { get; } = attempt;
 
     public long Begun { get; } = begun;
 

@@ -42,8 +42,13 @@ public sealed class CircuitRebuildTests
         await tor.ReadyAsync(token);
         await BreakAsync(tor, "7");
         await tor.CommandAsync("EXTENDCIRCUIT", token);
-        if (end is not null)
+        for (int attempt = 2; end is not null && attempt <= 4; attempt++)
+        {
             await tor.EventsAsync(end);
+            if (attempt < 4)
+                await tor.CommandAsync("EXTENDCIRCUIT", token);
+        }
+
         await tor.Log.WaitForAsync("RebuildGivenUp", 1, token);
 
         Assert.That((tor.Service.PasswordFor("w", Secret), tor.Service.Rebuilds), Is.EqualTo((Secret, 0L)));
@@ -55,6 +60,21 @@ public sealed class CircuitRebuildTests
         await tor.CommandAsync("EXTENDCIRCUIT", token);
         await tor.EventsAsync(Built("51", "g,m,f"));
         await UntilAsync(() => tor.Service.EpochOf("w", Secret) == 1, token);
+    }
+
+    [Test, CancelAfter(20_000)]
+    public async Task Rebuild_that_fails_at_first_is_tried_again(CancellationToken token)
+    {
+        await using var tor = new WatchedTor { NewCircuit = "250 EXTENDED 50\r\n" };
+        await tor.ReadyAsync(token);
+        await BreakAsync(tor, "7");
+        await tor.CommandAsync("EXTENDCIRCUIT", token);
+        tor.NewCircuit = "250 EXTENDED 51\r\n";
+        await tor.EventsAsync("CIRC 50 FAILED PURPOSE=GENERAL REASON=DESTROYED");
+        await tor.CommandAsync("EXTENDCIRCUIT", token);
+        await tor.EventsAsync(Built("51", "g,m,f"));
+        await UntilAsync(() => tor.Service.EpochOf("w", Secret) == 1, token);
+        Assert.That(tor.Log.OfEvent("RebuildGivenUp"), Is.Empty);
     }
 
     [Test, CancelAfter(20_000)]
