@@ -13,8 +13,13 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     public ConnectPlan Plan(ProxyRequest request, ConnectionOwner owner, string? listenerMode, IsolationMode isolation)
     {
         var parameters = owner.Parameters;
+        SessionUse? session = null;
         if (parameters.Session is not null)
-            owner = owner with { SessionEpoch = sessions.Use(SessionKey(owner, isolation), parameters) };
+        {
+            var use = sessions.Use(SessionKey(owner, isolation), parameters);
+            owner = owner with { SessionEpoch = use.Epoch };
+            session = use;
+        }
 
         // A session pins its worker too, unless another mode is asked for in the same breath.
         string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : listenerMode ?? balancing.Mode);
@@ -22,7 +27,8 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         return new ConnectPlan(
             request,
             new SelectionRequest(mode, key, parameters.Worker, parameters.Country),
-            tokens.Create(isolation, owner, request.Target));
+            tokens.Create(isolation, owner, request.Target),
+            session);
     }
 
     private ulong StickyKey(ProxyRequest request, in ConnectionOwner owner)
@@ -42,6 +48,6 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private static string SessionKey(in ConnectionOwner owner, IsolationMode isolation)
     {
         string reach = isolation is IsolationMode.User or IsolationMode.None ? "" : $"{owner.Listener}\0{owner.ClientAddress}";
-        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Credentials?.Password}\0{owner.Parameters.Session}";
+        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}";
     }
 }

@@ -64,9 +64,10 @@ internal sealed class ConnectRun(
         try
         {
             var request = plan.Request;
+            var token = TokenFor(start.Lease.Worker);
             var result = await dialer.DialAsync(
-                start.Lease.Worker.Model, request.Command, request.Target, TokenFor(start.Lease.Worker), start.Timeout, cancellationToken);
-            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled));
+                start.Lease.Worker.Model, request.Command, request.Target, token, start.Timeout, cancellationToken);
+            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled), token.Password);
         }
         catch
         {
@@ -86,10 +87,11 @@ internal sealed class ConnectRun(
         worker.ObserveConnectTime(attempt.Elapsed);
         hedge.Observe(plan.Request.Target, attempt.Elapsed);
         outcomes.DialSucceeded(worker, attempt.Elapsed);
+        plan.Session?.Session.CarriedBy(worker.Id);
         bool open = attempt.Result.Connection is not null;
         if (!open)
             attempt.Lease.Dispose();
-        return new ConnectOutcome(attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id);
+        return new ConnectOutcome(attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Password);
     }
 
     /// <summary>Ends the run without one.</summary>

@@ -6,7 +6,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>
-/// host, socks, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
+/// host, socks, paths, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
 /// sequence, the others are skipped; in recovery ReconnectCommand runs once after a failed host or socks, which is then
 /// tried again.
 /// </summary>
@@ -29,6 +29,7 @@ internal sealed partial class WorkerProbeSequence(
 
         await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(link, token));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(steps.Paths(worker.Model)));
         await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(worker.Model, token));

@@ -13,6 +13,7 @@ internal sealed record ConnectionServices(
     RetryConnector Connector,
     WorkerPool Pool,
     AccessLog AccessLog,
+    ExitLookup Exits,
     IpOnlyClientNotice IpOnlyNotice,
     IOutcomeSink Outcomes,
     TimeSpan TunnelIdleTimeout,

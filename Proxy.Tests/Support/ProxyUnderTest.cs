@@ -27,12 +27,17 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
 
     public HealthMonitor Health => _provider.GetRequiredService<HealthMonitor>();
 
+    /// <summary>Anything else that it is made of.</summary>
+    public T Get<T>()
+        where T : notnull => _provider.GetRequiredService<T>();
+
     public WorkerPool Pool => _provider.GetRequiredService<WorkerPool>();
 
     public IPEndPoint Address => Server.Addresses.Select(static a => a.Address).OfType<IPEndPoint>().First();
 
+    /// <param name="control">The control port of every worker.</param>
     public static async Task<ProxyUnderTest> StartAsync(
-        IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null)
+        IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, EndPoint? control = null)
     {
         var options = new TorBalancerOptions();
         options.Log.Targets = true;
@@ -50,7 +55,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         if (time is not null)
             services.AddSingleton(time);
         var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
-        proxy.Pool.Apply([.. workers.Select(static (endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint))]);
+        proxy.Pool.Apply([.. workers.Select((endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint, ControlEndPoint: control))]);
         await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
         return proxy;
     }

@@ -21,6 +21,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
     private readonly Dictionary<string, CircuitRecord> _circuits = new(StringComparer.Ordinal);
     private readonly Dictionary<string, StreamRecord> _streams = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _closedLinks = new(StringComparer.Ordinal);
+    private readonly StreamJoin _join = new();
 
     public int CircuitCount => _circuits.Count;
 
@@ -42,6 +43,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
 
         var known = new Dictionary<string, StreamRecord>(_streams, StringComparer.Ordinal);
         _streams.Clear();
+        _join.Clear();
         foreach (string line in streams)
         {
             if (StreamInfo.TryParse(line) is not { } info || Stream(info, known.GetValueOrDefault(info.Id)) is not { } stream)
@@ -49,6 +51,9 @@ internal sealed partial class CircuitTable(TimeProvider time)
             stream.CircuitId = info.CircuitId;
             stream.IsOpen = info.Status == StreamStatus.Succeeded;
             stream.Password ??= info.CircuitId is { } circuit ? _circuits.GetValueOrDefault(circuit)?.Password : null;
+            stream.Carrier = info.CircuitId is { } carrier ? _circuits.GetValueOrDefault(carrier) : null;
+            if (stream.IsOpen)
+                _join.Opened(stream);
         }
     }
 
@@ -57,6 +62,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
         _circuits.Clear();
         _streams.Clear();
         _closedLinks.Clear();
+        _join.Clear();
     }
 
     /// <summary>Takes in one event; adds what it says about exits to <paramref name="verdicts"/>.</summary>

@@ -120,8 +120,22 @@ public sealed class CircuitTableTests
         Assert.That(table.FindCarrier("z", null, "B.test:80")?.Exit.Nickname, Is.EqualTo("h"));
         Assert.That(table.FindCarrier("z", null, "b.test:81"), Is.Null);
         Assert.That(table.FindCarrier("x", 1002, null), Is.Null, "a port that is used again");
-        table.Feed("STREAM 1 CLOSED 7 a.test:80 REASON=DONE");
-        Assert.That(table.FindCarrier("x", 1001, null), Is.Null, "the stream is over");
+    }
+
+    [Test]
+    public void FindCarrier_still_knows_a_stream_that_has_just_ended_and_forgets_it_among_others()
+    {
+        var table = new CircuitTable(_time);
+        table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), "STREAM 1 CLOSED 7 a.test:80 REASON=DONE", Died("7", "g,m,e")]);
+        Assert.That(table.FindCarrier("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
+        Assert.That(table.FindCarrier("x", null, "A.test:80")?.Exit.Nickname, Is.EqualTo("e"));
+
+        table.Feed([Built("8", "g,m,f")]);
+        for (int i = 0; i < StreamJoin.MaxEnded; i++)
+            table.Feed([.. Opened($"s{i}", "8", $"b{i}.test:80", $"y{i}", 2000 + i), $"STREAM s{i} CLOSED 8 b{i}.test:80 REASON=DONE"]);
+        Assert.That(table.FindCarrier("x", 1001, null), Is.Null);
+        Assert.That(table.FindCarrier("x", null, "a.test:80"), Is.Null);
+        Assert.That(table.FindCarrier("y0", 2000, null)?.Exit.Nickname, Is.EqualTo("f"));
     }
 
     [Test]
