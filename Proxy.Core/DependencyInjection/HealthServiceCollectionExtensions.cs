@@ -18,7 +18,7 @@ internal static class HealthServiceCollectionExtensions
         services.AddSingleton<HealthEvents>();
         services.AddSingleton(static provider => new HealthMonitor(
             provider.GetRequiredService<WorkerPool>(), Options(provider).Health, provider.GetRequiredService<HealthEvents>(),
-            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>()));
+            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>(), provider.GetRequiredService<IWorkerConnections>()));
         services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
         services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
