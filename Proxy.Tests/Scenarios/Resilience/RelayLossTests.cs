@@ -28,7 +28,7 @@ public sealed class RelayLossTests : ResilienceFixture
                 open.Add(await OpenAsync(proxy, "session-mid", host, token));
             var (worker, first) = await tors.OpenedAsync(Target("mid1.test"), token);
             string victim = first.Exit;
-            Assert.That((await tors.OpenedAsync(Target("mid3.test"), token)).Stream.Circuit, Is.EqualTo(first.Circuit));
+            Assert.That((await tors.OpenedAsync(Target("mid3.test"), token)).Stream.Exit, Is.EqualTo(victim));
             string? other = null;
             for (int i = 0; other != victim; i++)
             {
@@ -40,7 +40,7 @@ public sealed class RelayLossTests : ResilienceFixture
             await Network.KillAsync(node.Name);
             try
             {
-                await UntilAsync(() => proxy.Relays.FactsOf(worker)!.Rebuilds > 0, Patience, "the circuit is rebuilt", token, () => Said(proxy));
+                await UntilAsync(() => proxy.Relays.FactsOf(worker)!.Rebuilds > 0, Patience, "the circuit is rebuilt", token, () => Said(proxy) + Ended(first, tors[worker]));
                 await using (var next = await OpenAsync(proxy, "session-mid", "next.test", token))
                     await AssertEchoesAsync(next, token);
                 var (_, after) = await tors.OpenedAsync(Target("next.test"), token);
@@ -120,6 +120,8 @@ public sealed class RelayLossTests : ResilienceFixture
         options.Blacklist.Duration = TimeSpan.FromSeconds(15);
         options.Blacklist.MinRemainingExits = 2;
     }
+
+    private static string Ended(OpenedStream first, TorEvents events) => $"\nit was {first}; ended since:\n{string.Join('\n', events.Ended.TakeLast(60))}";
 
     private string Target(string host) => $"{host}:{Network.EchoPort}";
 

@@ -30,6 +30,7 @@ internal sealed class TorEvents : IAsyncDisposable
     private readonly Dictionary<string, string> _asked = [];
     private readonly List<OpenedStream> _streams = [];
     private readonly List<string> _excluded = [];
+    private readonly List<string> _ended = [];
     private Task _reading = Task.CompletedTask;
 
     private TorEvents(ControlConnection control)
@@ -50,6 +51,9 @@ internal sealed class TorEvents : IAsyncDisposable
         events.Begin(excluded, circuits);
         return events;
     }
+
+    /// <summary>How circuits and streams ended, for messages.</summary>
+    public IReadOnlyList<string> Ended => Read(() => _ended.ToArray());
 
     /// <summary>The latest stream to that target that tor has opened, or null.</summary>
     public OpenedStream? Find(string target) => Read(() => _streams.FindLast(one => one.Target == target));
@@ -88,6 +92,10 @@ internal sealed class TorEvents : IAsyncDisposable
         {
             lock (_lock)
             {
+                if (message is CircuitEvent { Circuit: { Status: CircuitStatus.Closed or CircuitStatus.Failed } gone })
+                    _ended.Add($"circuit {gone.Id} {gone.StatusText} {gone.Purpose} {gone.Reason} {gone.RemoteReason} set {gone.ConfluxId} path {string.Join(',', gone.Path)}");
+                else if (message is StreamEvent { Stream: { Status: StreamStatus.Closed or StreamStatus.Failed or StreamStatus.Detached } left })
+                    _ended.Add($"stream {left.Id} {left.StatusText} {left.Target} on {left.CircuitId} {left.Reason} {left.RemoteReason}");
                 switch (message)
                 {
                     case CircuitEvent { Circuit: var circuit }:
