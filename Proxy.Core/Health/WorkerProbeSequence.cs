@@ -85,7 +85,7 @@ internal sealed partial class WorkerProbeSequence(
             return (ProbeStepResult.Passed, result.Detail);
 
         // A circuit was built a moment ago. Unless the worker itself gave up, it is the service that is not there.
-        return result.Cause.Info().Evidence == FailureEvidence.Full
+        return result.Cause.Info().Evidence == FailureEvidence.Full || result.Cause == FailureCause.GeneralFailure
             ? (ProbeStepResult.Failed, result.Detail)
             : (ProbeStepResult.Passed, $"the service did not answer, which does not count: {result.Detail}");
     }

@@ -42,7 +42,7 @@ internal static class NLogSetup
         bool journal = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"));
         var configuration = new LoggingConfiguration();
         var level = LogLevel.FromString(options.Level);
-        var console = new ConsoleTarget("console") { Layout = ConsoleLayout(options, journal), AutoFlush = true, WriteBuffer = true, DetectConsoleAvailable = false };
+        var console = new ConsoleTarget("console") { Layout = ConsoleLayout(options, journal), AutoFlush = true, DetectConsoleAvailable = false };
         AddRule(configuration, level, console);
         if (options.File.Length > 0)
         {

@@ -67,8 +67,8 @@ internal sealed partial class CircuitTable
             _join.Ended(stream);
         if (info.Reason == "DESTROY")
         {
-            string? id = info.CircuitId ?? stream.CircuitId;
-            if (!stream.IsCounted && id is not null && _circuits.TryGetValue(id, out var circuit) && circuit.Lost.Count < MaxLostStreams)
+            var circuit = Known(info.CircuitId) ?? Known(stream.CircuitId);
+            if (!stream.IsCounted && circuit is not null && circuit.Lost.Count < MaxLostStreams)
                 circuit.Lost.Add(stream);
         }
         else if (!stream.IsOpen)
@@ -76,6 +76,8 @@ internal sealed partial class CircuitTable
             AttemptFailed(stream, info, verdicts);
         }
     }
+
+    private CircuitRecord? Known(string? id) => id is null ? null : _circuits.GetValueOrDefault(id);
 
     /// <summary>Once for each time that it was sent to an exit: after DETACHED a FAILED says the same again.</summary>
     private void AttemptFailed(StreamRecord stream, StreamInfo info, List<StreamVerdict> verdicts)

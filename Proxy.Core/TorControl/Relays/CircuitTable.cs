@@ -111,6 +111,8 @@ internal sealed partial class CircuitTable(TimeProvider time)
 
         // Tor may name the other leg of a conflux set when it tells of streams: they are looked for on the whole set.
         var others = circuit.ConfluxId is { } set ? _circuits.Values.Where(other => other.ConfluxId == set).ToArray() : [];
+        if (others.Length > 0 && info is { Reason: "FINISHED", RemoteReason: null })
+            MoveStreams(circuit, others[0]);
         if (!circuit.WasBuilt || !circuit.LeadsOut || !DiedFromAhead(info) || GuardLinkDied(circuit))
             return;
         var lost = _streams.Values.Where(stream => stream.CircuitId == circuit.Id || Array.Exists(others, other => other.Id == stream.CircuitId))
@@ -121,6 +123,20 @@ internal sealed partial class CircuitTable(TimeProvider time)
                 continue;
             stream.IsCounted = true;
             verdicts.Add(Verdict(StreamFault.CircuitDied, circuit, stream));
+        }
+    }
+
+    /// <summary>
+    /// When one leg of a conflux set dies, tor closes the other by itself and may tell of that one first (measured on 0.4.9).
+    /// What killed the set is said by the leg that is still to come, so its streams wait there.
+    /// </summary>
+    private void MoveStreams(CircuitRecord closed, CircuitRecord other)
+    {
+        other.Lost.AddRange(closed.Lost.Take(MaxLostStreams - other.Lost.Count));
+        foreach (var stream in _streams.Values)
+        {
+            if (stream.CircuitId == closed.Id)
+                stream.CircuitId = other.Id;
         }
     }
 

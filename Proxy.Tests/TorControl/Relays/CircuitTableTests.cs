@@ -107,6 +107,27 @@ public sealed class CircuitTableTests
         Assert.That(deaths.Select(static v => (v.CircuitKey, v.Exit.Nickname)), Is.EqualTo(new[] { (set, (string?)"e") }));
     }
 
+    // In this order tor 0.4.9 told of an exit that was killed, every other time.
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Leg_that_tor_closes_itself_leaves_its_streams_to_the_leg_that_says_why(bool streamsFirst)
+    {
+        var table = new CircuitTable(_time);
+        string set = new('A', 32);
+        table.Feed([
+            Built("25", "g,m,e", purpose: "CONFLUX_LINKED", conflux: set), Built("26", "h,n,e", purpose: "CONFLUX_LINKED", conflux: set),
+            .. Opened("52", "25", "a.test:80"), .. Opened("53", "25", "b.test:80")]);
+        string leg = $"CIRC 25 CLOSED {Path("g,m,e")} BUILD_FLAGS=NEED_CAPACITY PURPOSE=CONFLUX_LINKED REASON=FINISHED";
+        string[] streams = ["STREAM 52 CLOSED 25 127.0.0.1:80 REASON=DESTROY", "STREAM 53 CLOSED 25 127.0.0.1:80 REASON=DESTROY"];
+
+        Assert.That(table.Feed(streamsFirst ? [.. streams, leg] : [leg, .. streams]), Is.Empty);
+        var deaths = table.Feed(Died("26", "h,n,e"));
+        Assert.That(deaths.Select(static v => (v.CircuitKey, v.Destination, v.Fault)), Is.EquivalentTo(new[]
+        {
+            (set, "a.test", StreamFault.CircuitDied), (set, "b.test", StreamFault.CircuitDied),
+        }));
+    }
+
     [Test]
     public void FindCarrier_joins_by_port_and_by_token_and_target()
     {
