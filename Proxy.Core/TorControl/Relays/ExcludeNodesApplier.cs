@@ -137,7 +137,8 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
     {
         lock (_lock)
         {
-            if (_applied.Count == 0 && _inForce == _base)
+            // What was sent may have arrived although its answer was not waited for.
+            if (_applied.Count == 0 && _inForce == _base && (_sent is null || _sent == _base))
                 return false;
         }
 

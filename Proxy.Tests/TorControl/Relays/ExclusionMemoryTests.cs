@@ -3,7 +3,6 @@ using TorBalancer.Configuration;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
 using static TorBalancer.Tests.TorControl.Relays.RelayBlacklistTests;
-using static TorBalancer.Tests.TorControl.Relays.WatchedTor;
 
 namespace TorBalancer.Tests.TorControl.Relays;
 
@@ -30,8 +29,8 @@ public sealed class ExclusionMemoryTests : IDisposable
         await tor.RestartAsync();
         await tor.AdvanceUntilAsync(() => tor.Excluded == "{de}", token);
 
-        await UntilAsync(() => Directory.GetFiles(Kept).Length == 0, token);
-        Assert.That(tor.Log.OfEvent("ExclusionRecovered").Count(), Is.EqualTo(1));
+        await tor.AdvanceUntilAsync(() => tor.Log.OfEvent("ExclusionRecovered").Any(), token);
+        Assert.That(Directory.GetFiles(Kept), Is.Empty);
     }
 
     [Test, CancelAfter(30_000)]
@@ -40,7 +39,7 @@ public sealed class ExclusionMemoryTests : IDisposable
         await using var tor = await LeaveBehindAsync("{de}", token);
         tor.Excluded = "{fr}," + Item(5);
         await tor.RestartAsync();
-        await UntilAsync(() => tor.Service.FactsOf("w") is { IsConnected: true }, token);
+        await tor.AdvanceUntilAsync(() => tor.Service.FactsOf("w") is { IsConnected: true }, token);
 
         Assert.That(tor.Excluded, Is.EqualTo("{fr}," + Item(5)));
         Assert.That(Directory.GetFiles(Kept), Is.Empty, "what it remembered is over");
@@ -53,7 +52,8 @@ public sealed class ExclusionMemoryTests : IDisposable
     {
         var tor = await LeaveBehindAsync("", token);
         await tor.RestartAsync();
-        await tor.AdvanceUntilAsync(() => tor.Excluded.Length == 0, token);
+        await tor.AdvanceUntilAsync(() => tor.Log.OfEvent("ExclusionRecovered").Any(), token);
+        Assert.That(tor.Excluded, Is.Empty);
         await tor.DisposeAsync();
         Assert.That(Directory.GetFiles(Kept), Is.Empty);
     }
