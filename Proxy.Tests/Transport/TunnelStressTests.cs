@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Linux;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Tests.Transport;
@@ -17,7 +19,12 @@ public class TunnelStressTests(string engine)
     // Two socket buffers of ours and two of the peers, as far as the kernel lets them grow by itself.
     private const long MostBuffered = 64 * 1024 * 1024;
 
-    public static IEnumerable<string> Engines => ["sockets"];
+    private readonly ConcurrentBag<Exception> _faults = [];
+
+    public static IEnumerable<string> Engines => ["sockets", "linux, 1 loop", "linux, 2 loops"];
+
+    [OneTimeTearDown]
+    public void Nothing_was_thrown_on_a_loop() => Assert.That(_faults, Is.Empty);
 
     [Test, CancelAfter(1_800_000)]
     public async Task Tunnels_of_every_fate_carry_every_byte(CancellationToken token)
@@ -84,6 +91,8 @@ public class TunnelStressTests(string engine)
     private ITransport CreateEngine() => engine switch
     {
         "sockets" => new SocketTransport(TimeProvider.System),
+        "linux, 1 loop" => new LinuxTransport(1, default, _faults.Add),
+        "linux, 2 loops" => new LinuxTransport(2, default, _faults.Add),
         _ => throw new ArgumentOutOfRangeException(nameof(engine)),
     };
 
