@@ -107,7 +107,17 @@ internal sealed class TunnelRig : IAsyncDisposable
             }
 
             await using (connected.Connection)
-                pending.End.SetResult(await _transport.TunnelAsync(client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
+            {
+                try
+                {
+                    pending.End.SetResult(await _transport.TunnelAsync(client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
+                }
+                catch (Exception failure)
+                {
+                    pending.End.SetException(failure);
+                    throw;
+                }
+            }
         }
     }
 
