@@ -27,6 +27,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public string? WorkerId { get; set; }
 
+    /// <summary>True when the stream goes over the worker's WireGuard link.</summary>
+    public bool ViaLink { get; set; }
+
     public int Attempts { get; set; }
 
     /// <summary>From the request's end to the worker's answer.</summary>

@@ -46,7 +46,10 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>
 /// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
-public readonly record struct TransportConnectRequest(EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null);
+public readonly record struct TransportConnectRequest(EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null)
+{
+    internal SocketBinding Binding => new(LocalAddress, LocalInterface);
+}
 
 /// <summary>A connection or the reason why there is none.</summary>
 public readonly record struct TransportConnectResult(TransportConnection? Connection, SocketError Error);

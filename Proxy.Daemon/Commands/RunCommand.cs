@@ -80,6 +80,7 @@ internal static class RunCommand
 
         // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels.
         builder.Services.AddHostedService<WorkersHostedService>();
+        builder.Services.AddHostedService<LinkHostedService>();
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();

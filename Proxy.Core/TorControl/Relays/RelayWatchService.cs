@@ -103,7 +103,8 @@ internal sealed class RelayWatchService(
                 continue;
             var credentials = new ControlCredentials(model.ControlCookie, model.ControlPassword);
             var timed = timing ?? RelayWatchTiming.Default;
-            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, timed, jitter, time, logger);
+            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, timed, jitter, time, logger,
+                model.RequestTo(model.ControlEndPoint).Binding);
             next = next.Add(model.Id, (model, watcher));
             watcher.Start();
         }
@@ -114,5 +115,5 @@ internal sealed class RelayWatchService(
     }
 
     private static bool IsSame(WorkerModel one, WorkerModel other) =>
-        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword;
+        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword && one.Link == other.Link;
 }
