@@ -144,7 +144,7 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
         # IsolateDestAddr (a circuit for each target, which costs the network a lot) is added.
         TransPort {WorkerAddress}:{TransPort} IsolateClientAddr
 
-        # For DnsPort in [{Id}]; and plain DNS on the link ends here instead of leaving.
+        # For DnsPort in [Worker:{Id}]; and plain DNS on the link ends here instead of leaving.
         DNSPort {WorkerAddress}:{DnsPort}
 
         # A worker that nobody used for a day is still to answer at once.
