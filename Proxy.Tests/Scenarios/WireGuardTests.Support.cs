@@ -20,6 +20,7 @@ public sealed partial class WireGuardTests
         [Health]
         Canary = {_lab.Canary}
         CheckInterval = 1s
+        ProbeTimeout = 10s
         RecoveryBackoff = 500ms, 1s
         SlowStart = off
 

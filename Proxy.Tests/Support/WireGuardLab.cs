@@ -172,6 +172,7 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
             """, token);
     }
 
+    /// <summary>WireGuard's own packets may take the cables, and so may the kernel's answers to those of a worker whose peer is gone.</summary>
     private Task WatchAsync(CancellationToken token)
     {
         string[] links = [.. Enumerable.Range(1, Workers).Select(static i => $"{i:00}")];
@@ -188,6 +189,7 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
                     {{counts}}
                     oifname "wg-tor*" accept
                     oifname "und*" udp dport 51821-51822 accept
+                    oifname "und*" icmp type destination-unreachable accept
                     oifname "out0" counter name direct
                     oifname != "out0" counter name stray
                 }
