@@ -139,7 +139,7 @@ internal sealed partial class TestNetwork : IAsyncDisposable
         _services = await TestServices.StartAsync(_plan, _time);
         await _starter.StartAsync(authorities, cancellationToken);
         ClientTorrc = _starter.Torrc!.Client;
-        OnionAddress = (await File.ReadAllTextAsync(Path.Combine(_plan.HiddenServiceDirectory, "hostname"), cancellationToken)).Trim();
+        OnionAddress = await _starter.ReadOnionAddressAsync(cancellationToken);
         foreach (TestNode node in Nodes)
             Watch(node);
         StartDuration = _time.GetElapsedTime(begin);

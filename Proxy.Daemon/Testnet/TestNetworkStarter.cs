@@ -77,7 +77,8 @@ internal sealed class TestNetworkStarter(
 
         Start([plan.OnionService, .. plan.Workers]);
         await _waiter.ForAllAsync([plan.OnionService, .. plan.Workers], "to be ready", IsReadyAsync, cancellationToken);
-        progress($"{plan.Workers.Count} workers connected, onion service published");
+        await ReachOnionAsync(plan.Workers, cancellationToken);
+        progress($"{plan.Workers.Count} workers connected, onion service reached");
     }
 
     /// <summary>Starts one node that had ended and waits until it serves again.</summary>
@@ -85,6 +86,20 @@ internal sealed class TestNetworkStarter(
     {
         node.Start(torPath, time);
         await _waiter.ForAsync(node, "to serve again", IsReadyAsync, cancellationToken);
+
+        // Whatever else restarts may have been an introduction point, or a directory, of everybody.
+        var clients = node.Role is TestNodeRole.Worker ? [node] : plan.Workers.Where(w => w.State is TestNodeState.Running);
+        await ReachOnionAsync(clients, cancellationToken);
+    }
+
+    /// <summary>The onion service's address, <c>.onion</c> included; it is there once the service runs.</summary>
+    public async Task<string> ReadOnionAddressAsync(CancellationToken cancellationToken) =>
+        (await File.ReadAllTextAsync(Path.Combine(plan.HiddenServiceDirectory, "hostname"), cancellationToken)).Trim();
+
+    private async Task ReachOnionAsync(IEnumerable<TestNode> clients, CancellationToken cancellationToken)
+    {
+        string onion = await ReadOnionAddressAsync(cancellationToken);
+        await _waiter.ForAllAsync(clients, "to reach the onion service", (w, ct) => NodeChecks.ReachesAsync(w, onion, ct), cancellationToken);
     }
 
     /// <summary>Writes every node's torrc; consensuses are made at <paramref name="consensus"/> and each interval after.</summary>

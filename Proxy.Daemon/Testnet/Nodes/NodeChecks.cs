@@ -11,6 +11,9 @@ internal static class NodeChecks
     // Enough of the six or more directories for a client to find the service at once.
     private const int DescriptorUploads = 3;
 
+    // A rendezvous takes well under a second here; one that goes by a dead introduction point is better begun again.
+    private static readonly TimeSpan OnionAttempt = TimeSpan.FromSeconds(10);
+
     /// <summary>An authority's DirPort accepts connections.</summary>
     public static Task<bool> ListensAsync(TestNode authority, CancellationToken cancellationToken) => TryAsync(async () =>
     {
@@ -63,6 +66,34 @@ internal static class NodeChecks
         }
 
         return true;
+    });
+
+    /// <summary>
+    /// A client reaches the onion service. Later than both being ready: a client whose consensus differs from the service's asks
+    /// the wrong directories, and one that has an old descriptor tries old introduction points first.
+    /// </summary>
+    public static Task<bool> ReachesAsync(TestNode client, string onion, CancellationToken cancellationToken) => TryAsync(async () =>
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(OnionAttempt);
+        try
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, client.SocksPort), limit.Token);
+            await using var stream = new NetworkStream(socket);
+
+            // RFC 1928: 05 01 00, then 05 01 00 03 length name port; the answers are 05 00 and 05 REP 00 01 and six bytes.
+            byte[] answer = new byte[10];
+            await stream.WriteAsync(new byte[] { 5, 1, 0 }, limit.Token);
+            await stream.ReadExactlyAsync(answer.AsMemory(0, 2), limit.Token);
+            await stream.WriteAsync((byte[])[5, 1, 0, 3, (byte)onion.Length, .. Encoding.ASCII.GetBytes(onion), 0, 80], limit.Token);
+            await stream.ReadExactlyAsync(answer, limit.Token);
+            return answer[1] == 0;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
     });
 
     private static Task<bool> KnowsAsync(TestNode node, string prefix, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
