@@ -30,6 +30,21 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
         return tun.ExitCode == 0 ? null : $"tun interfaces are not permitted here: {tun.Error.Trim()}";
     }
 
+    /// <summary>Removes what a run that was killed left behind. The caller holds whatever keeps others from making namespaces of these names.</summary>
+    public static async Task RemoveAllAsync(string prefix, CancellationToken token)
+    {
+        string ip = Executables.Find("ip")!;
+        var list = await ProgramRun.RunAsync(ip, ["netns", "list"], token);
+        foreach (string name in list.Output.Split('\n').Select(static line => line.Split(' ')[0]).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            // wireguard-go ends with its interface; it would keep the interface's name taken otherwise.
+            var links = await ProgramRun.RunAsync(ip, ["-brief", "-n", name, "link"], token);
+            foreach (string link in links.Output.Split('\n').Select(static line => line.Split(' ')[0]).Where(static link => link.StartsWith("wg-", StringComparison.Ordinal)))
+                await ProgramRun.RunAsync(ip, ["-n", name, "link", "del", link], token);
+            await ProgramRun.RunAsync(ip, ["netns", "del", name], token);
+        }
+    }
+
     /// <summary>Makes one with loopback up and without IPv6, whose neighbour discovery would disturb every count of packets.</summary>
     public static async Task<NetworkNamespace> CreateAsync(string name, CancellationToken token)
     {

@@ -50,6 +50,7 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         try
         {
             lab._parts.Push(await TakeMachineAsync(token));
+            await NetworkNamespace.RemoveAllAsync("tbl", token);
             await lab.BuildAsync(token);
             return lab;
         }
@@ -140,7 +141,7 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         await worker.RunAsync(token, "nft", "-f", Path.Combine(files, "torbalancer.nft"));
 
         string data = Path.Combine(_directory, $"tor{number}"), torrc = Path.Combine(_directory, $"torrc{number}");
-        string[] ours = [$"DataDirectory {data}", "Log notice stdout", .. Network.ClientTorrc];
+        string[] ours = [$"DataDirectory {data}", "Log notice stdout", $"__OwningControllerProcess {Environment.ProcessId}", .. Network.ClientTorrc];
         await File.WriteAllTextAsync(torrc, $"{await File.ReadAllTextAsync(Path.Combine(files, "torrc"), token)}\n{string.Join('\n', ours)}\n", token);
         var tor = ForegroundProcess.Start([.. worker.Under, "/usr/bin/env", "tor", "--defaults-torrc", "/dev/null", "-f", torrc]);
         _parts.Push(tor);
