@@ -1,8 +1,26 @@
 using BenchmarkDotNet.Running;
+using TorBalancer.Benchmarks.SideBySide;
 
 namespace TorBalancer.Benchmarks;
 
+/// <summary>BenchmarkDotNet for the parts; <c>side-by-side</c>, <c>stub</c> and <c>load</c> for the whole (see docs/performance.md).</summary>
 internal static class Program
 {
-    private static void Main(string[] args) => BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+    private static int Main(string[] args)
+    {
+        switch (args)
+        {
+            case ["side-by-side", .. var rest]:
+                return SideBySideCommand.Run(rest);
+            case ["stub", .. var rest]:
+                StubCommand.Run(rest);
+                return 0;
+            case ["load", .. var rest]:
+                LoadCommand.Run(rest);
+                return 0;
+            default:
+                BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+                return 0;
+        }
+    }
 }

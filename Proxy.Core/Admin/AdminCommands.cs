@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Logging;
+using TorBalancer.Connecting;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin;
 
 /// <summary>What an operator may change while the daemon runs. Every command may be given twice.</summary>
-internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView health, ILogger<AdminCommands> logger)
+internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView health, SessionTable sessions, ILogger<AdminCommands> logger)
 {
     /// <summary>No new connections for this worker; live ones go on. Null when there is no such worker.</summary>
     public WorkerState? Drain(string id)
@@ -29,8 +30,20 @@ internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView h
         return worker;
     }
 
+    /// <summary>A new circuit for a session, from its next connection on. How many sessions that name or id stands for; 0: none.</summary>
+    public int Rotate(string nameOrId)
+    {
+        int rotated = sessions.Rotate(nameOrId);
+        if (rotated > 0)
+            Log.Rotated(logger, rotated);
+        return rotated;
+    }
+
     private static partial class Log
     {
+        [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "{Count} sessions were rotated on request")]
+        public static partial void Rotated(ILogger logger, int count);
+
         [LoggerMessage(AdminEventIds.WorkerDraining, LogLevel.Information, "Worker {Worker} drains on request: no new connections; {Active} live ones go on")]
         public static partial void Draining(ILogger logger, string worker, int active);
 

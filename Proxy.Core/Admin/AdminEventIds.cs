@@ -9,5 +9,6 @@ internal static class AdminEventIds
     public const int AddressSkipped = 7003;
     public const int WorkerDraining = 7010;
     public const int WorkerEnabled = 7011;
+    public const int SessionRotated = 7012;
     public const int Fetched = 7020;
 }

@@ -1,13 +1,16 @@
 using System.Globalization;
 using TorBalancer.Configuration;
+using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Server;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin;
 
 /// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
-internal sealed class AdminViews(WorkerPool pool, IWorkerHealthView health, ProxyServer server, LogOptions log, TimeProvider time)
+internal sealed class AdminViews(
+    WorkerPool pool, IWorkerHealthView health, ITorFacts tor, ProxyServer server, ExitLookup exits, SessionTable sessions, LogOptions log, TimeProvider time)
 {
     public HealthView Health()
     {
@@ -37,6 +40,7 @@ internal sealed class AdminViews(WorkerPool pool, IWorkerHealthView health, Prox
             TotalFailures = worker.TotalFailures,
             BytesSent = worker.BytesSent,
             BytesReceived = worker.BytesReceived,
+            Tor = tor.FactsOf(worker.Id) is { } facts ? TorView.From(facts) : null,
             ConnectMs = worker.ConnectTimeMs > 0 ? Math.Round(worker.ConnectTimeMs, 1) : null,
         };
     }
@@ -45,8 +49,18 @@ internal sealed class AdminViews(WorkerPool pool, IWorkerHealthView health, Prox
     [
         .. server.Connections.All.Select(static connection => connection.Context).OrderBy(static context => context.Started).Select(context => new ConnectionView(
             context.Id, context.Listener.Name, context.Protocol.Word(), context.Target is null ? null : AccessLog.TargetText(context.Target, log.Targets),
-            context.WorkerId, (long)time.GetElapsedTime(context.Started).TotalMilliseconds, context.Counters.FromClient, context.Counters.FromUpstream)),
+            context.WorkerId, exits.Find(context.Stream), (long)time.GetElapsedTime(context.Started).TotalMilliseconds, context.Counters.FromClient, context.Counters.FromUpstream)),
     ]);
+
+    /// <summary>Who knows a session's name and its user's can share its circuit: names are shown where targets are.</summary>
+    public SessionsView Sessions() => new(
+    [
+        .. sessions.List().Select(session => new SessionView(
+            session.Id, log.Targets ? session.Name : null, session.WorkerId, Milliseconds(session.Age), Milliseconds(session.Idle), session.Uses,
+            session.ExpiresIn is { } left ? Milliseconds(left) : null, session.UsesLeft)),
+    ]);
+
+    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 
     private WorkerHealthEntry EntryOf(WorkerState worker)
     {

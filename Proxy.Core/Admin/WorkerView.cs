@@ -65,6 +65,9 @@ internal sealed record WorkerView
 
     /// <summary>Moving average from dial to connected, milliseconds; null before the first.</summary>
     public double? ConnectMs { get; init; }
+
+    /// <summary>What its tor says of itself; null without a control port.</summary>
+    public TorView? Tor { get; init; }
 }
 
 /// <summary>GET /api/v1/workers.</summary>

@@ -10,6 +10,14 @@ internal interface IWorkerSelectionPolicy
 
     /// <summary>The next worker among the eligible ones that the context admits, or null when it admits none.</summary>
     WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context);
+
+    /// <summary>As above, for a policy whose pick only holds as long as that worker has so many connections.</summary>
+    /// <param name="active">The worker's connections that the pick went by; -1: it did not go by them.</param>
+    WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context, out int active)
+    {
+        active = -1;
+        return Pick(snapshot, context);
+    }
 }
 
 /// <summary>What one pick may depend on.</summary>

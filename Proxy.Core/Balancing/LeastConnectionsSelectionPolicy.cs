@@ -12,8 +12,11 @@ internal sealed class LeastConnectionsSelectionPolicy : IWorkerSelectionPolicy
 
     public string Name => SelectionPolicyNames.LeastConnections;
 
-    public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context)
+    public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context) => Pick(snapshot, context, out _);
+
+    public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context, out int active)
     {
+        active = 0;
         var eligible = snapshot.EligibleWorkers;
         if (eligible.Length == 0)
             return null;
@@ -24,11 +27,13 @@ internal sealed class LeastConnectionsSelectionPolicy : IWorkerSelectionPolicy
         {
             int at = start + step;
             var worker = eligible[at < eligible.Length ? at : at - eligible.Length];
-            double load = worker.Load;
+            int count = worker.Active;
+            double load = (double)count / worker.Model.Weight;
             if (load < least && context.Admits(worker))
             {
                 best = worker;
                 least = load;
+                active = count;
             }
         }
 

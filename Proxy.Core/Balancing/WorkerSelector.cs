@@ -21,6 +21,8 @@ internal readonly record struct SelectionOptions(TimeSpan PassOver = default, bo
 /// <summary>Picks a worker and takes a lease on it in one step; a retry is the same call with the tried ones named.</summary>
 internal sealed class WorkerSelector
 {
+    private const int MaxRaces = 100;
+
     private readonly WorkerPool _pool;
     private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
     private readonly SelectionOptions _options;
@@ -53,11 +55,16 @@ internal sealed class WorkerSelector
         if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
             snapshot = snapshot.LastResort;
         var policy = _policies[request.Mode];
-        var worker = Pick(policy, snapshot, request, tried);
-        if (worker is not null && IsHeldBack(worker, request.Mode))
-            worker = Pick(policy, snapshot, request, [.. tried, worker]) ?? worker;
-        if (worker is not null)
-            return (worker.Lease(), default);
+        for (int race = 0; Pick(policy, snapshot, request, tried, out int active) is { } worker; race++)
+        {
+            if (IsHeldBack(worker, request.Mode) && Pick(policy, snapshot, request, [.. tried, worker], out int other) is { } instead)
+                (worker, active) = (instead, other);
+
+            // Lost races mean that others are being served; after many of them an uneven share is the smaller evil.
+            if ((active < 0 || race == MaxRaces ? worker.Lease() : worker.TryLease(active)) is { } lease)
+                return (lease, default);
+        }
+
         return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
     }
 
@@ -71,17 +78,18 @@ internal sealed class WorkerSelector
         Volatile.Write(ref _passOverUntil, until);
     }
 
-    private WorkerState? Pick(IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
+    private WorkerState? Pick(
+        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried, out int active)
     {
         long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
         if (until > now && EnoughRemain(snapshot.EligibleWorkers, now))
         {
-            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now, request.Link));
+            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now, request.Link), out active);
             if (preferred is not null)
                 return preferred;
         }
 
-        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, link: request.Link));
+        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, link: request.Link), out active);
     }
 
     /// <summary>

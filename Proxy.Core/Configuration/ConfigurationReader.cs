@@ -44,6 +44,7 @@ internal sealed class ConfigurationReader
         Fill(configuration, _schema.Balancing, options.Balancing);
         Fill(configuration, _schema.Connect, options.Connect);
         Fill(configuration, _schema.Tunnel, options.Tunnel);
+        Fill(configuration, _schema.Engine, options.Engine);
         Fill(configuration, _schema.Health, options.Health);
         Fill(configuration, _schema.Alerts, options.Alerts);
         Fill(configuration, _schema.Blacklist, options.Blacklist);

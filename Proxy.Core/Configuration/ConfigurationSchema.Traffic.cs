@@ -1,6 +1,6 @@
 namespace TorBalancer.Configuration;
 
-/// <summary>What happens to a connection: [Balancing], [Connect], [Tunnel] and [Route].</summary>
+/// <summary>What happens to a connection: [Balancing], [Connect], [Tunnel], [Engine] and [Route].</summary>
 internal sealed partial class ConfigurationSchema
 {
     public SchemaSection<ConnectOptions> Connect { get; } = new SchemaSection<ConnectOptions>("Connect")
@@ -39,6 +39,12 @@ internal sealed partial class ConfigurationSchema
         .Key("UserTimeout", Values.Duration(Seconds(5), TimeSpan.FromHours(2), offIsZero: true), "60s",
             "How long sent data may stay unacknowledged on a worker's link before the link counts as broken.",
             (options, value) => options.UserTimeout = value);
+
+    public SchemaSection<EngineOptions> Engine { get; } = new SchemaSection<EngineOptions>("Engine")
+        .Key("Transport", Engines(), "auto", "What moves the bytes: linux (epoll and splice), sockets (any platform); auto: linux where it runs.",
+            (options, value) => options.Transport = value)
+        .Key("Loops", Loops(), "auto", "Threads of the linux engine; auto: one for each processor.",
+            (options, value) => options.Loops = value);
 
     public SchemaSection<RouteOptions> Route { get; } = new SchemaSection<RouteOptions>("Route")
         .Fixed("Onion", Values.Word("a route for onion services", "socks"), "socks",
@@ -97,6 +103,19 @@ internal sealed partial class ConfigurationSchema
             var problem = after.Parse(text[prefix.Length..].Trim(), context, out var delay);
             value = new HedgeOptions(HedgeKind.After, delay);
             return problem;
+        });
+    }
+
+    private static ValueParser<EngineKind> Engines() => Values.OneOf("an engine",
+        ("auto", EngineKind.Auto), ("linux", EngineKind.Linux), ("sockets", EngineKind.Sockets));
+
+    private static ValueParser<int> Loops()
+    {
+        var number = Values.Number(1, 64);
+        return new ValueParser<int>($"auto, or {number.Allowed}", (string text, ValueContext context, out int value) =>
+        {
+            value = 0;
+            return text.Equals("auto", StringComparison.OrdinalIgnoreCase) ? null : number.Parse(text, context, out value);
         });
     }
 

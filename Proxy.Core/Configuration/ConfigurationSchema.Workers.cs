@@ -25,6 +25,9 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.Canary = value)
         .Key("OnionCanary", Values.OnionCanary, "", "An onion service to probe as well.",
             (options, value) => options.OnionCanary = value)
+        .Key("Connectivity", Values.Reachables, "",
+            "Addresses that answer when this machine has a network: while none does, no worker is declared dead; empty: not checked.",
+            (options, value) => options.Connectivity = [.. value])
         .Key("ProbeTimeout", Values.Duration(Tick, TimeSpan.FromMinutes(5)), "30s", "The longest that one canary may take.",
             (options, value) => options.ProbeTimeout = value)
         .Key("StepTimeout", Values.Duration(Tick, TimeSpan.FromMinutes(5)), "5s",

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>[Health]: how workers are judged.</summary>
@@ -30,6 +32,12 @@ public sealed class HealthOptions
 
     /// <summary>An optional onion service to probe as well, host:port (the loader adds :80) or http(s)://…; empty: none.</summary>
     public string OnionCanary { get; set; } = "";
+
+    /// <summary>
+    /// Addresses that answer when this machine has a network at all; empty: that is judged by all workers failing at once.
+    /// Never names, because nothing may be looked up.
+    /// </summary>
+    public IList<IPEndPoint> Connectivity { get; set; } = [];
 
     /// <summary>The longest that one canary may take: a circuit is built for it. Default 30 s, 100 ms to 5 min.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(30);

@@ -14,6 +14,8 @@ public sealed class TorBalancerOptions
 
     public TunnelOptions Tunnel { get; } = new();
 
+    public EngineOptions Engine { get; } = new();
+
     public HealthOptions Health { get; } = new();
 
     public AlertsOptions Alerts { get; } = new();

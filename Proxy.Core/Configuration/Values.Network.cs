@@ -30,6 +30,10 @@ internal static partial class Values
     public static ValueParser<List<IPNetwork>> Networks { get; } =
         ListOf("networks such as 192.168.1.0/24 or 2001:db8::/32, separated by commas", new ValueParser<IPNetwork>("", ParseNetwork));
 
+    /// <summary>[Health] Connectivity.</summary>
+    public static ValueParser<List<IPEndPoint>> Reachables { get; } =
+        ListOf("host:port or [v6]:port, the host an IP address, several separated by commas", new ValueParser<IPEndPoint>("", ParseReachable));
+
     public static ValueParser<List<string>> Canaries { get; } =
         ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary));
 
@@ -112,6 +116,14 @@ internal static partial class Values
             return new ValueProblem("has a host that is not an IP address (names are not looked up here)");
         value = new IPEndPoint(address, port);
         return null;
+    }
+
+    private static ValueProblem? ParseReachable(string text, ValueContext context, out IPEndPoint value)
+    {
+        var problem = ParseIPEndPoint(text, out value);
+        if (problem is not null)
+            return problem with { Suggestion = null };
+        return value.Port == 0 ? new ValueProblem("has no valid port") : null;
     }
 
     private static ValueProblem? ParseWorkerAddress(string text, ValueContext context, out EndPoint value)

@@ -4,7 +4,8 @@ using TorBalancer.Workers;
 namespace TorBalancer.Connecting;
 
 /// <summary>One attempt of a connect that has ended: the lease on its worker is the caller's.</summary>
-internal readonly record struct ConnectAttempt(WorkerLease Lease, DialResult Result, TimeSpan Elapsed)
+/// <param name="Password">The isolation token as it was sent; null: none.</param>
+internal readonly record struct ConnectAttempt(WorkerLease Lease, DialResult Result, TimeSpan Elapsed, string? Password = null)
 {
     public bool Succeeded => !Result.Error.IsError;
 

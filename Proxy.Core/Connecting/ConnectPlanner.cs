@@ -18,8 +18,13 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         ProxyRequest request, ConnectionOwner owner, string? listenerMode, IsolationMode isolation, ClearnetRoute route = ClearnetRoute.Socks)
     {
         var parameters = owner.Parameters;
+        SessionUse? session = null;
         if (parameters.Session is not null)
-            owner = owner with { SessionEpoch = sessions.Use(SessionKey(owner, isolation), parameters) };
+        {
+            var use = sessions.Use(SessionKey(owner, isolation), parameters);
+            owner = owner with { SessionEpoch = use.Epoch };
+            session = use;
+        }
 
         // A session pins its worker too, unless another mode is asked for in the same breath.
         string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : listenerMode ?? balancing.Mode);
@@ -30,6 +35,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
             request,
             new SelectionRequest(mode, key, parameters.Worker, parameters.Country, route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None),
             tokens.Create(isolation, owner, request.Target),
+            session,
             route);
     }
 
@@ -70,6 +76,6 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private static string SessionKey(in ConnectionOwner owner, IsolationMode isolation)
     {
         string reach = isolation is IsolationMode.User or IsolationMode.None ? "" : $"{owner.Listener}\0{owner.ClientAddress}";
-        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Credentials?.Password}\0{owner.Parameters.Session}";
+        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}";
     }
 }

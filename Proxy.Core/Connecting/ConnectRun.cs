@@ -70,7 +70,9 @@ internal sealed class ConnectRun(
             var result = _viaLink
                 ? await links!.DialAsync(worker, request.Target, token, start.Timeout, cancellationToken)
                 : await dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
-            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled));
+
+            // Over a link no token is sent.
+            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled), result.ViaLink ? null : token.Password);
         }
         catch
         {
@@ -94,14 +96,16 @@ internal sealed class ConnectRun(
             outcomes.DialSucceeded(worker, attempt.Elapsed);
         }
 
+        plan.Session?.Session.CarriedBy(worker.Id);
         bool open = attempt.Result.Connection is not null;
         if (!open)
             attempt.Lease.Dispose();
-        return new ConnectOutcome(attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Result.ViaLink);
+        return new ConnectOutcome(
+            attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Password, attempt.Result.ViaLink);
     }
 
     /// <summary>Ends the run without one.</summary>
-    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId, _viaLink);
+    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId, ViaLink: _viaLink);
 
     /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
     public bool GoesOnAfter(ConnectAttempt attempt)

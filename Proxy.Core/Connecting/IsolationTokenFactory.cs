@@ -44,7 +44,7 @@ internal sealed class IsolationTokenFactory
             }
 
             writer.Add(owner.Parameters.BaseUser);
-            writer.Add(owner.Credentials?.Password ?? "");
+            writer.Add(owner.Parameters.SecretOf(owner.Credentials));
             writer.Add(session);
             writer.Add(owner.SessionEpoch);
             return Seal(writer.Written);

@@ -18,6 +18,9 @@ internal static class LinkFault
         SocketError.ConnectionRefused => new ProxyError(FailureCause.WorkerRefused, refused),
         SocketError.TimedOut => new ProxyError(FailureCause.WorkerTimeout, $"no answer over the link {link.Interface}"),
 
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown =>
+            new ProxyError(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
+
         // Ours, not the worker's: no other link could be used either, and no worker may be blamed.
         SocketError.AccessDenied => new ProxyError(FailureCause.InternalError, NotPermitted(link.Interface)),
         SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable =>

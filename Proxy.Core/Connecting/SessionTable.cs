@@ -1,96 +1,128 @@
+using System.Globalization;
 using TorBalancer.Protocols;
 
 namespace TorBalancer.Connecting;
 
 /// <summary>
-/// Sessions with a life-time or a use count, and the epoch each is in. A new epoch means a new isolation token and so
-/// new circuits at once, without disturbing anybody else. Sessions without a limit need no entry.
+/// The sessions that were used, and the epoch each is in. A new epoch means a new isolation token and so new circuits at
+/// once, without disturbing anybody else. A session without limits has its epoch from its name alone: it is remembered
+/// for views only, and being forgotten changes nothing for it.
 /// </summary>
+/// <param name="capacity">Sessions with limits that are remembered, and as many without; the least recently used go first.</param>
 internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Session> _limited = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Session> _plain = new(StringComparer.Ordinal);
+
+    // By name (for everybody who uses it) and by key (for one), which cannot be mistaken for each other: keys hold NULs.
     private readonly Dictionary<string, long> _rotated = new(StringComparer.Ordinal);
     private long _lastEpoch;
+    private long _lastId;
     private long _rotatedAll;
-    private volatile bool _anyRotated;
 
+    /// <summary>Sessions that are remembered.</summary>
     public int Count
     {
         get
         {
             lock (_lock)
-                return _entries.Count;
+                return _limited.Count + _plain.Count;
         }
     }
 
-    /// <summary>Counts one use of the session and says which epoch it belongs to; 0 for a session without limits.</summary>
+    /// <summary>Counts one use of the session and says which epoch it belongs to; 0 for one without limits that was never rotated.</summary>
     /// <param name="key">What makes the session one: user and session id.</param>
-    public long Use(string key, UserParameters parameters)
+    public SessionUse Use(string key, UserParameters parameters)
     {
-        bool unlimited = parameters.SessionLifetime is null && parameters.RotateAfterUses is null;
-        if (unlimited && !_anyRotated)
-            return 0;
+        string name = parameters.Session ?? "";
+        bool isLimited = parameters.SessionLifetime is not null || parameters.RotateAfterUses is not null;
+        var table = isLimited ? _limited : _plain;
         long now = time.GetTimestamp();
         lock (_lock)
         {
-            long rotated = Math.Max(_rotatedAll, _rotated.GetValueOrDefault(parameters.Session ?? ""));
-            if (unlimited)
-                return rotated;
-            if (!_entries.TryGetValue(key, out var entry))
+            long rotated = Math.Max(_rotatedAll, Math.Max(_rotated.GetValueOrDefault(name), _rotated.GetValueOrDefault(key)));
+            if (!table.TryGetValue(key, out var session))
             {
-                if (_entries.Count >= capacity)
-                    RemoveOldest_NeedsLock();
-                entry = new Entry { Epoch = ++_lastEpoch, Started = now };
-                _entries.Add(key, entry);
+                if (table.Count >= capacity)
+                    RemoveOldest_NeedsLock(table);
+                session = new Session(string.Create(CultureInfo.InvariantCulture, $"s-{++_lastId}"), name, key);
+                table.Add(key, session);
+                Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
             }
-            else if (time.GetElapsedTime(entry.Started, now) >= parameters.SessionLifetime || entry.Uses >= parameters.RotateAfterUses || entry.Epoch < rotated)
+            else if (session.Epoch < rotated || time.GetElapsedTime(session.Started, now) >= parameters.SessionLifetime || session.Uses >= parameters.RotateAfterUses)
             {
                 // Epochs are never used twice, so that a session that was forgotten cannot get an old circuit back.
-                entry.Epoch = ++_lastEpoch;
-                entry.Started = now;
-                entry.Uses = 0;
+                Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
             }
 
-            entry.Uses++;
-            entry.LastUsed = now;
-            return entry.Epoch;
+            session.Uses++;
+            session.LastUsed = now;
+            session.Lifetime = parameters.SessionLifetime;
+            session.MaxUses = parameters.RotateAfterUses;
+            return new SessionUse(session, session.Epoch);
         }
     }
 
     /// <summary>
-    /// Gives a session new circuits from its next connection on, for everybody who uses it by this name; open streams live
-    /// on. It works at once and as often as one likes, because tor is not asked for anything (no NEWNYM).
+    /// Gives a session new circuits from its next connection on; open streams live on. It works at once and as often as one
+    /// likes, because tor is not asked for anything (no NEWNYM). By its name it is for everybody who uses that name, by its
+    /// id for one.
     /// </summary>
-    /// <param name="session">The id as in <c>session-ID</c>.</param>
-    public void Rotate(string session)
+    /// <param name="nameOrId">NAME of <c>session-NAME</c>, or an id of <see cref="List"/>; names hold no "-", ids do.</param>
+    /// <returns>How many sessions it concerned; 0: none is known by that.</returns>
+    public int Rotate(string nameOrId)
     {
         lock (_lock)
         {
+            var found = _limited.Values.Concat(_plain.Values).Where(one => one.Name == nameOrId || one.Id == nameOrId).ToArray();
+            if (found.Length == 0)
+                return 0;
+            string mark = found[0].Id == nameOrId ? found[0].Key : nameOrId;
+
             // Forgetting a rotation would bring an old circuit back; so when there are too many, all sessions move on instead.
-            if (_rotated.Count >= capacity && !_rotated.ContainsKey(session))
+            if (_rotated.Count >= capacity && !_rotated.ContainsKey(mark))
             {
                 _rotated.Clear();
                 _rotatedAll = ++_lastEpoch;
             }
 
-            _rotated[session] = ++_lastEpoch;
-            _anyRotated = true;
+            _rotated[mark] = ++_lastEpoch;
+            foreach (var session in found)
+                session.IsRotated = true;
+            return found.Length;
         }
     }
 
-    /// <summary>Makes room by a sixteenth, least recently used first, so that a full table is not sorted for every new session.</summary>
-    private void RemoveOldest_NeedsLock()
+    /// <summary>Copies, the most recently used first.</summary>
+    public IReadOnlyList<SessionInfo> List()
     {
-        foreach (var (key, _) in _entries.OrderBy(static pair => pair.Value.LastUsed).Take(Math.Max(1, capacity / 16)).ToArray())
-            _entries.Remove(key);
+        long now = time.GetTimestamp();
+        lock (_lock)
+            return [.. _limited.Values.Concat(_plain.Values).OrderByDescending(static one => one.LastUsed).Select(one => InfoOf_NeedsLock(one, now))];
     }
 
-    private sealed class Entry
+    private SessionInfo InfoOf_NeedsLock(Session session, long now)
     {
-        public long Epoch;
-        public long Started;
-        public long LastUsed;
-        public int Uses;
+        var age = time.GetElapsedTime(session.Started, now);
+        var left = session.Lifetime - age;
+        return new SessionInfo(
+            session.Id, session.Name, session.WorkerId, age, time.GetElapsedTime(session.LastUsed, now), session.Uses,
+            left < TimeSpan.Zero ? TimeSpan.Zero : left, session.MaxUses - session.Uses);
+    }
+
+    private static void Begin_NeedsLock(Session session, long epoch, long now)
+    {
+        session.Epoch = epoch;
+        session.Started = now;
+        session.Uses = 0;
+        session.IsRotated = false;
+    }
+
+    /// <summary>Makes room by a sixteenth, least recently used first, so that a full table is not sorted for every new session.</summary>
+    private void RemoveOldest_NeedsLock(Dictionary<string, Session> table)
+    {
+        foreach (var (key, _) in table.OrderBy(static pair => pair.Value.LastUsed).Take(Math.Max(1, capacity / 16)).ToArray())
+            table.Remove(key);
     }
 }

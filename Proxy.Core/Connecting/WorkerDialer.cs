@@ -44,7 +44,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         try
         {
             var way = worker.RequestTo(worker.SocksEndPoint);
-            var connected = await transport.ConnectAsync(way, both.Token);
+            var connected = await OpenAsync(way, command, target, token, both.Token);
             if (connected.Connection is null)
             {
                 return way.LocalInterface is null
@@ -55,7 +55,6 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             connection = connected.Connection;
 
             stage = Stage.Greeting;
-            await SendOpeningAsync(connection, command, target, token, both.Token);
             var error = await ReadGreetingAsync(connection, token, both.Token);
             if (error.IsError)
                 return new DialResult(null, default, error);
@@ -90,14 +89,14 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private static async ValueTask SendOpeningAsync(
-        TransportConnection connection, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
+    private async ValueTask<TransportConnectResult> OpenAsync(
+        TransportConnectRequest way, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
         try
         {
             int length = WriteOpening(buffer, command, target, token);
-            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+            return await transport.ConnectAsync(way with { Opening = buffer.AsMemory(0, length) }, cancellationToken);
         }
         finally
         {
@@ -181,6 +180,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     private static DialResult FromSocketError(SocketError error) => error switch
     {
         SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, NothingListens),
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
 
         // Ours, not the worker's: no other worker could be reached either, and none may be blamed.

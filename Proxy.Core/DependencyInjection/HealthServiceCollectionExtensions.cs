@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -16,16 +17,21 @@ internal static class HealthServiceCollectionExtensions
     public static IServiceCollection AddHealth(this IServiceCollection services)
     {
         services.AddSingleton<HealthEvents>();
+        services.AddSingleton(static provider => new UplinkWatch(
+            new TcpUplinkCheck(provider.GetRequiredService<ITransport>(), [.. Options(provider).Health.Connectivity], Options(provider).Health.StepTimeout, Time(provider)),
+            Options(provider).Health.CheckInterval / 4, Time(provider)));
         services.AddSingleton(static provider => new HealthMonitor(
             provider.GetRequiredService<WorkerPool>(), Options(provider).Health, provider.GetRequiredService<HealthEvents>(),
-            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>()));
+            Time(provider), provider.GetRequiredService<ILogger<HealthMonitor>>(),
+            provider.GetRequiredService<IWorkerConnections>(),
+            Options(provider).Health.Connectivity.Count > 0 ? provider.GetRequiredService<UplinkWatch>() : null));
         services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
         services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
         services.AddSingleton(static provider => new CircuitProbe(
             provider.GetRequiredService<WorkerDialer>(), Time(provider), provider.GetRequiredService<LinkDialer>()));
         services.AddSingleton(static provider => new WorkerSteps(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), Options(provider).Health,
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
             Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>(),
             Options(provider).Route is { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 } ? null : new LinkSteps(provider.GetRequiredService<CommandRunner>(), Time(provider))));
         services.AddSingleton<IProbeSequence>(static provider => new WorkerProbeSequence(

@@ -10,7 +10,6 @@ using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
-using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
 namespace TorBalancer.DependencyInjection;
@@ -19,14 +18,15 @@ namespace TorBalancer.DependencyInjection;
 internal static class ProxyServiceCollectionExtensions
 {
     /// <summary>Everything that a running proxy needs, for these options.</summary>
-    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options)
+    /// <param name="stateDirectory">What must survive a kill is kept in there; null: nothing is.</param>
+    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null)
     {
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<ITransport>(static provider => new SocketTransport(
-            provider.GetRequiredService<TimeProvider>(), new SocketSettings(Options(provider).Tunnel.KeepAlive, Options(provider).Tunnel.UserTimeout)));
-        return services.AddWorkers().AddRelays().AddConnecting().AddHealth().AddServer().AddAdmin();
+        services.AddSingleton<ITransport>(static provider => EngineSelection.Create(
+            Options(provider), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
+        return services.AddWorkers().AddRelays(stateDirectory is null ? null : Path.Combine(stateDirectory, "exclusions")).AddConnecting().AddHealth().AddServer().AddAdmin();
     }
 
     private static IServiceCollection AddWorkers(this IServiceCollection services)
@@ -40,17 +40,19 @@ internal static class ProxyServiceCollectionExtensions
         return services;
     }
 
-    private static IServiceCollection AddRelays(this IServiceCollection services)
+    private static IServiceCollection AddRelays(this IServiceCollection services, string? directory)
     {
-        services.AddSingleton(static provider =>
+        services.AddSingleton(provider =>
         {
             const int steps = 1 << 20;
             var random = provider.GetRequiredService<IRandomSource>();
             return new RelayWatchService(
                 provider.GetRequiredService<WorkerPool>(), Options(provider).Blacklist, () => random.Next(steps) / (double)steps,
-                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>());
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>(),
+                directory: new ExclusionDirectory(directory));
         });
         services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
+        services.AddSingleton<ITorFacts>(static provider => provider.GetRequiredService<RelayWatchService>());
         services.AddSingleton<ICircuitJoin>(static provider => provider.GetRequiredService<RelayWatchService>());
         return services;
     }
@@ -87,9 +89,11 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IpOnlyClientNotice>();
         services.AddSingleton(static provider => new AccessLog(
             provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new ExitLookup(provider.GetRequiredService<ICircuitJoin>(), Options(provider).Log));
         services.AddSingleton(static provider => new ConnectionServices(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
+            provider.GetRequiredService<ExitLookup>(),
             provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>())
         {
             Routes = provider.GetRequiredService<RouteTable>(),
@@ -106,7 +110,8 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IWorkerHealthView, MonitorHealthView>();
         services.AddSingleton<AdminCommands>();
         services.AddSingleton(static provider => new AdminViews(
-            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ProxyServer>(),
+            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ITorFacts>(),
+            provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<ExitLookup>(), provider.GetRequiredService<SessionTable>(),
             Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new FetchConnector(
             provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing,

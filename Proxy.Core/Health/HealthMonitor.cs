@@ -30,8 +30,10 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<WorkerState, WorkerHealth> _workers = new();
     private readonly UplinkFreeze _freeze;
+    private readonly UplinkWatch? _uplink;
 
-    public HealthMonitor(WorkerPool pool, HealthOptions options, HealthEvents events, TimeProvider time, ILogger<HealthMonitor> logger, IWorkerConnections? connections = null)
+    public HealthMonitor(WorkerPool pool, HealthOptions options, HealthEvents events, TimeProvider time, ILogger<HealthMonitor> logger, IWorkerConnections? connections = null,
+        UplinkWatch? uplink = null)
     {
         _connections = connections;
         _pool = pool;
@@ -42,18 +44,21 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         _logger = logger;
         _started = time.GetTimestamp();
         _freeze = new UplinkFreeze(options.SuspectWindow);
+        _uplink = uplink;
+        if (uplink is not null)
+            uplink.Judged = UplinkJudged;
     }
 
     /// <summary>Time since the monitor began: the clock of all records.</summary>
     public TimeSpan Now => _time.GetElapsedTime(_started);
 
-    /// <summary>True while all workers fail at once and nobody is declared dead for it.</summary>
+    /// <summary>True while our own network seems to be down and nobody is declared dead for it.</summary>
     public bool IsFrozen
     {
         get
         {
             lock (_lock)
-                return _freeze.IsFrozen;
+                return IsFrozen_NeedsLock;
         }
     }
 
@@ -119,7 +124,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             var (record, now) = (health.Record, Now);
             var next = record.NextAttempt is { } at ? (at > now ? at - now : TimeSpan.Zero) : (TimeSpan?)null;
             return new WorkerHealthView(record.State, worker.OperationalReason, now - record.Since, record.Failures, record.Successes,
-                record.BackoffIndex, next, now - record.LastAttempt, _freeze.IsFrozen, health.Reports);
+                record.BackoffIndex, next, now - record.LastAttempt, IsFrozen_NeedsLock, health.Reports);
         }
     }
 
@@ -173,6 +178,12 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 
     private void Apply(WorkerHealth health, HealthSignal signal, bool mayBeUplink = false, long? episode = null)
     {
+        if (!mayBeUplink || !Holds(health, signal, episode))
+            ApplyNow(health, signal, mayBeUplink, episode);
+    }
+
+    private void ApplyNow(WorkerHealth health, HealthSignal signal, bool mayBeUplink, long? episode)
+    {
         var outbox = new List<HealthEvent>();
         bool died = false;
         lock (_lock)
@@ -180,7 +191,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             if (episode is { } began && began != health.Record.Episode)
                 return;
             NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, outbox);
-            var step = WorkerHealthMachine.Step(health.Record, signal with { IsFrozen = _freeze.IsFrozen }, Now, _rules);
+            var step = WorkerHealthMachine.Step(health.Record, signal with { IsFrozen = IsFrozen_NeedsLock }, Now, _rules);
             Carry_NeedsLock(health, step, signal, outbox);
             foreach (var transition in step.Transitions)
                 died |= transition.To == WorkerOperationalState.Dead;
@@ -234,34 +245,6 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         var wait = deadline > Now ? deadline - Now : TimeSpan.Zero;
         health.Timer ??= _time.CreateTimer(state => Apply((WorkerHealth)state!, new HealthSignal(HealthSignalKind.Timer)), health, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         health.Timer.Change(wait, Timeout.InfiniteTimeSpan);
-    }
-
-    private void NoteUplink_NeedsLock(WorkerHealth health, HealthSignalKind kind, bool mayBeUplink, List<HealthEvent> outbox)
-    {
-        if (kind is HealthSignalKind.TrafficSucceeded or HealthSignalKind.ProbePassed)
-        {
-            health.UplinkFailure = null;
-            if (!_freeze.Succeeded())
-                return;
-            outbox.Add(new HealthEvent(HealthEventKind.DemotionThawed, _time.GetUtcNow(), "", "", "", $"{health.Worker.Id} succeeded: workers are judged again"));
-
-            // What happened before is no longer true of anybody: who is in recovery is tried now, not in a minute.
-            foreach (var other in _workers.Values)
-            {
-                other.UplinkFailure = null;
-                if (other != health && other.Record is { State: WorkerOperationalState.Recovery, NextAttempt: not null } waiting)
-                    other.Set(waiting with { BackoffIndex = 0, NextAttempt = Now });
-                other.Wake();
-            }
-
-            return;
-        }
-
-        if (!mayBeUplink || health.Record.IsStarting)
-            return;
-        health.UplinkFailure = Now;
-        if (_freeze.Failed(_workers.Values.Where(static one => one.Worker.Administrative == WorkerAdministrativeState.Enabled), Now))
-            outbox.Add(new HealthEvent(HealthEventKind.DemotionFrozen, _time.GetUtcNow(), "", "", "", "all workers fail at once, as if our own network were down: none is declared dead until one succeeds"));
     }
 
     private void Tell(HealthEvent happened)

@@ -11,7 +11,7 @@ public enum ProbeStepResult : byte
 }
 
 /// <summary>One step of a probe.</summary>
-/// <param name="Name">host, link, reconnect, socks, circuit, onion or control.</param>
+/// <param name="Name">host, link, reconnect, socks, paths, circuit, onion or control.</param>
 /// <param name="Detail">Why it failed or was skipped, or what it saw; for people.</param>
 public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail);
 
@@ -37,6 +37,7 @@ internal static class ProbeSteps
     public const string Link = "link";
     public const string Reconnect = "reconnect";
     public const string Socks = "socks";
+    public const string Paths = "paths";
     public const string Circuit = "circuit";
     public const string Onion = "onion";
     public const string Control = "control";

@@ -6,7 +6,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>
-/// host, link, socks, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
+/// host, link, socks, paths, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
 /// sequence, the others are skipped; in recovery ReconnectCommand runs once after a failed host, link or socks, which is then
 /// tried again.
 /// </summary>
@@ -30,6 +30,7 @@ internal sealed partial class WorkerProbeSequence(
         await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, link, token));
         await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(steps.Paths(worker.Model)));
         await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * ((steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(worker.Model, token));
@@ -89,7 +90,7 @@ internal sealed partial class WorkerProbeSequence(
             return (ProbeStepResult.Passed, result.Detail);
 
         // A circuit was built a moment ago. Unless the worker itself gave up, it is the service that is not there.
-        return result.Cause.Info().Evidence == FailureEvidence.Full
+        return result.Cause.Info().Evidence == FailureEvidence.Full || result.Cause == FailureCause.GeneralFailure
             ? (ProbeStepResult.Failed, result.Detail)
             : (ProbeStepResult.Passed, $"the service did not answer, which does not count: {result.Detail}");
     }

@@ -57,7 +57,9 @@ public static class FailureCauses
         Row(FailureCause.WorkerProtocol, "worker_protocol", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
         Row(FailureCause.WorkerAuthRejected, "worker_auth_rejected", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
 
-        Row(FailureCause.GeneralFailure, "general_failure", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        // A circuit that broke; but also a closed port, which exits report as MISC (measured on tor 0.4.9), and a port that no
+        // exit takes. Whoever asks for such targets must not be able to take every worker out of service.
+        Row(FailureCause.GeneralFailure, "general_failure", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Ambiguous);
         Row(FailureCause.ExitPolicy, "exit_policy", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
         Row(FailureCause.NetworkUnreachable, "network_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Always, FailureEvidence.Ambiguous);
         Row(FailureCause.HostUnreachable, "host_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Once);

@@ -29,5 +29,12 @@ internal sealed record UserParameters
     /// <summary>Only workers whose Country is this.</summary>
     public string? Country { get; init; }
 
+    /// <summary>How much of the password stands in front of its parameters; null: it holds none, and all of it is secret.</summary>
+    public int? SecretLength { get; init; }
+
+    /// <summary>The password without parameters: what they are does not make another owner of it.</summary>
+    public string SecretOf(ClientCredentials? credentials) =>
+        credentials is null ? "" : SecretLength is { } length ? credentials.Password[..length] : credentials.Password;
+
     public bool IsEmpty => Session is null && Mode is null && Worker is null && Country is null;
 }

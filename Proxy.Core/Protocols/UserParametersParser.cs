@@ -45,7 +45,12 @@ internal sealed class UserParametersParser
             return ParsePairs(pairs, baseUser, out parameters);
         int underscore = PasswordPairsStart(credentials.Password, secretLength);
         if (underscore >= 0)
-            return ParsePairs(Tokens(credentials.Password[(underscore + 1)..], "-,_"), user, out parameters);
+        {
+            var error = ParsePairs(Tokens(credentials.Password[(underscore + 1)..], "-,_"), user, out parameters);
+            parameters = parameters with { SecretLength = underscore };
+            return error;
+        }
+
         if (knownUser is null && Misspelt(user) is { } suggestion)
             return Error($"unknown parameter '{user[..user.IndexOf('-')]}'; did you mean '{suggestion}'? Allowed: {string.Join(", ", Keys)}");
         parameters = knownUser is null ? UserParameters.None : UserParameters.None with { BaseUser = knownUser };
@@ -60,10 +65,19 @@ internal sealed class UserParametersParser
         string rest = StripPrefix(user);
         if (rest.Length != user.Length && users.ContainsKey(rest))
             return rest;
-        for (int at = rest.LastIndexOfAny(['-', ',']); at > 0; at = rest.LastIndexOfAny(['-', ','], at - 1))
+
+        // Somebody may be called user-joe, and somebody else user: whoever leaves less over is meant.
+        string? whole = Longest(user, users), stripped = rest.Length != user.Length ? Longest(rest, users) : null;
+        return (whole?.Length ?? 0) >= (stripped is null ? 0 : user.Length - rest.Length + stripped.Length) ? whole : stripped;
+    }
+
+    /// <summary>The longest known name in front of a separator.</summary>
+    private static string? Longest(string text, IDictionary<string, string> users)
+    {
+        for (int at = text.LastIndexOfAny(['-', ',']); at > 0; at = text.LastIndexOfAny(['-', ','], at - 1))
         {
-            if (users.ContainsKey(rest[..at]))
-                return rest[..at];
+            if (users.ContainsKey(text[..at]))
+                return text[..at];
         }
 
         return null;
@@ -84,6 +98,8 @@ internal sealed class UserParametersParser
         bool prefixed = rest.Length != user.Length;
         if (knownUser is not null)
         {
+            if (user.StartsWith(knownUser, StringComparison.Ordinal) && (user.Length == knownUser.Length || user[knownUser.Length] is '-' or ','))
+                rest = user;
             if (rest.Length <= knownUser.Length)
                 return false;
             rest = rest[(knownUser.Length + 1)..];

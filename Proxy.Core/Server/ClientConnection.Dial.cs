@@ -31,8 +31,10 @@ internal sealed partial class ClientConnection
         }
         finally
         {
-            await gone.CancelAsync();
+            // What still waits is the time that a client with a half-closed connection was given.
             await watch.StopAsync();
+            if (!watching.IsCompleted)
+                await gone.CancelAsync();
             await watching;
         }
     }

@@ -27,6 +27,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
         earlier.Target == next.Target
         && earlier.Credentials == next.Credentials
         && _authenticator.Parameters is { RotateAfterUses: null, SessionLifetime: null }
+        && _session is not { IsOver: true }
         && _lastWorker is { IsEligible: true };
 
     void IHttpExchangeObserver.OnExchange(in HttpExchange exchange)
@@ -36,7 +37,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
         if (_lastViaLink && exchange.WorkerId is not null)
             AccountForLink(exchange);
         services.AccessLog.WriteRequest(Context, new AccessRequest(
-            _exchanges, exchange.Request?.Target, exchange.WorkerId, exchange.Attempts, exchange.ConnectTime, exchange.Elapsed, exchange.BytesFromClient,
+            _exchanges, exchange.Request?.Target, exchange.WorkerId, exchange.WorkerId is null ? null : services.Exits.Of(Context.Stream), exchange.Attempts, exchange.ConnectTime, exchange.Elapsed, exchange.BytesFromClient,
             exchange.BytesFromUpstream, exchange.Status, exchange.Error.Cause));
     }
 

@@ -17,6 +17,7 @@ internal sealed partial class ClientConnection(
 {
     private readonly CancellationTokenSource _abort = new();
     private TunnelEnd _abortReason = TunnelEnd.Aborted;
+    private SessionUse? _session;
     private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
 
     public ConnectionContext Context { get; } = context;
@@ -168,6 +169,9 @@ internal sealed partial class ClientConnection(
         Context.IsTunnel = true;
         var end = await services.Transport.TunnelAsync(client, upstream, settings, _abort.Token);
         Context.IsTunnel = false;
+
+        // Asked before our side is closed: after that tor forgets the stream.
+        Context.Exit = services.Exits.Of(Context.Stream);
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
     }
 
@@ -182,6 +186,10 @@ internal sealed partial class ClientConnection(
         Context.WorkerId = outcome.WorkerId;
         Context.Attempts = outcome.Attempts;
         Context.ViaLink = outcome.ViaLink;
+        _session = plan.Session;
+        Context.Stream = outcome.Connection is { } upstream
+            ? new StreamKey(outcome.WorkerId!, outcome.Password, (upstream.LocalEndPoint as IPEndPoint)?.Port, request.Target)
+            : null;
         return outcome;
     }
 
@@ -222,7 +230,10 @@ internal sealed partial class ClientConnection(
         if (handshake is HttpConnectHandshake http)
             http.Info = new HttpReplyInfo(Context.WorkerId, Context.Attempts);
         await handshake.ReplyErrorAsync(error, _abort.Token);
-        await LingerAsync();
+
+        // HTTP does so by itself, with its own bounds.
+        if (handshake is not HttpConnectHandshake)
+            await LingerAsync();
     }
 
     /// <summary>

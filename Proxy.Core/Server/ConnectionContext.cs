@@ -6,6 +6,11 @@ using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
 
+/// <summary>What a stream of ours is found by at its worker's control port; immutable, because views read it meanwhile.</summary>
+/// <param name="Password">The isolation token as it was sent; null: none.</param>
+/// <param name="LocalPort">Our port towards the worker; null on a unix socket.</param>
+internal sealed record StreamKey(string WorkerId, string? Password, int? LocalPort, HostEndPoint Target);
+
 /// <summary>What is known of one client connection while it lives; views and the access log read it.</summary>
 internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started)
 {
@@ -31,6 +36,12 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public bool ViaLink { get; set; }
 
     public int Attempts { get; set; }
+
+    /// <summary>How its stream is found among the worker's; null before there is one.</summary>
+    public StreamKey? Stream { get; set; }
+
+    /// <summary>The exit that carried it, as tor names it; null where nobody knows. Asked for when the tunnel has ended.</summary>
+    public string? Exit { get; set; }
 
     /// <summary>From the request's end to the worker's answer.</summary>
     public TimeSpan ConnectTime { get; set; }

@@ -15,6 +15,7 @@ internal sealed record ConnectionServices(
     RetryConnector Connector,
     WorkerPool Pool,
     AccessLog AccessLog,
+    ExitLookup Exits,
     IpOnlyClientNotice IpOnlyNotice,
     IOutcomeSink Outcomes,
     TimeSpan TunnelIdleTimeout,

@@ -18,7 +18,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     public EndPoint LocalEndPoint => listener.LocalEndPoint;
 
     /// <summary>Runs until the token is cancelled.</summary>
-    public async Task RunAsync(CancellationToken stopping)
+    public Task RunAsync(CancellationToken stopping) => listener.RunAsync(() => AcceptAsync(stopping));
+
+    private async Task AcceptAsync(CancellationToken stopping)
     {
         var pause = TimeSpan.Zero;
         while (!stopping.IsCancellationRequested)

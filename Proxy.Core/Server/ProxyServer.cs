@@ -65,7 +65,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
         Connections.Add(client);
 
         // Tracked by the registry; RunAsync never throws.
-        _ = RunAsync(client, listener);
+        connection.Schedule(new Serving(this, client, listener));
     }
 
     /// <summary>
@@ -123,8 +123,6 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
 
     private async Task RunAsync(ClientConnection client, ProxyListener listener)
     {
-        // Off the accept loop: a client whose bytes are already there would otherwise be served by it.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
             await client.RunAsync(_stopping.Token);
@@ -135,6 +133,11 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
             listener.Ended();
             await client.DisposeAsync();
         }
+    }
+
+    private sealed class Serving(ProxyServer server, ClientConnection client, ProxyListener listener) : IThreadPoolWorkItem
+    {
+        public void Execute() => _ = server.RunAsync(client, listener);
     }
 
     private static partial class Log

@@ -1,6 +1,6 @@
 namespace TorBalancer.Server;
 
-/// <summary>Event ids 2000-2199: listeners, client connections, access log.</summary>
+/// <summary>Event ids 2000-2299: listeners, client connections, access log, engine.</summary>
 internal static class ServerEventIds
 {
     public const int Listening = 2000;
@@ -17,4 +17,7 @@ internal static class ServerEventIds
 
     public const int Access = 2100;
     public const int AccessRequest = 2101;
+
+    public const int EngineFailed = 2200;
+    public const int EngineFellBack = 2201;
 }

@@ -4,12 +4,12 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport;
 
 /// <summary>
-/// The seam between what the proxy does and how bytes move. Two engines of one shape stand behind it: this managed
+/// The seam between what the proxy does and how bytes move. Two engines of one shape stand behind it: a managed
 /// one (System.Net.Sockets, any platform) and, on Linux, one over epoll and splice(2).
 /// </summary>
 public interface ITransport
 {
-    /// <summary>The word users write and read: <c>sockets</c>.</summary>
+    /// <summary>The word users write and read: <c>sockets</c> or <c>linux</c>.</summary>
     string Name { get; }
 
     /// <summary>Binds and listens. Throws <see cref="SocketException"/> when the address cannot be had.</summary>
@@ -20,7 +20,8 @@ public interface ITransport
 
     /// <summary>
     /// Moves bytes both ways until both sides finished. What either side's <see cref="TransportConnection.Input"/> still
-    /// holds goes first. Half-close is kept. Does not dispose the connections. Cancelling the token ends it as
+    /// holds goes first. Half-close is kept. Does not dispose the connections; the caller does so at once, which also sends the
+    /// FIN of the side that finished last. Cancelling the token ends it as
     /// <see cref="TunnelEnd.Aborted"/>; it never throws for what the network does.
     /// </summary>
     ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken);
@@ -31,6 +32,9 @@ public interface ITransportListener : IAsyncDisposable
 {
     /// <summary>The address that was bound, with the real port.</summary>
     EndPoint LocalEndPoint { get; }
+
+    /// <summary>Runs a loop of <see cref="AcceptAsync"/> where accepting is cheapest; completes when the loop has ended.</summary>
+    Task RunAsync(Func<Task> acceptLoop);
 
     /// <summary>The next connection. Throws <see cref="SocketException"/> on failure; the caller decides whether to go on.</summary>
     ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken);
@@ -46,7 +50,9 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>
 /// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
-public readonly record struct TransportConnectRequest(EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null)
+/// <param name="Opening">Sent as soon as it is connected; the connect succeeds when all of it has been handed to the kernel.</param>
+public readonly record struct TransportConnectRequest(
+    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default)
 {
     internal SocketBinding Binding => new(LocalAddress, LocalInterface);
 }

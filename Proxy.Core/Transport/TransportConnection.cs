@@ -24,6 +24,12 @@ public abstract class TransportConnection : IAsyncDisposable
     /// <summary>Writes all of it.</summary>
     public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Begins what serves this connection where its reads and writes are cheapest: on its own thread, or on the pool. It must
+    /// not wait otherwise than by awaiting.
+    /// </summary>
+    public abstract void Schedule(IThreadPoolWorkItem work);
+
     /// <summary>Sends FIN: nothing more will be written, reading goes on.</summary>
     public abstract void ShutdownSend();
 

@@ -93,6 +93,15 @@ public sealed class WorkerState
         return new WorkerLease(this);
     }
 
+    /// <summary>A lease, if it still has exactly so many; else null: somebody was faster, and another may be the better choice now.</summary>
+    internal WorkerLease? TryLease(int active)
+    {
+        if (Interlocked.CompareExchange(ref _active, active + 1, active) != active)
+            return null;
+        Interlocked.Increment(ref _totalConnections);
+        return new WorkerLease(this);
+    }
+
     internal void Release() => Interlocked.Decrement(ref _active);
 
     internal void CountFailure() => Interlocked.Increment(ref _totalFailures);

@@ -12,14 +12,18 @@ namespace TorBalancer.Daemon.Admin;
 
 /// <summary>
 /// Runs the admin API beside the proxy. It starts after the listeners are open, and nothing of the web server is loaded
-/// before that, or at all when it is turned off.
+/// before that, or at all when it is turned off. It stops after the proxy has drained.
 /// </summary>
 internal sealed partial class AdminHostedService(IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
-    : IHostedService, IAsyncDisposable
+    : IHostedLifecycleService, IAsyncDisposable
 {
     private AdminServer? _server;
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StartedAsync(CancellationToken cancellationToken)
     {
         var admin = options.Admin;
         string? path = await SocketPathAsync(admin, cancellationToken);
@@ -35,6 +39,15 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
             await StartAsync(null, await SocketPathAsync(admin, cancellationToken), cancellationToken);
         }
     }
+
+    /// <summary>The proxy takes no new clients from here on, so no new fetches are begun either.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _server?.RefuseFetches();
+        return Task.CompletedTask;
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => _server?.StopAsync(cancellationToken) ?? Task.CompletedTask;
 

@@ -24,6 +24,8 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 [JsonSerializable(typeof(WorkersView))]
 [JsonSerializable(typeof(WorkerView))]
 [JsonSerializable(typeof(ConnectionsView))]
+[JsonSerializable(typeof(SessionsView))]
+[JsonSerializable(typeof(RotationView))]
 [JsonSerializable(typeof(FetchResult))]
 [JsonSerializable(typeof(ProblemView))]
 internal sealed partial class AdminJson : JsonSerializerContext

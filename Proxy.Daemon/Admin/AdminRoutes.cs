@@ -11,7 +11,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Daemon.Admin;
 
 /// <summary>The paths of the API. Further ones (reload, metrics, the page) are further lines in <see cref="Map"/>.</summary>
-internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, FetchEngine fetch, CancellationToken stopping)
+internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, FetchEngine fetch, Func<bool> refusesFetches, CancellationToken stopping)
 {
     private static readonly string[] Read = ["GET", "HEAD"];
     private static readonly string[] Write = ["POST"];
@@ -25,6 +25,8 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         routes.MapMethods("/api/v1/connections", Read, context => context.WriteJsonAsync(views.Connections(), AdminJson.Instance.ConnectionsView));
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
+        routes.MapMethods("/api/v1/sessions", Read, context => context.WriteJsonAsync(views.Sessions(), AdminJson.Instance.SessionsView));
+        routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
     }
 
@@ -36,6 +38,16 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         return command(id) is { } worker
             ? context.WriteJsonAsync(views.Of(worker), AdminJson.Instance.WorkerView)
             : context.WriteProblemAsync(StatusCodes.Status404NotFound, $"there is no worker '{id}'");
+    }
+
+    private Task RotateAsync(HttpContext context)
+    {
+        if (HasBody(context) && !IsJson(context.Request))
+            return WrongTypeAsync(context);
+        string id = (string)context.Request.RouteValues["id"]!;
+        return commands.Rotate(id) is > 0 and var rotated
+            ? context.WriteJsonAsync(new RotationView(rotated), AdminJson.Instance.RotationView)
+            : context.WriteProblemAsync(StatusCodes.Status404NotFound, $"no session is known as '{id}'");
     }
 
     private async Task FetchAsync(HttpContext context)
@@ -53,6 +65,12 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
             return;
         }
 
+        if (refusesFetches())
+        {
+            await StoppingAsync(context);
+            return;
+        }
+
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         try
         {
@@ -61,9 +79,11 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !context.Response.HasStarted)
         {
-            await context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
+            await StoppingAsync(context);
         }
     }
+
+    private static Task StoppingAsync(HttpContext context) => context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
 
     private static async Task<(FetchRequest?, FieldProblem?)> ReadAsync(HttpContext context)
     {

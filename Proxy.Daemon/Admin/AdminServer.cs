@@ -27,6 +27,7 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private readonly WebApplication _application;
     private readonly CancellationTokenSource _stopping = new();
+    private volatile bool _refusesFetches;
 
     public AdminServer(AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath)
     {
@@ -53,7 +54,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.Use(AdminGuard.InvokeAsync);
         _application.UseRouting();
         _application.Use(OptionsAsync);
-        new AdminRoutes(views, commands, fetch, _stopping.Token).Map(_application);
+        new AdminRoutes(views, commands, fetch, () => _refusesFetches, _stopping.Token).Map(_application);
     }
 
     /// <summary>The address that is listened on, with its real port; null when there is none.</summary>
@@ -63,6 +64,9 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>Throws <see cref="StartupException"/> naming the key whose address cannot be had.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => _application.StartAsync(cancellationToken);
+
+    /// <summary>New fetches are answered with 503 from now on; those under way go on.</summary>
+    public void RefuseFetches() => _refusesFetches = true;
 
     /// <summary>Fetches that are under way are answered with 503; then the addresses close.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)

@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
+using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Server;
 
@@ -67,7 +68,8 @@ internal static class RunCommand
         var options = configuration.Options;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.AddTo(builder.Logging, options.Log);
-        builder.Services.AddProxy(options);
+        string state = ManagedWorkerPaths.Resolve(options.ManagedWorkers.DataDirectory, 1, Environment.GetEnvironmentVariable).Root;
+        builder.Services.AddProxy(options, testnet ? null : state);
         builder.Services.AddSingleton(new StartSource(configuration, testnet));
         builder.Services.AddSingleton<StartHints>();
         builder.Services.Configure<HostOptions>(host =>
@@ -78,13 +80,15 @@ internal static class RunCommand
         });
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
 
-        // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels.
+        // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels and the admin
+        // API still shows and commands. That binds after the listeners all the same, and only then we are ready.
         builder.Services.AddHostedService<WorkersHostedService>();
         builder.Services.AddHostedService<LinkHostedService>();
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
-        builder.Services.AddHostedService<ProxyHostedService>();
         builder.Services.AddHostedService<AdminHostedService>();
+        builder.Services.AddHostedService<ProxyHostedService>();
+        builder.Services.AddHostedService<ReadyHostedService>();
         return builder.Build();
     }
 }

@@ -5,7 +5,7 @@ using TorBalancer.Health.Alerts;
 namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Probes and alerts while the host runs: from the moment there are workers, until the proxy has drained.</summary>
-internal sealed class HealthHostedService(HealthProber prober, AlertDispatcher alerts) : IHostedService
+internal sealed class HealthHostedService(HealthProber prober, UplinkWatch uplink, AlertDispatcher alerts) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -17,6 +17,7 @@ internal sealed class HealthHostedService(HealthProber prober, AlertDispatcher a
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await prober.DisposeAsync();
+        await uplink.DisposeAsync();
         await alerts.DisposeAsync();
     }
 }

@@ -1,18 +1,15 @@
-using System.Net;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
-using TorBalancer.Daemon.Systemd;
 using TorBalancer.Server;
 
 namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Listens while the host runs; drains when it stops.</summary>
 internal sealed partial class ProxyHostedService(
-    ProxyServer server, TorBalancerOptions options, StartSource source, StartHints hints, ILogger<ProxyHostedService> logger) : IHostedService, IDisposable
+    ProxyServer server, TorBalancerOptions options, StartSource source, ILogger<ProxyHostedService> logger) : IHostedService, IDisposable
 {
-    private readonly SystemdNotifier _systemd = new();
     private PosixSignalRegistration? _hangup;
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -27,24 +24,10 @@ internal sealed partial class ProxyHostedService(
             context.Cancel = true;
             Log.ReloadUnsupported(logger);
         });
-        foreach (var (_, address) in server.Addresses)
-        {
-            if (address is IPEndPoint)
-                Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
-        }
-
-        if (server.Addresses.Select(static listener => listener.Address).OfType<IPEndPoint>().FirstOrDefault() is { } first)
-        {
-            foreach (string line in hints.For(first.ToString()))
-                Log.Hint(logger, line);
-        }
-
-        _systemd.Notify("READY=1");
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        _systemd.Notify("STOPPING=1");
         Log.Stopping(logger);
         bool clean = await server.StopAsync(options.Tunnel.DrainTimeout, cancellationToken);
         Log.Stopped(logger, clean);
@@ -54,12 +37,6 @@ internal sealed partial class ProxyHostedService(
 
     private static partial class Log
     {
-        [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
-        public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
-
-        [LoggerMessage(HostingEventIds.StartHint, LogLevel.Information, "Try: {Line}")]
-        public static partial void Hint(ILogger logger, string line);
-
         [LoggerMessage(HostingEventIds.Stopping, LogLevel.Information, "Stopping: the listeners close")]
         public static partial void Stopping(ILogger logger);
 

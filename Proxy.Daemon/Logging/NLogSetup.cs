@@ -5,6 +5,7 @@ using NLog.Extensions.Logging;
 using NLog.Filters;
 using NLog.Layouts;
 using NLog.Targets;
+using NLog.Targets.Wrappers;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Server;
@@ -18,6 +19,9 @@ internal static class NLogSetup
     /// <summary>The journal stamps lines itself and reads a priority in front of each (sd-daemon(3)).</summary>
     private const string JournalPrefix =
         "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
+
+    /// <summary>About 20 MB at the most.</summary>
+    private const int QueuedLines = 50_000;
 
     private const string Stamp = "${date:universalTime=true:format=yyyy-MM-ddTHH\\:mm\\:ss.fffZ} ${level:uppercase=true:padding=-5} ";
 
@@ -49,9 +53,20 @@ internal static class NLogSetup
         return configuration;
     }
 
+    /// <summary>
+    /// Lines are written by a thread of their own, several at a time: a terminal or a journal that does not read must never hold
+    /// up traffic. Beyond the limit lines are dropped, which is better than a client that waits.
+    /// </summary>
     private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
     {
-        var rule = new LoggingRule("*", level, LogLevel.Fatal, target);
+        var queue = new AsyncTargetWrapper(target.Name + "-queue", target)
+        {
+            QueueLimit = QueuedLines,
+            OverflowAction = AsyncTargetWrapperOverflowAction.Discard,
+            TimeToSleepBetweenBatches = 10,
+            BatchSize = 1000,
+        };
+        var rule = new LoggingRule("*", level, LogLevel.Fatal, queue);
         rule.Filters.Add(new WhenMethodFilter(IsToldOtherwise));
         configuration.LoggingRules.Add(rule);
     }

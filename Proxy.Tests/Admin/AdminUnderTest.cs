@@ -10,6 +10,7 @@ using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Server;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport.Sockets;
@@ -38,7 +39,8 @@ internal sealed class AdminUnderTest : IAsyncDisposable
 
     public static async Task<AdminUnderTest> StartAsync(
         IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, X509Certificate2Collection? trusted = null,
-        Func<WorkerPool, IWorkerHealthView>? health = null, string? socket = null)
+        Func<WorkerPool, IWorkerHealthView>? health = null, string? socket = null,
+        EndPoint? control = null)
     {
         TorBalancerOptions options = null!;
         var proxy = await ProxyUnderTest.StartAsync(workers, given =>
@@ -46,17 +48,18 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             options = given;
             given.Health.Enabled = true;
             configure?.Invoke(given);
-        });
+        }, control: control);
         var view = health?.Invoke(proxy.Pool) ?? new MonitorHealthView(proxy.Health);
         var time = TimeProvider.System;
         var connector = new RetryConnector(
             SelectorOf.Pool(proxy.Pool), new WorkerDialer(new SocketTransport(time), options.Connect, time), options.Connect,
             new RetryBudget(options.Connect.RetryBudget, options.Connect.RetryFloor, time), new HedgeDelay(options.Connect.Hedge), new CircuitEpochs(),
             NullOutcomeSink.Instance, time);
-        var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), new SessionTable(time));
+        var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>());
         var services = new FetchServices(new FetchConnector(planner, connector, options.Balancing), NullOutcomeSink.Instance, options.Log, time) { TrustedRoots = trusted };
         var server = new AdminServer(
-            new AdminViews(proxy.Pool, view, proxy.Server, options.Log, time), new AdminCommands(proxy.Pool, view, new Logger<AdminCommands>(proxy.Log)),
+            new AdminViews(proxy.Pool, view, proxy.Get<RelayWatchService>(), proxy.Server, proxy.Get<ExitLookup>(), proxy.Get<SessionTable>(), options.Log, time),
+            new AdminCommands(proxy.Pool, view, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
             new FetchEngine(services, new Logger<FetchEngine>(proxy.Log)), proxy.Log, new IPEndPoint(IPAddress.Loopback, 0), socket);
         await server.StartAsync(CancellationToken.None);
         return new AdminUnderTest(proxy, server);

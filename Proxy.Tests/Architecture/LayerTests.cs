@@ -18,8 +18,8 @@ public partial class LayerTests
         ("TorControl", ["Primitives", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
         ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
-        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting"]),
-        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "Connecting", "Health", "Server"]),
+        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting"]),
+        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
         ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server", "Admin"]),
     ];
 

@@ -29,6 +29,35 @@ public class OtherModesTests
             Assert.That(random.Pick(pool.Snapshot, new SelectionContext(0, tried))!.Id, Is.EqualTo("w3"));
     }
 
+    [Test, CancelAfter(60_000)]
+    public void LeastConnections_stays_even_when_many_pick_at_once(CancellationToken token)
+    {
+        const int threads = 4, rounds = 2000;
+        var pool = PoolOf.Equal(threads);
+        var selector = SelectorOf.Pool(pool, 1);
+        using var together = new Barrier(threads);
+        int uneven = 0;
+        var leases = new WorkerLease[threads];
+        var running = Enumerable.Range(0, threads).Select(i => new Thread(() =>
+        {
+            for (int round = 0; round < rounds; round++)
+            {
+                together.SignalAndWait(token);
+                leases[i] = selector.Select(new SelectionRequest(SelectionPolicyNames.LeastConnections, 0), default).Lease!;
+                together.SignalAndWait(token);
+                if (i == 0)
+                {
+                    uneven += pool.Snapshot.All.Count(static worker => worker.Active != 1);
+                    foreach (var lease in leases)
+                        lease.Dispose();
+                }
+            }
+        })).ToList();
+        running.ForEach(static thread => thread.Start());
+        running.ForEach(static thread => thread.Join());
+        Assert.That(uneven, Is.Zero);
+    }
+
     [Test]
     public void LeastConnections_counts_connections_from_the_lease_on_and_rotates_ties()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
@@ -90,21 +91,45 @@ public class IsolationTests
         Assert.That(Token(IsolationMode.Client, Owner(user: new string('\u00ff', 40_000), password: longest)), Is.Not.Null, "HTTP credentials may be longer");
     }
 
+    [TestCase("joe", "secret_session-a", "joe", "secret_session-a_country-br", true)]
+    [TestCase("joe", "secret_session-a", "joe", "secret_mode-random_session-a", true)]
+    [TestCase("user-joe-session-a", "secret", "user-joe-session-a-country-br", "secret", true)]
+    [TestCase("joe", "secret_session-a", "joe", "other_session-a", false)]
+    [TestCase("joe", "secret_session-a", "jim", "secret_session-a", false)]
+    [TestCase("joe", "secret_session-a", "joe", "secret_session-b", false)]
+    public void A_session_is_the_same_whatever_else_is_asked_for(string user, string password, string otherUser, string otherPassword, bool same)
+    {
+        var planner = new ConnectPlanner(new BalancingOptions(), _factory, new SessionTable(new ManualTimeProvider()));
+        var parser = new UserParametersParser(SelectionPolicyNames.All);
+        HostEndPoint.TryCreate("example.com", 80, out var target);
+        var plans = ((string, string)[])[(user, password), (otherUser, otherPassword)];
+        var made = plans.Select(one =>
+        {
+            var credentials = new ClientCredentials(one.Item1, one.Item2);
+            Assert.That(parser.Parse(credentials, null, out var parameters).IsError, Is.False);
+            var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials);
+            return planner.Plan(request, new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters, 0), null, IsolationMode.Client);
+        }).ToArray();
+
+        Assert.That(made[0].Token == made[1].Token, Is.EqualTo(same));
+        Assert.That(ReferenceEquals(made[0].Session!.Value.Session, made[1].Session!.Value.Session), Is.EqualTo(same));
+    }
+
     [Test]
     public void A_session_rotates_after_its_uses_and_after_its_life_time()
     {
         var clock = new ManualTimeProvider();
         var table = new SessionTable(clock);
         var uses = UserParameters.None with { Session = "s", RotateAfterUses = 2 };
-        Assert.That(Enumerable.Range(0, 5).Select(_ => table.Use("u", uses)), Is.EqualTo(new long[] { 1, 1, 2, 2, 3 }));
+        Assert.That(Enumerable.Range(0, 5).Select(_ => table.Use("u", uses).Epoch), Is.EqualTo(new long[] { 1, 1, 2, 2, 3 }));
 
         var life = UserParameters.None with { Session = "t", SessionLifetime = TimeSpan.FromMinutes(10) };
-        long first = table.Use("l", life);
+        long first = table.Use("l", life).Epoch;
         clock.Advance(TimeSpan.FromMinutes(9));
-        Assert.That(table.Use("l", life), Is.EqualTo(first));
+        Assert.That(table.Use("l", life).Epoch, Is.EqualTo(first));
         clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.That(table.Use("l", life), Is.GreaterThan(first));
-        Assert.That(table.Use("x", UserParameters.None with { Session = "plain" }), Is.Zero);
+        Assert.That(table.Use("l", life).Epoch, Is.GreaterThan(first));
+        Assert.That(table.Use("x", UserParameters.None with { Session = "plain" }).Epoch, Is.Zero);
     }
 
     [Test]
@@ -114,21 +139,22 @@ public class IsolationTests
         var plain = UserParameters.None with { Session = "a" };
         var other = UserParameters.None with { Session = "b" };
         var limited = UserParameters.None with { Session = "a", RotateAfterUses = 100 };
-        long before = table.Use("limited", limited);
-        Assert.That((table.Use("a", plain), table.Use("b", other)), Is.EqualTo((0L, 0L)));
+        long before = table.Use("limited", limited).Epoch;
+        Assert.That((table.Use("a", plain).Epoch, table.Use("b", other).Epoch), Is.EqualTo((0L, 0L)));
         table.Rotate("a");
-        long after = table.Use("a", plain);
+        long after = table.Use("a", plain).Epoch;
         Assert.That(after, Is.GreaterThan(0));
-        Assert.That(table.Use("a", plain), Is.EqualTo(after));
-        Assert.That(table.Use("b", other), Is.Zero);
-        Assert.That(table.Use("limited", limited), Is.GreaterThan(before));
+        Assert.That(table.Use("a", plain).Epoch, Is.EqualTo(after));
+        Assert.That(table.Use("b", other).Epoch, Is.Zero);
+        Assert.That(table.Use("limited", limited).Epoch, Is.GreaterThan(before));
         table.Rotate("a");
-        Assert.That(table.Use("a", plain), Is.GreaterThan(after), "twice in one moment");
+        Assert.That(table.Use("a", plain).Epoch, Is.GreaterThan(after), "twice in one moment");
 
         for (int i = 0; i < 20; i++)
         {
+            table.Use($"s{i}", UserParameters.None with { Session = $"s{i}" });
             table.Rotate($"s{i}");
-            Assert.That(table.Use("a", plain), Is.GreaterThan(after), "a rotation is never taken back");
+            Assert.That(table.Use("a", plain).Epoch, Is.GreaterThan(after), "a rotation is never taken back");
         }
     }
 
@@ -144,7 +170,7 @@ public class IsolationTests
             for (int i = 0; i < 100; i++)
             {
                 clock.Advance(TimeSpan.FromSeconds(1));
-                epochs.Add(table.Use($"key-{i}", limits));
+                epochs.Add(table.Use($"key-{i}", limits).Epoch);
                 Assert.That(table.Count, Is.LessThanOrEqualTo(32));
             }
         }

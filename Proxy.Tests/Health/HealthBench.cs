@@ -14,12 +14,14 @@ internal sealed class HealthBench : IAsyncDisposable
 {
     private readonly ListLogger _log = new();
 
-    public HealthBench(int workers = 1, IPAddress? address = null, Action<HealthOptions>? configure = null)
+    public HealthBench(int workers = 1, IPAddress? address = null, Action<HealthOptions>? configure = null, IUplinkCheck? uplink = null, IProbeSequence? probes = null, IRandomSource? random = null)
     {
         configure?.Invoke(Options);
         Pool.Apply([.. Enumerable.Range(1, workers).Select(i => new WorkerModel($"worker-{i:00}", new IPEndPoint(address ?? IPAddress.Loopback, 9050 + i)))]);
-        Monitor = new HealthMonitor(Pool, Options, Events, Clock, new Logger<HealthMonitor>(_log));
-        Prober = new HealthProber(Pool, Monitor, Probes, Options, new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
+        if (uplink is not null)
+            Uplink = new UplinkWatch(uplink, Options.CheckInterval / 4, Clock);
+        Monitor = new HealthMonitor(Pool, Options, Events, Clock, new Logger<HealthMonitor>(_log), uplink: Uplink);
+        Prober = new HealthProber(Pool, Monitor, probes ?? Probes, Options, random ?? new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
     }
 
     public HealthOptions Options { get; } = new();
@@ -35,6 +37,8 @@ internal sealed class HealthBench : IAsyncDisposable
     public HealthProber Prober { get; }
 
     public FakeProbes Probes { get; } = new();
+
+    public UplinkWatch? Uplink { get; }
 
     public ListLogger Log => _log;
 
@@ -55,6 +59,8 @@ internal sealed class HealthBench : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Prober.DisposeAsync();
+        if (Uplink is not null)
+            await Uplink.DisposeAsync();
         Monitor.Dispose();
         _log.Dispose();
     }

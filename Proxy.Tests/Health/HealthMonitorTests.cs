@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
 using TorBalancer.Primitives;
 using TorBalancer.Transport;
@@ -107,7 +108,7 @@ public class HealthMonitorTests
         for (int i = 0; i < 9; i++)
         {
             foreach (var worker in bench.Pool.Snapshot.All)
-                bench.Monitor.DialFailed(worker, new ProxyError(FailureCause.GeneralFailure));
+                FailCircuit(bench, worker);
         }
 
         bench.Clock.Advance(TimeSpan.FromMinutes(10));
@@ -125,8 +126,8 @@ public class HealthMonitorTests
         await using var bench = new HealthBench(2);
         var (first, second) = (bench.Pool.Snapshot.All[0], bench.Pool.Snapshot.All[1]);
         for (int i = 0; i < 3; i++)
-            bench.Monitor.DialFailed(first, new ProxyError(FailureCause.GeneralFailure));
-        bench.Monitor.DialFailed(second, new ProxyError(FailureCause.GeneralFailure));
+            FailCircuit(bench, first);
+        FailCircuit(bench, second);
         Assert.That((first.Operational, bench.Monitor.IsFrozen), Is.EqualTo((WorkerOperationalState.Recovery, true)));
         bench.Monitor.DialSucceeded(second, default);
 
@@ -167,5 +168,25 @@ public class HealthMonitorTests
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
 
         Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+    }
+
+    // Exits say so of closed ports, too.
+    [Test]
+    public async Task General_failures_alone_take_no_worker_out_of_service()
+    {
+        await using var bench = new HealthBench();
+        for (int i = 0; i < 1000; i++)
+            bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.GeneralFailure));
+
+        Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+        Assert.That(bench.Monitor.Look(bench.Monitor.Of(bench.Worker)).WantsCanary, Is.True);
+    }
+
+    /// <summary>A probe that got no circuit.</summary>
+    private static void FailCircuit(HealthBench bench, WorkerState worker)
+    {
+        var health = bench.Monitor.Of(worker);
+        var step = new ProbeStep(ProbeSteps.Circuit, ProbeStepResult.Failed, TimeSpan.Zero, "no circuit");
+        bench.Monitor.ProbeDone(health, new ProbeReport(bench.Clock.GetUtcNow(), TimeSpan.Zero, [step]), health.Record.Episode);
     }
 }

@@ -157,7 +157,7 @@ public sealed class LinkProbeTests
         var socks = new WorkerDialer(_transport, options, time);
         var links = new LinkDialer(_transport, new LinkResolver(socks, new LinkDnsClient(time), new RouteOptions(), time), options, time);
         return new WorkerSteps(
-            _transport, new CircuitProbe(socks, time, links), new HealthOptions { ProbeTimeout = TimeSpan.FromSeconds(20) }, time, NullLogger<WorkerSteps>.Instance,
+            _transport, new CircuitProbe(socks, time, links), new ProbeBench.FixedFacts(), new HealthOptions { ProbeTimeout = TimeSpan.FromSeconds(20) }, time, NullLogger<WorkerSteps>.Instance,
             usesLinks ? new LinkSteps(new CommandRunner(time), time) : null);
     }
 

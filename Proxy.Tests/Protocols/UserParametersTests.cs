@@ -64,10 +64,15 @@ public class UserParametersTests
     [TestCase("user-alice-session-abc", "alice", "base=alice session=abc")]
     [TestCase("a-b-session-abc", "a-b", "base=a-b session=abc")]
     [TestCase("a.b-session-abc", "a.b", "base=a.b session=abc")]
+    [TestCase("user-bob-session-abc", "user-bob", "base=user-bob session=abc")]
+    [TestCase("user-bob,session-abc", "user-bob", "base=user-bob session=abc")]
+    [TestCase("user-user-bob-session-abc", "user-bob", "base=user-bob session=abc")]
+    [TestCase("user-bob", "user-bob", "base=user-bob")]
+    [TestCase("user-session-abc", "user", "base=user session=abc")]
     [TestCase("mallory-session-abc", null, null)]
     public void A_known_user_stands_in_front_of_its_parameters(string user, string? known, string? expected)
     {
-        var users = new Dictionary<string, string> { ["alice"] = "x", ["a-b"] = "x", ["a.b"] = "x" };
+        var users = new Dictionary<string, string> { ["alice"] = "x", ["a-b"] = "x", ["a.b"] = "x", ["user-bob"] = "x", ["user"] = "x" };
         string? found = UserParametersParser.FindKnownUser(user, users);
         Assert.That(found, Is.EqualTo(known));
         if (known is not null)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Configuration;
 using TorBalancer.Tests.Support;
+using TorBalancer.TorControl.Events;
 
 namespace TorBalancer.Tests.Scenarios;
 
@@ -12,6 +13,29 @@ namespace TorBalancer.Tests.Scenarios;
 public sealed class IsolationTests : ScenarioFixture
 {
     private const string Worker = "worker-01";
+
+    /// <summary>
+    /// With conflux, tor takes a linked set of circuits before a single circuit of the same isolation, so a set that is linked
+    /// between two streams would part what belongs together.
+    /// </summary>
+    [OneTimeSetUp]
+    public async Task TurnConfluxOffAsync()
+    {
+        await using var control = await WorkerControl.ConnectAsync(Network.Node(Worker), CancellationToken.None);
+        await control.SetConfAsync([KeyValuePair.Create<string, string?>("ConfluxEnabled", "0")], CancellationToken.None);
+        foreach (string line in await control.GetInfoLinesAsync("circuit-status", CancellationToken.None))
+        {
+            if (CircuitInfo.TryParse(line) is { } circuit)
+                await control.CloseCircuitAsync(circuit.Id, onlyIfUnused: false, CancellationToken.None);
+        }
+    }
+
+    [OneTimeTearDown]
+    public async Task TurnConfluxOnAsync()
+    {
+        await using var control = await WorkerControl.ConnectAsync(Network.Node(Worker), CancellationToken.None);
+        await control.ResetConfAsync([KeyValuePair.Create<string, string?>("ConfluxEnabled", null)], CancellationToken.None);
+    }
 
     [Test, CancelAfter(60_000)]
     public async Task Client_isolation_keeps_users_apart_and_each_on_one_circuit(CancellationToken token)

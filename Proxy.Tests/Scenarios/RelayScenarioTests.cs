@@ -12,8 +12,8 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Scenarios;
 
-/// <summary>Circuits and exits of a real tor, watched over its control port. Not beside others: exits are killed here.</summary>
-[NonParallelizable]
+/// <summary>Circuits and exits of a real tor, watched over its control port. What happens when relays die: Resilience/RelayLossTests.</summary>
+[NonParallelizable] // It changes what a worker excludes.
 public sealed class RelayScenarioTests
 {
     private const string Worker = "worker-03";
@@ -47,61 +47,6 @@ public sealed class RelayScenarioTests
         }
 
         Assert.That(watch.FactsOf(Worker), Is.Not.Null.And.Matches<WorkerTorFacts>(static facts => facts is { IsConnected: true, IsNetworkLive: true, Bootstrap.IsDone: true }));
-    }
-
-    [Test, CancelAfter(240_000)]
-    public async Task Killed_exit_is_excluded_for_its_time_and_used_again(CancellationToken token)
-    {
-        var options = new BlacklistOptions { MinRemainingExits = 2, Duration = TimeSpan.FromSeconds(20) };
-        await using var watch = await WatchAsync(options, token);
-        await using var control = await WorkerControl.ConnectAsync(Node, token);
-        var open = new List<NetworkStream>();
-        string? victim = null;
-        try
-        {
-            // Three tunnels to three hosts through one exit, each on a circuit of its own.
-            var byExit = new Dictionary<string, int>();
-            for (int i = 100; victim is null; i++)
-            {
-                open.Add(await OpenAsync($"host{i}.test", Password(i), token));
-                string exit = await ExitOfAsync(watch, open[^1], Password(i), token);
-                if ((byExit[exit] = byExit.GetValueOrDefault(exit) + 1) == 3)
-                    victim = exit;
-            }
-
-            var node = _network.Exits.Single(exit => exit.Fingerprint == victim);
-            await _network.KillAsync(node.Name);
-            try
-            {
-                await UntilAsync(() => watch.Blacklist.Any(entry => entry.Fingerprint == victim && entry.IsInForce), token);
-                Assert.That(await ExcludedAsync(control, token), Is.EqualTo("$" + victim));
-                for (int i = 200; i < 208; i++)
-                {
-                    using var stream = await OpenAsync($"host{i}.test", Password(i), token);
-                    Assert.That(await ExitOfAsync(watch, stream, Password(i), token), Is.Not.EqualTo(victim));
-                }
-            }
-            finally
-            {
-                await _network.RestartAsync(node.Name, CancellationToken.None);
-            }
-
-            await UntilAsync(() => watch.Blacklist.Count == 0, token);
-            while ((await ExcludedAsync(control, token)).Length > 0)
-                await Task.Delay(100, token);
-            string again = "";
-            for (int i = 300; again != victim; i++)
-            {
-                // Whether authorities have dropped it meanwhile is up to them: it comes back with their next vote.
-                using var stream = await OpenAsync($"host{i}.test", Password(i), token);
-                again = await ExitOfAsync(watch, stream, Password(i), token);
-            }
-        }
-        finally
-        {
-            foreach (var stream in open)
-                await stream.DisposeAsync();
-        }
     }
 
     [Test, CancelAfter(120_000)]

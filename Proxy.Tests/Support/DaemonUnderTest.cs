@@ -58,14 +58,17 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
     /// <summary>Starts it with a listener on a port of its own and returns when it says that it is ready.</summary>
     /// <param name="configuration">The file, without [Listener] and [Admin] sections.</param>
     /// <param name="admin">The [Admin] Address line.</param>
+    /// <param name="socket">The value of [Admin] Socket.</param>
+    /// <param name="notify">Where it is to say READY=1.</param>
     /// <param name="under">A program with arguments that runs the daemon, such as strace -D; it must leave the process id the daemon's.</param>
     public static async Task<DaemonUnderTest> StartAsync(
-        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null, string admin = "Address = none")
+        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null, string admin = "Address = none", string socket = "none",
+        string? notify = null)
     {
         directory ??= MakeDirectory();
         string file = Path.Combine(directory, "torbalancer.conf");
         await File.WriteAllTextAsync(
-            file, $"[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\n{admin}\nSocket = none\n\n" + configuration, token);
+            file, $"[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\n{admin}\nSocket = {socket}\n\n" + configuration, token);
 
         string[] command = [.. under ?? [], ProgramRun.Daemon, "run", "--config", file];
         var start = new ProcessStartInfo(command[0], command[1..])
@@ -80,6 +83,8 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
         start.Environment.TryAdd("DOTNET_ROOT", Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")));
         foreach (string name in (string[])["XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "JOURNAL_STREAM"])
             start.Environment.Remove(name);
+        if (notify is not null)
+            start.Environment["NOTIFY_SOCKET"] = notify;
 
         var daemon = new DaemonUnderTest(Process.Start(start)!, directory);
         try

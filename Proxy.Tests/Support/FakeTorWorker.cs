@@ -45,6 +45,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
 
     public int Accepted => _accepted;
 
+    /// <summary>The port that the latest connection came from.</summary>
+    public int LastPeerPort { get; private set; }
+
     /// <summary>The REP byte for a request; 0 opens the stream.</summary>
     public Func<FakeWorkerRequest, byte> Reply { get; set; } = static _ => 0;
 
@@ -106,6 +109,7 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             {
                 var socket = await _listener.AcceptAsync(_stop.Token);
                 Interlocked.Increment(ref _accepted);
+                LastPeerPort = (socket.RemoteEndPoint as IPEndPoint)?.Port ?? 0;
                 _sockets.Add(socket);
                 _connections.Add(ServeAsync(socket));
             }

@@ -24,6 +24,16 @@ internal sealed class ManualTimeProvider : TimeProvider
         return timer;
     }
 
+    /// <summary>How many timers are armed.</summary>
+    public int Timers
+    {
+        get
+        {
+            lock (_lock)
+                return _timers.Count;
+        }
+    }
+
     /// <summary>How far away the next timer is; null when none is armed.</summary>
     public TimeSpan? UntilNextTimer
     {

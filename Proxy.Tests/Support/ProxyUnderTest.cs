@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Health;
+using TorBalancer.Health.Alerts;
 using TorBalancer.Server;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Support;
@@ -27,12 +29,26 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
 
     public HealthMonitor Health => _provider.GetRequiredService<HealthMonitor>();
 
+    /// <summary>Anything else that it is made of.</summary>
+    public T Get<T>()
+        where T : notnull => _provider.GetRequiredService<T>();
+
+    public HealthEvents HealthEvents => _provider.GetRequiredService<HealthEvents>();
+
+    public RelayWatchService Relays => _provider.GetRequiredService<RelayWatchService>();
+
     public WorkerPool Pool => _provider.GetRequiredService<WorkerPool>();
 
     public IPEndPoint Address => Server.Addresses.Select(static a => a.Address).OfType<IPEndPoint>().First();
 
+    /// <param name="control">The control port of every worker.</param>
+    public static Task<ProxyUnderTest> StartAsync(
+        IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, EndPoint? control = null) =>
+        StartAsync([.. workers.Select((endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint, ControlEndPoint: control))], configure, time);
+
+    /// <param name="relayTiming">Of the watch over circuits and exits, when it is not to take its usual time.</param>
     public static async Task<ProxyUnderTest> StartAsync(
-        IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null)
+        IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, RelayWatchTiming? relayTiming = null)
     {
         var options = new TorBalancerOptions();
         options.Log.Targets = true;
@@ -49,13 +65,23 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         services.AddProxy(options);
         if (time is not null)
             services.AddSingleton(time);
+        if (relayTiming is not null)
+        {
+            services.AddSingleton(provider => new RelayWatchService(
+                provider.GetRequiredService<WorkerPool>(), options.Blacklist, static () => 0, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<RelayWatchService>>(), relayTiming));
+        }
+
         var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
-        proxy.Pool.Apply([.. workers.Select(static (endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint))]);
+        proxy.Pool.Apply(workers);
         await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
         return proxy;
     }
 
     public static Task<ProxyUnderTest> StartAsync(params FakeTorWorker[] workers) => StartAsync(workers.Select(static worker => worker.EndPoint));
+
+    /// <summary>Probes workers from now on, as the daemon does. The options must have health enabled.</summary>
+    public void StartProber() => _provider.GetRequiredService<HealthProber>().Start();
 
     /// <summary>A connection to the proxy.</summary>
     public async Task<NetworkStream> ConnectAsync()
@@ -65,5 +91,10 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         return new NetworkStream(socket, ownsSocket: true);
     }
 
-    public async ValueTask DisposeAsync() => await _provider.DisposeAsync();
+    /// <summary>Fails the test when the engine or a connection met an exception that nobody expected.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _provider.DisposeAsync();
+        Assert.That(Log.Entries.Where(static entry => entry.Event.Id is ServerEventIds.EngineFailed or ServerEventIds.ConnectionFailed), Is.Empty);
+    }
 }

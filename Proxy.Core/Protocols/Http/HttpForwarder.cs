@@ -37,7 +37,11 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
                 }
 
                 if (end == HttpExchangeEnd.Tunnel)
+                {
+                    // A tunnel may live for hours: what its request was read into goes back first.
+                    client.Head.Release();
                     return new HttpForwardOutcome(HttpForwardOutcomeKind.Tunnel, request, exchange.Upstream, ProxyError.None);
+                }
 
                 bool goesOn = end is HttpExchangeEnd.Continue or HttpExchangeEnd.ContinueAndKeep;
                 if (end == HttpExchangeEnd.ContinueAndKeep)

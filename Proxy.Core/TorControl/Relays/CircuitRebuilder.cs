@@ -23,10 +23,10 @@ internal sealed class FailureRun(string key)
     public void EndRebuild() => Volatile.Write(ref _rebuilding, 0);
 }
 
-/// <summary>A circuit that counts as broken: the next request of what used it takes a new one.</summary>
-/// <param name="Circuits">To be closed if unused.</param>
-/// <param name="Epoch">The token's new epoch; 0: it had no token.</param>
-internal sealed record BrokenCircuit(FailureRun Run, IReadOnlyList<string> Circuits, int Failures, long Epoch);
+/// <summary>A circuit that counts as broken. It stays in use until another is built in its place.</summary>
+/// <param name="Circuits">To be closed then, if unused.</param>
+/// <param name="Password">What its streams came with; null: it has no token.</param>
+internal sealed record BrokenCircuit(FailureRun Run, IReadOnlyList<string> Circuits, int Failures, string? Password);
 
 /// <summary>
 /// Tells a broken circuit from a bad request: <paramref name="threshold"/> failures in a row, which the circuit or its
@@ -41,12 +41,15 @@ internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, in
 
     private readonly Dictionary<string, FailureRun> _runs = new(StringComparer.Ordinal);
 
-    /// <summary>Rebuilds begun so far.</summary>
+    /// <summary>Circuits that were replaced so far.</summary>
     public long Rebuilds { get; private set; }
 
     public int RunCount => _runs.Count;
 
-    /// <summary>Counts; the circuit when it has just become broken. The caller closes it and calls <see cref="Finished"/>.</summary>
+    /// <summary>
+    /// Counts; the circuit when it has just become broken. The caller has another built and calls <see cref="Replaced"/>, or
+    /// <see cref="Kept"/> when that fails.
+    /// </summary>
     public BrokenCircuit? Observe(in StreamVerdict verdict)
     {
         string? password = verdict.Password;
@@ -72,12 +75,21 @@ internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, in
         Count(run, verdict);
         if (run.Failures < threshold || (run.Certain < threshold && run.Destinations.Count < MinDestinations) || !run.TryBeginRebuild())
             return null;
-        Rebuilds++;
-        return new BrokenCircuit(run, [.. run.Circuits], run.Failures, password is null ? 0 : epochs.Advance(workerId, password));
+        return new BrokenCircuit(run, [.. run.Circuits], run.Failures, password);
     }
 
-    /// <summary>The rebuild is through, well or not: counting begins anew.</summary>
-    public void Finished(BrokenCircuit broken)
+    /// <summary>Another circuit is there: from now on the token goes under a new password. Its epoch; 0: it had no token.</summary>
+    public long Replaced(BrokenCircuit broken)
+    {
+        Finish(broken);
+        Rebuilds++;
+        return broken.Password is { } password ? epochs.Advance(workerId, password) : 0;
+    }
+
+    /// <summary>There is no other: what used the circuit goes on with it, and counting begins anew.</summary>
+    public void Kept(BrokenCircuit broken) => Finish(broken);
+
+    private void Finish(BrokenCircuit broken)
     {
         if (_runs.TryGetValue(broken.Run.Key, out var run) && run == broken.Run)
             _runs.Remove(broken.Run.Key);

@@ -69,6 +69,9 @@ internal sealed class StreamRecord(string id)
     /// <summary>The circuit that it is on now, or null.</summary>
     public string? CircuitId { get; set; }
 
+    /// <summary>The circuit that it was opened on; kept when tor has forgotten both.</summary>
+    public CircuitRecord? Carrier { get; set; }
+
     public bool IsOpen { get; set; }
 
     /// <summary>The death of its circuit was counted.</summary>

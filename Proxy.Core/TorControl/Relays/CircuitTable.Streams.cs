@@ -7,29 +7,13 @@ internal sealed partial class CircuitTable
 {
     /// <summary>
     /// The circuit that carries a connection: by our local port when the worker is on TCP (tor tells it), else by the
-    /// token, of several streams with one token the latest to that target. Null while it is on none.
+    /// token, of several streams with one token the latest to that target. Null while it is on none; found for a while after its
+    /// end.
     /// </summary>
     public CircuitRecord? FindCarrier(string? password, int? localPort, string? target)
     {
-        StreamRecord? found = null;
-        foreach (var stream in _streams.Values)
-        {
-            if (!stream.IsOpen || stream.CircuitId is null)
-                continue;
-            if (localPort is > 0 && stream.SourcePort == localPort)
-            {
-                // Ports are used again: the token keeps a stale entry from being taken for ours.
-                if (password is null || stream.Password is null || stream.Password == password)
-                    return _circuits.GetValueOrDefault(stream.CircuitId);
-            }
-            else if ((localPort is not > 0 || stream.SourcePort is null) && password is not null && stream.Password == password
-                && (target is null || string.Equals(stream.Target, target, StringComparison.OrdinalIgnoreCase)))
-            {
-                found = stream;
-            }
-        }
-
-        return found?.CircuitId is { } circuit ? _circuits.GetValueOrDefault(circuit) : null;
+        var stream = _join.Find(password, localPort, target);
+        return stream?.CircuitId is { } id ? _circuits.GetValueOrDefault(id) ?? stream.Carrier : null;
     }
 
     private void StreamChanged(StreamInfo info, List<StreamVerdict> verdicts)
@@ -67,6 +51,8 @@ internal sealed partial class CircuitTable
             return;
         stream.CircuitId = info.CircuitId ?? stream.CircuitId;
         stream.IsOpen = true;
+        stream.Carrier = stream.CircuitId is { } carrier ? _circuits.GetValueOrDefault(carrier) : null;
+        _join.Opened(stream);
 
         // An answer from tor's own cache never left: it has no circuit and says nothing.
         if (info.CircuitId is { } id && _circuits.TryGetValue(id, out var circuit) && circuit.LeadsOut && !stream.IsOnion)
@@ -77,10 +63,12 @@ internal sealed partial class CircuitTable
     {
         if (!_streams.Remove(info.Id, out var stream))
             return;
+        if (stream.IsOpen)
+            _join.Ended(stream);
         if (info.Reason == "DESTROY")
         {
-            string? id = info.CircuitId ?? stream.CircuitId;
-            if (!stream.IsCounted && id is not null && _circuits.TryGetValue(id, out var circuit) && circuit.Lost.Count < MaxLostStreams)
+            var circuit = Known(info.CircuitId) ?? Known(stream.CircuitId);
+            if (!stream.IsCounted && circuit is not null && circuit.Lost.Count < MaxLostStreams)
                 circuit.Lost.Add(stream);
         }
         else if (!stream.IsOpen)
@@ -88,6 +76,8 @@ internal sealed partial class CircuitTable
             AttemptFailed(stream, info, verdicts);
         }
     }
+
+    private CircuitRecord? Known(string? id) => id is null ? null : _circuits.GetValueOrDefault(id);
 
     /// <summary>Once for each time that it was sent to an exit: after DETACHED a FAILED says the same again.</summary>
     private void AttemptFailed(StreamRecord stream, StreamInfo info, List<StreamVerdict> verdicts)

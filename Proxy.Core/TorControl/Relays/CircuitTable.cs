@@ -21,6 +21,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
     private readonly Dictionary<string, CircuitRecord> _circuits = new(StringComparer.Ordinal);
     private readonly Dictionary<string, StreamRecord> _streams = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _closedLinks = new(StringComparer.Ordinal);
+    private readonly StreamJoin _join = new();
 
     public int CircuitCount => _circuits.Count;
 
@@ -42,6 +43,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
 
         var known = new Dictionary<string, StreamRecord>(_streams, StringComparer.Ordinal);
         _streams.Clear();
+        _join.Clear();
         foreach (string line in streams)
         {
             if (StreamInfo.TryParse(line) is not { } info || Stream(info, known.GetValueOrDefault(info.Id)) is not { } stream)
@@ -49,6 +51,9 @@ internal sealed partial class CircuitTable(TimeProvider time)
             stream.CircuitId = info.CircuitId;
             stream.IsOpen = info.Status == StreamStatus.Succeeded;
             stream.Password ??= info.CircuitId is { } circuit ? _circuits.GetValueOrDefault(circuit)?.Password : null;
+            stream.Carrier = info.CircuitId is { } carrier ? _circuits.GetValueOrDefault(carrier) : null;
+            if (stream.IsOpen)
+                _join.Opened(stream);
         }
     }
 
@@ -57,6 +62,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
         _circuits.Clear();
         _streams.Clear();
         _closedLinks.Clear();
+        _join.Clear();
     }
 
     /// <summary>Takes in one event; adds what it says about exits to <paramref name="verdicts"/>.</summary>
@@ -105,6 +111,8 @@ internal sealed partial class CircuitTable(TimeProvider time)
 
         // Tor may name the other leg of a conflux set when it tells of streams: they are looked for on the whole set.
         var others = circuit.ConfluxId is { } set ? _circuits.Values.Where(other => other.ConfluxId == set).ToArray() : [];
+        if (others.Length > 0 && info is { Reason: "FINISHED", RemoteReason: null })
+            MoveStreams(circuit, others[0]);
         if (!circuit.WasBuilt || !circuit.LeadsOut || !DiedFromAhead(info) || GuardLinkDied(circuit))
             return;
         var lost = _streams.Values.Where(stream => stream.CircuitId == circuit.Id || Array.Exists(others, other => other.Id == stream.CircuitId))
@@ -115,6 +123,20 @@ internal sealed partial class CircuitTable(TimeProvider time)
                 continue;
             stream.IsCounted = true;
             verdicts.Add(Verdict(StreamFault.CircuitDied, circuit, stream));
+        }
+    }
+
+    /// <summary>
+    /// When one leg of a conflux set dies, tor closes the other by itself and may tell of that one first (measured on 0.4.9).
+    /// What killed the set is said by the leg that is still to come, so its streams wait there.
+    /// </summary>
+    private void MoveStreams(CircuitRecord closed, CircuitRecord other)
+    {
+        other.Lost.AddRange(closed.Lost.Take(MaxLostStreams - other.Lost.Count));
+        foreach (var stream in _streams.Values)
+        {
+            if (stream.CircuitId == closed.Id)
+                stream.CircuitId = other.Id;
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class CircuitWatcher
             _verdicts.Clear();
             _table.Apply(message, _verdicts);
             noPathByUs = Note_NeedsLock(message);
+            ObserveRebuilds_NeedsLock(message);
             foreach (var verdict in _verdicts)
             {
                 _brake.Stream(verdict);
@@ -30,7 +31,7 @@ internal sealed partial class CircuitWatcher
                 }
 
                 if (_options.Rebuild && _rebuilder.Observe(verdict) is { } broken)
-                    (found ??= []).Add(new Work.Close(broken));
+                    (found ??= []).Add(new Work.Rebuild(broken));
             }
         }
 
@@ -61,16 +62,11 @@ internal sealed partial class CircuitWatcher
 
     private void Enqueue(Work work)
     {
-        if (work is Work.Close { Broken: var broken })
-            Log.CircuitBroken(_logger, WorkerId, string.Join(',', broken.Circuits), broken.Failures, broken.Epoch);
-        if (_work.Writer.TryWrite(work))
-            return;
-
-        // Evidence comes again; a circuit that nobody closes ends by its age.
-        if (work is Work.Close { Broken: var missed })
+        // Evidence comes again, and so do failures in a row.
+        if (!_work.Writer.TryWrite(work) && work is Work.Rebuild { Broken: var missed })
         {
             lock (_lock)
-                _rebuilder.Finished(missed);
+                _rebuilder.Kept(missed);
         }
     }
 
@@ -83,6 +79,8 @@ internal sealed partial class CircuitWatcher
                 _noPath.Add();
 
                 // The second leg of a conflux set often finds none in a small network; it is not needed to get out.
+                if (circuit.Purpose is not ("CONFLUX_UNLINKED" or "CONFLUX_LINKED"))
+                    _paths.Add(found: false);
                 if (!Excludes || circuit.Purpose is not (null or "GENERAL") || circuit.BuildFlags.Contains("IS_INTERNAL") || !_applier.IsInForce)
                     break;
                 _brake.NoPath();
@@ -92,6 +90,7 @@ internal sealed partial class CircuitWatcher
                 break;
             case CircuitEvent { Circuit: { Status: CircuitStatus.Built, Path.Count: >= 3 } }:
                 _built.Add();
+                _paths.Add(found: true);
                 break;
             case OrConnEvent link:
                 _brake.Link(link.Status);
@@ -101,6 +100,9 @@ internal sealed partial class CircuitWatcher
                     _lastLinkFailure = $"{link.Target} {link.Reason}";
                 }
 
+                break;
+            case GuardEvent { Type: "ENTRY" } guard:
+                NoteGuard_NeedsLock(guard);
                 break;
             case NetworkLivenessEvent liveness:
                 _brake.SetLiveness(liveness.IsUp);
@@ -117,5 +119,18 @@ internal sealed partial class CircuitWatcher
         }
 
         return false;
+    }
+
+    private void NoteGuard_NeedsLock(GuardEvent guard)
+    {
+        if (guard.Status is GuardStatus.Down or GuardStatus.Bad)
+        {
+            if (_guardsDown.Count < MaxGuards)
+                _guardsDown[guard.Relay.Fingerprint] = guard.Relay;
+        }
+        else if (guard.Status is GuardStatus.Up or GuardStatus.Good or GuardStatus.Dropped)
+        {
+            _guardsDown.Remove(guard.Relay.Fingerprint);
+        }
     }
 }

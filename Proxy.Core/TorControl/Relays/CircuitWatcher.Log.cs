@@ -39,8 +39,14 @@ internal sealed partial class CircuitWatcher
         [LoggerMessage(RelayEventIds.ExclusionRestored, LogLevel.Debug, "Worker {Worker}: ExcludeExitNodes is as it was before")]
         public static partial void ExclusionRestored(ILogger logger, string worker);
 
-        [LoggerMessage(RelayEventIds.CircuitBroken, LogLevel.Information, "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; what used it gets a new one (epoch {Epoch})")]
+        [LoggerMessage(RelayEventIds.ExclusionRecovered, LogLevel.Information, "Worker {Worker}: a daemon that was killed had left exits in its ExcludeExitNodes; the value from before is back")]
+        public static partial void ExclusionRecovered(ILogger logger, string worker);
+
+        [LoggerMessage(RelayEventIds.CircuitBroken, LogLevel.Information, "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; another is built and what used it moves on (epoch {Epoch})")]
         public static partial void CircuitBroken(ILogger logger, string worker, string circuits, int failures, long epoch);
+
+        [LoggerMessage(RelayEventIds.RebuildGivenUp, LogLevel.Warning, "Worker {Worker}: circuit {Circuits} is broken and stays in use: {Problem}")]
+        public static partial void RebuildGivenUp(ILogger logger, string worker, string circuits, string problem);
 
         [LoggerMessage(RelayEventIds.RebuildFailed, LogLevel.Debug, "Worker {Worker}: circuit {Circuit} could not be closed: {Problem}")]
         public static partial void RebuildFailed(ILogger logger, string worker, string circuit, string problem);

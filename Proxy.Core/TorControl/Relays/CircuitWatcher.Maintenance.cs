@@ -33,6 +33,7 @@ internal sealed partial class CircuitWatcher
                 {
                 }
 
+                await FinishRebuildsAsync(control, cancellationToken);
                 await UpdateAsync(control, cancellationToken);
             }
         }
@@ -53,6 +54,9 @@ internal sealed partial class CircuitWatcher
         if (IsDirty && _applier.UntilAllowed is var allowed && allowed < wait)
             wait = allowed;
 
+        if (UntilNextGivenUp() is { } rebuild && rebuild < wait)
+            wait = rebuild;
+
         // A timer that falls due a hair early must not spin.
         return wait < TimeSpan.FromMilliseconds(10) ? TimeSpan.FromMilliseconds(10) : wait;
     }
@@ -69,8 +73,8 @@ internal sealed partial class CircuitWatcher
                 case Work.List list:
                     listed |= await ListAsync(control, list, cancellationToken);
                     break;
-                case Work.Close close:
-                    await CloseAsync(control, close.Broken, cancellationToken);
+                case Work.Rebuild rebuild:
+                    await BeginRebuildAsync(control, rebuild.Broken, cancellationToken);
                     break;
             }
         }
@@ -131,21 +135,6 @@ internal sealed partial class CircuitWatcher
         Blacklist.Enforce(_consensus);
     }
 
-    /// <summary>Open streams live on: the circuit is closed only when nothing is on it.</summary>
-    private async Task CloseAsync(ControlConnection control, BrokenCircuit broken, CancellationToken cancellationToken)
-    {
-        try
-        {
-            foreach (string circuit in broken.Circuits)
-                await TryCloseAsync(control, circuit, cancellationToken);
-        }
-        finally
-        {
-            lock (_lock)
-                _rebuilder.Finished(broken);
-        }
-    }
-
     private async Task TryCloseAsync(ControlConnection control, string circuit, CancellationToken cancellationToken)
     {
         try
@@ -174,6 +163,20 @@ internal sealed partial class CircuitWatcher
         {
             await _applier.ApplyAsync(control, relays, cancellationToken);
             Log.ExclusionApplied(_logger, WorkerId, relays.Length);
+        }
+        catch (Exception e) when (e is ControlReplyException or TimeoutException)
+        {
+            Log.ExclusionFailed(_logger, WorkerId, e.Message);
+        }
+    }
+
+    /// <summary>What a killed process of ours left in tor's options goes, also when nothing is excluded any more.</summary>
+    private async Task RecoverAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _applier.ApplyAsync(control, [], cancellationToken);
+            Log.ExclusionRecovered(_logger, WorkerId);
         }
         catch (Exception e) when (e is ControlReplyException or TimeoutException)
         {

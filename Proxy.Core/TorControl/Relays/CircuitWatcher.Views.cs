@@ -12,7 +12,11 @@ internal sealed partial class CircuitWatcher
                 return new WorkerTorFacts(
                     WorkerId, _connected, _problem, _version, _bootstrap, _brake.IsNetworkLive, _built.Count, _noPath.Count, _timeouts.Count,
                     _linkFailures.Count, _lastLinkFailure, _table.CircuitCount, _table.StreamCount, _buildTimeout, _brake.Reason(),
-                    _rebuilder.Rebuilds, _since);
+                    _rebuilder.Rebuilds, _since)
+                {
+                    Paths = _paths.Trend,
+                    GuardsDown = [.. _guardsDown.Values],
+                };
             }
         }
     }

@@ -18,6 +18,9 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     private const int EventCapacity = 16_384;
 
+    /// <summary>tor keeps fewer.</summary>
+    private const int MaxGuards = 64;
+
     private readonly EndPoint _endPoint;
     private readonly SocketBinding _binding;
     private readonly ControlCredentials _credentials;
@@ -33,6 +36,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly CircuitRebuilder _rebuilder;
     private readonly ExcludeNodesApplier _applier;
     private readonly SlidingCount _built, _noPath, _timeouts, _linkFailures;
+    private readonly PathOutcomes _paths;
+    private readonly Dictionary<string, RelayName> _guardsDown = new(StringComparer.Ordinal);
     private readonly List<StreamVerdict> _verdicts = [];
     private readonly Channel<Work> _work = Channel.CreateBounded<Work>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
@@ -48,7 +53,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     public CircuitWatcher(
         string workerId, EndPoint endPoint, ControlCredentials credentials, BlacklistOptions options, CircuitEpochs epochs,
-        RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger, SocketBinding binding = default)
+        ExclusionMemory memory, RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger, SocketBinding binding = default)
     {
         _binding = binding;
         WorkerId = workerId;
@@ -63,12 +68,13 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _evidence = new ExitEvidence(time, options.FailureThreshold);
         _brake = new GlobalBrake(time);
         _rebuilder = new CircuitRebuilder(workerId, epochs, options.FailureThreshold);
-        _applier = new ExcludeNodesApplier(time, timing.MinChangeInterval, jitter);
+        _applier = new ExcludeNodesApplier(time, timing.MinChangeInterval, jitter, memory);
         Blacklist = new RelayBlacklist(options, time);
         _built = new SlidingCount(time, timing.FactsWindow);
         _noPath = new SlidingCount(time, timing.FactsWindow);
         _timeouts = new SlidingCount(time, timing.FactsWindow);
         _linkFailures = new SlidingCount(time, timing.FactsWindow);
+        _paths = new PathOutcomes(time, timing.FactsWindow);
         _since = time.GetUtcNow();
     }
 
@@ -142,7 +148,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         using var subscription = control.Subscribe(EventCapacity);
         await control.SetEventsAsync(EventNames, cancellationToken);
         await LoadAsync(control, cancellationToken);
-        await _applier.LoadAsync(control, cancellationToken);
+        if (await _applier.LoadAsync(control, cancellationToken))
+            await RecoverAsync(control, cancellationToken);
         lock (_lock)
             (_connected, _problem, _version, _since) = (true, null, control.Info.TorVersion, _time.GetUtcNow());
         connected();
@@ -205,6 +212,9 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             _evidence.Clear();
             _brake.Clear();
             _rebuilder.Clear();
+            _rebuilds.Clear();
+            _paths.Clear();
+            _guardsDown.Clear();
         }
 
         if (was && !_stop.IsCancellationRequested)
@@ -223,6 +233,6 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
         public sealed record List(RelayName Relay, EvidenceView Evidence) : Work;
 
-        public sealed record Close(BrokenCircuit Broken) : Work;
+        public sealed record Rebuild(BrokenCircuit Broken) : Work;
     }
 }

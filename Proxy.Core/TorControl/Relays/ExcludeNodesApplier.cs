@@ -7,8 +7,9 @@ namespace TorBalancer.TorControl.Relays;
 /// are rare and come in batches. What the operator has set there stays and is put back at the end.
 /// </summary>
 /// <param name="minInterval">The least time between two changes.</param>
+/// <param name="memory">What an earlier process left there, and what ours would leave.</param>
 /// <param name="jitter">0 to 1; makes the interval up to a sixth longer, so that workers do not change in step.</param>
-internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterval, Func<double> jitter)
+internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterval, Func<double> jitter, ExclusionMemory memory)
 {
     internal const string Option = "ExcludeExitNodes";
 
@@ -59,12 +60,20 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
         }
     }
 
-    /// <summary>On a new connection: asks what is set.</summary>
-    public async Task LoadAsync(ControlConnection control, CancellationToken cancellationToken)
+    /// <summary>
+    /// On a new connection: asks what is set. True when that is what a process of ours left that was killed: then it is to
+    /// be put back.
+    /// </summary>
+    public async Task<bool> LoadAsync(ControlConnection control, CancellationToken cancellationToken)
     {
         var values = await control.GetConfAsync([Option], cancellationToken);
+        string? value = values.Count == 0 ? null : values[^1].Value;
         lock (_lock)
-            Take_NeedsLock(values.Count == 0 ? null : values[^1].Value);
+        {
+            bool isLeftBehind = IsLeftBehind_NeedsLock(value);
+            Take_NeedsLock(value);
+            return isLeftBehind;
+        }
     }
 
     /// <summary>Somebody changed the option. Our own change comes back this way too.</summary>
@@ -93,10 +102,16 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
     public async Task ApplyAsync(ControlConnection control, IReadOnlyCollection<string> fingerprints, CancellationToken cancellationToken)
     {
         string value;
+        bool isOperators;
         lock (_lock)
         {
             value = Merge_NeedsLock(fingerprints);
             _sent = value;
+            isOperators = value == _base;
+
+            // Before tor is asked: whenever we are killed, one of the two values is what is found.
+            if (!isOperators)
+                memory.Write(new ExclusionRecord(_base, _inForce == _base ? [value] : [_inForce, value]));
 
             // Counted before it is tried: a tor that refuses is not asked again and again either.
             _lastChange = time.GetTimestamp();
@@ -112,6 +127,9 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
             if (_sent == value)
                 (_applied, _inForce) = ([.. fingerprints], value);
         }
+
+        if (isOperators)
+            memory.Forget();
     }
 
     /// <summary>At the end: what the operator had. Nothing is sent when it is so already.</summary>
@@ -119,7 +137,8 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
     {
         lock (_lock)
         {
-            if (_applied.Count == 0 && _inForce == _base)
+            // What was sent may have arrived although its answer was not waited for.
+            if (_applied.Count == 0 && _inForce == _base && (_sent is null || _sent == _base))
                 return false;
         }
 
@@ -142,6 +161,26 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
         }
 
         return string.Join(',', items);
+    }
+
+    /// <summary>
+    /// Only a value that is exactly what we set counts. Whatever else is there was set since, by the operator or by tor's own
+    /// start, and is his.
+    /// </summary>
+    private bool IsLeftBehind_NeedsLock(string? value)
+    {
+        // What this process set itself is known already.
+        if (_put.Count > 0 || memory.Read() is not { } left)
+            return false;
+        string found = string.Join(',', Items(value ?? ""));
+        if (!left.Ours.Contains(found, StringComparer.OrdinalIgnoreCase))
+        {
+            memory.Forget();
+            return false;
+        }
+
+        _put.UnionWith(Items(found).Except(Items(left.OperatorValue), StringComparer.OrdinalIgnoreCase));
+        return true;
     }
 
     private void Take_NeedsLock(string? value)

@@ -14,6 +14,9 @@ internal static class RelayEventIds
     public const int ExclusionApplied = 5214;
     public const int ExclusionFailed = 5215;
     public const int ExclusionRestored = 5216;
+    public const int ExclusionRecovered = 5217;
+    public const int ExclusionNotRemembered = 5218;
     public const int CircuitBroken = 5220;
     public const int RebuildFailed = 5221;
+    public const int RebuildGivenUp = 5222;
 }

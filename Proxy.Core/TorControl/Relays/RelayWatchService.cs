@@ -5,13 +5,18 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.TorControl.Relays;
 
+/// <summary>Where is remembered what to put back after a kill.</summary>
+/// <param name="Path">Null: nowhere.</param>
+internal readonly record struct ExclusionDirectory(string? Path);
+
 /// <summary>
 /// Watches the circuits of every worker of the pool that has a control port, as workers come, go and move. Start it when
 /// the pool is filled and stop it before the workers.
 /// </summary>
 internal sealed class RelayWatchService(
-    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger, RelayWatchTiming? timing = null)
-    : ICircuitEpochs, ICircuitJoin, IAsyncDisposable
+    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger, RelayWatchTiming? timing = null,
+    ExclusionDirectory directory = default)
+    : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
 {
     private readonly CircuitEpochs _epochs = new();
     private readonly CancellationTokenSource _stop = new();
@@ -46,7 +51,7 @@ internal sealed class RelayWatchService(
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>Null when the worker has no control port.</summary>
+    /// <inheritdoc />
     public WorkerTorFacts? FactsOf(string workerId) => Find(workerId)?.Facts;
 
     /// <summary>Empty when the worker has no control port.</summary>
@@ -103,7 +108,10 @@ internal sealed class RelayWatchService(
                 continue;
             var credentials = new ControlCredentials(model.ControlCookie, model.ControlPassword);
             var timed = timing ?? RelayWatchTiming.Default;
-            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, timed, jitter, time, logger,
+
+            // A managed tor ends with us, and what it was told with it.
+            var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
+            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, memory, timed, jitter, time, logger,
                 model.RequestTo(model.ControlEndPoint).Binding);
             next = next.Add(model.Id, (model, watcher));
             watcher.Start();

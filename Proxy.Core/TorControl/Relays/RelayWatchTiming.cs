@@ -18,6 +18,9 @@ internal sealed record RelayWatchTiming
         TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60),
     ];
 
+    /// <summary>A circuit that is to replace a broken one and is not built by then has failed; tor itself waits a minute at most.</summary>
+    public TimeSpan RebuildTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>What the counts of <see cref="WorkerTorFacts"/> span.</summary>
     public TimeSpan FactsWindow { get; init; } = TimeSpan.FromSeconds(60);
 

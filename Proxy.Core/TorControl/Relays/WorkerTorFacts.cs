@@ -16,12 +16,26 @@ namespace TorBalancer.TorControl.Relays;
 /// <param name="Streams">Streams now.</param>
 /// <param name="BuildTimeout">How long tor lets a circuit take; null: not said yet.</param>
 /// <param name="Brake">Why no exit may be blamed now, so the worker is suspect itself; null: nothing unusual.</param>
-/// <param name="Rebuilds">Circuits that were given up as broken, since the start.</param>
+/// <param name="Rebuilds">Circuits that were replaced as broken, since the start.</param>
 /// <param name="Since">Since when it is connected, or not.</param>
 internal sealed record WorkerTorFacts(
     string WorkerId, bool IsConnected, string? Problem, string TorVersion, BootstrapStatus Bootstrap, bool IsNetworkLive, int CircuitsBuilt,
     int NoPath, int CircuitTimeouts, int LinkFailures, string? LastLinkFailure, int Circuits, int Streams, TimeSpan? BuildTimeout,
-    string? Brake, long Rebuilds, DateTimeOffset Since);
+    string? Brake, long Rebuilds, DateTimeOffset Since)
+{
+    /// <summary>Whether this tor finds paths for its circuits.</summary>
+    public PathTrend Paths { get; init; }
+
+    /// <summary>Guards that tor has called down or bad since the connection began, and not up or good again.</summary>
+    public IReadOnlyList<RelayName> GuardsDown { get; init; } = [];
+}
+
+/// <summary>What is known of workers through their control ports.</summary>
+internal interface ITorFacts
+{
+    /// <summary>Null when the worker has no control port.</summary>
+    WorkerTorFacts? FactsOf(string workerId);
+}
 
 /// <summary>The way out of one connection of ours.</summary>
 /// <param name="CircuitId">One leg where two carry it (conflux).</param>

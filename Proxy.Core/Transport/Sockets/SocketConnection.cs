@@ -35,11 +35,18 @@ internal sealed class SocketConnection : TransportConnection
     public bool TryTakeBuffered(out ReadResult result)
     {
         result = default;
-        return _input is not null && _input.TryRead(out result) && !result.Buffer.IsEmpty;
+        if (_input is null)
+            return false;
+
+        // What was examined and not consumed is not offered again until more comes, unless the read is cancelled.
+        _input.CancelPendingRead();
+        return _input.TryRead(out result) && !result.Buffer.IsEmpty;
     }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) =>
         _stream.WriteAsync(data, cancellationToken);
+
+    public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     public override void ShutdownSend()
     {

@@ -8,7 +8,8 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
 {
     public string Name => "sockets";
 
-    public ITransportListener Listen(EndPoint address, ListenSettings settings) => SocketTransportListener.Bind(address, settings, socketSettings);
+    public ITransportListener Listen(EndPoint address, ListenSettings settings) => 
+        new SocketTransportListener(ListeningSocket.Bind(address, settings, socketSettings));
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
@@ -20,6 +21,8 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
             SocketTuning.Apply(socket, socketSettings, request.Remote);
             request.Binding.Apply(socket);
             await socket.ConnectAsync(request.Remote, cancellationToken);
+            for (var left = request.Opening; !left.IsEmpty;)
+                left = left[await socket.SendAsync(left, SocketFlags.None, cancellationToken)..];
             return new TransportConnectResult(new SocketConnection(socket), SocketError.Success);
         }
         catch (SocketException failure)

@@ -11,7 +11,14 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
 
     private const int NotEnded = -1;
 
+    // Linux: the first octet of struct tcp_info is the state, and a socket that received FIN is not yet in TCP_CLOSE.
+    private const int IpProtoTcp = 6, TcpInfo = 11;
+    private const byte TcpClosed = 7;
+
     private int _end = NotEnded;
+
+    // Set before FIN is sent to that side, read by the other direction.
+    private volatile bool _clientFinished, _upstreamFinished;
     private long _lastActivity;
 
     public async ValueTask<TunnelEnd> RunAsync(CancellationToken cancellationToken)
@@ -99,6 +106,16 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
 
                 if (count == 0)
                 {
+                    if (WasReset(source, fromClient))
+                    {
+                        End(readFault);
+                        return;
+                    }
+
+                    if (fromClient)
+                        _upstreamFinished = true;
+                    else
+                        _clientFinished = true;
                     sink.ShutdownSend();
                     return;
                 }
@@ -126,6 +143,24 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
             if (buffer is not null)
                 ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>
+    /// Whether an end of the stream is a reset in disguise. The kernel tells of a reset once; when the other direction's write
+    /// heard of it, the read sees an end like any other, maybe before that write has said so here. A side that was told of our
+    /// end (FIN) has no write left that could have.
+    /// </summary>
+    private bool WasReset(SocketConnection source, bool fromClient)
+    {
+        if (Volatile.Read(ref _end) != NotEnded)
+            return true;
+        if (!OperatingSystem.IsLinux() || source.Socket.AddressFamily == AddressFamily.Unix)
+            return false;
+        Span<byte> state = stackalloc byte[1];
+        source.Socket.GetRawSocketOption(IpProtoTcp, TcpInfo, state);
+
+        // In this order: a FIN that the other direction sends meanwhile closes the socket for good reason, and is marked before it is sent.
+        return state[0] == TcpClosed && !(fromClient ? _clientFinished : _upstreamFinished);
     }
 
     private async ValueTask<bool> ForwardBufferedAsync(SocketConnection source, SocketConnection sink, bool fromClient)

@@ -29,6 +29,9 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
 
     public ScriptedPeer Client { get; }
 
+    /// <summary>Fields of the request that its buffer still holds when the forwarder hands over.</summary>
+    public int HeadFields { get; private set; } = -1;
+
     public TunnelCounters Counters { get; } = new();
 
     public List<ProxyRequest> Connects { get; } = [];
@@ -107,6 +110,7 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
                 ? await new HttpForwarder(handshake, this, Counters).RunAsync(first, _stop.Token)
                 : new HttpForwardOutcome(
                     first.Kind == HttpServerRequestKind.Connect ? HttpForwardOutcomeKind.Connect : HttpForwardOutcomeKind.Ended, first.Request, null, first.Error);
+            HeadFields = handshake.Head.FieldCount;
             if (outcome.Kind == HttpForwardOutcomeKind.Tunnel)
                 await EchoTunnelAsync(outcome.Upstream!);
             else if (outcome.Kind == HttpForwardOutcomeKind.Connect)

@@ -208,6 +208,7 @@ public sealed class HttpForwarderTests
         var outcome = await proxy.EndedAsync();
         Assert.That((outcome.Kind, outcome.Request!.Target.Host), Is.EqualTo((HttpForwardOutcomeKind.Tunnel, "h")));
         Assert.That((await proxy.ExchangeAsync()).Status, Is.EqualTo(101));
+        Assert.That(proxy.HeadFields, Is.Zero, "a tunnel keeps no buffer");
     }
 
     /// <summary>Goes on: another request on the same client connection is served. Else: FIN, nothing more.</summary>

@@ -11,7 +11,7 @@ public sealed class CircuitRebuilderTests
     private readonly CircuitEpochs _epochs = new();
 
     [Test]
-    public void Third_failure_in_a_row_breaks_the_circuit_and_gives_its_token_a_new_epoch()
+    public void Third_failure_in_a_row_breaks_the_circuit_and_its_token_moves_on_when_another_is_there()
     {
         var rebuilder = new CircuitRebuilder("w", _epochs, 3);
 
@@ -20,7 +20,9 @@ public sealed class CircuitRebuilderTests
         var broken = rebuilder.Observe(Failure("8", "a"));
 
         Assert.That(broken?.Circuits, Is.EqualTo(new[] { "7", "8" }));
-        Assert.That((broken?.Failures, broken?.Epoch), Is.EqualTo((3, 1L)));
+        Assert.That(broken?.Failures, Is.EqualTo(3));
+        Assert.That((_epochs.PasswordFor("w", Token), rebuilder.Rebuilds), Is.EqualTo((Token, 0L)), "nothing moves before there is another circuit");
+        Assert.That(rebuilder.Replaced(broken!), Is.EqualTo(1));
         Assert.That(_epochs.EpochOf("w", Token), Is.EqualTo(1));
         Assert.That(_epochs.PasswordFor("w", Token), Has.Length.EqualTo(32).And.Not.EqualTo(Token));
         Assert.That(_epochs.PasswordFor("other", Token), Is.EqualTo(Token), "another worker's circuits are fine");
@@ -56,11 +58,12 @@ public sealed class CircuitRebuilderTests
         var broken = Break(rebuilder, Token);
         for (int i = 0; i < 10; i++)
             Assert.That(rebuilder.Observe(Failure("7", $"{i}")), Is.Null);
+        rebuilder.Replaced(broken);
         Assert.That((rebuilder.Rebuilds, _epochs.EpochOf("w", Token)), Is.EqualTo((1L, 1L)));
-        rebuilder.Finished(broken);
+        Assert.That(rebuilder.Observe(Failure("7", "late")), Is.Null);
 
         string second = _epochs.PasswordFor("w", Token);
-        Break(rebuilder, second);
+        rebuilder.Replaced(Break(rebuilder, second));
         Assert.That((rebuilder.Rebuilds, _epochs.EpochOf("w", Token)), Is.EqualTo((2L, 2L)));
         Assert.That(_epochs.TokenOf("w", _epochs.PasswordFor("w", Token)), Is.EqualTo(Token));
     }
@@ -74,10 +77,21 @@ public sealed class CircuitRebuilderTests
         rebuilder.Observe(Failure("7", "a") with { Password = null });
         var broken = rebuilder.Observe(Failure("7", "a") with { Password = null });
 
-        Assert.That((broken?.Epoch, string.Join(',', broken!.Circuits)), Is.EqualTo((0L, "7")));
+        Assert.That((broken?.Password, string.Join(',', broken!.Circuits)), Is.EqualTo(((string?)null, "7")));
         Assert.That(rebuilder.Observe(Failure("7", "a") with { Password = null }), Is.Null, "one at a time");
-        rebuilder.Finished(broken);
+        Assert.That(rebuilder.Replaced(broken), Is.Zero);
         Assert.That(rebuilder.Observe(Failure("7", "a") with { Password = null }), Is.Null, "the count begins anew");
+    }
+
+    [Test]
+    public void Circuit_that_could_not_be_replaced_stays_and_is_tried_again_after_as_many_failures()
+    {
+        var rebuilder = new CircuitRebuilder("w", _epochs, 3);
+        rebuilder.Kept(Break(rebuilder, Token));
+
+        Assert.That((_epochs.PasswordFor("w", Token), rebuilder.Rebuilds), Is.EqualTo((Token, 0L)));
+        rebuilder.Replaced(Break(rebuilder, Token));
+        Assert.That((_epochs.EpochOf("w", Token), rebuilder.Rebuilds), Is.EqualTo((1L, 1L)));
     }
 
     [Test]

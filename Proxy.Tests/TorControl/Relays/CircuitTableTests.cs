@@ -107,6 +107,27 @@ public sealed class CircuitTableTests
         Assert.That(deaths.Select(static v => (v.CircuitKey, v.Exit.Nickname)), Is.EqualTo(new[] { (set, (string?)"e") }));
     }
 
+    // In this order tor 0.4.9 told of an exit that was killed, every other time.
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Leg_that_tor_closes_itself_leaves_its_streams_to_the_leg_that_says_why(bool streamsFirst)
+    {
+        var table = new CircuitTable(_time);
+        string set = new('A', 32);
+        table.Feed([
+            Built("25", "g,m,e", purpose: "CONFLUX_LINKED", conflux: set), Built("26", "h,n,e", purpose: "CONFLUX_LINKED", conflux: set),
+            .. Opened("52", "25", "a.test:80"), .. Opened("53", "25", "b.test:80")]);
+        string leg = $"CIRC 25 CLOSED {Path("g,m,e")} BUILD_FLAGS=NEED_CAPACITY PURPOSE=CONFLUX_LINKED REASON=FINISHED";
+        string[] streams = ["STREAM 52 CLOSED 25 127.0.0.1:80 REASON=DESTROY", "STREAM 53 CLOSED 25 127.0.0.1:80 REASON=DESTROY"];
+
+        Assert.That(table.Feed(streamsFirst ? [.. streams, leg] : [leg, .. streams]), Is.Empty);
+        var deaths = table.Feed(Died("26", "h,n,e"));
+        Assert.That(deaths.Select(static v => (v.CircuitKey, v.Destination, v.Fault)), Is.EquivalentTo(new[]
+        {
+            (set, "a.test", StreamFault.CircuitDied), (set, "b.test", StreamFault.CircuitDied),
+        }));
+    }
+
     [Test]
     public void FindCarrier_joins_by_port_and_by_token_and_target()
     {
@@ -120,8 +141,22 @@ public sealed class CircuitTableTests
         Assert.That(table.FindCarrier("z", null, "B.test:80")?.Exit.Nickname, Is.EqualTo("h"));
         Assert.That(table.FindCarrier("z", null, "b.test:81"), Is.Null);
         Assert.That(table.FindCarrier("x", 1002, null), Is.Null, "a port that is used again");
-        table.Feed("STREAM 1 CLOSED 7 a.test:80 REASON=DONE");
-        Assert.That(table.FindCarrier("x", 1001, null), Is.Null, "the stream is over");
+    }
+
+    [Test]
+    public void FindCarrier_still_knows_a_stream_that_has_just_ended_and_forgets_it_among_others()
+    {
+        var table = new CircuitTable(_time);
+        table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), "STREAM 1 CLOSED 7 a.test:80 REASON=DONE", Died("7", "g,m,e")]);
+        Assert.That(table.FindCarrier("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
+        Assert.That(table.FindCarrier("x", null, "A.test:80")?.Exit.Nickname, Is.EqualTo("e"));
+
+        table.Feed([Built("8", "g,m,f")]);
+        for (int i = 0; i < StreamJoin.MaxEnded; i++)
+            table.Feed([.. Opened($"s{i}", "8", $"b{i}.test:80", $"y{i}", 2000 + i), $"STREAM s{i} CLOSED 8 b{i}.test:80 REASON=DONE"]);
+        Assert.That(table.FindCarrier("x", 1001, null), Is.Null);
+        Assert.That(table.FindCarrier("x", null, "a.test:80"), Is.Null);
+        Assert.That(table.FindCarrier("y0", 2000, null)?.Exit.Nickname, Is.EqualTo("f"));
     }
 
     [Test]

@@ -131,25 +131,6 @@ public sealed class RelayWatchServiceTests
     }
 
     [Test, CancelAfter(20_000)]
-    public async Task Broken_circuit_is_closed_if_unused_and_its_token_goes_under_another_password(CancellationToken token)
-    {
-        await using var tor = new WatchedTor();
-        await tor.ReadyAsync(token);
-        const string secret = "0123456789abcdef0123456789abcdef";
-        await tor.EventsAsync([
-            Built("7", "g,m,e", secret),
-            .. Enumerable.Range(1, 3).SelectMany(static i => Failed($"{i}", "7", "a.test:80", "REASON=END REMOTE_REASON=HIBERNATING", secret))]);
-
-        Assert.That(await tor.CommandAsync("CLOSECIRCUIT", token), Is.EqualTo("CLOSECIRCUIT 7 IfUnused"));
-        string next = tor.Service.PasswordFor("w", secret);
-        Assert.That(next, Is.Not.EqualTo(secret));
-        Assert.That((tor.Service.EpochOf("w", secret), tor.Service.Rebuilds), Is.EqualTo((1L, 1L)));
-        await tor.EventsAsync([Built("8", "g,m,f", next), .. Opened("9", "8", "a.test:80", next)]);
-        await UntilAsync(() => tor.Service.FindExit("w", secret, 1000, "a.test:80")?.CircuitId == "8", token);
-        Assert.That(tor.Fake.Commands, Has.None.StartsWith("SIGNAL"));
-    }
-
-    [Test, CancelAfter(20_000)]
     public async Task Lost_control_port_is_taken_up_again_and_circuits_are_loaded_anew(CancellationToken token)
     {
         await using var tor = new WatchedTor { CircuitStatus = $"3 BUILT {Path("g,m,e")} PURPOSE=GENERAL\r\n" };
@@ -181,6 +162,17 @@ public sealed class RelayWatchServiceTests
         Assert.That(facts.BuildTimeout, Is.EqualTo(TimeSpan.FromSeconds(1.5)));
         tor.Time.Advance(TimeSpan.FromSeconds(61));
         Assert.That((tor.Service.FactsOf("w")!.CircuitsBuilt, tor.Service.FactsOf("w")!.NoPath), Is.EqualTo((0, 0)));
+    }
+
+    [Test, CancelAfter(20_000)]
+    public async Task Guards_that_are_down_are_facts(CancellationToken token)
+    {
+        await using var tor = new WatchedTor();
+        await tor.ReadyAsync(token);
+        await tor.EventsAsync($"GUARD ENTRY {Path("g")} DOWN", $"GUARD ENTRY {Path("h")} NEW", $"GUARD ENTRY {Path("h")} DOWN", $"GUARD ENTRY {Path("h")} UP", "NETWORK_LIVENESS DOWN");
+        await UntilAsync(() => !tor.Service.FactsOf("w")!.IsNetworkLive, token);
+
+        Assert.That(tor.Service.FactsOf("w")!.GuardsDown.Select(static guard => guard.Nickname), Is.EqualTo(new[] { "g" }));
     }
 
     private static Task WaitForLogAsync(WatchedTor tor, string text, CancellationToken token) =>

@@ -14,14 +14,15 @@ internal sealed class WatchedTor : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _seen = new();
     private readonly SemaphoreSlim _command = new(0);
+    private readonly string? _remembered;
 
-    public WatchedTor(BlacklistOptions? options = null)
+    public WatchedTor(BlacklistOptions? options = null, string? remembered = null)
     {
+        _remembered = remembered;
         Options = options ?? new BlacklistOptions();
         Fake.Script = Answer;
         Pool.Apply([new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: Fake.EndPoint), new WorkerModel("bare", new IPEndPoint(IPAddress.Loopback, 2))]);
-        Service = new RelayWatchService(Pool, Options, static () => 0.5, Time, new Logger<RelayWatchService>(Log));
-        Service.Start();
+        Service = StartService();
     }
 
     public BlacklistOptions Options { get; }
@@ -34,12 +35,15 @@ internal sealed class WatchedTor : IAsyncDisposable
 
     public ListLogger Log { get; } = new();
 
-    public RelayWatchService Service { get; }
+    public RelayWatchService Service { get; private set; }
 
     /// <summary>ExcludeExitNodes as this tor has it.</summary>
     public string Excluded { get; set; } = "";
 
     public string CircuitStatus { get; set; } = "";
+
+    /// <summary>The answer to EXTENDCIRCUIT.</summary>
+    public string NewCircuit { get; set; } = "551 Couldn't start circuit\r\n";
 
     public string Liveness { get; set; } = "up";
 
@@ -103,6 +107,21 @@ internal sealed class WatchedTor : IAsyncDisposable
         _command.Dispose();
     }
 
+    /// <summary>Another process of ours at the same tor, after the one before has ended.</summary>
+    public async Task RestartAsync()
+    {
+        await Service.DisposeAsync();
+        Service = StartService();
+    }
+
+    private RelayWatchService StartService()
+    {
+        var service = new RelayWatchService(
+            Pool, Options, static () => 0.5, Time, new Logger<RelayWatchService>(Log), directory: new ExclusionDirectory(_remembered));
+        service.Start();
+        return service;
+    }
+
     private string? Answer(string command)
     {
         _seen.Enqueue(command);
@@ -121,6 +140,8 @@ internal sealed class WatchedTor : IAsyncDisposable
 
         if (command == "GETINFO ns/all")
             return $"250+ns/all=\r\n{RelayBlacklistTests.ConsensusText(100).Replace("\n", "\r\n", StringComparison.Ordinal)}.\r\n250 OK\r\n";
+        if (command.StartsWith("EXTENDCIRCUIT", StringComparison.Ordinal))
+            return NewCircuit;
         if (command == "GETCONF ExcludeExitNodes")
             return Excluded.Length == 0 ? "250 ExcludeExitNodes\r\n" : $"250 ExcludeExitNodes={Excluded}\r\n";
         if (command.StartsWith("SETCONF ExcludeExitNodes=", StringComparison.Ordinal))

@@ -1,0 +1,89 @@
+using TorBalancer.Benchmarks.SideBySide.Forwarders;
+using TorBalancer.Benchmarks.SideBySide.Load;
+using TorBalancer.Benchmarks.SideBySide.Measuring;
+
+namespace TorBalancer.Benchmarks.SideBySide;
+
+/// <summary>What all scenarios share: the stub worker, the forwarders, a directory, and how a load is put on one of them.</summary>
+internal sealed class Bench : IDisposable
+{
+    private const int StubPorts = 4;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("torbalancer-bench-").FullName;
+    private readonly ChildProcess _stub;
+    private readonly List<RunningForwarder> _running = [];
+
+    public Bench(RunOptions options, IReadOnlyList<ForwarderSpec> specs)
+    {
+        Options = options;
+        Specs = specs;
+        _stub = ChildProcess.Start($"{Environment.ProcessPath} stub --ports {StubPorts}{(options.SendFile ? " --sendfile" : "")}{(options.Coalesce ? " --coalesce" : "")}", null);
+        Workers = [.. (_stub.Output.ReadLine() ?? throw new InvalidOperationException("the stub worker did not start")).Split(' ').Select(int.Parse)];
+    }
+
+    public RunOptions Options { get; }
+
+    public IReadOnlyList<ForwarderSpec> Specs { get; }
+
+    public int[] Workers { get; }
+
+    public IReadOnlyList<RunningForwarder> Running => _running;
+
+    /// <summary>A fresh one, to be disposed by the caller.</summary>
+    public RunningForwarder Start(ForwarderSpec spec) => RunningForwarder.Start(spec, Directory.CreateDirectory(Path.Combine(_directory, spec.Name)).FullName, Workers, Options.Core);
+
+    /// <summary>Starts those that are not running, and lets each do some of everything, so that nobody is measured cold.</summary>
+    public void StartAll()
+    {
+        foreach (var spec in Specs.Where(spec => _running.All(running => running.Spec != spec)))
+        {
+            var forwarder = Start(spec);
+            _running.Add(forwarder);
+            foreach (var kind in (ReadOnlySpan<LoadKind>)[LoadKind.Connections, LoadKind.Down, LoadKind.Up, LoadKind.RoundTrips])
+                Put(forwarder, new Cell("warm-up", kind, ClientProtocol.Socks5, 64), Options.Quick ? 0.7 : 2);
+            if (spec.SpeaksConnect)
+                Put(forwarder, new Cell("warm-up", LoadKind.Connections, ClientProtocol.Connect, 64), Options.Quick ? 0.3 : 1);
+        }
+    }
+
+    public void StopAll()
+    {
+        foreach (var forwarder in _running)
+            forwarder.Dispose();
+        _running.Clear();
+    }
+
+    /// <summary>One load on a forwarder, or on the stub worker itself when it is null.</summary>
+    public LoadResult Put(RunningForwarder? forwarder, Cell cell, double? window = null)
+    {
+        using var load = new LoadGenerator(Plan(forwarder, cell, window ?? Options.Window));
+        return load.Run();
+    }
+
+    public LoadPlan Plan(RunningForwarder? forwarder, Cell cell, double window, int? targetPort = null)
+    {
+        int target = targetPort ?? cell.Kind switch { LoadKind.Down => Load.StubPorts.Source, LoadKind.Up => Load.StubPorts.Sink, _ => Load.StubPorts.Echo };
+        return new LoadPlan(
+            cell.Kind, forwarder?.PortFor(cell.Client) ?? Workers[0], cell.Connections, forwarder?.Script(cell.Client, target) ?? HandshakeScript.Socks5(target),
+            Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id) { SendFile = Options.SendFile };
+    }
+
+    public void Dispose()
+    {
+        StopAll();
+        _stub.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+}
+
+/// <summary>One way of loading, the same for all forwarders.</summary>
+internal sealed record Cell(string Scenario, LoadKind Kind, ClientProtocol Client, int Connections)
+{
+    public string Title => Kind switch
+    {
+        LoadKind.Connections => $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time",
+        LoadKind.RoundTrips => $"64-byte round trips, {Connections:N0} tunnels",
+        LoadKind.Down => $"Bulk down, {Connections:N0} tunnels",
+        _ => $"Bulk up, {Connections:N0} tunnels",
+    };
+}

@@ -1,0 +1,73 @@
+namespace TorBalancer.Benchmarks.SideBySide.Forwarders;
+
+/// <summary>
+/// Our own daemon in its variants. A name is torbalancer, then what differs from the released executable as a user
+/// gets it: -fd (framework-dependent), -linux or -sockets (engine), -nolog (no access log).
+/// </summary>
+internal static class TorBalancers
+{
+    public const string Name = "torbalancer";
+
+    public static bool IsName(string name) => name.Split('-') is [Name, .. var rest] && rest.All(static part => part is "fd" or "linux" or "sockets" or "nolog");
+
+    /// <param name="root">The repository.</param>
+    /// <param name="name">See above.</param>
+    /// <param name="profile">Whether its compiled methods are to have names for perf.</param>
+    /// <returns>Null where that executable has not been built.</returns>
+    public static ForwarderSpec? Create(string root, string name, bool profile = false)
+    {
+        string[] parts = name.Split('-');
+        bool frameworkDependent = parts.Contains("fd"), log = !parts.Contains("nolog");
+        string? engine = parts.FirstOrDefault(static part => part is "linux" or "sockets");
+        string? executable = frameworkDependent ? FrameworkDependent(root) : Released(root);
+        if (executable is null)
+            return null;
+
+        var environment = new Dictionary<string, string>();
+        if (engine is not null)
+            environment["TORBALANCER_Engine__Transport"] = engine;
+        if (profile)
+            environment["DOTNET_PerfMapEnabled"] = "3";
+        return new ForwarderSpec(name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
+        {
+            What = $"{(frameworkDependent ? "framework-dependent" : "the released executable")}, engine {engine ?? "as by default"}, "
+                + $"access log {(log ? "on (default) to a file" : "off")}; SOCKS5 or CONNECT in, round robin, isolation token, SOCKS5 out",
+            VersionCommand = $"{executable} --version",
+            Environment = environment,
+            SpeaksConnect = true,
+            IsOurs = true,
+        };
+    }
+
+    public static string? FrameworkDependent(string root) => Existing(Path.Combine(root, "Proxy.Daemon/bin/Release/net10.0/torbalancer"));
+
+    public static string? Released(string root)
+    {
+        string directory = Path.Combine(root, "artifacts");
+        return !Directory.Exists(directory) ? null : Directory.EnumerateFiles(directory, "torbalancer-*")
+            .Where(static path => !path.EndsWith(".sha256", StringComparison.Ordinal))
+            .MaxBy(File.GetLastWriteTimeUtc);
+    }
+
+    private static string? Existing(string path) => File.Exists(path) ? path : null;
+
+    private static string Configuration(ForwarderSite site, bool log) => $"""
+        [Listener:main]
+        Address = 127.0.0.1:{site.Port}
+
+        [Admin]
+        Address = 127.0.0.1:{site.SecondPort}
+        Socket = none
+
+        [Balancing]
+        Mode = round_robin
+
+        [Health]
+        Enabled = no
+
+        [Log]
+        Access = {(log ? "yes" : "no")}
+
+        {string.Join('\n', site.Workers.Select(static (port, index) => $"[Worker:worker-{index}]\nAddress = 127.0.0.1\nSocksPort = {port}\n"))}
+        """;
+}

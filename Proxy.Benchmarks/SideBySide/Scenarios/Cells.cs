@@ -1,0 +1,34 @@
+using TorBalancer.Benchmarks.SideBySide.Forwarders;
+using TorBalancer.Benchmarks.SideBySide.Load;
+
+namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
+
+/// <summary>Which loads a run consists of.</summary>
+internal static class Cells
+{
+    public static IEnumerable<Cell> Of(RunOptions options)
+    {
+        if (options.Only.Contains("connections"))
+        {
+            foreach (int connections in options.Concurrency ?? (options.Quick ? [64] : [1, 64, 1000, 4000]))
+                yield return new Cell("connections", LoadKind.Connections, ClientProtocol.Socks5, connections);
+            foreach (int connections in options.Concurrency ?? (options.Quick ? [64] : [64, 1000]))
+                yield return new Cell("connections", LoadKind.Connections, ClientProtocol.Connect, connections);
+        }
+
+        if (options.Only.Contains("bulk"))
+        {
+            foreach (int connections in options.Concurrency ?? (options.Quick ? [8] : [1, 8, 64]))
+            {
+                yield return new Cell("bulk", LoadKind.Down, ClientProtocol.Socks5, connections);
+                yield return new Cell("bulk", LoadKind.Up, ClientProtocol.Socks5, connections);
+            }
+        }
+
+        if (options.Only.Contains("roundtrips"))
+        {
+            foreach (int connections in options.Concurrency ?? (options.Quick ? [1, 64] : [1, 64, 1000, 4000]))
+                yield return new Cell("roundtrips", LoadKind.RoundTrips, ClientProtocol.Socks5, connections);
+        }
+    }
+}

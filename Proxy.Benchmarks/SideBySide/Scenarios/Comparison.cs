@@ -1,0 +1,98 @@
+using TorBalancer.Benchmarks.SideBySide.Forwarders;
+using TorBalancer.Benchmarks.SideBySide.Load;
+using TorBalancer.Benchmarks.SideBySide.Measuring;
+
+namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
+
+/// <summary>All rounds of one cell. Every figure is the median of the rounds.</summary>
+internal sealed class Comparison(Cell cell)
+{
+    public const string Direct = "(no forwarder)";
+
+    private readonly Dictionary<string, List<LoadResult>> _results = [];
+    private readonly Dictionary<string, string> _failures = [];
+
+    public Cell Cell { get; } = cell;
+
+    public IEnumerable<string> Names => _results.Keys;
+
+    public IReadOnlyList<LoadResult> Of(string name) => _results.GetValueOrDefault(name, []);
+
+    /// <summary>Puts the load on one after the other, in another order each round.</summary>
+    public static Comparison Run(Bench bench, Cell cell)
+    {
+        var comparison = new Comparison(cell);
+        RunningForwarder?[] all = [null, .. bench.Running.Where(forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect || forwarder.Spec.Name == "haproxy")];
+        for (int round = 0; round < bench.Options.Rounds; round++)
+        {
+            for (int i = 0; i < all.Length; i++)
+                comparison.RunOne(bench, all[(i + round) % all.Length]);
+        }
+
+        return comparison;
+    }
+
+    /// <summary>Processor time of one operation in µs, or of one GB (10⁹ bytes) in s.</summary>
+    public double Cost(string name) => Median(name, result => IsBulk ? result.Cpu / (result.Bytes / 1e9) : result.Cpu / result.Operations * 1e6);
+
+    /// <summary>Operations or GB in a second.</summary>
+    public double Rate(string name) => Median(name, result => (IsBulk ? result.Bytes / 1e9 : result.Operations) / result.Seconds);
+
+    /// <summary>What its core would do if the load kept it busy all the time, by what an operation costs.</summary>
+    public double Capacity(string name) => (IsBulk ? 1 : 1e6) / Cost(name);
+
+    /// <summary>The share of the window (0 to 1) in which its core worked for it.</summary>
+    public double Busy(string name) => Median(name, static result => result.Cpu / result.Seconds);
+
+    public double P50(string name) => Median(name, static result => result.P50);
+
+    public double P99(string name) => Median(name, static result => result.P99);
+
+    /// <summary>This figure of one in proportion to that of another; null when either is missing.</summary>
+    public static double? Ratio(Func<string, double> figure, string name, string other)
+    {
+        double ratio = figure(name) / figure(other);
+        return double.IsFinite(ratio) ? ratio : null;
+    }
+
+    public override string ToString()
+    {
+        string unit = IsBulk ? "s/GB" : "µs each";
+        string[] headers = ["Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", "by a whole core", .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed"];
+        var table = new MarkdownTable(headers);
+        foreach (string name in _results.Keys)
+        {
+            bool direct = name == Direct;
+            string Relative(string other) => direct ? "–" : MarkdownTable.Number(Ratio(Cost, name, other));
+            table.Add([
+                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"), MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
+                .. IsBulk ? (string[])[] : [MarkdownTable.Number(P50(name)), MarkdownTable.Number(P99(name))],
+                direct ? "–" : MarkdownTable.Percent(Busy(name)),
+                MarkdownTable.Percent(Median(name, static result => result.LoadCpu / result.Seconds)),
+                _failures.TryGetValue(name, out string? failure) ? failure : MarkdownTable.Number(Of(name).Sum(static result => result.Failures)).Replace(".000", "", StringComparison.Ordinal),
+            ]);
+        }
+
+        return $"### {Cell.Title}\n\n{table}";
+    }
+
+    private bool IsBulk => Cell.Kind is LoadKind.Down or LoadKind.Up;
+
+    private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
+
+    private void RunOne(Bench bench, RunningForwarder? forwarder)
+    {
+        string name = forwarder?.Spec.Name ?? Direct;
+        if (!_results.TryGetValue(name, out var results))
+            _results.Add(name, results = []);
+        try
+        {
+            var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;
+            results.Add(bench.Put(forwarder, cell));
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException)
+        {
+            _failures[name] = failure.Message;
+        }
+    }
+}

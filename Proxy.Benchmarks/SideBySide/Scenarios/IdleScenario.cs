@@ -1,0 +1,53 @@
+using TorBalancer.Benchmarks.SideBySide.Forwarders;
+using TorBalancer.Benchmarks.SideBySide.Load;
+using TorBalancer.Benchmarks.SideBySide.Measuring;
+
+namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
+
+/// <summary>What a tunnel costs that is open and silent: resident memory and descriptors, against a process that has carried one connection.</summary>
+internal static class IdleScenario
+{
+    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
+
+    public static string Run(Bench bench)
+    {
+        int[] steps = bench.Options.Concurrency ?? (bench.Options.Quick ? [1000] : [1000, 4000, 9000]);
+        var table = new MarkdownTable(["Forwarder", "RSS MiB, no tunnel", .. steps.SelectMany(static step => (string[])[$"KiB each of {step:N0}", $"descriptors each of {step:N0}"])]);
+        foreach (var spec in bench.Specs)
+        {
+            using var forwarder = bench.Start(spec);
+            table.Add([spec.Name, .. RunOne(bench, forwarder, steps)]);
+        }
+
+        return $"### Idle tunnels, under the limit of descriptors that bench.sh sets (20,000)\n\n{table}";
+    }
+
+    private static IEnumerable<string> RunOne(Bench bench, RunningForwarder forwarder, int[] steps)
+    {
+        bench.Put(forwarder, new Cell("idle", LoadKind.Connections, ClientProtocol.Socks5, 1), 0.3);
+        Task.Delay(Settle).Wait();
+        long resident = ProcessFacts.ResidentKiB(forwarder.Id);
+        int descriptors = ProcessFacts.Descriptors(forwarder.Id);
+        yield return MarkdownTable.Number(resident / 1024.0);
+
+        using var load = new LoadGenerator(bench.Plan(forwarder, new Cell("idle", LoadKind.Hold, ClientProtocol.Socks5, 0), 0));
+        string? failure = null;
+        foreach (int step in steps)
+        {
+            try
+            {
+                if (failure is null)
+                    load.Establish(step);
+            }
+            catch (Exception broken) when (broken is IOException or TimeoutException)
+            {
+                failure = broken.Message;
+            }
+
+            if (failure is null)
+                Task.Delay(Settle).Wait();
+            yield return failure ?? MarkdownTable.Number((ProcessFacts.ResidentKiB(forwarder.Id) - resident) / (double)step);
+            yield return failure is not null ? "–" : MarkdownTable.Number((ProcessFacts.Descriptors(forwarder.Id) - descriptors) / (double)step);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using TorBalancer.TorControl.Relays;
+
+namespace TorBalancer.Admin;
+
+/// <summary>What a worker's tor says of itself through its control port. Counts are of the last minute.</summary>
+internal sealed record TorView
+{
+    /// <summary>False: the rest is from before, or empty.</summary>
+    public required bool Connected { get; init; }
+
+    /// <summary>Why it is not connected; null while it is.</summary>
+    public string? Problem { get; init; }
+
+    public string? Version { get; init; }
+
+    /// <summary>How far its start has come, percent.</summary>
+    public required int Bootstrap { get; init; }
+
+    public required bool NetworkLive { get; init; }
+
+    /// <summary>Circuits now.</summary>
+    public required int Circuits { get; init; }
+
+    /// <summary>Streams now.</summary>
+    public required int Streams { get; init; }
+
+    public required int CircuitsBuilt { get; init; }
+
+    /// <summary>Circuits for which no path was found.</summary>
+    public required int NoPath { get; init; }
+
+    public required int CircuitTimeouts { get; init; }
+
+    /// <summary>Links to relays that failed.</summary>
+    public required int LinkFailures { get; init; }
+
+    /// <summary>Guards that tor has called down and not up again.</summary>
+    public required IReadOnlyList<string> GuardsDown { get; init; }
+
+    /// <summary>Why no exit may be blamed now; null: nothing unusual.</summary>
+    public string? Brake { get; init; }
+
+    /// <summary>Circuits that were replaced as broken, since the start.</summary>
+    public required long Rebuilds { get; init; }
+
+    public static TorView From(WorkerTorFacts facts) => new()
+    {
+        Connected = facts.IsConnected,
+        Problem = facts.Problem,
+        Version = facts.TorVersion.Length > 0 ? facts.TorVersion : null,
+        Bootstrap = facts.Bootstrap.Progress,
+        NetworkLive = facts.IsNetworkLive,
+        Circuits = facts.Circuits,
+        Streams = facts.Streams,
+        CircuitsBuilt = facts.CircuitsBuilt,
+        NoPath = facts.NoPath,
+        CircuitTimeouts = facts.CircuitTimeouts,
+        LinkFailures = facts.LinkFailures,
+        GuardsDown = [.. facts.GuardsDown.Select(static guard => guard.ToString())],
+        Brake = facts.Brake,
+        Rebuilds = facts.Rebuilds,
+    };
+}

@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// One thread, one epoll set. Every system call on a descriptor is made on the loop that owns it, and only that loop closes
+/// it: a number that the kernel has given out anew can never be written to by mistake, and nothing needs a lock. What
+/// other threads want is posted.
+/// </summary>
+internal sealed unsafe class EventLoop : IDisposable
+{
+    private const int MaxEvents = 256;
+
+    /// <summary>Scratch for copying: what fits in one read of it is cheaper to copy than to splice.</summary>
+    public const int ScratchSize = 16 * 1024;
+
+    [ThreadStatic]
+    private static EventLoop? _current;
+
+    // struct epoll_event { uint32 events; uint64 data; } is packed on x86-64 only.
+    private static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
+    private static readonly int DataOffset = EventSize - 8;
+
+    private readonly int _epoll;
+    private readonly SafeFileHandle _wakeHandle;
+    private readonly int _wake;
+    private readonly Thread _thread;
+    private readonly ConcurrentQueue<ILoopWork> _posted = new();
+    private readonly Queue<ILoopWork> _ready = new();
+    private readonly Action<Exception> _failed;
+    private (IEventSink? Sink, uint Generation)[] _sinks = new (IEventSink?, uint)[256];
+    private uint _generation;
+    private int _wakePending;
+    private int _connections;
+    private volatile bool _stopping;
+
+    /// <param name="name">The thread's name.</param>
+    /// <param name="failed">Told of an exception that nobody else took: a bug. The loop goes on.</param>
+    public EventLoop(string name, Action<Exception> failed)
+    {
+        _failed = failed;
+        _epoll = Check(Libc.EpollCreate(Libc.EpollCloExec));
+        _wake = Check(Libc.EventFd(0, Libc.OpenNonBlock | Libc.OpenCloExec));
+
+        // Closed when nobody can post any more, which is when nobody knows this loop: a stop may come while somebody posts.
+        _wakeHandle = new SafeFileHandle(_wake, ownsHandle: true);
+        Control(Libc.EpollAdd, _wake, Libc.EpollIn, 0);
+        Scratch = (byte*)NativeMemory.AlignedAlloc(ScratchSize, 4096);
+        Timers = new TimerWheel(Environment.TickCount64);
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>The loop whose thread this is; null on other threads.</summary>
+    public static EventLoop? Current => _current;
+
+    public bool IsCurrent => _current == this;
+
+    /// <summary>Connections that live here; other threads read it to choose a loop.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Milliseconds; read once each time the loop wakes.</summary>
+    public long Now { get; private set; } = Environment.TickCount64;
+
+    /// <summary>For use within one step on this loop's thread only.</summary>
+    public byte* Scratch { get; }
+
+    public PipePool Pipes { get; } = new();
+
+    public TimerWheel Timers { get; }
+
+    /// <summary>Runs it on this loop's thread, never at once: it comes after what the loop is doing.</summary>
+    public void Post(ILoopWork work)
+    {
+        if (_current == this)
+        {
+            _ready.Enqueue(work);
+            return;
+        }
+
+        _posted.Enqueue(work);
+        if (Interlocked.Exchange(ref _wakePending, 1) == 0)
+            Wake();
+    }
+
+    /// <summary>Adds a descriptor; answers errno or 0. Edges only: each change is told once.</summary>
+    public int Add(int fd, IEventSink sink, uint events)
+    {
+        if (fd >= _sinks.Length)
+            Array.Resize(ref _sinks, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)fd + 1));
+        uint generation = ++_generation;
+        _sinks[fd] = (sink, generation);
+        if (Control(Libc.EpollAdd, fd, events | Libc.EpollEdge, generation) == 0)
+            return 0;
+        _sinks[fd] = default;
+        return Libc.LastError;
+    }
+
+    /// <summary>Changes what is waited for; what is already so is told again.</summary>
+    public void Modify(int fd, uint events) => Control(Libc.EpollModify, fd, events | Libc.EpollEdge, _sinks[fd].Generation);
+
+    /// <summary>Forgets a descriptor that is about to be closed; closing takes it out of the epoll set.</summary>
+    public void Forget(int fd)
+    {
+        // One that was never added may lie beyond the end.
+        if (fd < _sinks.Length)
+            _sinks[fd] = default;
+    }
+
+    /// <summary>Takes a descriptor out that goes on to live on another loop.</summary>
+    public void Remove(int fd)
+    {
+        Forget(fd);
+        Control(Libc.EpollDelete, fd, 0, 0);
+    }
+
+    /// <summary>Ends the thread after what is posted now. Connections that still live here are left as they are.</summary>
+    public void Dispose()
+    {
+        if (_stopping)
+            return;
+        _stopping = true;
+        Wake();
+        if (!IsCurrent)
+            _thread.Join();
+    }
+
+    public void CountConnection(int change) => Interlocked.Add(ref _connections, change);
+
+    private void Run()
+    {
+        _current = this;
+        byte* events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EventSize));
+        while (!_stopping)
+        {
+            int timeout = _ready.Count > 0 ? 0 : Timers.MillisecondsToNext(Now);
+            int count = Libc.EpollWait(_epoll, events, MaxEvents, timeout);
+            Now = Environment.TickCount64;
+            for (int i = 0; i < count; i++)
+            {
+                byte* one = events + (i * EventSize);
+                Dispatch(Unsafe.ReadUnaligned<uint>(one), Unsafe.ReadUnaligned<ulong>(one + DataOffset));
+            }
+
+            // Only what is there now: work that queues itself again lets the descriptors have their turn first.
+            for (int left = _ready.Count; left > 0; left--)
+                Run(_ready.Dequeue());
+            Timers.Advance(Now);
+        }
+
+        RunPosted();
+        Pipes.Trim();
+        NativeMemory.Free(events);
+        NativeMemory.AlignedFree(Scratch);
+        Libc.Close(_epoll);
+        GC.KeepAlive(_wakeHandle);
+    }
+
+    private void Wake()
+    {
+        ulong one = 1;
+        Libc.Write(_wake, &one, sizeof(ulong));
+        GC.KeepAlive(_wakeHandle);
+    }
+
+    private void Dispatch(uint events, ulong data)
+    {
+        int fd = (int)(data & int.MaxValue);
+        if (fd == _wake)
+        {
+            RunPosted();
+            return;
+        }
+
+        // An event of this round may belong to a descriptor that was closed, or given out anew, earlier in the round.
+        var (sink, generation) = _sinks[fd];
+        if (sink is null || generation != (uint)(data >> 32))
+            return;
+        try
+        {
+            sink.OnEvents(events);
+        }
+        catch (Exception failure)
+        {
+            _failed(failure);
+        }
+    }
+
+    private void RunPosted()
+    {
+        ulong ignored;
+        Libc.Read(_wake, &ignored, sizeof(ulong));
+
+        // Before the queue is looked at: whoever posts after that look wakes the loop again.
+        Interlocked.Exchange(ref _wakePending, 0);
+        while (_posted.TryDequeue(out var work))
+            Run(work);
+    }
+
+    private void Run(ILoopWork work)
+    {
+        try
+        {
+            work.Run();
+        }
+        catch (Exception failure)
+        {
+            _failed(failure);
+        }
+    }
+
+    private int Control(int operation, int fd, uint events, uint generation)
+    {
+        byte* request = stackalloc byte[16];
+        Unsafe.WriteUnaligned(request, events);
+        Unsafe.WriteUnaligned(request + DataOffset, ((ulong)generation << 32) | (uint)fd);
+        return Libc.EpollControl(_epoll, operation, fd, request);
+    }
+
+    private static int Check(int result) => result >= 0 ? result : throw Errno.ToException(Libc.LastError);
+}

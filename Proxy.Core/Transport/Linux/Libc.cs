@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+// Blittable signatures throughout: the ahead-of-time compiler can then call libc without a stub.
+[assembly: DisableRuntimeMarshalling]
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// The system calls of the engine. Those that never wait are called without telling the garbage collector
+/// (SuppressGCTransition), which is most of what a managed call to libc costs. Each answers what libc answers; on -1
+/// <see cref="LastError"/> says why.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
+    public const int SockStream = 1, SockNonBlock = 0x800, SockCloExec = 0x80000;
+    public const int MsgNoSignal = 0x4000;
+    public const int ShutWrite = 1;
+    public const uint EpollIn = 0x001, EpollOut = 0x004, EpollErr = 0x008, EpollHup = 0x010, EpollRdHup = 0x2000, EpollEdge = 1u << 31;
+    public const int EpollAdd = 1, EpollDelete = 2, EpollModify = 3, EpollCloExec = 0x80000;
+    public const int OpenNonBlock = 0x800, OpenCloExec = 0x80000;
+    public const int SetPipeSize = 1031, GetPipeSize = 1032;
+    public const uint SpliceMove = 1, SpliceNonBlock = 2;
+
+    /// <summary>errno of this thread's last call.</summary>
+    public static int LastError => *ErrnoLocation();
+
+    [LibraryImport("libc", EntryPoint = "__errno_location")]
+    [SuppressGCTransition]
+    private static partial int* ErrnoLocation();
+
+    [LibraryImport("libc", EntryPoint = "epoll_create1")]
+    public static partial int EpollCreate(int flags);
+
+    [LibraryImport("libc", EntryPoint = "epoll_ctl")]
+    [SuppressGCTransition]
+    public static partial int EpollControl(int epoll, int operation, int fd, void* epollEvent);
+
+    [LibraryImport("libc", EntryPoint = "epoll_wait")]
+    public static partial int EpollWait(int epoll, void* events, int maxEvents, int milliseconds);
+
+    [LibraryImport("libc", EntryPoint = "eventfd")]
+    public static partial int EventFd(uint initial, int flags);
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    [SuppressGCTransition]
+    public static partial nint Read(int fd, void* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "write")]
+    [SuppressGCTransition]
+    public static partial nint Write(int fd, void* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "socket")]
+    [SuppressGCTransition]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "accept4")]
+    [SuppressGCTransition]
+    public static partial int Accept(int fd, void* address, uint* length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "bind")]
+    [SuppressGCTransition]
+    public static partial int Bind(int fd, void* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "connect")]
+    [SuppressGCTransition]
+    public static partial int Connect(int fd, void* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockname")]
+    [SuppressGCTransition]
+    public static partial int GetSocketName(int fd, void* address, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt")]
+    [SuppressGCTransition]
+    public static partial int SetSocketOption(int fd, int level, int name, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt")]
+    [SuppressGCTransition]
+    public static partial int GetSocketOption(int fd, int level, int name, void* value, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "recv")]
+    [SuppressGCTransition]
+    public static partial nint Receive(int fd, void* buffer, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "send")]
+    [SuppressGCTransition]
+    public static partial nint Send(int fd, void* buffer, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    [SuppressGCTransition]
+    public static partial int Poll(PollRequest* requests, nuint count, int milliseconds);
+
+    [LibraryImport("libc", EntryPoint = "shutdown")]
+    [SuppressGCTransition]
+    public static partial void Shutdown(int fd, int how);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    [SuppressGCTransition]
+    public static partial void Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "pipe2")]
+    [SuppressGCTransition]
+    public static partial int Pipe(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    [SuppressGCTransition]
+    public static partial int FileControl(int fd, int command, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "splice")]
+    [SuppressGCTransition]
+    public static partial nint Splice(int source, long* sourceOffset, int sink, long* sinkOffset, nuint count, uint flags);
+
+    /// <summary>struct pollfd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollRequest
+    {
+        public int Fd;
+        public short Events;
+        public short Happened;
+    }
+}

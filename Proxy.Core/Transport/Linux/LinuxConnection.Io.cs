@@ -1,0 +1,156 @@
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>The system calls of a connection; on its loop's thread only.</summary>
+internal sealed unsafe partial class LinuxConnection
+{
+    private const uint Watched = Libc.EpollIn | Libc.EpollRdHup;
+
+    /// <summary>Reads what is there: bytes, 0 at the end, or minus errno. EAGAIN makes the loop tell when there is more.</summary>
+    public int TryReceive(Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+            return TryReceive(start, buffer.Length);
+    }
+
+    public int TryReceive(byte* buffer, int length)
+    {
+        if (IsClosed)
+            return -Errno.TryAgain;
+        nint count = Libc.Receive(_fd, buffer, (nuint)length, 0);
+        if (count < 0)
+            return -ReadRefused();
+
+        // A short read emptied the socket: the next bytes are a new edge. Unless the end was announced, which is told once.
+        if (count > 0 && count < length && (_flags & Flags.HangUp) == 0)
+            _flags &= ~Flags.Readable;
+        return (int)count;
+    }
+
+    /// <summary>Writes as much as there is room for, minus errno when the connection is broken.</summary>
+    public int TrySend(ReadOnlySpan<byte> data)
+    {
+        fixed (byte* start = data)
+            return TrySend(start, data.Length);
+    }
+
+    public int TrySend(byte* data, int length)
+    {
+        if (IsClosed)
+            return -Errno.TryAgain;
+        int sent = 0;
+        while (sent < length)
+        {
+            nint count = Libc.Send(_fd, data + sent, (nuint)(length - sent), Libc.MsgNoSignal);
+            if (count < 0)
+            {
+                int error = WriteRefused();
+                return error is Errno.TryAgain ? sent : -error;
+            }
+
+            sent += (int)count;
+        }
+
+        return sent;
+    }
+
+    /// <summary>As <see cref="TryReceive(Span{byte})"/>, into a pipe.</summary>
+    public int TrySpliceTo(SplicePipe pipe)
+    {
+        if (IsClosed)
+            return -Errno.TryAgain;
+        nint count = Libc.Splice(_fd, null, pipe.WriteEnd, null, int.MaxValue, Libc.SpliceMove | Libc.SpliceNonBlock);
+        if (count < 0)
+            return -ReadRefused();
+        pipe.Filled += (int)count;
+        return (int)count;
+    }
+
+    /// <summary>Empties a pipe as far as there is room: bytes written, or minus errno.</summary>
+    public int TrySpliceFrom(SplicePipe pipe)
+    {
+        if (IsClosed)
+            return -Errno.TryAgain;
+        int sent = 0;
+        while (pipe.Filled > 0)
+        {
+            nint count = Libc.Splice(pipe.ReadEnd, null, _fd, null, (nuint)pipe.Filled, Libc.SpliceMove | Libc.SpliceNonBlock);
+            if (count <= 0)
+            {
+                int error = WriteRefused();
+                return error is Errno.TryAgain ? sent : -error;
+            }
+
+            pipe.Filled -= (int)count;
+            sent += (int)count;
+        }
+
+        return sent;
+    }
+
+    /// <summary>The loop tells of what arrives from now on, and of what is there already. Needed before anything is waited for.</summary>
+    public void EnsureWatched()
+    {
+        if ((_flags & Flags.Registered) != 0 || IsClosed)
+            return;
+
+        // When even this fails for want of memory, the read that follows finds out nothing worse than a dead connection.
+        int error = Loop.Add(_fd, this, (_flags & Flags.WatchesOut) != 0 ? Watched | Libc.EpollOut : Watched);
+        if (error == 0)
+            _flags |= Flags.Registered;
+        else
+            Abort();
+    }
+
+    /// <summary>Moves it to another loop; nothing may be waiting on it. The new owner calls <see cref="EnsureWatched"/>.</summary>
+    public void MoveTo(EventLoop loop)
+    {
+        if ((_flags & Flags.Registered) != 0)
+            Loop.Remove(_fd);
+        _flags = (_flags & ~(Flags.Registered | Flags.HangUp)) | Flags.Readable | Flags.Writable;
+        Loop.CountConnection(-1);
+        loop.CountConnection(1);
+        Loop = loop;
+    }
+
+    /// <summary>From now on events go to the tunnel, and what the reader holds is the tunnel's to forward.</summary>
+    public ArraySegment<byte> EnterTunnel(LinuxTunnel tunnel)
+    {
+        _tunnel = tunnel;
+        _writer = null;
+        var buffered = _input is null ? default : _input.Detach();
+        _input = null;
+        return buffered;
+    }
+
+    public void LeaveTunnel() => _tunnel = null;
+
+    /// <summary>Forces the next read to ask the kernel: it knows more than the events have told.</summary>
+    public void SuspectHangUp() => _flags |= Flags.Readable | Flags.HangUp;
+
+    private int ReadRefused()
+    {
+        int error = Libc.LastError;
+        if (error != Errno.TryAgain)
+            return error;
+        _flags &= ~Flags.Readable;
+        EnsureWatched();
+        return error;
+    }
+
+    private int WriteRefused()
+    {
+        int error = Libc.LastError;
+        if (error != Errno.TryAgain)
+            return error;
+        _flags &= ~Flags.Writable;
+        if ((_flags & Flags.WatchesOut) == 0)
+        {
+            _flags |= Flags.WatchesOut;
+            if ((_flags & Flags.Registered) != 0)
+                Loop.Modify(_fd, Watched | Libc.EpollOut);
+        }
+
+        EnsureWatched();
+        return error;
+    }
+}

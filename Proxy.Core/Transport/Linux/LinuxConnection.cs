@@ -1,0 +1,215 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// A connection that an event loop owns from its first moment to its last. Reads and writes on the loop's thread go straight
+/// to the kernel; asked for on another thread they are carried out by the loop and continue on the thread pool.
+/// </summary>
+internal sealed partial class LinuxConnection : TransportConnection, IEventSink, ILoopWork
+{
+    private readonly int _fd;
+    private readonly Lock _closing = new();
+    private Flags _flags = Flags.Writable;
+    private volatile Closing _close;
+    private readonly EndPoint? _remote;
+    private LinuxPipeReader? _input;
+    private LinuxWriter? _writer;
+    private LinuxTunnel? _tunnel;
+
+    /// <param name="loop">Its owner. The constructor may run on another thread, before anybody else knows the connection.</param>
+    /// <param name="fd">A non-blocking, connected socket.</param>
+    /// <param name="remote">The peer; null for unix sockets.</param>
+    public LinuxConnection(EventLoop loop, int fd, EndPoint? remote)
+    {
+        Loop = loop;
+        _fd = fd;
+        _remote = remote is UnixDomainSocketEndPoint ? null : remote;
+        loop.CountConnection(1);
+    }
+
+    [Flags]
+    private enum Flags : byte
+    {
+        /// <summary>There may be something to read; cleared by a read that emptied the socket.</summary>
+        Readable = 1,
+
+        /// <summary>There may be room to write; cleared by a write that was refused.</summary>
+        Writable = 2,
+
+        /// <summary>FIN, RST or an error was seen: a short read does not mean that nothing follows.</summary>
+        HangUp = 4,
+
+        /// <summary>In the loop's epoll set.</summary>
+        Registered = 8,
+
+        /// <summary>Room to write is waited for, once and for good.</summary>
+        WatchesOut = 16,
+    }
+
+    private enum Closing : byte
+    {
+        No,
+        Orderly,
+        Reset,
+        Done,
+    }
+
+    /// <summary>Changes only when a tunnel brings both of its connections to one loop.</summary>
+    public EventLoop Loop { get; private set; }
+
+    public override EndPoint? LocalEndPoint
+    {
+        get
+        {
+            // Held so that the number cannot be closed, and given out anew, in between.
+            lock (_closing)
+                return _close == Closing.Done || _remote is null ? null : SocketAddresses.LocalOf(_fd);
+        }
+    }
+
+    public override EndPoint? RemoteEndPoint => _remote;
+
+    public override PipeReader Input => _input ??= new LinuxPipeReader(this);
+
+    public bool IsClosed => _close != Closing.No;
+
+    /// <summary>There may be something to read.</summary>
+    public bool IsReadable => (_flags & Flags.Readable) != 0;
+
+    /// <summary>There may be room to write.</summary>
+    public bool IsWritable => (_flags & Flags.Writable) != 0;
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default)
+    {
+        if (!Loop.IsCurrent)
+            return (_writer ??= new LinuxWriter(this)).WriteAsync(data, cancellationToken);
+        int result = _writer is { IsBusy: true } ? 0 : TrySend(data.Span);
+        if (result == data.Length)
+            return ValueTask.CompletedTask;
+        if (result < 0)
+            return ValueTask.FromException(IsClosed ? Errno.Closed() : Errno.ToException(-result));
+        return (_writer ??= new LinuxWriter(this)).WriteAsync(data[result..], cancellationToken);
+    }
+
+    public override void Schedule(IThreadPoolWorkItem work)
+    {
+        if (Loop.IsCurrent)
+            work.Execute();
+        else
+            Loop.Post(new Scheduled(work));
+    }
+
+    public override void ShutdownSend()
+    {
+        if (Loop.IsCurrent)
+            ShutdownNow();
+        else
+            Loop.Post(new ShutdownWork(this));
+    }
+
+    public override void Abort() => Close(Closing.Reset);
+
+    public override ValueTask DisposeAsync()
+    {
+        Close(Closing.Orderly);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Closing that was asked for on another thread.</summary>
+    void ILoopWork.Run() => CloseNow();
+
+    void IEventSink.OnEvents(uint events)
+    {
+        if ((events & ~Libc.EpollOut) != 0)
+            _flags |= Flags.Readable;
+        if ((events & (Libc.EpollRdHup | Libc.EpollHup | Libc.EpollErr)) != 0)
+            _flags |= Flags.HangUp;
+        if ((events & (Libc.EpollOut | Libc.EpollHup | Libc.EpollErr)) != 0)
+            _flags |= Flags.Writable;
+        if (_tunnel is { } tunnel)
+        {
+            tunnel.Pump();
+            return;
+        }
+
+        // Room first: what it lets go on was asked for earlier than what a read will bring.
+        if (IsWritable)
+            _writer?.Run();
+        if (IsReadable)
+            _input?.Run();
+    }
+
+    private void Close(Closing how)
+    {
+        lock (_closing)
+        {
+            if (_close != Closing.No)
+                return;
+            _close = how;
+        }
+
+        if (Loop.IsCurrent)
+            CloseNow();
+        else
+            Loop.Post(this);
+    }
+
+    private void CloseNow()
+    {
+        if (!Loop.IsCurrent)
+        {
+            // It moved to another loop since.
+            Loop.Post(this);
+            return;
+        }
+
+        lock (_closing)
+        {
+            if (_close == Closing.Done)
+                return;
+            if (_close == Closing.Reset)
+                SocketOptions.ResetOnClose(_fd);
+            _close = Closing.Done;
+            Loop.Forget(_fd);
+            Libc.Close(_fd);
+        }
+
+        Loop.CountConnection(-1);
+
+        // Whoever waits is told after what the loop is doing now: the caller may not expect others to run inside of its call.
+        if (_input is { IsWaiting: true } input)
+            Loop.Post(input);
+        else
+            _input?.ReleaseBuffer();
+        if (_writer is { IsBusy: true } writer)
+            Loop.Post(writer);
+        if (_tunnel is { } tunnel)
+            Loop.Post(tunnel);
+    }
+
+    private void ShutdownNow()
+    {
+        if (!IsClosed)
+            Libc.Shutdown(_fd, Libc.ShutWrite);
+    }
+
+    private sealed class Scheduled(IThreadPoolWorkItem work) : ILoopWork
+    {
+        public void Run() => work.Execute();
+    }
+
+    private sealed class ShutdownWork(LinuxConnection connection) : ILoopWork
+    {
+        public void Run()
+        {
+            // Behind what was asked to be written before it.
+            if (connection._writer is { IsBusy: true } || !connection.Loop.IsCurrent)
+                connection.Loop.Post(this);
+            else
+                connection.ShutdownNow();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Tasks.Sources;
+using TorBalancer.Transport.Sockets;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>Accepts on one loop and gives each connection to the loop that has fewest.</summary>
+internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, ListeningSocket listening)
+    : ITransportListener, IValueTaskSource<TransportConnection>, ILoopWork, IEventSink
+{
+    private readonly int _fd = (int)listening.Socket.SafeHandle.DangerousGetHandle();
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ManualResetValueTaskSourceCore<TransportConnection> _core;
+    private CancellationToken _token;
+    private CancellationTokenRegistration _registration;
+    private bool _watched;
+    private bool _waiting;
+    private volatile bool _closing;
+
+    public EndPoint LocalEndPoint { get; } = listening.Socket.LocalEndPoint!;
+
+    public Task RunAsync(Func<Task> acceptLoop)
+    {
+        var started = new StartWork(acceptLoop);
+        loop.Post(started);
+        return started.Ended.Task.Unwrap();
+    }
+
+    public ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<TransportConnection>(cancellationToken);
+        if (loop.IsCurrent && _watched && !_closing)
+        {
+            int result = Accept(out var connection);
+            if (result == 0)
+                return ValueTask.FromResult<TransportConnection>(connection!);
+            if (result != Errno.TryAgain)
+                return ValueTask.FromException<TransportConnection>(new SocketException((int)Errno.ToSocketError(result)));
+        }
+
+        _core.RunContinuationsAsynchronously = !loop.IsCurrent;
+        _token = cancellationToken;
+        short version = _core.Version;
+        _waiting = true;
+        if (cancellationToken.CanBeCanceled)
+            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxListener)state!).Wake(), this);
+        if (!loop.IsCurrent || !_watched || _closing)
+            loop.Post(this);
+        return new ValueTask<TransportConnection>(this, version);
+    }
+
+    public TransportConnection? TryAccept() => !_closed.Task.IsCompleted && Accept(out var connection) == 0 ? connection : null;
+
+    public async ValueTask DisposeAsync()
+    {
+        _closing = true;
+        loop.Post(this);
+        await _closed.Task;
+    }
+
+    public void Run()
+    {
+        if (_closing && !_closed.Task.IsCompleted)
+        {
+            loop.Remove(_fd);
+            listening.Dispose();
+            _closed.SetResult();
+        }
+
+        if (!_waiting)
+            return;
+        if (_token.IsCancellationRequested)
+            End().SetException(new OperationCanceledException(_token));
+        else if (_closing)
+            End().SetException(new ObjectDisposedException(nameof(LinuxListener)));
+        else
+            TryEnd();
+    }
+
+    void IEventSink.OnEvents(uint events) => Run();
+
+    TransportConnection IValueTaskSource<TransportConnection>.GetResult(short token)
+    {
+        try
+        {
+            return _core.GetResult(token);
+        }
+        finally
+        {
+            _core.Reset();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<TransportConnection>.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource<TransportConnection>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    private void TryEnd()
+    {
+        if (!_watched)
+        {
+            int error = loop.Add(_fd, this, Libc.EpollIn);
+            if (error != 0)
+            {
+                End().SetException(new SocketException((int)Errno.ToSocketError(error)));
+                return;
+            }
+
+            _watched = true;
+        }
+
+        int result = Accept(out var connection);
+        if (result == 0)
+            End().SetResult(connection!);
+        else if (result != Errno.TryAgain)
+            End().SetException(new SocketException((int)Errno.ToSocketError(result)));
+    }
+
+    /// <summary>0 and a connection, or errno. Idle pipes give their descriptors before a client is turned away for want of one.</summary>
+    private unsafe int Accept(out LinuxConnection? connection)
+    {
+        byte* address = stackalloc byte[SocketAddresses.MaxLength];
+        uint length = SocketAddresses.MaxLength;
+        const int flags = Libc.SockNonBlock | Libc.SockCloExec;
+        int fd = Libc.Accept(_fd, address, &length, flags);
+        if (fd < 0 && Libc.LastError is 23 or 24 && loop.IsCurrent && loop.Pipes.Trim())
+            fd = Libc.Accept(_fd, address, &length, flags);
+        if (fd < 0)
+        {
+            connection = null;
+            return Libc.LastError;
+        }
+
+        var remote = SocketAddresses.Parse(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));
+        connection = new LinuxConnection(transport.ChooseLoop(loop), fd, remote);
+        return 0;
+    }
+
+    private void Wake() => loop.Post(this);
+
+    private ref ManualResetValueTaskSourceCore<TransportConnection> End()
+    {
+        _waiting = false;
+        _token = default;
+        _registration.Unregister();
+        _registration = default;
+        return ref _core;
+    }
+
+    /// <summary>Begins an accept loop on the event loop, where each of its steps then continues.</summary>
+    private sealed class StartWork(Func<Task> acceptLoop) : ILoopWork
+    {
+        public TaskCompletionSource<Task> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Run() => Ended.SetResult(acceptLoop());
+    }
+}

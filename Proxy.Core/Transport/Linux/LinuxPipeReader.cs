@@ -1,0 +1,242 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Threading.Tasks.Sources;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// Pulls from the socket only while a read waits, so what it holds is exactly what was not consumed. One contiguous buffer,
+/// borrowed when bytes are there and given back when all are consumed: a silent peer costs none.
+/// </summary>
+internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, IValueTaskSource<ReadResult>, ILoopWork
+{
+    private const int FirstSize = 4096, LargestSize = 64 * 1024, LeastRoom = 512;
+
+    private ManualResetValueTaskSourceCore<ReadResult> _core;
+    private CancellationToken _token;
+    private CancellationTokenRegistration _registration;
+    private byte[]? _buffer;
+    private int _start;
+    private int _end;
+    private int _examined;
+    private int _size = FirstSize;
+    private int _cancelled;
+    private volatile bool _waiting;
+    private bool _ended;
+    private bool _completed;
+
+    /// <summary>True while a read waits.</summary>
+    public bool IsWaiting => _waiting;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_completed, this);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+        if (TryTake(out var result))
+            return ValueTask.FromResult(result);
+        if (_ended)
+            return ValueTask.FromResult(new ReadResult(Buffered, false, true));
+        bool onLoop = connection.Loop.IsCurrent;
+        if (onLoop && connection.IsReadable && !connection.IsClosed)
+        {
+            int count = Fill();
+            if (count >= 0)
+                return ValueTask.FromResult(new ReadResult(Buffered, false, _ended));
+            if (count != -Errno.TryAgain)
+                return ValueTask.FromException<ReadResult>(Errno.ToException(-count));
+        }
+
+        return WaitAsync(onLoop, cancellationToken);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        ObjectDisposedException.ThrowIf(_completed, this);
+        return TryTake(out result);
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (_buffer is null || consumed.GetObject() is null)
+            return;
+        _start = consumed.GetInteger() & int.MaxValue;
+        _examined = examined.GetInteger() & int.MaxValue;
+        if (_start == _end)
+            ReleaseBuffer();
+    }
+
+    public override void CancelPendingRead()
+    {
+        Interlocked.Exchange(ref _cancelled, 1);
+        if (_waiting)
+            connection.Loop.Post(this);
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        _completed = true;
+        ReleaseBuffer();
+    }
+
+    /// <summary>On the loop: something changed that a waiting read may end by.</summary>
+    public void Run()
+    {
+        if (!_waiting)
+            return;
+        if (!connection.Loop.IsCurrent)
+        {
+            connection.Loop.Post(this);
+            return;
+        }
+
+        if (Interlocked.Exchange(ref _cancelled, 0) != 0)
+        {
+            End().SetResult(new ReadResult(Buffered, true, _ended));
+            return;
+        }
+
+        if (_token.IsCancellationRequested)
+        {
+            End().SetException(new OperationCanceledException(_token));
+            return;
+        }
+
+        if (connection.IsClosed)
+        {
+            End().SetException(Errno.Closed());
+            return;
+        }
+
+        if (!connection.IsReadable)
+        {
+            connection.EnsureWatched();
+            return;
+        }
+
+        int count = Fill();
+        if (count >= 0)
+            End().SetResult(new ReadResult(Buffered, false, _ended));
+        else if (count != -Errno.TryAgain)
+            End().SetException(Errno.ToException(-count));
+    }
+
+    /// <summary>Gives up the buffer and what is in it; the reader is not used afterwards.</summary>
+    public ArraySegment<byte> Detach()
+    {
+        var left = _buffer is null ? default : new ArraySegment<byte>(_buffer, _start, _end - _start);
+        _buffer = null;
+        return left;
+    }
+
+    public void ReleaseBuffer()
+    {
+        if (_buffer is { } buffer)
+            ArrayPool<byte>.Shared.Return(buffer);
+        _buffer = null;
+        _start = _end = _examined = 0;
+    }
+
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
+    {
+        try
+        {
+            return _core.GetResult(token);
+        }
+        finally
+        {
+            _core.Reset();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    private ReadOnlySequence<byte> Buffered => _buffer is null ? default : new ReadOnlySequence<byte>(_buffer, _start, _end - _start);
+
+    private bool TryTake(out ReadResult result)
+    {
+        bool cancelled = _cancelled != 0 && Interlocked.Exchange(ref _cancelled, 0) != 0;
+        if (cancelled || (_end > _start && (_examined < _end || _ended)))
+        {
+            result = new ReadResult(Buffered, cancelled, _ended);
+            return true;
+        }
+
+        result = default;
+        return false;
+    }
+
+    private ValueTask<ReadResult> WaitAsync(bool onLoop, CancellationToken cancellationToken)
+    {
+        _core.RunContinuationsAsynchronously = !onLoop;
+        _token = cancellationToken;
+        short version = _core.Version;
+        _waiting = true;
+        if (cancellationToken.CanBeCanceled)
+            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxPipeReader)state!).Wake(), this);
+        if (!onLoop || connection.IsClosed)
+            connection.Loop.Post(this);
+        else
+            connection.EnsureWatched();
+        return new ValueTask<ReadResult>(this, version);
+    }
+
+    private void Wake() => connection.Loop.Post(this);
+
+    /// <summary>The one place where a wait ends; what is set afterwards is its result.</summary>
+    private ref ManualResetValueTaskSourceCore<ReadResult> End()
+    {
+        _waiting = false;
+        _token = default;
+        _registration.Unregister();
+        _registration = default;
+        return ref _core;
+    }
+
+    /// <summary>Bytes added, 0 at the end, or minus errno.</summary>
+    private int Fill()
+    {
+        MakeRoom();
+        int room = _buffer!.Length - _end;
+        int count = connection.TryReceive(_buffer.AsSpan(_end));
+        if (count > 0)
+        {
+            _end += count;
+            if (count == room && _size < LargestSize)
+                _size *= 2;
+            return count;
+        }
+
+        if (count == 0)
+            _ended = true;
+        if (_start == _end)
+            ReleaseBuffer();
+        return count;
+    }
+
+    private void MakeRoom()
+    {
+        if (_buffer is null)
+        {
+            _buffer = ArrayPool<byte>.Shared.Rent(_size);
+            return;
+        }
+
+        if (_buffer.Length - _end >= LeastRoom)
+            return;
+        int held = _end - _start;
+        byte[] larger = held + LeastRoom <= _buffer.Length / 2 ? _buffer : ArrayPool<byte>.Shared.Rent(Math.Max(_size, _buffer.Length * 2));
+        _buffer.AsSpan(_start, held).CopyTo(larger);
+        if (larger != _buffer)
+            ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+        _examined -= _start;
+        _start = 0;
+        _end = held;
+    }
+}

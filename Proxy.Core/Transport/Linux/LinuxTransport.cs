@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.Sockets;
+using TorBalancer.Transport.Sockets;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// The engine for Linux: event loops over epoll, tunnels by splice(2). A connection lives on one loop from accept to close,
+/// and so does the connection to its worker, since it is made from there.
+/// </summary>
+public sealed class LinuxTransport : ITransport, IDisposable
+{
+    private readonly EventLoop[] _loops;
+    private readonly SocketSettings _settings;
+
+    /// <param name="loops">Threads; at least 1.</param>
+    /// <param name="settings">For the connections that are made and accepted.</param>
+    /// <param name="failed">Told of exceptions that nobody else took.</param>
+    public LinuxTransport(int loops, SocketSettings settings = default, Action<Exception>? failed = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
+        _settings = settings;
+        _loops = new EventLoop[loops];
+        try
+        {
+            for (int i = 0; i < loops; i++)
+                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }));
+        }
+        catch
+        {
+            foreach (var loop in _loops)
+                loop?.Dispose();
+            throw;
+        }
+    }
+
+    public string Name => "linux";
+
+    /// <summary>True where the engine can run: epoll_event's layout is known for these.</summary>
+    public static bool IsSupported => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
+
+    public ITransportListener Listen(EndPoint address, ListenSettings settings)
+    {
+        var listening = ListeningSocket.Bind(address, settings, _settings);
+        listening.Socket.Blocking = false;
+        return new LinuxListener(this, Least(), listening);
+    }
+
+    public ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<TransportConnectResult>(cancellationToken);
+        if (EventLoop.Current is not { } loop || Array.IndexOf(_loops, loop) < 0)
+            return new ConnectOperation(Least(), request, _settings, inline: false).RunAsync(cancellationToken);
+        int error = ConnectOperation.Start(loop, request, _settings, out int fd);
+        return error switch
+        {
+            0 => ValueTask.FromResult(new TransportConnectResult(new LinuxConnection(loop, fd, request.Remote), SocketError.Success)),
+            Errno.InProgress => new ConnectOperation(loop, request, _settings, inline: true).FinishAsync(fd, cancellationToken),
+            _ => ValueTask.FromResult(new TransportConnectResult(null, Errno.ToSocketError(error))),
+        };
+    }
+
+    public ValueTask<TunnelEnd> TunnelAsync(
+        TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
+        new LinuxTunnel((LinuxConnection)client, (LinuxConnection)upstream, settings).RunAsync(cancellationToken);
+
+    /// <summary>Ends the loops. What still goes on over them stops where it is.</summary>
+    public void Dispose()
+    {
+        foreach (var loop in _loops)
+            loop.Dispose();
+    }
+
+    /// <summary>For an accepted connection: where there are fewest, the acceptor's own when it makes no difference.</summary>
+    internal EventLoop ChooseLoop(EventLoop acceptor)
+    {
+        var least = Least();
+        return least.Connections < acceptor.Connections ? least : acceptor;
+    }
+
+    private EventLoop Least()
+    {
+        var least = _loops[0];
+        for (int i = 1; i < _loops.Length; i++)
+        {
+            if (_loops[i].Connections < least.Connections)
+                least = _loops[i];
+        }
+
+        return least;
+    }
+}

@@ -1,0 +1,233 @@
+using System.Buffers;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// One direction. Small amounts are copied through the loop's scratch, which costs two system calls and no second read; a
+/// read that fills it means bulk, and from then on the bytes are spliced and never enter this process. Invariant: what was
+/// read has been written before the next read, so the slower side sets the pace.
+/// </summary>
+internal sealed unsafe partial class LinuxTunnel
+{
+    /// <summary>After so many splices in a row that copying would have done as well, it copies again.</summary>
+    private const int SmallSplicesToCopy = 5;
+
+    private const int SmallSplice = 8 * 1024;
+
+    private struct Direction(LinuxConnection source, LinuxConnection sink, ArraySegment<byte> buffered, bool fromClient)
+    {
+        public readonly LinuxConnection Source = source;
+        public readonly LinuxConnection Sink = sink;
+        public readonly bool FromClient = fromClient;
+
+        /// <summary>Read and not yet written; a borrowed array.</summary>
+        public byte[]? Left = buffered.Array;
+        public int LeftStart = buffered.Offset;
+        public int LeftEnd = buffered.Offset + buffered.Count;
+
+        /// <summary>Set while this direction splices.</summary>
+        public SplicePipe? Pipe;
+        public bool Splices;
+        public byte SmallSplices;
+        public bool Ended;
+        public bool Done;
+
+        public readonly TunnelEnd ReadFault => FromClient ? TunnelEnd.ClientReset : TunnelEnd.UpstreamReset;
+
+        public readonly TunnelEnd WriteFault => FromClient ? TunnelEnd.UpstreamReset : TunnelEnd.ClientReset;
+
+        public void Release(EventLoop loop)
+        {
+            if (Left is not null)
+                ArrayPool<byte>.Shared.Return(Left);
+            Left = null;
+            if (Pipe is not null)
+                loop.Pipes.Return(Pipe);
+            Pipe = null;
+        }
+    }
+
+    /// <summary>What one step came to.</summary>
+    private enum Step : byte
+    {
+        /// <summary>Bytes moved; there may be more.</summary>
+        Moved,
+
+        /// <summary>The source is empty or the sink is full; an event will tell.</summary>
+        Waits,
+
+        /// <summary>The sink is broken.</summary>
+        SinkBroken,
+
+        /// <summary>The source is broken.</summary>
+        SourceBroken,
+    }
+
+    /// <summary>True when it stopped only to let others have their turn.</summary>
+    private bool Move(ref Direction direction, ref Direction other)
+    {
+        for (int round = 0; round < Rounds; round++)
+        {
+            if (direction.Done)
+                return false;
+            var step = Flush(ref direction);
+            if (step == Step.Moved)
+            {
+                if (direction.Ended)
+                {
+                    Finish(ref direction, other.Done);
+                    return false;
+                }
+
+                step = direction.Source.IsReadable ? Read(ref direction) : Step.Waits;
+            }
+
+            switch (step)
+            {
+                case Step.Waits:
+                    ReleaseIdlePipe(ref direction);
+                    return false;
+                case Step.SourceBroken:
+                    End(direction.ReadFault);
+                    return false;
+                case Step.SinkBroken:
+                    EndWhenDrained(ref direction, ref other);
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Writes what was read; Moved when nothing is left.</summary>
+    private Step Flush(ref Direction direction)
+    {
+        if (direction.Left is not null)
+        {
+            int sent = direction.Sink.TrySend(direction.Left.AsSpan(direction.LeftStart, direction.LeftEnd - direction.LeftStart));
+            if (sent < 0)
+                return Step.SinkBroken;
+            Count(direction.FromClient, sent);
+            direction.LeftStart += sent;
+            if (direction.LeftStart < direction.LeftEnd)
+                return Step.Waits;
+            ArrayPool<byte>.Shared.Return(direction.Left);
+            direction.Left = null;
+        }
+
+        if (direction.Pipe is { Filled: > 0 } pipe)
+        {
+            int sent = direction.Sink.TrySpliceFrom(pipe);
+            if (sent < 0)
+                return Step.SinkBroken;
+            Count(direction.FromClient, sent);
+            if (pipe.Filled > 0)
+                return Step.Waits;
+        }
+
+        return Step.Moved;
+    }
+
+    private Step Read(ref Direction direction)
+    {
+        if (direction.Splices)
+        {
+            direction.Pipe ??= _loop.Pipes.Rent();
+            if (direction.Pipe is { } pipe)
+                return Splice(ref direction, pipe);
+        }
+
+        return Copy(ref direction);
+    }
+
+    private Step Splice(ref Direction direction, SplicePipe pipe)
+    {
+        int count = direction.Source.TrySpliceTo(pipe);
+        if (count <= 0)
+            return Nothing(ref direction, count);
+        direction.SmallSplices = count < SmallSplice ? (byte)(direction.SmallSplices + 1) : (byte)0;
+        if (direction.SmallSplices == SmallSplicesToCopy)
+            direction.Splices = false;
+        return Flush(ref direction);
+    }
+
+    private Step Copy(ref Direction direction)
+    {
+        byte* scratch = _loop.Scratch;
+        int count = direction.Source.TryReceive(scratch, EventLoop.ScratchSize);
+        if (count <= 0)
+            return Nothing(ref direction, count);
+        if (count == EventLoop.ScratchSize && !direction.Splices)
+        {
+            direction.Splices = true;
+            direction.SmallSplices = 0;
+        }
+
+        int sent = direction.Sink.TrySend(scratch, count);
+        if (sent < 0)
+            return Step.SinkBroken;
+        Count(direction.FromClient, sent);
+        if (sent == count)
+            return Step.Moved;
+
+        // The scratch is everybody's: what found no room is put aside.
+        int left = count - sent;
+        direction.Left = ArrayPool<byte>.Shared.Rent(left);
+        direction.LeftStart = 0;
+        direction.LeftEnd = left;
+        new ReadOnlySpan<byte>(scratch + sent, left).CopyTo(direction.Left);
+        return Step.Waits;
+    }
+
+    private static Step Nothing(ref Direction direction, int count)
+    {
+        if (count == 0)
+            direction.Ended = true;
+        return count == 0 ? Step.Moved : count == -Errno.TryAgain ? Step.Waits : Step.SourceBroken;
+    }
+
+    /// <summary>The source sent FIN and all of it has been written: the sink learns it. When both have, closing says it.</summary>
+    private static void Finish(ref Direction direction, bool otherDone)
+    {
+        direction.Done = true;
+        if (!otherDone)
+            direction.Sink.ShutdownSend();
+    }
+
+    /// <summary>
+    /// The sink takes nothing any more, but may have sent something before it broke: the other direction goes on until it
+    /// has read that, and then the error. Nothing that had arrived is lost.
+    /// </summary>
+    private void EndWhenDrained(ref Direction direction, ref Direction other)
+    {
+        direction.Done = true;
+        if (_end == NotEnded)
+            _end = (int)direction.WriteFault;
+        if (other.Done)
+            return;
+        direction.Sink.SuspectHangUp();
+        if (!_queued)
+        {
+            _queued = true;
+            _loop.Post(this);
+        }
+    }
+
+    /// <summary>Nothing is in flight: the pipe serves another tunnel meanwhile.</summary>
+    private void ReleaseIdlePipe(ref Direction direction)
+    {
+        if (direction.Pipe is not { Filled: 0 } pipe)
+            return;
+        direction.Pipe = null;
+        _loop.Pipes.Return(pipe);
+    }
+
+    private void Count(bool fromClient, int bytes)
+    {
+        if (fromClient)
+            _settings.Counters.AddFromClient(bytes);
+        else
+            _settings.Counters.AddFromUpstream(bytes);
+        _lastActivity = _loop.Now;
+    }
+}

@@ -1,0 +1,190 @@
+using System.Threading.Tasks.Sources;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// Both directions of a tunnel, driven by events. What waits on nothing but the peers costs no buffer, no pipe and no timer of
+/// its own: this object and the two connections are all that an idle tunnel has.
+/// </summary>
+internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEnd>, ILoopWork
+{
+    /// <summary>Reads of one direction before the loop's other descriptors get their turn.</summary>
+    private const int Rounds = 8;
+
+    private const int NotEnded = -1;
+
+    private readonly LinuxConnection _client;
+    private readonly LinuxConnection _upstream;
+    private readonly TunnelSettings _settings;
+    private ManualResetValueTaskSourceCore<TunnelEnd> _core;
+    private CancellationTokenRegistration _registration;
+    private readonly EventLoop _loop;
+    private Direction _up;
+    private Direction _down;
+    private long _lastActivity;
+    private int _end = NotEnded;
+    private volatile bool _stopping;
+    private bool _started;
+    private bool _completed;
+    private bool _queued;
+
+    public LinuxTunnel(LinuxConnection client, LinuxConnection upstream, TunnelSettings settings)
+    {
+        _client = client;
+        _upstream = upstream;
+        _settings = settings;
+        _loop = client.Loop;
+    }
+
+    public ValueTask<TunnelEnd> RunAsync(CancellationToken cancellationToken)
+    {
+        bool inline = _loop.IsCurrent;
+        _core.RunContinuationsAsynchronously = !inline;
+        short version = _core.Version;
+        if (inline && _upstream.Loop == _loop)
+            Start();
+        else
+            _upstream.Loop.Post(this);
+
+        // A token that is already cancelled calls at once, which only queues.
+        if (!_completed && cancellationToken.CanBeCanceled)
+        {
+            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxTunnel)state!).Stop(), this);
+            if (_completed)
+                _registration.Unregister();
+        }
+
+        return new ValueTask<TunnelEnd>(this, version);
+    }
+
+    /// <summary>On the loop: goes on where there is something to do.</summary>
+    public void Pump()
+    {
+        if (_completed || !_started)
+            return;
+        bool more = Move(ref _up, ref _down);
+        if (!_completed)
+            more |= Move(ref _down, ref _up);
+        if (_completed)
+            return;
+        if (_up.Done && _down.Done)
+            Complete();
+        else if (more && !_queued)
+        {
+            _queued = true;
+            _loop.Post(this);
+        }
+    }
+
+    public void Run()
+    {
+        _queued = false;
+        if (_completed)
+            return;
+        if (!_started)
+        {
+            Arrive();
+            return;
+        }
+
+        if (!_loop.IsCurrent)
+            _loop.Post(this);
+        else if (_stopping || _client.IsClosed || _upstream.IsClosed)
+            End(TunnelEnd.Aborted);
+        else
+            Pump();
+    }
+
+    internal override void OnTimer()
+    {
+        long due = _lastActivity + (long)_settings.IdleTimeout.TotalMilliseconds;
+        if (due <= _loop.Now)
+            End(TunnelEnd.IdleTimeout);
+        else
+            _loop.Timers.Add(this, due);
+    }
+
+    TunnelEnd IValueTaskSource<TunnelEnd>.GetResult(short token) => _core.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<TunnelEnd>.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource<TunnelEnd>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>From any thread.</summary>
+    private void Stop()
+    {
+        _stopping = true;
+        _loop.Post(this);
+    }
+
+    /// <summary>Brings the worker's side to the client's loop, in two steps: each loop touches only what it owns.</summary>
+    private void Arrive()
+    {
+        if (_upstream.Loop != _loop)
+        {
+            if (!_upstream.Loop.IsCurrent)
+                _upstream.Loop.Post(this);
+            else
+            {
+                _upstream.MoveTo(_loop);
+                _loop.Post(this);
+            }
+
+            return;
+        }
+
+        if (_loop.IsCurrent)
+            Start();
+        else
+            _loop.Post(this);
+    }
+
+    private void Start()
+    {
+        _started = true;
+        _lastActivity = _loop.Now;
+        _up = new Direction(_client, _upstream, _client.EnterTunnel(this), fromClient: true);
+        _down = new Direction(_upstream, _client, _upstream.EnterTunnel(this), fromClient: false);
+        if (_stopping || _client.IsClosed || _upstream.IsClosed)
+        {
+            End(TunnelEnd.Aborted);
+            return;
+        }
+
+        if (_settings.IdleTimeout > TimeSpan.Zero)
+            _loop.Timers.Add(this, _lastActivity + (long)_settings.IdleTimeout.TotalMilliseconds);
+        _client.EnsureWatched();
+        _upstream.EnsureWatched();
+        Pump();
+    }
+
+    /// <summary>Cuts both sides. The first reason stays.</summary>
+    private void End(TunnelEnd reason)
+    {
+        if (_completed)
+            return;
+        if (_end == NotEnded)
+            _end = (int)reason;
+        Complete();
+    }
+
+    private void Complete()
+    {
+        _completed = true;
+        _loop.Timers.Remove(this);
+        _registration.Unregister();
+        _up.Release(_loop);
+        _down.Release(_loop);
+        _client.LeaveTunnel();
+        _upstream.LeaveTunnel();
+        if (_end != NotEnded)
+        {
+            // What ended by a fault must not look finished to the side that is still there.
+            _client.Abort();
+            _upstream.Abort();
+        }
+
+        _core.SetResult(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Threading.Tasks.Sources;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>A write that must wait: for room, or for the loop when it was asked for on another thread. One at a time.</summary>
+internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource, ILoopWork
+{
+    private ManualResetValueTaskSourceCore<bool> _core;
+    private ReadOnlyMemory<byte> _data;
+    private CancellationToken _token;
+    private CancellationTokenRegistration _registration;
+    private volatile bool _busy;
+
+    public bool IsBusy => _busy;
+
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        if (_busy)
+            throw new InvalidOperationException("one write at a time");
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled(cancellationToken);
+        _core.RunContinuationsAsynchronously = !connection.Loop.IsCurrent;
+        _data = data;
+        _token = cancellationToken;
+        short version = _core.Version;
+        _busy = true;
+        if (cancellationToken.CanBeCanceled)
+            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxWriter)state!).Wake(), this);
+
+        // On the loop the kernel has just refused; elsewhere the loop has yet to try.
+        if (!connection.Loop.IsCurrent || connection.IsClosed)
+            connection.Loop.Post(this);
+        return new ValueTask(this, version);
+    }
+
+    /// <summary>On the loop: there may be room, or a reason to give up.</summary>
+    public void Run()
+    {
+        if (!_busy)
+            return;
+        if (!connection.Loop.IsCurrent)
+        {
+            connection.Loop.Post(this);
+            return;
+        }
+
+        if (_token.IsCancellationRequested)
+        {
+            End().SetException(new OperationCanceledException(_token));
+            return;
+        }
+
+        if (connection.IsClosed)
+        {
+            End().SetException(Errno.Closed());
+            return;
+        }
+
+        int sent = connection.TrySend(_data.Span);
+        if (sent < 0)
+        {
+            End().SetException(Errno.ToException(-sent));
+            return;
+        }
+
+        _data = _data[sent..];
+        if (_data.IsEmpty)
+            End().SetResult(true);
+    }
+
+    void IValueTaskSource.GetResult(short token)
+    {
+        try
+        {
+            _core.GetResult(token);
+        }
+        finally
+        {
+            _core.Reset();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    private void Wake() => connection.Loop.Post(this);
+
+    private ref ManualResetValueTaskSourceCore<bool> End()
+    {
+        _data = default;
+        _token = default;
+        _registration.Unregister();
+        _registration = default;
+        _busy = false;
+        return ref _core;
+    }
+}

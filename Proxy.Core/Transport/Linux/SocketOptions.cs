@@ -1,0 +1,78 @@
+using System.Net;
+using System.Text;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>setsockopt(2) for the engine's own sockets; see <see cref="SocketSettings"/> for what they are for.</summary>
+internal static unsafe class SocketOptions
+{
+    private const int SolSocket = 1, SoLinger = 13, SoKeepAlive = 9, SoError = 4, SoBindToDevice = 25;
+    private const int IpProtoIp = 0, IpBindAddressNoPort = 24;
+    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpUserTimeout = 18;
+    private const int Probes = 4;
+
+    /// <summary>For a connection that is to be made. Accepted ones inherit from their listener.</summary>
+    public static void Apply(int fd, SocketSettings settings, EndPoint peer)
+    {
+        if (peer is not IPEndPoint { Address: var address })
+            return;
+        Set(fd, IpProtoTcp, TcpNoDelay, 1);
+
+        // On this machine the kernel knows by itself when a process has gone.
+        if (IPAddress.IsLoopback(address))
+            return;
+        if (settings.KeepAlive > TimeSpan.Zero)
+        {
+            int seconds = (int)Math.Max(1, settings.KeepAlive.TotalSeconds);
+            Set(fd, SolSocket, SoKeepAlive, 1);
+            Set(fd, IpProtoTcp, TcpKeepIdle, seconds);
+            Set(fd, IpProtoTcp, TcpKeepInterval, Math.Max(1, seconds / 4));
+            Set(fd, IpProtoTcp, TcpKeepCount, Probes);
+        }
+
+        if (settings.UserTimeout > TimeSpan.Zero)
+            Set(fd, IpProtoTcp, TcpUserTimeout, (int)settings.UserTimeout.TotalMilliseconds);
+    }
+
+    /// <summary>Binds to where the connection must leave; answers errno or 0. Nothing is connected unless both succeeded.</summary>
+    public static int Bind(int fd, IPAddress? local, string? device)
+    {
+        if (device is { Length: > 0 })
+        {
+            byte[] name = Encoding.ASCII.GetBytes(device + '\0');
+            fixed (byte* start = name)
+            {
+                if (Libc.SetSocketOption(fd, SolSocket, SoBindToDevice, start, (uint)name.Length) < 0)
+                    return Libc.LastError;
+            }
+        }
+
+        if (local is null)
+            return 0;
+
+        // The port is chosen at connect time, for the whole 4-tuple: else 28,000 connections use up an address.
+        Set(fd, IpProtoIp, IpBindAddressNoPort, 1);
+        var serialized = new IPEndPoint(local, 0).Serialize();
+        fixed (byte* start = serialized.Buffer.Span)
+            return Libc.Bind(fd, start, (uint)serialized.Size) < 0 ? Libc.LastError : 0;
+    }
+
+    /// <summary>Makes close(2) send RST.</summary>
+    public static void ResetOnClose(int fd)
+    {
+        int* linger = stackalloc int[2];
+        linger[0] = 1;
+        linger[1] = 0;
+        _ = Libc.SetSocketOption(fd, SolSocket, SoLinger, linger, 2 * sizeof(int));
+    }
+
+    /// <summary>How a connect ended: errno or 0.</summary>
+    public static int TakeError(int fd)
+    {
+        int error = 0;
+        uint length = sizeof(int);
+        return Libc.GetSocketOption(fd, SolSocket, SoError, &error, &length) < 0 ? Libc.LastError : error;
+    }
+
+    private static void Set(int fd, int level, int name, int value) => _ = Libc.SetSocketOption(fd, level, name, &value, sizeof(int));
+}

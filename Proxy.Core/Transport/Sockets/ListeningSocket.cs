@@ -1,0 +1,77 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport.Sockets;
+
+/// <summary>A bound, listening socket of either engine, and the file that a unix socket leaves behind.</summary>
+internal sealed class ListeningSocket : IDisposable
+{
+    private readonly string? _unixPath;
+
+    private ListeningSocket(Socket socket, string? unixPath)
+    {
+        Socket = socket;
+        _unixPath = unixPath;
+    }
+
+    public Socket Socket { get; }
+
+    /// <summary>Throws <see cref="SocketException"/> when the address cannot be had.</summary>
+    public static ListeningSocket Bind(EndPoint address, ListenSettings settings, SocketSettings socketSettings)
+    {
+        var socket = SocketTransport.CreateSocket(address);
+        try
+        {
+            string? path = null;
+            if (address is UnixDomainSocketEndPoint unix)
+            {
+                path = unix.ToString();
+                RemoveStale(path, unix);
+            }
+            else if (address is IPEndPoint { AddressFamily: AddressFamily.InterNetworkV6 })
+            {
+                socket.DualMode = false;
+            }
+
+            // Accepted sockets inherit these from the listening one.
+            SocketTuning.Apply(socket, socketSettings, peer: null);
+            socket.Bind(address);
+            if (path is not null && settings.UnixFileMode is { } mode && !OperatingSystem.IsWindows())
+                File.SetUnixFileMode(path, mode);
+            socket.Listen(settings.Backlog);
+            return new ListeningSocket(socket, path);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Socket.Dispose();
+        if (_unixPath is not null)
+            File.Delete(_unixPath);
+    }
+
+    /// <summary>A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.</summary>
+    private static void RemoveStale(string path, UnixDomainSocketEndPoint endPoint)
+    {
+        if (!File.Exists(path))
+            return;
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(endPoint);
+        }
+        catch (SocketException failure) when (failure.SocketErrorCode is SocketError.ConnectionRefused)
+        {
+            File.Delete(path);
+        }
+        catch (SocketException)
+        {
+            // Not a socket, or not ours: bind says what is wrong.
+        }
+    }
+}

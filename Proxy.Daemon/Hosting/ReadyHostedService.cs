@@ -1,0 +1,56 @@
+using System.Net;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Daemon.Systemd;
+using TorBalancer.Server;
+
+namespace TorBalancer.Daemon.Hosting;
+
+/// <summary>Says that everything is there, to the log and to the service manager: the last to be started, so that it is true.</summary>
+internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, ILogger<ReadyHostedService> logger)
+    : IHostedLifecycleService
+{
+    private readonly SystemdNotifier _systemd = new();
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (_, address) in server.Addresses)
+        {
+            if (address is IPEndPoint)
+                Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
+        }
+
+        if (server.Addresses.Select(static listener => listener.Address).OfType<IPEndPoint>().FirstOrDefault() is { } first)
+        {
+            foreach (string line in hints.For(first.ToString()))
+                Log.Hint(logger, line);
+        }
+
+        _systemd.Notify("READY=1");
+        return Task.CompletedTask;
+    }
+
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _systemd.Notify("STOPPING=1");
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static partial class Log
+    {
+        [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
+        public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
+
+        [LoggerMessage(HostingEventIds.StartHint, LogLevel.Information, "Try: {Line}")]
+        public static partial void Hint(ILogger logger, string line);
+    }
+}

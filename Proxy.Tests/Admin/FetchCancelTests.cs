@@ -1,0 +1,56 @@
+using TorBalancer.Admin.Fetch;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Admin;
+
+public class FetchCancelTests
+{
+    [TestCase("https://a.example/", "http://a.example/", false, Description = "would give up the encryption")]
+    [TestCase("https://a.example/", "//b.example/", true)]
+    [TestCase("https://a.example/", "https://b.example/", true)]
+    [TestCase("http://a.example/", "http://b.example/", true)]
+    [TestCase("http://a.example/", "https://a.example/", true)]
+    [TestCase("https://a.example/", "http://duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion/", true, Description = "encrypts by itself")]
+    [TestCase("http://a.example/", "ftp://a.example/", false)]
+    [TestCase("http://a.example/", "http://user@a.example/", false)]
+    [TestCase("http://a.example/", "", false)]
+    public void Redirect_is_followed_unless_it_gives_something_up(string from, string location, bool follows) =>
+        Assert.That(FetchRedirects.Next(new Uri(from), 302, location), follows ? Is.Not.Null : Is.Null);
+
+    [Test, CancelAfter(30_000)]
+    public async Task Caller_that_leaves_ends_its_fetch(CancellationToken token)
+    {
+        var reached = new TaskCompletionSource();
+        var ended = new TaskCompletionSource();
+        await using var worker = new FakeTorWorker
+        {
+            OnStream = async (stream, _, stop) =>
+            {
+                reached.TrySetResult();
+                try
+                {
+                    await SocksClient.ReadToEndAsync(stream, stop);
+                }
+                finally
+                {
+                    // Cut, as a rule.
+                    ended.TrySetResult();
+                }
+            },
+        };
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var fetching = admin.PostRawAsync("/api/v1/fetch", """{"url":"http://a.example/","timeout":600}""", leaving.Token);
+        await reached.Task.WaitAsync(token);
+        var state = admin.Proxy.Pool.Find("worker-01")!;
+        Assert.That(state.Active, Is.EqualTo(1));
+
+        await leaving.CancelAsync();
+
+        Assert.That(async () => await fetching, Throws.InstanceOf<OperationCanceledException>());
+        await ended.Task.WaitAsync(token);
+        while (state.Active != 0)
+            await Task.Delay(10, token);
+        Assert.That((state.TotalFailures, admin.Proxy.Health.View(state).Failures), Is.EqualTo((0L, 0.0)), "nobody is blamed for it");
+    }
+}

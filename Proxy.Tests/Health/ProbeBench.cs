@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration;
+using TorBalancer.Connecting;
+using TorBalancer.Health;
+using TorBalancer.Tests.Support;
+using TorBalancer.TorControl.Relays;
+using TorBalancer.Transport.Sockets;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Health;
+
+/// <summary>The real probe steps and their sequence, over real sockets.</summary>
+internal sealed class ProbeBench : IDisposable
+{
+    public HealthOptions Options { get; } = new() { Canary = ["canary.example:80"], StepTimeout = TimeSpan.FromSeconds(20), ProbeTimeout = TimeSpan.FromSeconds(20) };
+
+    public FixedFacts Facts { get; } = new();
+
+    public ListLogger Log { get; } = new();
+
+    public WorkerSteps Steps
+    {
+        get
+        {
+            var time = TimeProvider.System;
+            var transport = new SocketTransport(time);
+            return new WorkerSteps(
+                transport, new CircuitProbe(new WorkerDialer(transport, new ConnectOptions(), time), time), Facts, Options, time, new Logger<WorkerSteps>(Log));
+        }
+    }
+
+    /// <summary>All steps for that worker.</summary>
+    public WorkerProbeSequence Sequence(WorkerOptions worker) => new(
+        new WorkerLinks([worker]), Steps, new CommandRunner(TimeProvider.System), Options, TimeProvider.System, new Logger<WorkerProbeSequence>(Log));
+
+    public static string Text(ProbeReport report) => string.Join(' ', report.Steps.Select(static step => $"{step.Name}={step.Result}"));
+
+    public void Dispose() => Log.Dispose();
+
+    internal sealed class FixedFacts : ITorFacts
+    {
+        public WorkerTorFacts? Facts { get; set; }
+
+        public WorkerTorFacts? FactsOf(string workerId) => Facts;
+    }
+}

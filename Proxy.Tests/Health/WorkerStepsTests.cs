@@ -1,0 +1,173 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using TorBalancer.Configuration;
+using TorBalancer.Health;
+using TorBalancer.Tests.Support;
+using TorBalancer.TorControl;
+using TorBalancer.TorControl.Relays;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Tests.Health;
+
+/// <summary>Each step of a probe against real sockets.</summary>
+[CancelAfter(60_000)]
+public sealed class WorkerStepsTests : IDisposable
+{
+    private readonly ProbeBench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    [Test]
+    public async Task Host_is_up_when_its_port_takes_a_connection(CancellationToken token)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var host = (IPEndPoint)listener.LocalEndpoint;
+        var worker = new WorkerModel("w", host);
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Passed));
+        listener.Stop();
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Steps.HostAsync(worker, WorkerLink.None, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+    }
+
+    [TestCase(new byte[] { 5, 0 }, ProbeStepResult.Passed, "05 00")]
+    [TestCase(new byte[] { 5, 0xFF }, ProbeStepResult.Failed, "it wants a password (05 FF)")]
+    [TestCase(new byte[] { 0x48, 0x54 }, ProbeStepResult.Failed, "it does not speak SOCKS5")]
+    [TestCase(new byte[] { 5 }, ProbeStepResult.Failed, "it closed the connection")]
+    [TestCase(new byte[0], ProbeStepResult.Failed, "it closed the connection")]
+    public async Task Socks_is_a_real_greeting(byte[] answer, ProbeStepResult result, string detail, CancellationToken token)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = ServeAsync();
+        var made = await _bench.Steps.SocksAsync(new WorkerModel("w", listener.LocalEndpoint), token);
+        await serving;
+        Assert.That(made, Is.EqualTo((result, detail)));
+
+        async Task ServeAsync()
+        {
+            using var socket = await listener.AcceptSocketAsync(token);
+            byte[] greeting = new byte[3];
+            await using var stream = new NetworkStream(socket);
+            await stream.ReadExactlyAsync(greeting, token);
+            Assert.That(greeting, Is.EqualTo(new byte[] { 5, 1, 0 }));
+            await stream.WriteAsync(answer, token);
+        }
+    }
+
+    [Test]
+    public async Task Tls_that_nobody_vouches_for_was_reached_all_the_same(CancellationToken token)
+    {
+        using var certificate = TestCertificate.Create();
+        var named = new TaskCompletionSource<string>();
+        await using var worker = new FakeTorWorker
+        {
+            OnStream = async (stream, _, stop) =>
+            {
+                await using var tls = new SslStream(stream, leaveInnerStreamOpen: true);
+                await tls.AuthenticateAsServerAsync(
+                    (_, hello, _, _) =>
+                    {
+                        named.TrySetResult(hello.ServerName);
+                        return ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificate = certificate });
+                    }, null, stop);
+            },
+        };
+
+        var result = await _bench.Steps.CanaryAsync(new WorkerModel("w", worker.EndPoint), Canary.Parse("https://canary.example/"), token);
+
+        Assert.That(result.Works, Is.True, result.Detail);
+        Assert.That(result.Detail, Does.StartWith("canary.example:443: reached, but"));
+        Assert.That(await named.Task.WaitAsync(token), Is.EqualTo("canary.example"));
+    }
+
+    [Test]
+    public async Task Tls_that_never_answers_fails_at_its_limit(CancellationToken token)
+    {
+        _bench.Options.ProbeTimeout = TimeSpan.FromMilliseconds(200);
+        await using var worker = new FakeTorWorker { OnStream = static (_, _, stop) => Task.Delay(Timeout.Infinite, stop) };
+        var result = await _bench.Steps.CanaryAsync(new WorkerModel("w", worker.EndPoint), Canary.Parse("https://canary.example/"), token);
+        Assert.That((result.Works, result.Detail), Is.EqualTo((false, "canary.example:443: connected, and no answer in time")));
+    }
+
+    [TestCase(100, "up", ProbeStepResult.Passed, "started, network up")]
+    [TestCase(100, "down", ProbeStepResult.Failed, "it says that its network is down")]
+    [TestCase(45, "up", ProbeStepResult.Failed, "its start is at 45 %: Loading")]
+    public async Task Control_is_what_tor_says_of_itself(int progress, string liveness, ProbeStepResult result, string detail, CancellationToken token)
+    {
+        await using var port = new FakeControlPort
+        {
+            Script = command => command.StartsWith("GETINFO ", StringComparison.Ordinal)
+                ? $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=x SUMMARY=\"Loading\"\r\n250-network-liveness={liveness}\r\n250 OK\r\n"
+                : FakeControlPort.DefaultScript(command),
+        };
+        Assert.That(await _bench.Steps.ControlAsync(At(port.EndPoint), token), Is.EqualTo((result, detail)));
+    }
+
+    [Test]
+    public async Task Control_port_that_refuses_us_or_is_not_there_fails(CancellationToken token)
+    {
+        var port = new FakeControlPort { Script = static command => command.StartsWith("AUTHENTICATE", StringComparison.Ordinal) ? "515 No\r\n" : FakeControlPort.DefaultScript(command) };
+        Assert.That((await _bench.Steps.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        await port.DisposeAsync();
+        Assert.That((await _bench.Steps.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Steps.ControlAsync(new WorkerModel("w", port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+    }
+
+    [TestCase(0, 0, false, ProbeStepResult.Passed, "0 of its latest 0 circuits found a path")]
+    [TestCase(10, 4, false, ProbeStepResult.Passed, "6 of its latest 10 circuits found a path")]
+    [TestCase(10, 9, true, ProbeStepResult.Failed, "no path was found for 9 of its latest 10 circuits")]
+    public void Paths_are_what_the_events_told(int sought, int notFound, bool isLost, ProbeStepResult result, string detail)
+    {
+        _bench.Facts.Facts = Facts(connected: true) with { Paths = new PathTrend(sought, notFound, isLost) };
+        Assert.That(_bench.Steps.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))), Is.EqualTo((result, detail)));
+    }
+
+    [Test]
+    public void Paths_say_nothing_without_a_connection()
+    {
+        _bench.Facts.Facts = Facts(connected: false) with { Paths = new PathTrend(10, 10, true) };
+        Assert.That(_bench.Steps.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That(_bench.Steps.Paths(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
+    }
+
+    [Test]
+    public async Task Worker_that_finds_no_path_fails_before_any_canary(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        _bench.Facts.Facts = Facts(connected: true) with { Paths = new PathTrend(5, 5, true) };
+        var state = new WorkerState(new WorkerModel("w", worker.EndPoint, ControlEndPoint: new IPEndPoint(IPAddress.Loopback, 1)));
+
+        var report = await _bench.Sequence(new WorkerOptions { Name = "w" }).RunAsync(state, false, token);
+
+        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped socks=Passed paths=Failed circuit=Skipped onion=Skipped control=Skipped"));
+        Assert.That((report.IsUnreachable, worker.Requests.Count), Is.EqualTo((false, 0)), "its circuits fail, it itself is there");
+    }
+
+    [Test]
+    public async Task Whole_sequence_passes_with_a_worker_that_works(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var port = new FakeControlPort
+        {
+            Script = static command => command.StartsWith("GETINFO ", StringComparison.Ordinal)
+                ? "250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n250-network-liveness=up\r\n250 OK\r\n"
+                : FakeControlPort.DefaultScript(command),
+        };
+        _bench.Facts.Facts = Facts(connected: true);
+        _bench.Options.OnionCanary = "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion:80";
+        using var ssh = new TcpListener(IPAddress.Loopback, 0);
+        ssh.Start();
+        var options = new WorkerOptions { Name = "w", Address = IPAddress.Loopback, SshPort = ((IPEndPoint)ssh.LocalEndpoint).Port };
+
+        var report = await _bench.Sequence(options).RunAsync(new WorkerState(new WorkerModel("w", worker.EndPoint, ControlEndPoint: port.EndPoint)), false, token);
+
+        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Passed socks=Passed paths=Passed circuit=Passed onion=Passed control=Passed"));
+    }
+
+    private static WorkerModel At(EndPoint control) => new("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: control);
+
+    private static WorkerTorFacts Facts(bool connected) => new(
+        "w", connected, null, "0.4.9.11", BootstrapStatus.None, true, 0, 0, 0, 0, null, 0, 0, null, null, 0, default);
+}

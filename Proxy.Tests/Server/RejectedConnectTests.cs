@@ -1,0 +1,28 @@
+using TorBalancer.Protocols.Http;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Server;
+
+public class RejectedConnectTests
+{
+    [Test, CancelAfter(30_000)]
+    public async Task Client_that_keeps_its_side_open_after_a_failed_CONNECT_is_waited_for_once(CancellationToken token)
+    {
+        var clock = new ManualTimeProvider();
+        await using var worker = new FakeTorWorker { Reply = static _ => 5 };
+        await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], time: clock);
+        await using var client = await proxy.ConnectAsync();
+        using var peer = new ScriptedPeer(client.Socket);
+        await peer.SendAsync("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
+        Assert.That(await peer.ReadToEndAsync(), Does.StartWith("HTTP/1.1 502 "));
+
+        while (clock.UntilNextTimer != HttpLimits.ClosingTimeout)
+        {
+            token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+
+        clock.Advance(HttpLimits.ClosingTimeout);
+        await proxy.Log.WaitForConnectionsAsync(1, token);
+    }
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Measures TorBalancer beside what a user might take instead, in alternating rounds on the same stub worker; see docs/performance.md.
+#   ./bench.sh                                all of it: about 40 minutes
+#   ./bench.sh --quick                        about two minutes, with short windows and without start and tor
+#   ./bench.sh --only connections,bulk        of connections, bulk, roundtrips, fairness, idle, start, tor
+#   ./bench.sh --out docs/performance-results.md --csv rounds.csv
+#   ./bench.sh --engines                      each engine by itself
+#   ./bench.sh --profile                      system calls per connection and per GB
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. eng/setup.sh
+require_dotnet
+
+# Installing a peer must not start it as a service: we start it ourselves, with a configuration of ours.
+export RUNLEVEL=1
+install_packages haproxy=haproxy v2ray=v2ray microsocks=microsocks strace=strace util-linux=taskset tor=tor
+PATH=$PATH:/usr/sbin
+
+dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
+dotnet build Proxy.Benchmarks/Proxy.Benchmarks.csproj -c Release -v quiet -nologo -clp:NoSummary
+newest=$(ls -t artifacts/torbalancer-*-linux-* 2>/dev/null | grep -v '\.sha256$' | head -n 1 || true)
+if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon eng \( -name '*.cs' -o -name '*.csproj' -o -name 'release.sh' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
+    eng/release.sh
+fi
+
+# Twice 9,000 descriptors and some: the limit that the idle tunnels are held under.
+ulimit -n 20000
+
+# The first core belongs to the forwarder; everything that measures stays off it.
+cores=$(nproc)
+export BENCH_CORES=$((cores - 1))
+if [ "$cores" -gt 1 ]; then others=1-$((cores - 1)); else others=0; fi
+exec taskset -c "$others" Proxy.Benchmarks/bin/Release/net10.0/Proxy.Benchmarks side-by-side --root "$PWD" "$@"
