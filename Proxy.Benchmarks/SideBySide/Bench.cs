@@ -65,7 +65,10 @@ internal sealed class Bench : IDisposable
         int target = targetPort ?? cell.Kind switch { LoadKind.Down => Load.StubPorts.Source, LoadKind.Up => Load.StubPorts.Sink, _ => Load.StubPorts.Echo };
         return new LoadPlan(
             cell.Kind, forwarder?.PortFor(cell.Client) ?? Workers[0], cell.Connections, forwarder?.Script(cell.Client, target) ?? HandshakeScript.Socks5(target),
-            Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id) { SendFile = Options.SendFile };
+            Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id)
+        {
+            SendFile = Options.SendFile,
+        };
     }
 
     public void Dispose()

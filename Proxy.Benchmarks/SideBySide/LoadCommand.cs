@@ -13,9 +13,9 @@ internal static class LoadCommand
         var kind = Enum.Parse<LoadKind>(args[0], ignoreCase: true);
         int target = kind switch { LoadKind.Down => StubPorts.Source, LoadKind.Up => StubPorts.Sink, _ => StubPorts.Echo };
         var script = args.Contains("--connect") ? HandshakeScript.HttpConnect(target) : HandshakeScript.Socks5(target);
-        using var load = new LoadGenerator(new LoadPlan(
-            kind, Number("--port", 1080), Number("--connections", 64), script, 0.5, Number("--window", 2), Number("--pid", 0), Number("--stub", 0))
-            { SendFile = args.Contains("--sendfile") });
+        var plan = new LoadPlan(
+            kind, Number("--port", 1080), Number("--connections", 64), script, 0.5, Number("--window", 2), Number("--pid", 0), Number("--stub", 0));
+        using var load = new LoadGenerator(plan with { SendFile = args.Contains("--sendfile") });
         Console.WriteLine(load.Run());
 
         int Number(string name, int otherwise) => int.TryParse(StubCommand.After(args, name), out int value) ? value : otherwise;

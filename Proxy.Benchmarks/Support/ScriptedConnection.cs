@@ -27,7 +27,7 @@ internal sealed class ScriptedConnection(params byte[][] messages) : TransportCo
         return ValueTask.CompletedTask;
     }
 
-    public override void Schedule(IThreadPoolWorkItem work) => work.Execute();
+    public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     public override void ShutdownSend()
     {

@@ -27,8 +27,26 @@ internal sealed class IsolationTokenFactory
 
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private long _connection;
+    private Made? _last;
 
+    /// <summary>The token of what is to be kept apart. The same for the same, as long as the process lives.</summary>
     public IsolationToken Create(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
+    {
+        // One client opening many connections is the usual thing, and a hash costs more than a look.
+        if (mode != IsolationMode.Client || owner.Parameters.Session is not null)
+            return Compute(mode, owner, target);
+        if (_last is { } last && last.Owner.Listener == owner.Listener && Equals(last.Owner.ClientAddress, owner.ClientAddress)
+            && last.Owner.Credentials == owner.Credentials)
+        {
+            return last.Token;
+        }
+
+        var made = new Made(owner, Compute(mode, owner, target));
+        _last = made;
+        return made.Token;
+    }
+
+    private IsolationToken Compute(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
     {
         // Room for the longest fields: two of 255 Latin-1 characters in UTF-8, a host, a listener's name, and the lengths.
         Span<byte> scratch = stackalloc byte[2048];
@@ -83,6 +101,8 @@ internal sealed class IsolationTokenFactory
         HMACSHA256.HashData(_key, fields, hash);
         return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
     }
+
+    private sealed record Made(ConnectionOwner Owner, IsolationToken Token);
 
     /// <summary>Fields with their lengths in front, so that no two lists of fields give the same bytes.</summary>
     private ref struct FieldWriter(Span<byte> buffer)

@@ -38,13 +38,13 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         var started = time.GetTimestamp();
         var localTimeout = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
         using var timer = new CancellationTokenSource(localTimeout, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+        using var stop = cancellationToken.UnsafeRegister(static timer => ((CancellationTokenSource)timer!).Cancel(), timer);
         TransportConnection? connection = null;
         bool keep = false;
         try
         {
             var way = worker.RequestTo(worker.SocksEndPoint);
-            var connected = await OpenAsync(way, command, target, token, both.Token);
+            var connected = await OpenAsync(way, command, target, token, timer.Token);
             if (connected.Connection is null)
             {
                 return way.LocalInterface is null
@@ -55,7 +55,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             connection = connected.Connection;
 
             stage = Stage.Greeting;
-            var error = await ReadGreetingAsync(connection, token, both.Token);
+            var error = await ReadGreetingAsync(connection, token, timer.Token);
             if (error.IsError)
                 return new DialResult(null, default, error);
 
@@ -63,7 +63,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             stage = Stage.Reply;
             var left = timeout - time.GetElapsedTime(started);
             timer.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-            var result = await ReadReplyAsync(connection, command, both.Token);
+            var result = await ReadReplyAsync(connection, command, timer.Token);
             keep = result.Connection is not null;
             return result;
         }

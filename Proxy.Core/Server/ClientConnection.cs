@@ -15,7 +15,9 @@ namespace TorBalancer.Server;
 internal sealed partial class ClientConnection(
     TransportConnection client, ConnectionContext context, ConnectionServices services, ILogger logger) : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _abort = new();
+    // Its timer is the handshake's, and is stopped when that is over.
+    private readonly CancellationTokenSource _abort = new(context.Listener.HandshakeTimeout, services.Time);
+    private volatile bool _aborted;
     private TunnelEnd _abortReason = TunnelEnd.Aborted;
     private SessionUse? _session;
     private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
@@ -26,6 +28,7 @@ internal sealed partial class ClientConnection(
     public void Abort(TunnelEnd reason)
     {
         _abortReason = reason;
+        _aborted = true;
         try
         {
             _abort.Cancel();
@@ -91,24 +94,26 @@ internal sealed partial class ClientConnection(
     /// </summary>
     private async ValueTask<(DetectedProtocol? Protocol, IClientHandshake? Handshake, HandshakeResult Request)> ReadHandshakeAsync()
     {
-        using var timer = new CancellationTokenSource(Context.Listener.HandshakeTimeout, services.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _abort.Token);
         IClientHandshake? handshake = null;
         try
         {
-            var protocol = await ProtocolDetector.DetectAsync(client, either.Token);
-            if (protocol == DetectedProtocol.Http && Context.Listener.Speaks(DetectedProtocol.Http))
-                return (protocol, null, default);
-            handshake = CreateHandshake(protocol);
-            if (handshake is null)
+            var protocol = await ProtocolDetector.DetectAsync(client, _abort.Token);
+            HandshakeResult request = default;
+            if (protocol != DetectedProtocol.Http || !Context.Listener.Speaks(DetectedProtocol.Http))
             {
-                Refuse(protocol);
-                return (protocol, null, default);
+                handshake = CreateHandshake(protocol);
+                if (handshake is null)
+                    Refuse(protocol);
+                else
+                    request = await handshake.ReadRequestAsync(_abort.Token);
             }
 
-            return (protocol, handshake, await handshake.ReadRequestAsync(either.Token));
+            // It may run out in this very moment; then it was too late.
+            _abort.CancelAfter(Timeout.InfiniteTimeSpan);
+            _abort.Token.ThrowIfCancellationRequested();
+            return (protocol, handshake, request);
         }
-        catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (!_aborted)
         {
             SetError(new ProxyError(FailureCause.HandshakeTimeout));
             return (null, handshake, default);
@@ -187,7 +192,7 @@ internal sealed partial class ClientConnection(
         Context.Attempts = outcome.Attempts;
         Context.ViaLink = outcome.ViaLink;
         _session = plan.Session;
-        Context.Stream = outcome.Connection is { } upstream
+        Context.Stream = outcome.Connection is { } upstream && outcome.Lease!.Worker.Model.ControlEndPoint is not null
             ? new StreamKey(outcome.WorkerId!, outcome.Password, (upstream.LocalEndPoint as IPEndPoint)?.Port, request.Target)
             : null;
         return outcome;

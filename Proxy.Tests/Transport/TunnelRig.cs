@@ -39,7 +39,7 @@ internal sealed class TunnelRig : IAsyncDisposable
         _worker = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _worker.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _worker.Listen(512);
-        _accepting = AcceptAsync();
+        _accepting = _listener.RunAsync(AcceptAsync);
         _acceptingAtWorker = AcceptAtWorkerAsync();
     }
 
@@ -77,14 +77,17 @@ internal sealed class TunnelRig : IAsyncDisposable
         {
             while (true)
             {
-                var tunnel = CarryAsync(await _listener.AcceptAsync(_stop.Token));
+                var connection = await _listener.AcceptAsync(_stop.Token);
+                var carrying = new Carrying(this, connection);
+                connection.Schedule(carrying);
+                var tunnel = carrying.Done.Task;
                 tunnels[tunnel] = true;
                 _ = tunnel.ContinueWith(done => tunnels.TryRemove(done, out _), TaskScheduler.Default);
             }
         }
         catch (OperationCanceledException)
         {
-            await Task.WhenAll(tunnels.Keys);
+            await Task.WhenAll(tunnels.Keys).ContinueWith(static _ => { }, TaskScheduler.Default);
         }
     }
 
@@ -104,7 +107,17 @@ internal sealed class TunnelRig : IAsyncDisposable
             }
 
             await using (connected.Connection)
-                pending.End.SetResult(await _transport.TunnelAsync(client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
+            {
+                try
+                {
+                    pending.End.SetResult(await _transport.TunnelAsync(client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
+                }
+                catch (Exception failure)
+                {
+                    pending.End.SetException(failure);
+                    throw;
+                }
+            }
         }
     }
 
@@ -137,6 +150,27 @@ internal sealed class TunnelRig : IAsyncDisposable
         }
 
         _pending[BinaryPrimitives.ReadInt64LittleEndian(header)].Worker.TrySetResult(socket);
+    }
+
+    /// <summary>One connection, begun where its transport wants it.</summary>
+    private sealed class Carrying(TunnelRig rig, TransportConnection client) : IThreadPoolWorkItem
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Execute() => _ = RunAsync();
+
+        private async Task RunAsync()
+        {
+            try
+            {
+                await rig.CarryAsync(client);
+                Done.SetResult();
+            }
+            catch (Exception failure)
+            {
+                Done.SetException(failure);
+            }
+        }
     }
 
     private sealed class Pending

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Linux;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Tests.Transport;
@@ -17,19 +19,26 @@ public class TunnelStressTests(string engine)
     // Two socket buffers of ours and two of the peers, as far as the kernel lets them grow by itself.
     private const long MostBuffered = 64 * 1024 * 1024;
 
-    public static IEnumerable<string> Engines => ["sockets"];
+    private readonly ConcurrentBag<Exception> _faults = [];
 
-    [Test, CancelAfter(1_800_000)]
+    public static IEnumerable<string> Engines => ["sockets", "linux, 1 loop", "linux, 2 loops"];
+
+    [OneTimeTearDown]
+    public void Nothing_was_thrown_on_a_loop() => Assert.That(_faults, Is.Empty);
+
+    [Test, CancelAfter(3_600_000)]
     public async Task Tunnels_of_every_fate_carry_every_byte(CancellationToken token)
     {
         int tunnels = Number("TORBALANCER_STRESS_TUNNELS", DefaultTunnels), seed = Number("TORBALANCER_STRESS_SEED", Environment.TickCount);
         TestContext.Out.WriteLine($"{tunnels} tunnels, TORBALANCER_STRESS_SEED={seed}");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(TimeSpan.FromSeconds(60 + (tunnels / 50)));
         await using var rig = new TunnelRig(CreateEngine());
         int next = 0;
         await Task.WhenAll(Enumerable.Range(0, AtATime).Select(async _ =>
         {
             for (int index; (index = Interlocked.Increment(ref next)) <= tunnels;)
-                await RunOneAsync(rig, new Random(HashCode.Combine(seed, index)), token);
+                await RunOneAsync(rig, new Random((seed * 31) + index), limit.Token);
         }));
     }
 
@@ -84,6 +93,8 @@ public class TunnelStressTests(string engine)
     private ITransport CreateEngine() => engine switch
     {
         "sockets" => new SocketTransport(TimeProvider.System),
+        "linux, 1 loop" => new LinuxTransport(1, default, _faults.Add),
+        "linux, 2 loops" => new LinuxTransport(2, default, _faults.Add),
         _ => throw new ArgumentOutOfRangeException(nameof(engine)),
     };
 

@@ -43,7 +43,11 @@ internal sealed unsafe class LoadGenerator : IDisposable
         double seconds = ProcessFacts.Now() - began;
         return new LoadResult(
             _operations - operations, _bytes - bytes, _failures, seconds, CpuOf(_plan.Forwarder) - cpu, LoadCpu - load,
-            _latency.MicrosecondsAt(0.5), _latency.MicrosecondsAt(0.99)) { TotalOperations = _operations, TotalBytes = _bytes };
+            _latency.MicrosecondsAt(0.5), _latency.MicrosecondsAt(0.99))
+        {
+            TotalOperations = _operations,
+            TotalBytes = _bytes,
+        };
     }
 
     /// <summary>Opens tunnels until there are so many, and leaves them open.</summary>

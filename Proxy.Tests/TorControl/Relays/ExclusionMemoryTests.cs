@@ -27,10 +27,8 @@ public sealed class ExclusionMemoryTests : IDisposable
         await using var tor = await LeaveBehindAsync("{de}", token);
         tor.Options.Relays = relays;
         await tor.RestartAsync();
-        await tor.AdvanceUntilAsync(() => tor.Excluded == "{de}", token);
-
-        await tor.AdvanceUntilAsync(() => tor.Log.OfEvent("ExclusionRecovered").Any(), token);
-        Assert.That(Directory.GetFiles(Kept), Is.Empty);
+        await tor.Log.WaitForAsync("ExclusionRecovered", 1, token);
+        Assert.That((tor.Excluded, Directory.GetFiles(Kept).Length), Is.EqualTo(("{de}", 0)));
     }
 
     [Test, CancelAfter(30_000)]
@@ -39,7 +37,7 @@ public sealed class ExclusionMemoryTests : IDisposable
         await using var tor = await LeaveBehindAsync("{de}", token);
         tor.Excluded = "{fr}," + Item(5);
         await tor.RestartAsync();
-        await tor.AdvanceUntilAsync(() => tor.Service.FactsOf("w") is { IsConnected: true }, token);
+        await WatchedTor.UntilAsync(() => tor.Service.FactsOf("w") is { IsConnected: true }, token);
 
         Assert.That(tor.Excluded, Is.EqualTo("{fr}," + Item(5)));
         Assert.That(Directory.GetFiles(Kept), Is.Empty, "what it remembered is over");
@@ -52,7 +50,7 @@ public sealed class ExclusionMemoryTests : IDisposable
     {
         var tor = await LeaveBehindAsync("", token);
         await tor.RestartAsync();
-        await tor.AdvanceUntilAsync(() => tor.Log.OfEvent("ExclusionRecovered").Any(), token);
+        await tor.Log.WaitForAsync("ExclusionRecovered", 1, token);
         Assert.That(tor.Excluded, Is.Empty);
         await tor.DisposeAsync();
         Assert.That(Directory.GetFiles(Kept), Is.Empty);
@@ -90,7 +88,7 @@ public sealed class ExclusionMemoryTests : IDisposable
     private async Task<WatchedTor> LeaveBehindAsync(string operatorValue, CancellationToken token)
     {
         var tor = await new WatchedTor(new BlacklistOptions(), Kept) { Excluded = operatorValue }.ReadyAsync(token);
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         string both = operatorValue.Length == 0 ? Item(5) : $"{operatorValue},{Item(5)}";
         await tor.AdvanceUntilAsync(() => tor.Excluded == both, token);
         var files = Directory.GetFiles(Kept).ToDictionary(static path => path, File.ReadAllBytes);

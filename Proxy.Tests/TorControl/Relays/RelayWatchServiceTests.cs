@@ -16,7 +16,7 @@ public sealed class RelayWatchServiceTests
         await using var tor = new WatchedTor { Excluded = "{de}" };
         await tor.ReadyAsync(token);
 
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         await tor.AdvanceUntilAsync(() => tor.Excluded == "{de}," + Item(5), token);
 
         var entry = tor.Service.Blacklist.Single();
@@ -36,7 +36,7 @@ public sealed class RelayWatchServiceTests
     {
         await using var tor = new WatchedTor();
         await tor.ReadyAsync(token);
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         await tor.AdvanceUntilAsync(() => tor.Excluded == Item(5), token);
         var first = tor.Time.GetUtcNow();
 
@@ -58,7 +58,7 @@ public sealed class RelayWatchServiceTests
     {
         var tor = new WatchedTor { Excluded = "{de}" };
         await tor.ReadyAsync(token);
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         await tor.AdvanceUntilAsync(() => tor.Excluded == "{de}," + Item(5), token);
 
         // He overwrites it: his value is respected, and ours comes back to it.
@@ -75,7 +75,7 @@ public sealed class RelayWatchServiceTests
     {
         await using var tor = new WatchedTor();
         await tor.ReadyAsync(token);
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         await tor.AdvanceUntilAsync(() => tor.Excluded == Item(5), token);
 
         await tor.EventsAsync([$"CIRC 1 BUILT {Path("g,m")},{Item(5)}~e5 PURPOSE=GENERAL", .. Opened("1", "1", "a.test:80")]);
@@ -88,7 +88,7 @@ public sealed class RelayWatchServiceTests
     {
         await using var tor = new WatchedTor();
         await tor.ReadyAsync(token);
-        await tor.KillAsync(5, 100);
+        await tor.ListAsync(5, 100, token);
         await tor.AdvanceUntilAsync(() => tor.Excluded == Item(5), token);
 
         await tor.EventsAsync("CIRC 9 FAILED PURPOSE=GENERAL REASON=NOPATH");

@@ -80,6 +80,14 @@ internal sealed class WatchedTor : IAsyncDisposable
             .. ids.Select(id => $"CIRC {id} CLOSED {PathTo(id)} PURPOSE=GENERAL REASON=DESTROYED REMOTE_REASON=DESTROYED")]);
     }
 
+    /// <summary>The same, and it is on the list. The clock stands still meanwhile: no command may seem to take too long.</summary>
+    public async Task ListAsync(int exit, int from, CancellationToken token)
+    {
+        await KillAsync(exit, from);
+        string fingerprint = RelayBlacklistTests.Exit(exit).Fingerprint;
+        await UntilAsync(() => Service.Blacklist.Any(entry => entry.Fingerprint == fingerprint), token);
+    }
+
     public static async Task UntilAsync(Func<bool> condition, CancellationToken token)
     {
         while (!condition())
