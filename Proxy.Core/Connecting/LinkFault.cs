@@ -18,7 +18,7 @@ internal static class LinkFault
         SocketError.ConnectionRefused => new ProxyError(FailureCause.WorkerRefused, refused),
         SocketError.TimedOut => new ProxyError(FailureCause.WorkerTimeout, $"no answer over the link {link.Interface}"),
 
-        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown =>
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
             new ProxyError(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
 
         // Ours, not the worker's: no other link could be used either, and no worker may be blamed.
