@@ -21,6 +21,7 @@ internal static class Program
         RunCommand.Create(),
         CheckCommand.Create(),
         EnvCommand.Create(),
+        InitCommand.Create(),
         TestnetCommand.Create(),
     };
 }

@@ -24,8 +24,9 @@ internal interface IWorkerSelectionPolicy
 /// <param name="key">The hash that mode sticky maps to a worker.</param>
 /// <param name="tried">Workers that this connection has tried already.</param>
 /// <param name="country">Only workers of this country; null: any.</param>
+/// <param name="link">Only workers whose link carries one of these; none: a link is not needed.</param>
 /// <param name="passOverAt">Now, when workers that could not be reached a moment ago are to be passed over; 0 when not.</param>
-internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0)
+internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0, LinkFamilies link = LinkFamilies.None)
 {
     private readonly ReadOnlySpan<WorkerState> _tried = tried;
 
@@ -34,7 +35,7 @@ internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerStat
     public string? Country => country;
 
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
-    public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0;
+    public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0 && link == LinkFamilies.None;
 
     public bool Admits(WorkerState worker)
     {
@@ -44,7 +45,9 @@ internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerStat
                 return false;
         }
 
-        return (country is null || worker.Model.Country == country) && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt);
+        return (country is null || worker.Model.Country == country)
+            && (link == LinkFamilies.None || (worker.Model.LinkFamilies & link) != 0)
+            && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt);
     }
 
     public int CountAdmitted(WorkerState[] workers)

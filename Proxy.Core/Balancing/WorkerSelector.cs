@@ -9,7 +9,9 @@ namespace TorBalancer.Balancing;
 /// <param name="Key">The hash for mode sticky.</param>
 /// <param name="WorkerId">The only worker allowed; null: any.</param>
 /// <param name="Country">The only country allowed; null: any.</param>
-internal readonly record struct SelectionRequest(string Mode, ulong Key, string? WorkerId = null, string? Country = null);
+/// <param name="Link">Only workers whose WireGuard link carries one of these; none: a link is not needed.</param>
+internal readonly record struct SelectionRequest(
+    string Mode, ulong Key, string? WorkerId = null, string? Country = null, LinkFamilies Link = LinkFamilies.None);
 
 /// <summary>How selection behaves beyond the modes.</summary>
 /// <param name="PassOver">How long a worker that could not be reached is passed over; zero: not at all.</param>
@@ -49,7 +51,7 @@ internal sealed class WorkerSelector
     {
         var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
-            return SelectPinned(id, request.Country, tried);
+            return SelectPinned(id, request, tried);
         if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
             snapshot = snapshot.LastResort;
         var policy = _policies[request.Mode];
@@ -63,7 +65,7 @@ internal sealed class WorkerSelector
                 return (lease, default);
         }
 
-        return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request.Country, tried.Length)));
+        return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
     }
 
     /// <summary>A worker could not be reached: for a moment others are preferred, whatever health will say of it.</summary>
@@ -82,12 +84,12 @@ internal sealed class WorkerSelector
         long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
         if (until > now && EnoughRemain(snapshot.EligibleWorkers, now))
         {
-            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now), out active);
+            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now, request.Link), out active);
             if (preferred is not null)
                 return preferred;
         }
 
-        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country), out active);
+        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, link: request.Link), out active);
     }
 
     /// <summary>
@@ -114,28 +116,35 @@ internal sealed class WorkerSelector
         return passedOver * 2 < eligible.Length || (passedOver == 1 && eligible.Length == 2);
     }
 
-    private (WorkerLease?, ProxyError) SelectPinned(string id, string? country, ReadOnlySpan<WorkerState> tried)
+    private (WorkerLease?, ProxyError) SelectPinned(string id, in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
     {
         var worker = _pool.Find(id);
         if (worker is null)
             return (null, new ProxyError(FailureCause.BadUserParameters, $"there is no worker '{id}'"));
-        if (country is not null && worker.Model.Country != country)
+        if (request.Country is { } country && worker.Model.Country != country)
             return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of country '{country}'"));
+        if (LacksLink(worker, request.Link))
+            return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route"));
         if (!worker.IsEligible || tried.Contains(worker))
             return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
         return (worker.Lease(), default);
     }
 
-    private static string WhyNone(WorkerSnapshot snapshot, string? country, int tried)
+    private static string WhyNone(WorkerSnapshot snapshot, in SelectionRequest request, int tried)
     {
         if (snapshot.AllWorkers.Length == 0)
             return "no worker is ready yet";
         if (snapshot.EligibleWorkers.Length == 0)
             return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe))})";
-        if (country is not null && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
+        if (request.Country is { } country && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
             return $"no available worker has Country = {country}";
+        var link = request.Link;
+        if (Array.TrueForAll(snapshot.EligibleWorkers, worker => LacksLink(worker, link)))
+            return link == LinkFamilies.IPv6 ? "no available worker has a WireGuard link with an IPv6 address" : "no available worker has a WireGuard link for this route";
         return $"all of {tried} available workers were tried";
     }
+
+    private static bool LacksLink(WorkerState worker, LinkFamilies need) => need != LinkFamilies.None && (worker.Model.LinkFamilies & need) == 0;
 
     private static string Describe(WorkerState worker) =>
         worker.Administrative == WorkerAdministrativeState.Draining ? $"{worker.Id}: draining"

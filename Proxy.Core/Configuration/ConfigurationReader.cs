@@ -59,6 +59,13 @@ internal sealed class ConfigurationReader
             options.Listeners.Add(draft.Options);
         }
 
+        foreach (var section in _sections.Of(_schema.Rule))
+        {
+            var rule = new RuleOptions { Name = section.Name };
+            Fill(configuration, _schema.Rule, rule, section.Path);
+            options.Route.Rules.Add(rule);
+        }
+
         foreach (var section in _sections.Of(_schema.Worker))
         {
             var draft = new WorkerDraft(section.Name);

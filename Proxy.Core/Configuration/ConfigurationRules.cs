@@ -126,15 +126,41 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
 
     private void CheckRoute()
     {
-        if (options.Route.Clearnet != ClearnetRoute.Auto)
-            return;
-        foreach (var worker in options.Workers)
+        foreach (var rule in options.Route.Rules)
+            CheckRule(rule, $"Rule:{rule.Name}");
+
+        bool wantsLink = options.Route.Clearnet == ClearnetRoute.Wireguard, ruleWantsLink = options.Route.Rules.Any(static rule => rule.Route == RuleRoute.Wireguard);
+        if ((wantsLink || ruleWantsLink) && !options.Workers.Any(static worker => worker.WgInterface.Length > 0))
         {
-            string section = $"Worker:{worker.Name}";
-            string? given = Array.Find(["WgInterface", "WgHostAddress", "DnsPort"], key => _origins.IsSet(section, key));
-            if (given is not null)
-                Warning(section, given, $"{given} is not used yet: [Route] Clearnet = auto means socks in this version");
+            string what = wantsLink ? "Clearnet = wireguard" : "a rule says wireguard";
+            Warning("Route", "Clearnet", $"{what}, but no [Worker:name] has a WgInterface: such connections will be refused");
         }
+
+        var isolation = options.Balancing.Isolation;
+        if (wantsLink && options.Route.Isolated == IsolatedRoute.Socks && isolation is not (IsolationMode.Client or IsolationMode.None))
+        {
+            Warning("Route", "Clearnet", $"[Balancing] Isolation = {isolation.ToString().ToLowerInvariant()} cannot be kept on a WireGuard link, "
+                + "so connections go by SOCKS; Isolated = as_routed would put it the other way round");
+        }
+
+        if (options.Route is not { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 })
+            return;
+        foreach (var worker in options.Workers.Where(static worker => worker.WgInterface.Length > 0))
+            Warning($"Worker:{worker.Name}", "WgInterface", "WgInterface is not used for connections: [Route] Clearnet = socks");
+    }
+
+    private void CheckRule(RuleOptions rule, string section)
+    {
+        if (_origins.AnyFailed(section, "Domain", "Port", "Network", "Route"))
+            return;
+        if (rule.Route is null)
+            _issues.Error(_origins.Of(section, "Route"), $"[{section}] needs a Route: auto, socks, wireguard or reject");
+        if (rule.Domains.Count == 0 && rule.Ports.Count == 0 && rule.Networks.Count == 0)
+            _issues.Error(_origins.Of(section, "Route"), $"[{section}] has no condition and would fit every target; that is [Route] Clearnet");
+        if (rule.Domains.Count > 0 && rule.Networks.Count > 0)
+            Error(section, "Network", "Network and Domain together fit nothing: a target is a name or an address");
+        if (rule.Route == RuleRoute.Wireguard && rule.Domains.Any(static domain => domain == "onion" || domain.EndsWith(".onion", StringComparison.Ordinal)))
+            Warning(section, "Route", "onion services always go by a SocksPort, whatever a rule says; only reject holds for them");
     }
 
     /// <summary>True when binding both would fail: equal, or the same port with one of them on all addresses of the family.</summary>

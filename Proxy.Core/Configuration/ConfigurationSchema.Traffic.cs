@@ -49,8 +49,29 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<RouteOptions> Route { get; } = new SchemaSection<RouteOptions>("Route")
         .Fixed("Onion", Values.Word("a route for onion services", "socks"), "socks",
             "The way to onion services: always the worker's SocksPort.")
-        .Key("Clearnet", Clearnet(), "auto", "The way to everything else; auto is socks in this version.",
-            (options, value) => options.Clearnet = value);
+        .Key("Clearnet", Clearnet(), "auto", "The way to everything else; auto: over WireGuard where the worker has a link, else by its SocksPort.",
+            (options, value) => options.Clearnet = value)
+        .Key("Isolated", Isolated(), "socks",
+            "What a link cannot keep apart (users, sessions, connections, clients elsewhere): socks, or as_routed to share circuits there.",
+            (options, value) => options.Isolated = value)
+        .Key("Family", Family(), "prefer_ipv4", "Which of a name's addresses is used over a link.",
+            (options, value) => options.Family = value)
+        .Key("NameCache", Values.Duration(Seconds(1), TimeSpan.FromHours(24), offIsZero: true), "10m",
+            "The longest that an address is remembered, however long it would hold.",
+            (options, value) => options.NameCache = value)
+        .Key("FirstByteTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(1), offIsZero: true), "60s",
+            "How long a stream over a link may stay silent before that counts by half against the worker; nothing is ended.",
+            (options, value) => options.FirstByteTimeout = value);
+
+    public SchemaSection<RuleOptions> Rule { get; } = new SchemaSection<RuleOptions>("Rule", isNamed: true)
+        .Key("Domain", Values.Domains, "", "Names, each with everything below it; empty: any target.",
+            (rule, value) => value.ForEach(rule.Domains.Add))
+        .Key("Port", Values.Ports, "", "Ports and ranges of ports; empty: any.",
+            (rule, value) => value.ForEach(rule.Ports.Add))
+        .Key("Network", Values.Networks, "", "Networks of addresses that clients ask for; a name is not looked up for it. Empty: any target.",
+            (rule, value) => value.ForEach(rule.Networks.Add))
+        .Key("Route", RuleRoutes(), "", "The way for what fits: auto, socks, wireguard, or reject.",
+            (rule, value) => rule.Route = value);
 
     private static SchemaSection<BalancingOptions> BalancingSection(ValueParser<string> mode) =>
         new SchemaSection<BalancingOptions>("Balancing")
@@ -101,6 +122,14 @@ internal sealed partial class ConfigurationSchema
     private static ValueParser<PanicMode> Panics() => Values.OneOf("a last resort", ("fail_fast", PanicMode.FailFast), ("try_all", PanicMode.TryAll));
 
     private static ValueParser<ClearnetRoute> Clearnet() => Values.OneOf("a route",
-        ("auto", ClearnetRoute.Auto), ("socks", ClearnetRoute.Socks))
-        .WithLater(text => text.Equals("wireguard", StringComparison.OrdinalIgnoreCase));
+        ("auto", ClearnetRoute.Auto), ("socks", ClearnetRoute.Socks), ("wireguard", ClearnetRoute.Wireguard));
+
+    private static ValueParser<RuleRoute> RuleRoutes() => Values.OneOf("a route",
+        ("auto", RuleRoute.Auto), ("socks", RuleRoute.Socks), ("wireguard", RuleRoute.Wireguard), ("reject", RuleRoute.Reject));
+
+    private static ValueParser<IsolatedRoute> Isolated() => Values.OneOf("a way for isolated connections",
+        ("socks", IsolatedRoute.Socks), ("as_routed", IsolatedRoute.AsRouted));
+
+    private static ValueParser<AddressChoice> Family() => Values.OneOf("a choice of addresses",
+        ("prefer_ipv4", AddressChoice.PreferIPv4), ("prefer_ipv6", AddressChoice.PreferIPv6), ("ipv4", AddressChoice.IPv4), ("ipv6", AddressChoice.IPv6));
 }

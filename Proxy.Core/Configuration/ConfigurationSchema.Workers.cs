@@ -79,11 +79,14 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.ControlPassword = value, secret: true)
         .Key("SshPort", Values.Port, "", "A TCP port that says whether the host is up: the first step of recovery.",
             (draft, value) => draft.Options.SshPort = value)
-        .Key("WgInterface", Values.WireGuardInterface, "", "The WireGuard interface towards this worker; for a later version.",
+        .Key("WgInterface", Values.WireGuardInterface, "", "The WireGuard interface towards this worker; empty: no link.",
             (draft, value) => draft.Options.WgInterface = value)
-        .Key("WgHostAddress", Values.Address, "", "Our own address on that link; for a later version.",
-            (draft, value) => draft.Options.WgHostAddress = value)
-        .Key("DnsPort", Values.Port, "", "The worker's DNSPort on that link; for a later version.",
+        .Key("WgHostAddress", Values.LinkAddresses, "", "Our own address on that link, or one of each family.",
+            (draft, value) => draft.Options.WgHostAddresses = value)
+        .Key("WgWorkerAddress", Values.Address, "",
+            "The worker's own address on that link: what goes to it takes the link only. Empty: Address, when it is in the same /24 (/64) as WgHostAddress.",
+            (draft, value) => draft.Options.WgWorkerAddress = value)
+        .Key("DnsPort", Values.Port, "", "Its DNSPort at WgWorkerAddress; empty: names are resolved over its SocksPort.",
             (draft, value) => draft.Options.DnsPort = value)
         .Key("ReconnectCommand", Values.Text("a command without control characters"), "",
             "Run in recovery to bring the worker or its link back.",

@@ -12,7 +12,7 @@ internal sealed partial class ConfigurationSchema
         var mode = Values.Word("a mode", modes);
         Listener = ListenerSection(mode);
         Balancing = BalancingSection(mode);
-        Sections = [Listener, Admin, Balancing, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Log, Worker, ManagedWorkers];
+        Sections = [Listener, Admin, Balancing, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker, ManagedWorkers];
     }
 
     public IReadOnlyList<SchemaSection> Sections { get; }

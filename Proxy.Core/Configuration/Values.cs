@@ -60,14 +60,6 @@ internal static partial class Values
     public static ValueParser<string> Word(string noun, params IEnumerable<string> words) =>
         OneOf(noun, words.Select(word => (word, word)).ToArray());
 
-    /// <summary>One of several words, of which some are for a later version: those are refused with that reason.</summary>
-    public static ValueParser<T> WithLater<T>(this ValueParser<T> now, Func<string, bool> isLater) =>
-        new(now.Allowed, (string text, ValueContext context, out T value) =>
-        {
-            var problem = now.Parse(text, context, out value);
-            return problem is not null && isLater(text) ? new ValueProblem("is not supported by this version") : problem;
-        });
-
     /// <summary>A comma-separated list with at least one item.</summary>
     public static ValueParser<List<T>> ListOf<T>(string allowed, ValueParser<T> item) =>
         new(allowed, (string text, ValueContext context, out List<T> value) =>

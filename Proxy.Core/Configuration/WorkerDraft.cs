@@ -50,7 +50,39 @@ internal sealed class WorkerDraft(string name)
         else if (ControlPort is null && login is not null && !reader.Origins.AnyFailed(section, "ControlPort"))
             reader.Issues.Warning(reader.Origins.Of(section, login), $"[{section}] has no ControlPort, so {login} is not used");
 
+        CompleteLink(reader, section, Error);
+
         void Error(string key, string message) => reader.Issues.Error(reader.Origins.Of(section, key), $"[{section}] {message}");
+    }
+
+    /// <summary>A link is bound by interface and by address, so it needs both; one of them alone would leave a way around it.</summary>
+    private void CompleteLink(ConfigurationReader reader, string section, Action<string, string> error)
+    {
+        if (reader.Origins.AnyFailed(section, "Address", "WgInterface", "WgHostAddress", "WgWorkerAddress"))
+            return;
+        var hosts = Options.WgHostAddresses;
+        if (hosts.Count > 2 || (hosts.Count == 2 && hosts[0].AddressFamily == hosts[1].AddressFamily))
+            error("WgHostAddress", "WgHostAddress has two addresses of one family; give at most one IPv4 and one IPv6 address");
+        if (Options.WgInterface.Length > 0 && hosts.Count == 0)
+            error("WgInterface", $"WgInterface = \"{Options.WgInterface}\" needs WgHostAddress, our own address on that link");
+        string? without = Options.WgInterface.Length > 0 ? null
+            : hosts.Count > 0 ? "WgHostAddress" : Options.WgWorkerAddress is not null ? "WgWorkerAddress" : Options.DnsPort is not null ? "DnsPort" : null;
+        if (without is not null)
+            error(without, $"{without} needs WgInterface, the WireGuard interface towards this worker");
+
+        Options.WgWorkerAddress ??= hosts.FirstOrDefault(host => Options.Address is { } address && AreNeighbours(host, address)) is null ? null : Options.Address;
+        if (Options.WgWorkerAddress is { } worker && hosts.Count > 0 && !hosts.Any(host => host.AddressFamily == worker.AddressFamily))
+            error("WgWorkerAddress", $"{worker} cannot be reached from WgHostAddress, which is of the other family");
+        else if (Options.DnsPort is not null && Options.WgWorkerAddress is null && without is null)
+            error("DnsPort", "DnsPort needs WgWorkerAddress, the worker's own address on the link");
+    }
+
+    private static bool AreNeighbours(IPAddress one, IPAddress other)
+    {
+        if (one.AddressFamily != other.AddressFamily)
+            return false;
+        int shared = one.AddressFamily == AddressFamily.InterNetwork ? 3 : 8;
+        return one.GetAddressBytes().AsSpan(0, shared).SequenceEqual(other.GetAddressBytes().AsSpan(0, shared));
     }
 
     private static EndPoint ToEndPoint(PortOrSocket where, IPAddress address) =>

@@ -29,10 +29,16 @@ public sealed class WorkerOptions
     /// <summary>The WireGuard interface towards this worker; empty: none.</summary>
     public string WgInterface { get; set; } = "";
 
-    /// <summary>Our own address on that link; null: none.</summary>
-    public IPAddress? WgHostAddress { get; set; }
+    /// <summary>Our own addresses on that link, at most one of each family.</summary>
+    public IList<IPAddress> WgHostAddresses { get; set; } = [];
 
-    /// <summary>The worker's DNSPort on that link; null: names are resolved over its SocksPort.</summary>
+    /// <summary>
+    /// The worker's own address on that link: what goes to it (its SocksPort, its ControlPort, its DNSPort) takes the link and
+    /// nothing else. Null: Address, when it is in the same /24 (IPv6: /64) as one of <see cref="WgHostAddresses"/>, else none.
+    /// </summary>
+    public IPAddress? WgWorkerAddress { get; set; }
+
+    /// <summary>The worker's DNSPort at <see cref="WgWorkerAddress"/>; null: names are resolved over its SocksPort.</summary>
     public int? DnsPort { get; set; }
 
     /// <summary>Run in recovery to bring the link or the worker back; empty: nothing.</summary>

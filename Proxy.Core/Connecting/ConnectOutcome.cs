@@ -12,6 +12,7 @@ namespace TorBalancer.Connecting;
 /// <param name="Attempts">How many workers were tried.</param>
 /// <param name="WorkerId">The worker that succeeded or was tried last; null when none was.</param>
 /// <param name="Password">The isolation token as that worker got it; null: none.</param>
+/// <param name="ViaLink">It goes over the worker's WireGuard link: whether it works shows at its first byte.</param>
 internal readonly record struct ConnectOutcome(
     TransportConnection? Connection, WorkerLease? Lease, HostEndPoint Answer, ProxyError Error, int Attempts, string? WorkerId,
-    string? Password = null);
+    string? Password = null, bool ViaLink = false);

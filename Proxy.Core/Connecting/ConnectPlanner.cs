@@ -1,16 +1,21 @@
+using System.Net;
+using System.Net.Sockets;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
 
 /// <summary>Turns a request and its owner into a plan: mode, sticky key, restrictions, isolation token.</summary>
-internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions)
+internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions, RouteOptions? routes = null)
 {
     /// <param name="listenerMode">The listener's mode, or null for the pool's.</param>
     /// <param name="isolation">The isolation in force on the listener.</param>
-    public ConnectPlan Plan(ProxyRequest request, ConnectionOwner owner, string? listenerMode, IsolationMode isolation)
+    /// <param name="route">What the rules say.</param>
+    public ConnectPlan Plan(
+        ProxyRequest request, ConnectionOwner owner, string? listenerMode, IsolationMode isolation, ClearnetRoute route = ClearnetRoute.Socks)
     {
         var parameters = owner.Parameters;
         SessionUse? session = null;
@@ -23,13 +28,36 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
 
         // A session pins its worker too, unless another mode is asked for in the same breath.
         string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : listenerMode ?? balancing.Mode);
+        if (route != ClearnetRoute.Socks && routes is not { Isolated: IsolatedRoute.AsRouted } && NeedsToken(owner, isolation))
+            route = ClearnetRoute.Socks;
         ulong key = mode == SelectionPolicyNames.Sticky ? StickyKey(request, owner) : 0;
         return new ConnectPlan(
             request,
-            new SelectionRequest(mode, key, parameters.Worker, parameters.Country),
+            new SelectionRequest(mode, key, parameters.Worker, parameters.Country, route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None),
             tokens.Create(isolation, owner, request.Target),
-            session);
+            session,
+            route);
     }
+
+    /// <summary>
+    /// On a link tor sees one address for all of us and no token. So whatever a token is to keep apart stays with SOCKS: users,
+    /// connections, destinations, sessions, anybody who sends credentials, and clients on other machines. Clients of this
+    /// machine without credentials are one client to tor anyhow.
+    /// </summary>
+    private static bool NeedsToken(in ConnectionOwner owner, IsolationMode isolation) => isolation switch
+    {
+        IsolationMode.None => owner.Parameters.Session is not null,
+        IsolationMode.Client => owner.Parameters.Session is not null || owner.Credentials is not null
+            || (owner.ClientAddress is { } address && !IPAddress.IsLoopback(address)),
+        _ => true,
+    };
+
+    private static LinkFamilies LinkFor(HostEndPoint target) => target.Address?.AddressFamily switch
+    {
+        AddressFamily.InterNetwork => LinkFamilies.IPv4,
+        AddressFamily.InterNetworkV6 => LinkFamilies.IPv6,
+        _ => LinkFamilies.Any,
+    };
 
     private ulong StickyKey(ProxyRequest request, in ConnectionOwner owner)
     {

@@ -14,7 +14,7 @@ internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
     ConnectPlan plan, WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, ICircuitEpochs epochs,
-    IOutcomeSink outcomes, TimeProvider time)
+    IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null)
 {
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
@@ -25,6 +25,7 @@ internal sealed class ConnectRun(
     private bool _usedOnce;
     private ProxyError _told;
     private string? _workerId;
+    private bool _viaLink;
 
     /// <summary>True when a failure has said what every other worker would say too.</summary>
     public bool IsDecided { get; private set; }
@@ -63,11 +64,15 @@ internal sealed class ConnectRun(
         long dialled = time.GetTimestamp();
         try
         {
-            var request = plan.Request;
+            var (request, worker) = (plan.Request, start.Lease.Worker.Model);
             var token = TokenFor(start.Lease.Worker);
-            var result = await dialer.DialAsync(
-                start.Lease.Worker.Model, request.Command, request.Target, token, start.Timeout, cancellationToken);
-            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled), token.Password);
+            _viaLink = links is not null && plan.UsesLink(worker);
+            var result = _viaLink
+                ? await links!.DialAsync(worker, request.Target, token, start.Timeout, cancellationToken)
+                : await dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
+
+            // Over a link no token is sent.
+            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled), result.ViaLink ? null : token.Password);
         }
         catch
         {
@@ -84,18 +89,23 @@ internal sealed class ConnectRun(
     public ConnectOutcome Won(ConnectAttempt attempt)
     {
         var worker = attempt.Lease.Worker;
-        worker.ObserveConnectTime(attempt.Elapsed);
-        hedge.Observe(plan.Request.Target, attempt.Elapsed);
-        outcomes.DialSucceeded(worker, attempt.Elapsed);
+        if (attempt.Result.IsProven)
+        {
+            worker.ObserveConnectTime(attempt.Elapsed);
+            hedge.Observe(plan.Request.Target, attempt.Elapsed);
+            outcomes.DialSucceeded(worker, attempt.Elapsed);
+        }
+
         plan.Session?.Session.CarriedBy(worker.Id);
         bool open = attempt.Result.Connection is not null;
         if (!open)
             attempt.Lease.Dispose();
-        return new ConnectOutcome(attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Password);
+        return new ConnectOutcome(
+            attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Password, attempt.Result.ViaLink);
     }
 
     /// <summary>Ends the run without one.</summary>
-    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId);
+    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId, ViaLink: _viaLink);
 
     /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
     public bool GoesOnAfter(ConnectAttempt attempt)
@@ -135,7 +145,7 @@ internal sealed class ConnectRun(
     /// <summary>The worker could not even be asked; its next answer would be the same for a moment.</summary>
     private static bool IsOfTheWorkerItself(FailureCause cause) => cause is
         FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.WorkerClosed
-        or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected;
+        or FailureCause.LinkDown or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected;
 
     /// <summary>
     /// Exits refuse private addresses, and tor says 01 for it, which elsewhere means a broken circuit; no other worker

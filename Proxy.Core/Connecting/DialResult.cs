@@ -4,7 +4,13 @@ using TorBalancer.Transport;
 namespace TorBalancer.Connecting;
 
 /// <summary>One attempt at one worker: an open stream, an answer (RESOLVE), or an error.</summary>
-internal readonly record struct DialResult(TransportConnection? Connection, HostEndPoint Answer, ProxyError Error)
+/// <param name="ViaLink">
+/// The stream goes over the worker's WireGuard link. A TransPort takes every connection at once, so an open stream says
+/// nothing of the network behind it: that shows at the first byte.
+/// </param>
+/// <param name="IsProven">The network behind the worker has answered in this attempt: to CONNECT, or to a name that was asked for.</param>
+internal readonly record struct DialResult(
+    TransportConnection? Connection, HostEndPoint Answer, ProxyError Error, bool ViaLink = false, bool IsProven = true)
 {
     public static DialResult Failed(FailureCause cause, string? detail = null) => new(null, default, new ProxyError(cause, detail));
 }

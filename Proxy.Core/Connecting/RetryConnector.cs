@@ -11,13 +11,13 @@ namespace TorBalancer.Connecting;
 /// </summary>
 internal sealed class RetryConnector(
     WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge,
-    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time)
+    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null)
 {
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
     {
         budget.CountConnection();
-        var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, epochs, outcomes, time);
+        var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, epochs, outcomes, time, links);
         return hedge.For(plan.Request.Target) is { } delay
             ? new HedgedConnect(run, delay, time).RunAsync(cancellationToken)
             : OneAfterTheOtherAsync(run, cancellationToken);

@@ -19,6 +19,8 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     /// <summary>Greeting 3, user/password 3 + 9 + 32, request 262.</summary>
     private const int MaxOpeningLength = 3 + 3 + 9 + 32 + Socks5Writer.MaxMessageLength;
 
+    private const string NothingListens = "nothing listens on the worker's SocksPort";
+
     /// <summary>What the attempt waits for; decides what running out of time means.</summary>
     private enum Stage
     {
@@ -41,9 +43,15 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         bool keep = false;
         try
         {
-            var connected = await OpenAsync(worker, command, target, token, timer.Token);
+            var way = worker.RequestTo(worker.SocksEndPoint);
+            var connected = await OpenAsync(way, command, target, token, timer.Token);
             if (connected.Connection is null)
-                return FromSocketError(connected.Error);
+            {
+                return way.LocalInterface is null
+                    ? FromSocketError(connected.Error)
+                    : new DialResult(null, default, LinkFault.ToError(worker.Link!, connected.Error, NothingListens));
+            }
+
             connection = connected.Connection;
 
             stage = Stage.Greeting;
@@ -82,14 +90,13 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     }
 
     private async ValueTask<TransportConnectResult> OpenAsync(
-        WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
+        TransportConnectRequest way, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
         try
         {
             int length = WriteOpening(buffer, command, target, token);
-            return await transport.ConnectAsync(
-                new TransportConnectRequest(worker.SocksEndPoint, Opening: buffer.AsMemory(0, length)), cancellationToken);
+            return await transport.ConnectAsync(way with { Opening = buffer.AsMemory(0, length) }, cancellationToken);
         }
         finally
         {
@@ -172,7 +179,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     private static DialResult FromSocketError(SocketError error) => error switch
     {
-        SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, "nothing listens on the worker's SocksPort"),
+        SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, NothingListens),
         SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
             DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),

@@ -28,10 +28,12 @@ internal static class HealthServiceCollectionExtensions
         services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
         services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
-        services.AddSingleton(static provider => new CircuitProbe(provider.GetRequiredService<WorkerDialer>(), Time(provider)));
+        services.AddSingleton(static provider => new CircuitProbe(
+            provider.GetRequiredService<WorkerDialer>(), Time(provider), provider.GetRequiredService<LinkDialer>()));
         services.AddSingleton(static provider => new WorkerSteps(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
-            Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>()));
+            Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>(),
+            Options(provider).Route is { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 } ? null : new LinkSteps(provider.GetRequiredService<CommandRunner>(), Time(provider))));
         services.AddSingleton<IProbeSequence>(static provider => new WorkerProbeSequence(
             provider.GetRequiredService<WorkerLinks>(), provider.GetRequiredService<WorkerSteps>(), provider.GetRequiredService<CommandRunner>(),
             Options(provider).Health, Time(provider), provider.GetRequiredService<ILogger<WorkerProbeSequence>>()));

@@ -6,6 +6,7 @@ using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
+using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
@@ -61,7 +62,15 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton<IsolationTokenFactory>();
         services.AddSingleton(static provider => new SessionTable(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ConnectPlanner(
-            Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>()));
+            Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>(),
+            Options(provider).Route));
+        services.AddSingleton(static provider => new RouteTable(Options(provider).Route));
+        services.AddSingleton(static provider => new LinkResolver(
+            provider.GetRequiredService<WorkerDialer>(), new LinkDnsClient(provider.GetRequiredService<TimeProvider>()), Options(provider).Route,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new LinkDialer(
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<LinkResolver>(), Options(provider).Connect,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new WorkerDialer(
             provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new RetryBudget(
@@ -70,7 +79,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new RetryConnector(
             provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
             provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<ICircuitEpochs>(), provider.GetRequiredService<IOutcomeSink>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LinkDialer>()));
         return services;
     }
 
@@ -85,7 +94,11 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
             provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
             provider.GetRequiredService<ExitLookup>(),
-            provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>())
+        {
+            Routes = provider.GetRequiredService<RouteTable>(),
+            FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
+        });
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
         services.AddSingleton<ProxyServer>();
@@ -101,7 +114,8 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<ExitLookup>(), provider.GetRequiredService<SessionTable>(),
             Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new FetchConnector(
-            provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing));
+            provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing,
+            provider.GetRequiredService<RouteTable>()));
         services.AddSingleton(static provider => new FetchServices(
             provider.GetRequiredService<FetchConnector>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Log,
             provider.GetRequiredService<TimeProvider>()));

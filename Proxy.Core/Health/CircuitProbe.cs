@@ -19,24 +19,48 @@ internal readonly record struct CanaryResult(bool Works, FailureCause Cause, str
 /// Fetches a canary through a worker, on circuits that no client shares: each probe brings an isolation token of its own,
 /// so a new circuit is asked for every time.
 /// </summary>
-internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
+internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null)
 {
     private const int LongestAnswer = 16 * 1024;
+
+    /// <summary>
+    /// The same over the worker's WireGuard link. A stream that ends without a byte does not work there: a TransPort takes
+    /// every connection, so being connected says nothing, and it gives no reasons.
+    /// </summary>
+    public async Task<CanaryResult> RunOverLinkAsync(WorkerModel worker, Canary canary, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        var dial = await links!.DialAsync(worker, canary.Target, token, limit, cancellationToken);
+        if (dial.Connection is not { } connection)
+            return new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target} over the link: {dial.Error}");
+        var counters = new TunnelCounters();
+        var result = await FetchWithinAsync(connection, canary, counters, limit, cancellationToken);
+        return canary.Path is not null && counters.FromUpstream == 0
+            ? new CanaryResult(false, FailureCause.NoFirstByte, $"{canary.Target} over the link: connected, and not one byte came back")
+            : result with { Detail = $"{result.Detail}, over the link" };
+    }
 
     /// <param name="limit">For being connected, and once more for the answer.</param>
     public async Task<CanaryResult> RunAsync(WorkerModel worker, Canary canary, TimeSpan limit, CancellationToken cancellationToken)
     {
         var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
-        if (dial.Connection is not { } connection)
-        {
-            // That the canary itself is closed, unknown or not allowed was found out at the far end of a circuit: the circuit
-            // works. The canary is somebody else's machine; that it is down must never take a worker out of service.
-            bool reached = dial.Error.Cause is FailureCause.ConnectionRefused or FailureCause.HostUnreachable or FailureCause.ExitPolicy
-                or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
-            return new CanaryResult(reached, dial.Error.Cause, $"{canary.Target}: {dial.Error}");
-        }
+        return dial.Connection is { } connection
+            ? await FetchWithinAsync(connection, canary, new TunnelCounters(), limit, cancellationToken)
+            : new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target}: {dial.Error}");
+    }
 
+    /// <summary>
+    /// That the canary itself is closed, unknown or not allowed was found out at the far end of a circuit: the circuit works.
+    /// The canary is somebody else's machine; that it is down must never take a worker out of service.
+    /// </summary>
+    private static bool WasReached(FailureCause cause) =>
+        cause is FailureCause.ConnectionRefused or FailureCause.HostUnreachable or FailureCause.ExitPolicy
+            or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
+
+    private async Task<CanaryResult> FetchWithinAsync(
+        TransportConnection connection, Canary canary, TunnelCounters counters, TimeSpan limit, CancellationToken cancellationToken)
+    {
         await using (connection)
         {
             if (canary.Path is null)
@@ -45,7 +69,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
             using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
             try
             {
-                return await FetchAsync(connection, canary, both.Token);
+                return await FetchAsync(connection, canary, counters, both.Token);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -59,9 +83,9 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time)
         }
     }
 
-    private static async Task<CanaryResult> FetchAsync(TransportConnection connection, Canary canary, CancellationToken cancellationToken)
+    private static async Task<CanaryResult> FetchAsync(TransportConnection connection, Canary canary, TunnelCounters counters, CancellationToken cancellationToken)
     {
-        Stream stream = new TransportConnectionStream(connection, new TunnelCounters());
+        Stream stream = new TransportConnectionStream(connection, counters);
         await using var _ = stream;
         if (canary.IsTls)
         {

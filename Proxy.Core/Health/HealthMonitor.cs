@@ -82,7 +82,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         if (!isFull && health.IsAmbiguous)
             return;
         Apply(health, new HealthSignal(isFull ? HealthSignalKind.TrafficFailed : HealthSignalKind.TrafficAmbiguous, error.ToString(),
-                IsGone: error.Cause is FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout),
+                IsGone: error.Cause is FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.LinkDown),
             mayBeUplink: isFull && UplinkFreeze.MayBeUplink(worker, error.Cause));
     }
 

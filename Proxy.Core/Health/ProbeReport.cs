@@ -11,7 +11,7 @@ public enum ProbeStepResult : byte
 }
 
 /// <summary>One step of a probe.</summary>
-/// <param name="Name">host, reconnect, socks, paths, circuit, onion or control.</param>
+/// <param name="Name">host, link, reconnect, socks, paths, circuit, onion or control.</param>
 /// <param name="Detail">Why it failed or was skipped, or what it saw; for people.</param>
 public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail);
 
@@ -26,14 +26,15 @@ public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnly
     /// <summary>The first step that failed, or null.</summary>
     public ProbeStep? Failure => Steps.FirstOrDefault(static step => step.Result == ProbeStepResult.Failed);
 
-    /// <summary>True when the worker did not even answer on its SocksPort (or its host not at all).</summary>
-    public bool IsUnreachable => Failure is { Name: ProbeSteps.Host or ProbeSteps.Socks };
+    /// <summary>True when the worker did not even answer on its SocksPort (or its host not at all, or its link is down).</summary>
+    public bool IsUnreachable => Failure is { Name: ProbeSteps.Host or ProbeSteps.Link or ProbeSteps.Socks };
 }
 
 /// <summary>The names of the steps; contract, as the API and the log show them.</summary>
 internal static class ProbeSteps
 {
     public const string Host = "host";
+    public const string Link = "link";
     public const string Reconnect = "reconnect";
     public const string Socks = "socks";
     public const string Paths = "paths";

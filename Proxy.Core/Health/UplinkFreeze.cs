@@ -10,7 +10,7 @@ namespace TorBalancer.Health;
 /// </summary>
 /// <remarks>
 /// A tor on this machine that does not even answer on its port is plainly gone, whatever the uplink does; such failures
-/// are no sign of it. A failed circuit is, and so is a worker elsewhere that cannot be reached.
+/// are no sign of it, nor is a WireGuard interface that is not there. A failed circuit is, and so is a worker elsewhere that cannot be reached.
 /// </remarks>
 internal sealed class UplinkFreeze(TimeSpan window)
 {
@@ -20,12 +20,13 @@ internal sealed class UplinkFreeze(TimeSpan window)
 
     public static bool MayBeUplink(WorkerState worker, FailureCause cause) => cause switch
     {
-        FailureCause.WorkerRefused or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected => false,
+        FailureCause.WorkerRefused or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected or FailureCause.LinkDown => false,
         FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.WorkerClosed => !IsLocal(worker),
         _ => true,
     };
 
-    public static bool MayBeUplink(WorkerState worker, ProbeReport report) => !report.IsUnreachable || !IsLocal(worker);
+    public static bool MayBeUplink(WorkerState worker, ProbeReport report) =>
+        !report.IsUnreachable || (!IsLocal(worker) && report.Failure is not { Name: ProbeSteps.Link });
 
     /// <summary>After a failure. True when it froze just now.</summary>
     /// <param name="all">Every worker that health knows and the operator has enabled.</param>

@@ -6,8 +6,8 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>
-/// host, socks, paths, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
-/// sequence, the others are skipped; in recovery ReconnectCommand runs once after a failed host or socks, which is then
+/// host, link, socks, paths, circuit, onion, control: each step with a limit of its own, each reported. The first that fails ends the
+/// sequence, the others are skipped; in recovery ReconnectCommand runs once after a failed host, link or socks, which is then
 /// tried again.
 /// </summary>
 internal sealed partial class WorkerProbeSequence(
@@ -27,10 +27,11 @@ internal sealed partial class WorkerProbeSequence(
         bool mayReconnect = inRecovery && link.ReconnectCommand.Length > 0;
         bool goesOn = true;
 
-        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(link, token));
+        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, link, token));
+        await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(steps.Paths(worker.Model)));
-        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * (2 * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * ((steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(worker.Model, token));
         return run.Report();
@@ -44,7 +45,7 @@ internal sealed partial class WorkerProbeSequence(
             }
 
             var made = await run.MakeAsync(name, limit, step, cancellationToken);
-            if (made.Result == ProbeStepResult.Failed && mayReconnect && name is ProbeSteps.Host or ProbeSteps.Socks)
+            if (made.Result == ProbeStepResult.Failed && mayReconnect && MendedByReconnect(name, worker.Model))
             {
                 mayReconnect = false;
                 run.Withdraw(made);
@@ -55,6 +56,10 @@ internal sealed partial class WorkerProbeSequence(
             goesOn = made.Result != ProbeStepResult.Failed;
         }
     }
+
+    /// <summary>A link that is up at this end and carries nothing shows in the circuit only.</summary>
+    private bool MendedByReconnect(string step, WorkerModel worker) =>
+        step is ProbeSteps.Host or ProbeSteps.Link or ProbeSteps.Socks || (step == ProbeSteps.Circuit && steps.UsesLink(worker));
 
     /// <summary>
     /// One canary; when it fails in a way that may be its own fault, the next. One that works is enough: they are

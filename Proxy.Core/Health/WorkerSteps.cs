@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
+using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
@@ -10,14 +11,14 @@ namespace TorBalancer.Health;
 
 /// <summary>The steps of a probe, without their limits.</summary>
 internal sealed class WorkerSteps(
-    ITransport transport, CircuitProbe circuit, ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<WorkerSteps> logger)
+    ITransport transport, CircuitProbe circuit, ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<WorkerSteps> logger, LinkSteps? links = null)
 {
     /// <summary>The host is up: its SSH port takes a connection.</summary>
-    public async Task<(ProbeStepResult Result, string Detail)> HostAsync(WorkerLink link, CancellationToken cancellationToken)
+    public async Task<(ProbeStepResult Result, string Detail)> HostAsync(WorkerModel worker, WorkerLink link, CancellationToken cancellationToken)
     {
         if (link.Host is not { } host)
             return (ProbeStepResult.Skipped, "no SshPort is configured");
-        var result = await transport.ConnectAsync(new TransportConnectRequest(host), cancellationToken);
+        var result = await transport.ConnectAsync(worker.RequestTo(host), cancellationToken);
         if (result.Connection is null)
             return (ProbeStepResult.Failed, $"{host}: {result.Error}");
         await result.Connection.DisposeAsync();
@@ -27,7 +28,7 @@ internal sealed class WorkerSteps(
     /// <summary>A real greeting: 05 01 00 is answered by 05 00 (RFC 1928, section 3). Tor then waits for a request; we leave.</summary>
     public async Task<(ProbeStepResult Result, string Detail)> SocksAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        var connected = await transport.ConnectAsync(new TransportConnectRequest(worker.SocksEndPoint), cancellationToken);
+        var connected = await transport.ConnectAsync(worker.RequestTo(worker.SocksEndPoint), cancellationToken);
         if (connected.Connection is not { } connection)
             return (ProbeStepResult.Failed, $"{worker.SocksEndPoint}: {connected.Error}");
         await using (connection)
@@ -66,8 +67,26 @@ internal sealed class WorkerSteps(
             : (ProbeStepResult.Passed, $"{paths.Sought - paths.NotFound} of its latest {paths.Sought} circuits found a path");
     }
 
-    public Task<CanaryResult> CanaryAsync(WorkerModel worker, Canary canary, CancellationToken cancellationToken) =>
-        circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+    /// <summary>True when connections take this worker's link, so that its canaries take it too.</summary>
+    public bool UsesLink(WorkerModel worker) => links is not null && worker.Link is not null;
+
+    public Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken) =>
+        links is null ? Task.FromResult((ProbeStepResult.Skipped, "no connection takes a link")) : links.LinkAsync(worker, cancellationToken);
+
+    /// <summary>
+    /// With a link the canary is fetched over it; its name is resolved at the SocksPort, so one fetch shows both. When that
+    /// fails the same canary by SOCKS says whose fault it was, because a link gives no reasons.
+    /// </summary>
+    public async Task<CanaryResult> CanaryAsync(WorkerModel worker, Canary canary, CancellationToken cancellationToken)
+    {
+        if (!UsesLink(worker) || canary.Target.IsOnion)
+            return await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+        var link = await circuit.RunOverLinkAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+        if (link.Works)
+            return link;
+        var socks = await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+        return socks is { Works: true, Cause: FailureCause.None } ? link with { Detail = $"{link.Detail} (by SOCKS it answers)" } : socks;
+    }
 
     /// <summary>What tor itself says: it is through its start, and it sees its network.</summary>
     public async Task<(ProbeStepResult Result, string Detail)> ControlAsync(WorkerModel worker, CancellationToken cancellationToken)
@@ -76,7 +95,7 @@ internal sealed class WorkerSteps(
             return (ProbeStepResult.Skipped, "no ControlPort is configured");
         try
         {
-            var limits = new ControlConnectionOptions { ConnectTimeout = options.StepTimeout, CommandTimeout = options.StepTimeout };
+            var limits = new ControlConnectionOptions { ConnectTimeout = options.StepTimeout, CommandTimeout = options.StepTimeout, Binding = worker.RequestTo(address).Binding };
             await using var control = await ControlConnection.ConnectAsync(address, new ControlCredentials(worker.ControlCookie, worker.ControlPassword), limits, logger, time, cancellationToken);
             var values = await control.GetInfoAsync(["status/bootstrap-phase", "network-liveness"], cancellationToken);
             var bootstrap = BootstrapStatus.Parse(values[0]) ?? BootstrapStatus.None;

@@ -106,4 +106,10 @@ public enum FailureCause : byte
     // an answer of the target that is not HTTP, on the absolute-form path
     TargetProtocol,
     TargetClosed,
+
+    // a stream over a WireGuard link that ended, or stayed silent, before its first byte: there is no other answer
+    NoFirstByte,
+
+    // this end of a worker's WireGuard link: its interface or our address on it is not there
+    LinkDown,
 }

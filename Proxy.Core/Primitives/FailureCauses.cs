@@ -79,6 +79,8 @@ public static class FailureCauses
 
         Row(FailureCause.TargetProtocol, "target_protocol", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.TargetClosed, "target_closed", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
+        Row(FailureCause.LinkDown, "link_down", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        Row(FailureCause.NoFirstByte, "no_first_byte", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never, FailureEvidence.Ambiguous);
         return table;
     }
 }

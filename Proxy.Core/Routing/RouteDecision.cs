@@ -1,21 +1,15 @@
+using TorBalancer.Configuration;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Routing;
 
-/// <summary>Which way a request leaves.</summary>
-internal enum RouteKind : byte
-{
-    /// <summary>Through a worker's SocksPort.</summary>
-    Socks,
-
-    /// <summary>Not at all; <see cref="RouteDecision.Error"/> says why.</summary>
-    Reject,
-}
-
 /// <summary>The way a request leaves, or why it does not.</summary>
-internal readonly record struct RouteDecision(RouteKind Kind, ProxyError Error)
+/// <param name="Route">Whether links may or must be used; of no meaning with an error.</param>
+/// <param name="Error">Set when the request goes nowhere.</param>
+/// <param name="Rule">The rule that decided; null: none did.</param>
+internal readonly record struct RouteDecision(ClearnetRoute Route, ProxyError Error, string? Rule = null)
 {
-    public static RouteDecision Socks => new(RouteKind.Socks, default);
+    public static RouteDecision Socks => new(ClearnetRoute.Socks, default);
 
-    public static RouteDecision Reject(FailureCause cause, string detail) => new(RouteKind.Reject, new ProxyError(cause, detail));
+    public bool IsReject => Error.IsError;
 }

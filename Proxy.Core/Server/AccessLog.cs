@@ -18,7 +18,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         if (!options.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Connection(
-            logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target), context.WorkerId ?? "-",
+            logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target), context.WorkerId ?? "-", Route(context),
             context.Exit ?? "-", context.Attempts, Milliseconds(context.ConnectTime), Milliseconds(time.GetElapsedTime(context.Started)), context.Counters.FromClient,
             context.Counters.FromUpstream, context.Error.Word, context.End is { } end ? Word(end) : "-");
     }
@@ -29,7 +29,8 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         if (!options.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Request(
-            logger, context.Id, request.Number, context.Listener.Name, Client(context), Target(request.Target), request.WorkerId ?? "-", request.Exit ?? "-", request.Attempts,
+            logger, context.Id, request.Number, context.Listener.Name, Client(context), Target(request.Target), request.WorkerId ?? "-", Route(context),
+            request.Exit ?? "-", request.Attempts,
             Milliseconds(request.ConnectTime), Milliseconds(request.Duration), request.Sent, request.Received, request.Status, request.Cause.Word());
     }
 
@@ -61,24 +62,26 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
 
     private string Target(HostEndPoint? target) => TargetText(target, options.Targets);
 
+    private static string Route(ConnectionContext context) => context.WorkerId is null ? "-" : context.ViaLink ? "wireguard" : "socks";
+
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 
     private static partial class Log
     {
         [LoggerMessage(
             ServerEventIds.Access, LogLevel.Information,
-            "{Id} listener={Listener} client={Client} protocol={Protocol} target={Target} worker={Worker} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} cause={Cause} end={End}",
+            "{Id} listener={Listener} client={Client} protocol={Protocol} target={Target} worker={Worker} route={Route} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} cause={Cause} end={End}",
             EventName = "access", SkipEnabledCheck = true)]
         public static partial void Connection(
-            ILogger logger, string id, string listener, string client, string protocol, string target, string worker, string exit, int attempts, long connectMs,
+            ILogger logger, string id, string listener, string client, string protocol, string target, string worker, string route, string exit, int attempts, long connectMs,
             long totalMs, long sent, long received, string cause, string end);
 
         [LoggerMessage(
             ServerEventIds.AccessRequest, LogLevel.Information,
-            "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} cause={Cause}",
+            "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} route={Route} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} cause={Cause}",
             EventName = "access_request", SkipEnabledCheck = true)]
         public static partial void Request(
-            ILogger logger, string id, int number, string listener, string client, string target, string worker, string exit, int attempts, long connectMs,
+            ILogger logger, string id, int number, string listener, string client, string target, string worker, string route, string exit, int attempts, long connectMs,
             long totalMs, long sent, long received, int status, string cause);
     }
 }

@@ -10,6 +10,7 @@ namespace TorBalancer.Server;
 internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeObserver
 {
     private WorkerState? _lastWorker;
+    private bool _lastViaLink;
     private int _exchanges;
 
     async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
@@ -18,6 +19,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
         if (outcome.Connection is null)
             return new UpstreamResult(null, outcome.Error, outcome.Attempts, outcome.WorkerId);
         _lastWorker = outcome.Lease!.Worker;
+        _lastViaLink = outcome.ViaLink;
         return new UpstreamResult(new Upstream(outcome.Connection, outcome.Lease, outcome.Attempts), default, outcome.Attempts, outcome.WorkerId);
     }
 
@@ -32,9 +34,20 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
     {
         _exchanges++;
         _lastWorker?.CountBytes(exchange.BytesFromClient, exchange.BytesFromUpstream);
+        if (_lastViaLink && exchange.WorkerId is not null)
+            AccountForLink(exchange);
         services.AccessLog.WriteRequest(Context, new AccessRequest(
             _exchanges, exchange.Request?.Target, exchange.WorkerId, exchange.WorkerId is null ? null : services.Exits.Of(Context.Stream), exchange.Attempts, exchange.ConnectTime, exchange.Elapsed, exchange.BytesFromClient,
             exchange.BytesFromUpstream, exchange.Status, exchange.Error.Cause));
+    }
+
+    /// <summary>Over a link the answer is the first that is heard of the network behind the worker.</summary>
+    private void AccountForLink(in HttpExchange exchange)
+    {
+        if (exchange.BytesFromUpstream > 0)
+            services.Outcomes.DialSucceeded(_lastWorker!, exchange.Elapsed);
+        else if (exchange.Error.Cause == FailureCause.TargetClosed)
+            services.Outcomes.DialFailed(_lastWorker!, new ProxyError(FailureCause.NoFirstByte, exchange.Error.Detail));
     }
 
     private async Task ServeHttpAsync(CancellationToken stopping)

@@ -157,7 +157,13 @@ internal sealed partial class ClientConnection(
             throw;
         }
 
-        await TunnelAsync(upstream);
+        using (var watch = outcome.ViaLink ? new FirstByteWatch(lease.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time) : null)
+        {
+            await TunnelAsync(upstream);
+            if (watch?.Ended(Context.End!.Value) is { IsError: true } silence)
+                SetError(silence);
+        }
+
         lease.Worker.CountBytes(Context.Counters.FromClient, Context.Counters.FromUpstream);
         services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, Context.Counters.FromClient, Context.Counters.FromUpstream);
     }
@@ -176,14 +182,15 @@ internal sealed partial class ClientConnection(
 
     private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        var decision = RouteTable.Decide(request);
-        if (decision.Kind == RouteKind.Reject)
+        var decision = services.Routes.Decide(request);
+        if (decision.IsReject)
             return new ConnectOutcome(null, null, default, decision.Error, 0, null);
         var owner = new ConnectionOwner(Context.Listener.Name, Context.ClientAddress, request.Credentials, _authenticator.Parameters, 0);
-        var plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation);
+        var plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation, decision.Route);
         var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);
         Context.WorkerId = outcome.WorkerId;
         Context.Attempts = outcome.Attempts;
+        Context.ViaLink = outcome.ViaLink;
         _session = plan.Session;
         Context.Stream = outcome.Connection is { } upstream && outcome.Lease!.Worker.Model.ControlEndPoint is not null
             ? new StreamKey(outcome.WorkerId!, outcome.Password, (upstream.LocalEndPoint as IPEndPoint)?.Port, request.Target)

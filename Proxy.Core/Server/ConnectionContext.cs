@@ -32,6 +32,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public string? WorkerId { get; set; }
 
+    /// <summary>True when the stream goes over the worker's WireGuard link.</summary>
+    public bool ViaLink { get; set; }
+
     public int Attempts { get; set; }
 
     /// <summary>How its stream is found among the worker's; null before there is one.</summary>

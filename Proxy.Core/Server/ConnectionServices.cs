@@ -1,5 +1,7 @@
+using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
+using TorBalancer.Routing;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -17,4 +19,11 @@ internal sealed record ConnectionServices(
     IpOnlyClientNotice IpOnlyNotice,
     IOutcomeSink Outcomes,
     TimeSpan TunnelIdleTimeout,
-    TimeProvider Time);
+    TimeProvider Time)
+{
+    /// <summary>Which way targets go; by default all of them to a SocksPort.</summary>
+    public RouteTable Routes { get; init; } = new(new RouteOptions { Clearnet = ClearnetRoute.Socks });
+
+    /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
+    public TimeSpan FirstByteTimeout { get; init; }
+}

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using TorBalancer.TorControl.Events;
+using TorBalancer.Transport;
 
 namespace TorBalancer.TorControl;
 
@@ -72,7 +73,7 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         ControlConnection? connection = null;
         try
         {
-            connection = new ControlConnection(await OpenAsync(endPoint, both.Token).ConfigureAwait(false), name, options, logger, time);
+            connection = new ControlConnection(await OpenAsync(endPoint, options.Binding, both.Token).ConfigureAwait(false), name, options, logger, time);
             bool isLocal = endPoint is not IPEndPoint ip || IPAddress.IsLoopback(ip.Address);
             connection.Info = await new ControlAuthenticator(connection.SendAsync, credentials, isLocal).RunAsync(both.Token).ConfigureAwait(false);
             Log.Connected(logger, name, connection.Info.TorVersion);
@@ -162,13 +163,14 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         }
     }
 
-    private static async Task<Socket> OpenAsync(EndPoint endPoint, CancellationToken cancellationToken)
+    private static async Task<Socket> OpenAsync(EndPoint endPoint, SocketBinding binding, CancellationToken cancellationToken)
     {
         var socket = endPoint is UnixDomainSocketEndPoint
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            binding.Apply(socket);
             await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
             return socket;
         }

@@ -1,3 +1,5 @@
+using TorBalancer.Transport;
+
 namespace TorBalancer.TorControl;
 
 /// <summary>Limits of one control connection.</summary>
@@ -10,6 +12,9 @@ internal sealed record ControlConnectionOptions
 
     /// <summary>For each command, until its reply is complete. Default 10 s.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What the connection is bound to, for a worker behind a WireGuard link. Default: nothing.</summary>
+    public SocketBinding Binding { get; init; }
 
     /// <summary>A longer reply ends the connection. Default 16 MiB.</summary>
     public int MaxReplyBytes { get; init; } = ControlProtocolParser.DefaultMaxReplyBytes;

@@ -52,7 +52,10 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
 /// <param name="Opening">Sent as soon as it is connected; the connect succeeds when all of it has been handed to the kernel.</param>
 public readonly record struct TransportConnectRequest(
-    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default);
+    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default)
+{
+    internal SocketBinding Binding => new(LocalAddress, LocalInterface);
+}
 
 /// <summary>A connection or the reason why there is none.</summary>
 public readonly record struct TransportConnectResult(TransportConnection? Connection, SocketError Error);

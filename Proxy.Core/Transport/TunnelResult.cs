@@ -31,6 +31,9 @@ public sealed class TunnelCounters
     private long _fromClient;
     private long _fromUpstream;
 
+    /// <summary>Called once, by whoever moves bytes, at the first that the worker sent; it must neither wait nor throw.</summary>
+    internal Action? FirstFromUpstream { get; set; }
+
     /// <summary>Bytes taken from the client and given to the worker.</summary>
     public long FromClient => Volatile.Read(ref _fromClient);
 
@@ -39,7 +42,13 @@ public sealed class TunnelCounters
 
     public void AddFromClient(long bytes) => Volatile.Write(ref _fromClient, _fromClient + bytes);
 
-    public void AddFromUpstream(long bytes) => Volatile.Write(ref _fromUpstream, _fromUpstream + bytes);
+    public void AddFromUpstream(long bytes)
+    {
+        long before = _fromUpstream;
+        Volatile.Write(ref _fromUpstream, before + bytes);
+        if (before == 0 && bytes > 0)
+            FirstFromUpstream?.Invoke();
+    }
 }
 
 /// <summary>What a tunnel may be told.</summary>

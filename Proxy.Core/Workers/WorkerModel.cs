@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Workers;
 
@@ -11,12 +12,23 @@ namespace TorBalancer.Workers;
 /// <param name="ControlEndPoint">Its control port, an IP or unix address; null: none, or not known yet.</param>
 /// <param name="ControlCookie">The control port's cookie file; null: where tor says it is.</param>
 /// <param name="ControlPassword">The control port's password; null: none.</param>
+/// <param name="Link">The WireGuard link to it; null: none.</param>
 public sealed record WorkerModel(
     string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false,
-    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null)
+    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null, WireGuardLink? Link = null)
 {
     /// <summary>False for a managed worker that has not said yet where it listens.</summary>
     public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };
+
+    /// <summary>What its link carries; none without one.</summary>
+    public LinkFamilies LinkFamilies => Link?.Families ?? LinkFamilies.None;
+
+    /// <summary>
+    /// How one of the worker's own ports is reached: bound to the link when its address is the one on the link, because
+    /// without the link it would leave by the default route; else as the system routes.
+    /// </summary>
+    public TransportConnectRequest RequestTo(EndPoint port) =>
+        Link is { WorkerAddress: { } address } link && port is IPEndPoint ip && ip.Address.Equals(address) ? link.To(ip) : new TransportConnectRequest(port);
 
     /// <summary>Never prints the password.</summary>
     public override string ToString() => $"{Id} at {SocksEndPoint}";

@@ -83,6 +83,7 @@ internal static class RunCommand
         // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels and the admin
         // API still shows and commands. That binds after the listeners all the same, and only then we are ready.
         builder.Services.AddHostedService<WorkersHostedService>();
+        builder.Services.AddHostedService<LinkHostedService>();
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
         builder.Services.AddHostedService<AdminHostedService>();

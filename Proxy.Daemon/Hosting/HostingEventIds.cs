@@ -9,4 +9,5 @@ internal static class HostingEventIds
     public const int ConfigurationWarning = 1004;
     public const int ReloadUnsupported = 1005;
     public const int StartHint = 1013;
+    public const int LinkMissing = 1014;
 }

@@ -45,7 +45,15 @@ internal sealed class WorkersHostedService(
 
     private static WorkerModel ModelOf(WorkerOptions worker) => new(
         worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country, IsManaged: false, worker.ControlEndPoint,
-        worker.ControlCookie.Length == 0 ? null : worker.ControlCookie, worker.ControlPassword.Length == 0 ? null : worker.ControlPassword);
+        worker.ControlCookie.Length == 0 ? null : worker.ControlCookie, worker.ControlPassword.Length == 0 ? null : worker.ControlPassword,
+        LinkOf(worker));
+
+    private static WireGuardLink? LinkOf(WorkerOptions worker) => worker.WgInterface.Length == 0 ? null : new WireGuardLink(
+        worker.WgInterface,
+        worker.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetwork),
+        worker.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetworkV6),
+        worker.WgWorkerAddress,
+        worker is { WgWorkerAddress: { } at, DnsPort: { } port } ? new IPEndPoint(at, port) : null);
 
     private void StartManaged()
     {

@@ -23,6 +23,12 @@ internal sealed record TestNetworkOptions
     /// <summary>Tor clients with a SocksPort. Default 4, 1 to 32.</summary>
     public int Workers { get; init; } = 4;
 
+    /// <summary>
+    /// Names lead to 198.51.100.K (RFC 5737) at exit K instead of 127.0.31.K, for what treats loopback addresses apart. Whoever
+    /// sets it makes these addresses lead to the origin, in a network namespace of its own.
+    /// </summary>
+    public bool DocumentationAddresses { get; init; }
+
     /// <summary>Path of tor; null: searched in PATH and the system's directories.</summary>
     public string? TorPath { get; init; }
 

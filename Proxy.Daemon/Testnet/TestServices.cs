@@ -42,7 +42,7 @@ internal sealed class TestServices : IAsyncDisposable
         {
             IPAddress address = TestNetworkPlan.ExitAddress(i);
             exits.Add(address, plan.Exits[i].Name);
-            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(address)));
+            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(plan.NameAddress(i))));
         }
 
         IPAddress[] addresses = [IPAddress.Loopback, .. exits.Keys];

@@ -133,17 +133,6 @@ public class ConfigurationRulesTests
         Assert.That(Loading.Join(Loading.Text("[Worker:a]\nControlPassword = s3cret").Warnings), Is.EqualTo("t.conf:2: [Worker:a] has no ControlPort, so ControlPassword is not used"));
 
     [Test]
-    public void Worker_wireguard_keys_are_taken_and_said_to_be_unused()
-    {
-        var result = Loading.Text("[Worker:a]\nWgInterface = wg0\nWgHostAddress = 10.201.1.1\nDnsPort = 5353");
-
-        Assert.That(result.IsValid, Is.True);
-        Assert.That(Loading.Join(result.Warnings), Is.EqualTo("t.conf:2: [Worker:a] WgInterface is not used yet: [Route] Clearnet = auto means socks in this version"));
-        Assert.That(result.Options.Workers[0].WgHostAddress, Is.EqualTo(IPAddress.Parse("10.201.1.1")));
-        Assert.That(Loading.Text("[Worker:a]\nDnsPort = 5353\n[Route]\nClearnet = socks").Warnings, Is.Empty);
-    }
-
-    [Test]
     public void Listener_all_keys_arrive()
     {
         var listener = Loading.Text("""

@@ -9,6 +9,10 @@ public partial class SampleFileTests
 {
     private static readonly string Sample = File.ReadAllText(InRepository("torbalancer.conf"));
 
+    /// <summary>The rule's section is an example too, and a rule that says nothing is an error.</summary>
+    private static string WithoutRule =>
+        Sample[..Sample.IndexOf(";[Rule:", StringComparison.Ordinal)] + Sample[Sample.IndexOf("[Log]\n", StringComparison.Ordinal)..];
+
     [Test]
     public void Sample_as_it_is_equals_the_defaults()
     {
@@ -22,7 +26,7 @@ public partial class SampleFileTests
     public void Sample_with_all_keys_taken_in_equals_the_defaults()
     {
         // The worker's section is an example: without its header its keys would land in another section.
-        string beforeWorkers = Sample[..Sample.IndexOf(";[Worker:", StringComparison.Ordinal)];
+        string beforeWorkers = WithoutRule[..WithoutRule.IndexOf(";[Worker:", StringComparison.Ordinal)];
         string afterWorkers = Sample[Sample.IndexOf("[ManagedWorkers]\n", StringComparison.Ordinal)..];
 
         var result = Loading.Text(Uncomment(beforeWorkers + afterWorkers));
@@ -40,7 +44,7 @@ public partial class SampleFileTests
     [Test]
     public void Sample_with_the_worker_taken_in_has_a_worker_of_defaults()
     {
-        var result = Loading.Text(Uncomment(Sample));
+        var result = Loading.Text(Uncomment(WithoutRule));
 
         Assert.That(Loading.Join(result.Errors), Is.Empty);
         var defaults = new WorkerOptions { Name = "worker-01", Address = System.Net.IPAddress.Loopback };

@@ -70,8 +70,8 @@ public sealed class CommandRunnerTests : IDisposable
 
         var report = await bench.Sequence(options).RunAsync(At(shown), true, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped socks=Skipped reconnect=Passed socks=Passed paths=Skipped circuit=Passed onion=Skipped control=Skipped"));
-        Assert.That(report.Steps[2].Detail, Is.EqualTo("exit code 0: up w1"));
+        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped link=Skipped socks=Skipped reconnect=Passed socks=Passed paths=Skipped circuit=Passed onion=Skipped control=Skipped"));
+        Assert.That(report.Steps[3].Detail, Is.EqualTo("exit code 0: up w1"));
         Assert.That(bench.Log.OfEvent("ReconnectDone").Select(static entry => entry.Message), Is.EqualTo(["Worker w1: its ReconnectCommand ended well: up w1"]));
     }
 

@@ -24,10 +24,11 @@ public sealed class WorkerStepsTests : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var host = (IPEndPoint)listener.LocalEndpoint;
-        Assert.That((await _bench.Steps.HostAsync(new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Passed));
+        var worker = new WorkerModel("w", host);
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Passed));
         listener.Stop();
-        Assert.That((await _bench.Steps.HostAsync(new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
-        Assert.That((await _bench.Steps.HostAsync(WorkerLink.None, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Steps.HostAsync(worker, WorkerLink.None, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     [TestCase(new byte[] { 5, 0 }, ProbeStepResult.Passed, "05 00")]
@@ -140,7 +141,7 @@ public sealed class WorkerStepsTests : IDisposable
 
         var report = await _bench.Sequence(new WorkerOptions { Name = "w" }).RunAsync(state, false, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped socks=Passed paths=Failed circuit=Skipped onion=Skipped control=Skipped"));
+        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped link=Skipped socks=Passed paths=Failed circuit=Skipped onion=Skipped control=Skipped"));
         Assert.That((report.IsUnreachable, worker.Requests.Count), Is.EqualTo((false, 0)), "its circuits fail, it itself is there");
     }
 
@@ -162,7 +163,7 @@ public sealed class WorkerStepsTests : IDisposable
 
         var report = await _bench.Sequence(options).RunAsync(new WorkerState(new WorkerModel("w", worker.EndPoint, ControlEndPoint: port.EndPoint)), false, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Passed socks=Passed paths=Passed circuit=Passed onion=Passed control=Passed"));
+        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Passed link=Skipped socks=Passed paths=Passed circuit=Passed onion=Passed control=Passed"));
     }
 
     private static WorkerModel At(EndPoint control) => new("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: control);

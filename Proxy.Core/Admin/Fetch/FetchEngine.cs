@@ -52,7 +52,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         while (true)
         {
             progress.Target = FetchRequestReader.TargetOf(progress.Url).Target;
-            var route = RouteTable.Decide(new ProxyRequest(ClientProtocol.Unknown, ProxyCommand.Connect, progress.Target, null));
+            var route = services.Connector.Decide(progress.Target);
             if (route.Error.IsError)
                 return Fail(progress, route.Error);
 

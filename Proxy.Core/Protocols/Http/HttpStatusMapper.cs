@@ -70,6 +70,8 @@ internal static class HttpStatusMapper
 
         FailureCause.TargetProtocol => Row(502, "http_protocol_error", "The target's answer is not valid HTTP/1."),
         FailureCause.TargetClosed => Row(502, Terminated, "The target closed the connection before it answered."),
+        FailureCause.LinkDown => Row(502, Unroutable, "The WireGuard link to the worker is down."),
+        FailureCause.NoFirstByte => Row(502, Terminated, "The stream through the worker ended before its first byte."),
         _ => Row(500, Internal, "The proxy failed for a reason it has no words for."),
     };
 

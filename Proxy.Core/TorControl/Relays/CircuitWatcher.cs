@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.TorControl.Events;
+using TorBalancer.Transport;
 
 namespace TorBalancer.TorControl.Relays;
 
@@ -21,6 +22,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private const int MaxGuards = 64;
 
     private readonly EndPoint _endPoint;
+    private readonly SocketBinding _binding;
     private readonly ControlCredentials _credentials;
     private readonly BlacklistOptions _options;
     private readonly CircuitEpochs _epochs;
@@ -51,8 +53,9 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     public CircuitWatcher(
         string workerId, EndPoint endPoint, ControlCredentials credentials, BlacklistOptions options, CircuitEpochs epochs,
-        ExclusionMemory memory, RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger)
+        ExclusionMemory memory, RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger, SocketBinding binding = default)
     {
+        _binding = binding;
         WorkerId = workerId;
         _endPoint = endPoint;
         _credentials = credentials;
@@ -107,7 +110,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             try
             {
                 await using var control = await ControlConnection.ConnectAsync(
-                    _endPoint, _credentials, ControlConnectionOptions.Default, _logger, _time, cancellationToken);
+                    _endPoint, _credentials, ControlConnectionOptions.Default with { Binding = _binding }, _logger, _time, cancellationToken);
                 await FollowAsync(control, () => attempt = 0, cancellationToken);
                 problem = control.EndReason?.Message ?? "the connection ended";
             }

@@ -111,7 +111,8 @@ internal sealed class RelayWatchService(
 
             // A managed tor ends with us, and what it was told with it.
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
-            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, memory, timed, jitter, time, logger);
+            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, memory, timed, jitter, time, logger,
+                model.RequestTo(model.ControlEndPoint).Binding);
             next = next.Add(model.Id, (model, watcher));
             watcher.Start();
         }
@@ -122,5 +123,5 @@ internal sealed class RelayWatchService(
     }
 
     private static bool IsSame(WorkerModel one, WorkerModel other) =>
-        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword;
+        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword && one.Link == other.Link;
 }

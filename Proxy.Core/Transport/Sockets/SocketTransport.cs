@@ -1,18 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>The engine over System.Net.Sockets: any platform, and what a Linux engine falls back to.</summary>
 public sealed class SocketTransport(TimeProvider time, SocketSettings socketSettings = default) : ITransport
 {
-    /// <summary>Linux' SO_BINDTODEVICE at level SOL_SOCKET.</summary>
-    private const int SolSocket = 1, SoBindToDevice = 25;
-
     public string Name => "sockets";
 
-    public ITransportListener Listen(EndPoint address, ListenSettings settings) => 
+    public ITransportListener Listen(EndPoint address, ListenSettings settings) =>
         new SocketTransportListener(ListeningSocket.Bind(address, settings, socketSettings));
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
@@ -23,10 +19,7 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
             SocketTuning.Apply(socket, socketSettings, request.Remote);
-            if (request.LocalInterface is { Length: > 0 } name)
-                socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
-            if (request.LocalAddress is { } local)
-                socket.Bind(new IPEndPoint(local, 0));
+            request.Binding.Apply(socket);
             await socket.ConnectAsync(request.Remote, cancellationToken);
             for (var left = request.Opening; !left.IsEmpty;)
                 left = left[await socket.SendAsync(left, SocketFlags.None, cancellationToken)..];

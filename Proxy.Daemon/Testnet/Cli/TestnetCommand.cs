@@ -23,7 +23,7 @@ internal static class TestnetCommand
     {
         var foreground = new Option<bool>("--foreground") { Description = "Stay until Ctrl-C or SIGTERM instead of going to the background" };
         var size = new SizeOptions();
-        var command = new Command("up", "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, foreground };
+        var command = new Command("up", "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses, foreground };
         command.SetAction((result, cancellationToken) =>
             Commands(result, directory).UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken));
         return command;
@@ -48,7 +48,7 @@ internal static class TestnetCommand
     private static Command Serve(Option<string?> directory)
     {
         var size = new SizeOptions();
-        var command = new Command(TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits };
+        var command = new Command(TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses };
         command.Hidden = true;
         command.SetAction((result, cancellationToken) =>
         {
@@ -76,8 +76,16 @@ internal static class TestnetCommand
 
         public Option<int> Exits { get; } = Count("--exits", "Exits", Defaults.Exits);
 
-        public TestNetworkOptions Read(ParseResult result) =>
-            new() { Workers = result.GetValue(Workers), Relays = result.GetValue(Relays), Exits = result.GetValue(Exits) };
+        /// <summary>Of use only where these addresses have been made to lead to the origin.</summary>
+        public Option<bool> DocumentationAddresses { get; } = new("--documentation-addresses") { Hidden = true };
+
+        public TestNetworkOptions Read(ParseResult result) => new()
+        {
+            Workers = result.GetValue(Workers),
+            Relays = result.GetValue(Relays),
+            Exits = result.GetValue(Exits),
+            DocumentationAddresses = result.GetValue(DocumentationAddresses),
+        };
 
         private static Option<int> Count(string name, string description, int value) =>
             new(name) { Description = description, DefaultValueFactory = _ => value, HelpName = "N" };

@@ -52,6 +52,7 @@ internal sealed class TestnetLauncher(TestnetDirectory directory, TextWriter out
             [
                 "testnet", ServeCommand, "--directory", directory.Path,
                 "--workers", Text(options.Workers), "--relays", Text(options.Relays), "--exits", Text(options.Exits),
+                .. options.DocumentationAddresses ? ["--documentation-addresses"] : Array.Empty<string>(),
             ])
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;

@@ -6,14 +6,17 @@ namespace TorBalancer.Daemon.Testnet.Nodes;
 /// <summary>Who is in the network, where each lives and which ports are whose; fixed before anything starts.</summary>
 internal sealed class TestNetworkPlan
 {
-    private TestNetworkPlan(string directory, IReadOnlyList<TestNode> nodes, PortBlock ports, int exits)
+    private readonly bool _documentationAddresses;
+
+    private TestNetworkPlan(string directory, IReadOnlyList<TestNode> nodes, PortBlock ports, TestNetworkOptions options)
     {
+        _documentationAddresses = options.DocumentationAddresses;
         Directory = directory;
         Nodes = nodes;
         OriginPort = ports.Next();
         EchoPort = ports.Next();
         ClosedPort = ports.Next();
-        DnsPorts = Enumerable.Range(0, exits).Select(_ => ports.Next()).ToArray();
+        DnsPorts = Enumerable.Range(0, options.Exits).Select(_ => ports.Next()).ToArray();
         Authorities = Of(TestNodeRole.Authority);
         Relays = Of(TestNodeRole.Relay);
         Exits = Of(TestNodeRole.Exit);
@@ -61,10 +64,13 @@ internal sealed class TestNetworkPlan
         Add(nodes, directory, TestNodeRole.Exit, "e", options.Exits, ports);
         Add(nodes, directory, TestNodeRole.Worker, "worker-", options.Workers, ports);
         nodes.Add(new TestNode { Name = "onion", Role = TestNodeRole.OnionService, Directory = Path.Combine(directory, "onion") });
-        return new TestNetworkPlan(directory, nodes, ports, options.Exits);
+        return new TestNetworkPlan(directory, nodes, ports, options);
     }
 
-    /// <summary>Where names lead at exit number <paramref name="index"/> (from 0): 127.0.31.1 and up.</summary>
+    /// <summary>Where names lead at exit number <paramref name="index"/> (from 0).</summary>
+    public IPAddress NameAddress(int index) => _documentationAddresses ? new IPAddress([198, 51, 100, (byte)(index + 1)]) : ExitAddress(index);
+
+    /// <summary>Where the origin listens for those that come through exit number <paramref name="index"/> (from 0): 127.0.31.1 and up.</summary>
     public static IPAddress ExitAddress(int index) => new([127, 0, 31, (byte)(index + 1)]);
 
     /// <summary>The name server of exit number <paramref name="index"/>.</summary>

@@ -1,0 +1,42 @@
+using System.Globalization;
+using System.Net;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Configuration;
+
+/// <summary>What rules are made of.</summary>
+internal static partial class Values
+{
+    public static ValueParser<List<string>> Domains { get; } =
+        ListOf("names such as example.org, which stand for themselves and everything below them", new ValueParser<string>("", ParseDomain));
+
+    public static ValueParser<List<PortRange>> Ports { get; } =
+        ListOf("ports from 1 to 65535 or ranges such as 6000-7000", new ValueParser<PortRange>("", ParsePorts));
+
+    /// <summary>[Worker:…] WgHostAddress.</summary>
+    public static ValueParser<List<IPAddress>> LinkAddresses { get; } =
+        ListOf("an IPv4 address, an IPv6 address, or one of each", new ValueParser<IPAddress>("", ParseAddress));
+
+    private static ValueProblem? ParseDomain(string text, ValueContext context, out string value)
+    {
+        string name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
+        value = name.Trim('.').ToLowerInvariant();
+        if (!HostEndPoint.TryCreate(value, 0, out var host))
+            return new ValueProblem("is not a name");
+        return host.Address is null ? null : new ValueProblem("is an address; that goes into Network", ShowAllowed: false);
+    }
+
+    private static ValueProblem? ParsePorts(string text, ValueContext context, out PortRange value)
+    {
+        int dash = text.IndexOf('-');
+        bool isFirst = TryPort(dash < 0 ? text : text[..dash].TrimEnd(), out int first);
+        bool isLast = TryPort(dash < 0 ? text : text[(dash + 1)..].TrimStart(), out int last);
+        value = new PortRange(first, last);
+        if (!isFirst || !isLast)
+            return new ValueProblem("is not a port or a range of ports");
+        return first <= last ? null : new ValueProblem("ends before it begins");
+    }
+
+    private static bool TryPort(string text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535;
+}

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer init --wireguard</c>: writes what N workers behind WireGuard links need, on both ends.</summary>
+internal static class InitCommand
+{
+    private const int ExitOk = 0;
+    private const int ExitFailed = 1;
+    private const int ExitUsage = 2;
+
+    public static Command Create()
+    {
+        var wireguard = new Option<bool>("--wireguard") { Description = "Links, torrc and firewall of workers behind WireGuard, and their [Worker:name] sections" };
+        var endpoints = new Option<string[]>("--endpoint")
+        {
+            Description = "Where a worker's WireGuard is reached, address:port (port 51820 when left out); once for each worker",
+            HelpName = "ADDRESS",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var network = new Option<string>("--network") { Description = "The first two numbers of the links' addresses; worker I gets NETWORK.I.0/24", HelpName = "A.B", DefaultValueFactory = _ => "10.201" };
+        var output = new Option<string>("--output", "-o") { Description = "The directory to write to", HelpName = "DIR", DefaultValueFactory = _ => "torbalancer-wireguard" };
+        var force = new Option<bool>("--force") { Description = "Overwrite files that are there already; links with the old keys stop working" };
+        var command = new Command("init", "Write configuration files to begin with.") { wireguard, endpoints, network, output, force };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var console = parsed.InvocationConfiguration;
+            if (!parsed.GetValue(wireguard))
+                return await UsageAsync(console.Error, "say what to write: init --wireguard --endpoint ADDRESS …");
+            var (plan, problem) = WireGuardPlan.Create(parsed.GetValue(endpoints) ?? [], parsed.GetValue(network)!);
+            if (plan is null)
+                return await UsageAsync(console.Error, problem);
+            return await RunAsync(plan, parsed.GetValue(output)!, parsed.GetValue(force), console.Output, console.Error, cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(WireGuardPlan plan, string directory, bool force, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var keys = new WireGuardKeys();
+            var files = new InitFiles(directory, force);
+            var links = new List<WireGuardLinkFiles>();
+            for (int i = 1; i <= plan.Endpoints.Count; i++)
+                links.Add(new WireGuardLinkFiles(plan, i));
+            files.RequireAbsent([InitFiles.WorkersConf, InitFiles.ReadMe, .. links.SelectMany(static link => link.Paths)]);
+            foreach (var link in links)
+            {
+                var (host, worker) = (await keys.GenerateAsync(cancellationToken), await keys.GenerateAsync(cancellationToken));
+                foreach (var (path, text) in link.Render(host, worker))
+                    files.Write(path, text);
+            }
+
+            files.Write(InitFiles.WorkersConf, WireGuardLinkFiles.WorkersConf(links));
+            files.Write(InitFiles.ReadMe, WireGuardLinkFiles.ReadMe(links));
+            await output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture, $"{files.Directory}: {files.Written} files for {links.Count} workers, with private keys; {InitFiles.ReadMe} says where each belongs"));
+            return ExitOk;
+        }
+        catch (InitException failure)
+        {
+            await error.WriteLineAsync($"torbalancer init: {failure.Message}");
+            return ExitFailed;
+        }
+    }
+
+    private static async Task<int> UsageAsync(TextWriter error, string problem)
+    {
+        await error.WriteLineAsync($"torbalancer init: {problem}");
+        return ExitUsage;
+    }
+}
+
+/// <summary>Nothing could be written; the message is for the user and says what to do.</summary>
+internal sealed class InitException(string message) : Exception(message);
+
+/// <summary>What was asked for, checked.</summary>
+/// <param name="Endpoints">Where each worker's WireGuard is reached.</param>
+/// <param name="Network">"10.201".</param>
+internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string Network)
+{
+    private const int DefaultPort = 51820;
+
+    // The number is a part of an address, and 0 and 255 read as something else.
+    private const int MaxWorkers = 250;
+
+    public static (WireGuardPlan? Plan, string Problem) Create(IReadOnlyList<string> endpoints, string network)
+    {
+        if (endpoints.Count == 0)
+            return (null, "no worker; give --endpoint address:port once for each");
+        if (endpoints.Count > MaxWorkers)
+            return (null, $"too many workers; {MaxWorkers} are possible");
+        var parsed = new List<IPEndPoint>();
+        foreach (string text in endpoints)
+        {
+            // A name would be resolved by wg, outside Tor, each time the link comes up.
+            if (!IPEndPoint.TryParse(text, out var endPoint))
+                return (null, $"--endpoint {text} is not an IP address with a port");
+            if (endPoint.Port == 0)
+                endPoint.Port = DefaultPort;
+            if (parsed.Contains(endPoint))
+                return (null, $"--endpoint {endPoint} is given twice; each worker has its own");
+            parsed.Add(endPoint);
+        }
+
+        string[] parts = network.Split('.');
+        bool isNetwork = parts.Length == 2
+            && parts.All(static part => byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            && IPAddress.TryParse($"{network}.1.1", out var first) && !Primitives.PublicAddress.Is(first) && !IPAddress.IsLoopback(first);
+        return isNetwork
+            ? (new WireGuardPlan(parsed, network), "")
+            : (null, $"--network {network} is not the beginning of a private network, such as 10.201 or 192.168");
+    }
+}

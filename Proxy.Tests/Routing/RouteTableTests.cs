@@ -1,0 +1,95 @@
+using System.Net;
+using TorBalancer.Configuration;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Routing;
+
+namespace TorBalancer.Tests.Routing;
+
+public class RouteTableTests
+{
+    private const string Onion = "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion";
+
+    [TestCase("example.org:443", ClearnetRoute.Wireguard, "video")]
+    [TestCase("WWW.Example.ORG.:443", ClearnetRoute.Wireguard, "video")]
+    [TestCase("notexample.org:443", ClearnetRoute.Auto, null)]
+    [TestCase("example.org:80", ClearnetRoute.Auto, null)]
+    [TestCase("10.1.2.3:80", ClearnetRoute.Socks, "lan")]
+    [TestCase("11.1.2.3:80", ClearnetRoute.Auto, null)]
+    [TestCase("[2001:db8::1]:80", ClearnetRoute.Socks, "lan")]
+    [TestCase("lan.test:6500", ClearnetRoute.Socks, "ports")]
+    public void Decide_first_rule_that_fits_decides(string target, ClearnetRoute route, string? rule)
+    {
+        var decision = Table(ClearnetRoute.Auto).Decide(Request(target));
+
+        Assert.That((decision.Route, decision.Rule, decision.IsReject), Is.EqualTo((route, rule, false)));
+    }
+
+    [TestCase("mail.test:25")]
+    [TestCase("192.0.2.1:25")]
+    [TestCase("ads.example.org:443")]
+    public void Decide_rejected_target_goes_nowhere(string target)
+    {
+        var decision = Table(ClearnetRoute.Auto).Decide(Request(target));
+
+        Assert.That(decision.Error.Cause, Is.EqualTo(FailureCause.RouteRejected));
+        Assert.That(decision.Error.Detail, Does.StartWith("[Rule:"));
+    }
+
+    [TestCase(ClearnetRoute.Auto)]
+    [TestCase(ClearnetRoute.Socks)]
+    [TestCase(ClearnetRoute.Wireguard)]
+    public void Decide_onion_service_never_takes_a_link(ClearnetRoute clearnet)
+    {
+        var rules = new RouteOptions { Clearnet = clearnet };
+        rules.Rules.Add(Rule("all", RuleRoute.Wireguard, domain: "onion"));
+
+        Assert.That(new RouteTable(rules).Decide(Request(Onion + ":80")).Route, Is.EqualTo(ClearnetRoute.Socks));
+        Assert.That(new RouteTable(new RouteOptions { Clearnet = clearnet }).Decide(Request(Onion + ":80")).Route, Is.EqualTo(ClearnetRoute.Socks));
+    }
+
+    [Test]
+    public void Decide_malformed_onion_address_goes_nowhere() =>
+        Assert.That(Table(ClearnetRoute.Wireguard).Decide(Request("x.onion:80")).Error.Cause, Is.EqualTo(FailureCause.OnionAddressInvalid));
+
+    [TestCase(ProxyCommand.Resolve, "plain.test")]
+    [TestCase(ProxyCommand.Resolve, "example.org")]
+    [TestCase(ProxyCommand.ResolvePtr, "192.0.2.1")]
+    public void Decide_question_for_a_name_goes_to_the_SocksPort_and_no_port_fits_it(ProxyCommand command, string host)
+    {
+        Assert.That(HostEndPoint.TryCreate(host, 25, out var target), Is.True);
+        var decision = Table(ClearnetRoute.Wireguard).Decide(new ProxyRequest(ClientProtocol.Socks5, command, target, null));
+
+        Assert.That((decision.Route, decision.IsReject), Is.EqualTo((ClearnetRoute.Socks, false)));
+    }
+
+    private static RouteTable Table(ClearnetRoute clearnet)
+    {
+        var options = new RouteOptions { Clearnet = clearnet };
+        options.Rules.Add(Rule("ads", RuleRoute.Reject, domain: "ads.example.org"));
+        options.Rules.Add(Rule("smtp", RuleRoute.Reject, new PortRange(25, 25)));
+        options.Rules.Add(Rule("video", RuleRoute.Wireguard, new PortRange(443, 443), "example.org"));
+        options.Rules.Add(Rule("lan", RuleRoute.Socks, network: "10.0.0.0/8"));
+        options.Rules[^1].Networks.Add(IPNetwork.Parse("2001:db8::/32"));
+        options.Rules.Add(Rule("ports", RuleRoute.Socks, new PortRange(6000, 7000)));
+        return new RouteTable(options);
+    }
+
+    private static RuleOptions Rule(string name, RuleRoute route, PortRange? port = null, string? domain = null, string? network = null)
+    {
+        var rule = new RuleOptions { Name = name, Route = route };
+        if (port is { } range)
+            rule.Ports.Add(range);
+        if (domain is not null)
+            rule.Domains.Add(domain);
+        if (network is not null)
+            rule.Networks.Add(IPNetwork.Parse(network));
+        return rule;
+    }
+
+    private static ProxyRequest Request(string target)
+    {
+        Assert.That(HostEndPoint.TryParseAuthority(target, null, out var parsed), Is.True);
+        return new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, parsed, null);
+    }
+}
