@@ -180,7 +180,8 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     private static DialResult FromSocketError(SocketError error) => error switch
     {
         SocketError.ConnectionRefused => DialResult.Failed(FailureCause.WorkerRefused, NothingListens),
-        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected => DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
+            DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
 
         // Ours, not the worker's: no other worker could be reached either, and none may be blamed.

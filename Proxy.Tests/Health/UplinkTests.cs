@@ -14,13 +14,16 @@ namespace TorBalancer.Tests.Health;
 [CancelAfter(20_000)]
 public class UplinkTests
 {
-    private static readonly ProxyError Broken = new(FailureCause.GeneralFailure);
+    private static readonly ProxyError Broken = new(FailureCause.WorkerUnreachable);
+
+    /// <summary>Of a worker that is reached by the uplink: what becomes of one on this machine is no matter of it.</summary>
+    private static readonly IPAddress Elsewhere = IPAddress.Parse("192.0.2.1");
 
     [Test]
     public async Task Only_worker_stays_in_service_while_the_uplink_is_away(CancellationToken token)
     {
         var uplink = new FakeUplink { IsUp = false };
-        await using var bench = new HealthBench(uplink: uplink);
+        await using var bench = new HealthBench(address: Elsewhere, uplink: uplink);
         for (int i = 0; i < 10; i++)
             bench.Monitor.DialFailed(bench.Worker, Broken);
         await UntilAsync(() => bench.Monitor.IsFrozen && bench.Monitor.View(bench.Worker).Failures == 3, token);
@@ -37,7 +40,7 @@ public class UplinkTests
     public async Task Worker_is_judged_again_when_the_uplink_is_back(CancellationToken token)
     {
         var uplink = new FakeUplink { IsUp = false };
-        await using var bench = new HealthBench(uplink: uplink);
+        await using var bench = new HealthBench(address: Elsewhere, uplink: uplink);
         bench.Monitor.DialFailed(bench.Worker, Broken);
         await UntilAsync(() => bench.Monitor.IsFrozen, token);
         uplink.IsUp = true;
@@ -60,7 +63,7 @@ public class UplinkTests
     [Test]
     public async Task Success_of_a_worker_is_better_evidence_than_the_addresses(CancellationToken token)
     {
-        await using var bench = new HealthBench(uplink: new FakeUplink { IsUp = false });
+        await using var bench = new HealthBench(address: Elsewhere, uplink: new FakeUplink { IsUp = false });
         bench.Monitor.DialFailed(bench.Worker, Broken);
         await UntilAsync(() => bench.Monitor.IsFrozen && bench.Worker.Operational == WorkerOperationalState.Suspect, token);
         bench.Monitor.DialSucceeded(bench.Worker, default);
@@ -70,7 +73,7 @@ public class UplinkTests
     [Test]
     public async Task Failures_count_as_ever_when_the_uplink_is_there(CancellationToken token)
     {
-        await using var bench = new HealthBench(uplink: new FakeUplink { IsUp = true });
+        await using var bench = new HealthBench(address: Elsewhere, uplink: new FakeUplink { IsUp = true });
         for (int i = 0; i < 3; i++)
             bench.Monitor.DialFailed(bench.Worker, Broken);
         await UntilAsync(() => bench.Worker.Operational == WorkerOperationalState.Recovery, token);
