@@ -25,25 +25,29 @@ internal sealed class IsolationTokenFactory
 {
     private const int TokenBytes = 16;
 
+    /// <summary>A power of two; each holds the last of those whose hash leads there.</summary>
+    private const int Remembered = 64;
+
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private long _connection;
-    private Made? _last;
+    private readonly Made?[] _made = new Made?[Remembered];
 
     /// <summary>The token of what is to be kept apart. The same for the same, as long as the process lives.</summary>
     public IsolationToken Create(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
     {
-        // One client opening many connections is the usual thing, and a hash costs more than a look.
+        // Few clients opening many connections are the usual thing, and an HMAC costs more than a look.
         if (mode != IsolationMode.Client || owner.Parameters.Session is not null)
             return Compute(mode, owner, target);
-        if (_last is { } last && last.Owner.Listener == owner.Listener && Equals(last.Owner.ClientAddress, owner.ClientAddress)
-            && last.Owner.Credentials == owner.Credentials)
+        ref var made = ref _made[HashCode.Combine(owner.ClientAddress, owner.Credentials) & (Remembered - 1)];
+        if (Volatile.Read(ref made) is { } same && same.Owner.Listener == owner.Listener && Equals(same.Owner.ClientAddress, owner.ClientAddress)
+            && same.Owner.Credentials == owner.Credentials)
         {
-            return last.Token;
+            return same.Token;
         }
 
-        var made = new Made(owner, Compute(mode, owner, target));
-        _last = made;
-        return made.Token;
+        var token = Compute(mode, owner, target);
+        Volatile.Write(ref made, new Made(owner, token));
+        return token;
     }
 
     private IsolationToken Compute(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)

@@ -26,11 +26,15 @@ internal sealed class PeerWatch(PipeReader input, int readAhead)
 {
     private Task<PeerState>? _watching;
     private volatile bool _sawCancel;
+    private bool _askedToStop;
+
+    /// <summary>True when the watching has ended of itself, or never began.</summary>
+    public bool IsOver => _watching is not { IsCompleted: false };
 
     /// <summary>Ends when the peer is no longer just quiet, or with <see cref="PeerState.Open"/> when it was stopped.</summary>
     public Task<PeerState> Start(CancellationToken cancellationToken)
     {
-        _sawCancel = false;
+        _sawCancel = _askedToStop = false;
         return _watching = WatchAsync(cancellationToken);
     }
 
@@ -39,17 +43,33 @@ internal sealed class PeerWatch(PipeReader input, int readAhead)
     {
         if (_watching is not { } watching)
             return PeerState.Open;
-        _watching = null;
-        if (watching.IsCompletedSuccessfully)
-            return await watching;
-
-        input.CancelPendingRead();
+        RequestStop();
         var state = await watching;
+        Stopped(state);
+        return state;
+    }
+
+    /// <summary>
+    /// The first half of <see cref="StopAsync"/>, for one who awaits the task of Start already: a task with two awaiters
+    /// sends the second one to the thread pool.
+    /// </summary>
+    public void RequestStop()
+    {
+        if (_watching is { IsCompletedSuccessfully: false })
+        {
+            _askedToStop = true;
+            input.CancelPendingRead();
+        }
+    }
+
+    /// <summary>The second half, when that task has ended.</summary>
+    public void Stopped(PeerState state)
+    {
+        _watching = null;
 
         // it ended of itself at the same moment: the cancellation must not hit the next read
-        if (!_sawCancel && state != PeerState.Broken)
+        if (_askedToStop && !_sawCancel && state != PeerState.Broken)
             input.TakeBackCancel();
-        return state;
     }
 
     private async Task<PeerState> WatchAsync(CancellationToken cancellationToken)

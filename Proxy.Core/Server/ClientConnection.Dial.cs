@@ -16,8 +16,11 @@ internal sealed partial class ClientConnection
     /// </summary>
     private static readonly TimeSpan HalfCloseGrace = TimeSpan.FromSeconds(5);
 
+    private volatile bool _answered;
+
     private async ValueTask<ConnectOutcome> ConnectWhileClientWaitsAsync(ProxyRequest request)
     {
+        _answered = false;
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
         var watch = new PeerWatch(client.Input, MaxEarlyData);
         var watching = CancelWhenGoneAsync(watch.Start(CancellationToken.None), gone);
@@ -31,22 +34,25 @@ internal sealed partial class ClientConnection
         }
         finally
         {
-            // What still waits is the time that a client with a half-closed connection was given.
-            await watch.StopAsync();
-            if (!watching.IsCompleted)
+            // What may still wait is the time that a client with a half-closed connection was given.
+            _answered = true;
+            if (!watch.IsOver)
+                watch.RequestStop();
+            else if (!watching.IsCompleted)
                 await gone.CancelAsync();
-            await watching;
+            watch.Stopped(await watching);
         }
     }
 
-    private async Task CancelWhenGoneAsync(Task<PeerState> left, CancellationTokenSource gone)
+    private async Task<PeerState> CancelWhenGoneAsync(Task<PeerState> left, CancellationTokenSource gone)
     {
         var state = await left;
-        if (state == PeerState.Finished && !HasEarlyData())
+        if (_answered || state is not (PeerState.Finished or PeerState.Broken) || (state == PeerState.Finished && HasEarlyData()))
+            return state;
+        if (state == PeerState.Finished)
             await Task.Delay(HalfCloseGrace, services.Time, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        else if (state != PeerState.Broken)
-            return;
         await gone.CancelAsync();
+        return state;
     }
 
     /// <summary>After a FIN, so nothing is read from the socket: only what the reader holds is looked at.</summary>

@@ -87,9 +87,9 @@ internal sealed class TestNetworkStarter(
         node.Start(torPath, time);
         await _waiter.ForAsync(node, "to serve again", IsReadyAsync, cancellationToken);
 
-        // Whatever else restarts may have been an introduction point, or a directory, of everybody.
-        var clients = node.Role is TestNodeRole.Worker ? [node] : plan.Workers.Where(w => w.State is TestNodeState.Running);
-        await ReachOnionAsync(clients, cancellationToken);
+        // Its clients hold its old descriptor. When a relay comes back it may take tor minutes to use it again; nobody waits for that.
+        if (node.Role is TestNodeRole.OnionService)
+            await ReachOnionAsync(plan.Workers.Where(static worker => worker.State is TestNodeState.Running), cancellationToken);
     }
 
     /// <summary>The onion service's address, <c>.onion</c> included; it is there once the service runs.</summary>

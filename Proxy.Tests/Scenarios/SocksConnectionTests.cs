@@ -159,7 +159,8 @@ public partial class SocksConnectionTests
     [Test]
     public async Task A_client_that_never_reads_is_waited_for_and_loses_nothing(CancellationToken token)
     {
-        const int size = 20_000_000;
+        // Far more than the kernel's buffers of two connections together: 4 MiB to send and 6 MiB to receive on each side.
+        const int size = 64_000_000;
         var sent = new TaskCompletionSource();
         await using var worker = new FakeTorWorker
         {

@@ -73,6 +73,10 @@ public sealed class StopTests : ScenarioFixture
             {
                 return;
             }
+            catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                // It came between the last accept and the close.
+            }
 
             await Task.Delay(20, token);
         }
