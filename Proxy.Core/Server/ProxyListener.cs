@@ -12,23 +12,32 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
     private int _live;
     private long _fullSaidAt;
+    private TimeSpan _pause;
 
     public ListenerModel Model => model;
 
     public EndPoint LocalEndPoint => listener.LocalEndPoint;
 
     /// <summary>Runs until the token is cancelled.</summary>
-    public Task RunAsync(CancellationToken stopping) => listener.RunAsync(() => AcceptAsync(stopping));
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await listener.RunAsync(() => AcceptAsync(stopping));
+            if (!stopping.IsCancellationRequested)
+                await PauseAsync(_pause, stopping);
+        }
+    }
 
+    /// <summary>Accepts until it stops or until a pause is needed; what comes after a pause begins where accepting is cheapest.</summary>
     private async Task AcceptAsync(CancellationToken stopping)
     {
-        var pause = TimeSpan.Zero;
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 var connection = await listener.AcceptAsync(stopping);
-                pause = TimeSpan.Zero;
+                _pause = TimeSpan.Zero;
                 Admit(connection);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -38,10 +47,10 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             catch (SocketException failure) when (IsResourcePressure(failure.SocketErrorCode))
             {
                 // The connection stays in the kernel's queue and is accepted when descriptors come back.
-                if (pause == TimeSpan.Zero)
+                if (_pause == TimeSpan.Zero)
                     Log.Paused(logger, model.Name, failure.SocketErrorCode);
-                pause = pause == TimeSpan.Zero ? MinPause : pause * 2 < MaxPause ? pause * 2 : MaxPause;
-                await PauseAsync(pause, stopping);
+                _pause = _pause == TimeSpan.Zero ? MinPause : _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
+                return;
             }
             catch (SocketException failure)
             {

@@ -108,6 +108,52 @@ public sealed class TransportTests(string engine, int loops)
         Assert.That(await pair.Start(new CancellationToken(canceled: true)), Is.EqualTo(TunnelEnd.Aborted));
     }
 
+    /// <summary>Telnet and FTP send it. Reads stop at its mark, and splice(2) does not get past it at all.</summary>
+    [TestCase(10)]
+    [TestCase(300_000)]
+    public async Task Tunnel_carries_what_stands_around_urgent_data(int each, CancellationToken token)
+    {
+        await using var pair = await TunnelPair.CreateAsync(_transport, token);
+        var tunnel = pair.Start(token);
+        var received = ReadToEndAsync(pair.UpstreamPeer, token);
+        await SendAllAsync(new byte[each]);
+        Assert.That(pair.ClientPeer.Send([1], SocketFlags.OutOfBand), Is.EqualTo(1));
+        await SendAllAsync(new byte[each]);
+        pair.ClientPeer.Shutdown(SocketShutdown.Send);
+        Assert.That((await received).Length, Is.EqualTo(2 * each));
+        pair.UpstreamPeer.Shutdown(SocketShutdown.Send);
+        Assert.That(await tunnel, Is.EqualTo(TunnelEnd.Finished));
+
+        async Task SendAllAsync(ReadOnlyMemory<byte> data)
+        {
+            while (!data.IsEmpty)
+                data = data[await pair.ClientPeer.SendAsync(data, token)..];
+        }
+    }
+
+    [Test]
+    public async Task Tunnel_ends_when_a_side_that_had_finished_is_reset(CancellationToken token)
+    {
+        if (engine != "linux")
+            Assert.Pass("the managed engine hears of it at its next write");
+        await using var pair = await TunnelPair.CreateAsync(_transport, token);
+        var tunnel = pair.Start(token);
+        pair.ClientPeer.Shutdown(SocketShutdown.Send);
+        Assert.That(await ReadToEndAsync(pair.UpstreamPeer, token), Is.Empty);
+        pair.ClientPeer.LingerState = new LingerOption(true, 0);
+        pair.ClientPeer.Dispose();
+        Assert.That(await tunnel, Is.EqualTo(TunnelEnd.ClientReset));
+    }
+
+    [Test]
+    public async Task Listener_of_a_unix_socket_ends_also_when_its_directory_is_gone()
+    {
+        string directory = Directory.CreateTempSubdirectory("tb-").FullName;
+        var listener = _transport.Listen(new UnixDomainSocketEndPoint(Path.Combine(directory, "socket")), new ListenSettings(4, null));
+        Directory.Delete(directory, recursive: true);
+        await listener.DisposeAsync();
+    }
+
     [Test]
     public async Task Input_reads_keeps_and_gives_again_what_was_not_consumed(CancellationToken token)
     {

@@ -82,6 +82,9 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
         UseProxy = false,
         UseCookies = false,
         AllowAutoRedirect = false,
+
+        // A body that nobody wants is not read behind our back while the connection is closed.
+        MaxResponseDrainSize = 0,
         AutomaticDecompression = decompression,
         ActivityHeadersPropagator = null,
         ConnectTimeout = Timeout.InfiniteTimeSpan,

@@ -148,7 +148,14 @@ internal sealed unsafe class EventLoop : IDisposable
             // Only what is there now: work that queues itself again lets the descriptors have their turn first.
             for (int left = _ready.Count; left > 0; left--)
                 Run(_ready.Dequeue());
-            Timers.Advance(Now);
+            try
+            {
+                Timers.Advance(Now);
+            }
+            catch (Exception failure)
+            {
+                _failed(failure);
+            }
         }
 
         RunPosted();

@@ -3,7 +3,7 @@ namespace TorBalancer.Transport.Linux;
 /// <summary>The system calls of a connection; on its loop's thread only.</summary>
 internal sealed unsafe partial class LinuxConnection
 {
-    private const uint Watched = Libc.EpollIn | Libc.EpollRdHup;
+    private const uint Watched = Libc.EpollIn | Libc.EpollRdHup | Libc.EpollPriority;
 
     /// <summary>Reads what is there: bytes, 0 at the end, or minus errno. EAGAIN makes the loop tell when there is more.</summary>
     public int TryReceive(Span<byte> buffer)
@@ -20,8 +20,9 @@ internal sealed unsafe partial class LinuxConnection
         if (count < 0)
             return -ReadRefused();
 
-        // A short read emptied the socket: the next bytes are a new edge. Unless the end was announced, which is told once.
-        if (count > 0 && count < length && (_flags & Flags.HangUp) == 0)
+        // A short read emptied the socket: the next bytes are a new edge. Unless the end was announced, which is told
+        // once, or it stopped at the mark of urgent data.
+        if (count > 0 && count < length && (_flags & (Flags.HangUp | Flags.Urgent)) == 0)
             _flags &= ~Flags.Readable;
         return (int)count;
     }
@@ -104,6 +105,13 @@ internal sealed unsafe partial class LinuxConnection
     /// <summary>Moves it to another loop; nothing may be waiting on it. The new owner calls <see cref="EnsureWatched"/>.</summary>
     public void MoveTo(EventLoop loop)
     {
+        if (_close == Closing.Done)
+        {
+            // The number may be another's by now.
+            Loop = loop;
+            return;
+        }
+
         if ((_flags & Flags.Registered) != 0)
             Loop.Remove(_fd);
         _flags = (_flags & ~(Flags.Registered | Flags.HangUp)) | Flags.Readable | Flags.Writable;

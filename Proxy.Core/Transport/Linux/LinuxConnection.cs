@@ -18,6 +18,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     private LinuxPipeReader? _input;
     private LinuxWriter? _writer;
     private LinuxTunnel? _tunnel;
+    private bool _shutdownAfterWrite;
 
     /// <param name="loop">Its owner. The constructor may run on another thread, before anybody else knows the connection.</param>
     /// <param name="fd">A non-blocking, connected socket.</param>
@@ -47,6 +48,14 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
         /// <summary>Room to write is waited for, once and for good.</summary>
         WatchesOut = 16,
+
+        /// <summary>
+        /// Urgent data came (tcp(7)): reads stop short at its mark although more follows, and splice(2) cannot get past it.
+        /// </summary>
+        Urgent = 32,
+
+        /// <summary>The connection was reset or broke.</summary>
+        Failed = 64,
     }
 
     private enum Closing : byte
@@ -78,6 +87,12 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
     /// <summary>There may be something to read.</summary>
     public bool IsReadable => (_flags & Flags.Readable) != 0;
+
+    /// <summary>Must be read by copying.</summary>
+    public bool IsUrgent => (_flags & Flags.Urgent) != 0;
+
+    /// <summary>The loop has told of a reset, which a side that is read no more would not notice otherwise.</summary>
+    public bool HasFailed => (_flags & Flags.Failed) != 0;
 
     /// <summary>There may be room to write.</summary>
     public bool IsWritable => (_flags & Flags.Writable) != 0;
@@ -127,6 +142,10 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             _flags |= Flags.Readable;
         if ((events & (Libc.EpollRdHup | Libc.EpollHup | Libc.EpollErr)) != 0)
             _flags |= Flags.HangUp;
+        if ((events & Libc.EpollPriority) != 0)
+            _flags |= Flags.Urgent;
+        if ((events & Libc.EpollErr) != 0)
+            _flags |= Flags.Failed;
         if ((events & (Libc.EpollOut | Libc.EpollHup | Libc.EpollErr)) != 0)
             _flags |= Flags.Writable;
         if (_tunnel is { } tunnel)
@@ -140,6 +159,13 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             _writer?.Run();
         if (IsReadable)
             _input?.Run();
+    }
+
+    /// <summary>A write that had to wait is done.</summary>
+    public void Written()
+    {
+        if (_shutdownAfterWrite)
+            ShutdownNow();
     }
 
     private void Close(Closing how)
@@ -180,10 +206,9 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
         Loop.CountConnection(-1);
 
         // Whoever waits is told after what the loop is doing now: the caller may not expect others to run inside of its call.
+        // A reader's buffer is its user's to give back, who may be looking at it on another thread.
         if (_input is { IsWaiting: true } input)
             Loop.Post(input);
-        else
-            _input?.ReleaseBuffer();
         if (_writer is { IsBusy: true } writer)
             Loop.Post(writer);
         if (_tunnel is { } tunnel)
@@ -192,7 +217,9 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
     private void ShutdownNow()
     {
-        if (!IsClosed)
+        // Behind what was asked to be written before it.
+        _shutdownAfterWrite = _writer is { IsBusy: true };
+        if (!IsClosed && !_shutdownAfterWrite)
             Libc.Shutdown(_fd, Libc.ShutWrite);
     }
 
@@ -205,8 +232,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     {
         public void Run()
         {
-            // Behind what was asked to be written before it.
-            if (connection._writer is { IsBusy: true } || !connection.Loop.IsCurrent)
+            if (!connection.Loop.IsCurrent)
                 connection.Loop.Post(this);
             else
                 connection.ShutdownNow();

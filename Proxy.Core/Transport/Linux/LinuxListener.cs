@@ -9,13 +9,18 @@ namespace TorBalancer.Transport.Linux;
 internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, ListeningSocket listening)
     : ITransportListener, IValueTaskSource<TransportConnection>, ILoopWork, IEventSink
 {
+    /// <summary>Then the loop's other descriptors get their turn.</summary>
+    private const int AcceptsInARow = 64;
+
     private readonly int _fd = (int)listening.Socket.SafeHandle.DangerousGetHandle();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ManualResetValueTaskSourceCore<TransportConnection> _core;
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
+    private int _inARow;
     private bool _watched;
-    private bool _waiting;
+    private bool _disposed;
+    private volatile bool _waiting;
     private volatile bool _closing;
 
     public EndPoint LocalEndPoint { get; } = listening.Socket.LocalEndPoint!;
@@ -31,7 +36,8 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<TransportConnection>(cancellationToken);
-        if (loop.IsCurrent && _watched && !_closing)
+        bool turn = ++_inARow < AcceptsInARow;
+        if (loop.IsCurrent && _watched && !_closing && turn)
         {
             int result = Accept(out var connection);
             if (result == 0)
@@ -46,7 +52,8 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
         _waiting = true;
         if (cancellationToken.CanBeCanceled)
             _registration = cancellationToken.UnsafeRegister(static state => ((LinuxListener)state!).Wake(), this);
-        if (!loop.IsCurrent || !_watched || _closing)
+        _inARow = 0;
+        if (!loop.IsCurrent || !_watched || _closing || !turn)
             loop.Post(this);
         return new ValueTask<TransportConnection>(this, version);
     }
@@ -62,11 +69,18 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
 
     public void Run()
     {
-        if (_closing && !_closed.Task.IsCompleted)
+        if (_closing && !_disposed)
         {
-            loop.Remove(_fd);
-            listening.Dispose();
-            _closed.SetResult();
+            _disposed = true;
+            try
+            {
+                loop.Remove(_fd);
+                listening.Dispose();
+            }
+            finally
+            {
+                _closed.SetResult();
+            }
         }
 
         if (!_waiting)

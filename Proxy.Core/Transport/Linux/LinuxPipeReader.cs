@@ -179,7 +179,10 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         _waiting = true;
         if (cancellationToken.CanBeCanceled)
             _registration = cancellationToken.UnsafeRegister(static state => ((LinuxPipeReader)state!).Wake(), this);
-        if (!onLoop || connection.IsClosed)
+
+        // A full fence: a cancellation either sees that a read waits, or is seen here.
+        Interlocked.MemoryBarrier();
+        if (!onLoop || connection.IsClosed || Volatile.Read(ref _cancelled) != 0)
             connection.Loop.Post(this);
         else
             connection.EnsureWatched();

@@ -75,6 +75,7 @@ internal sealed unsafe partial class LinuxTunnel
             {
                 if (direction.Ended)
                 {
+                    ReleaseIdlePipe(ref direction);
                     Finish(ref direction, other.Done);
                     return false;
                 }
@@ -130,7 +131,7 @@ internal sealed unsafe partial class LinuxTunnel
 
     private Step Read(ref Direction direction)
     {
-        if (direction.Splices)
+        if (direction.Splices && !direction.Source.IsUrgent)
         {
             direction.Pipe ??= _loop.Pipes.Rent();
             if (direction.Pipe is { } pipe)
@@ -143,7 +144,14 @@ internal sealed unsafe partial class LinuxTunnel
     private Step Splice(ref Direction direction, SplicePipe pipe)
     {
         int count = direction.Source.TrySpliceTo(pipe);
-        if (count <= 0)
+        if (count == 0)
+        {
+            // The end, or the mark of urgent data with the end behind it: only recv(2) can tell.
+            direction.Source.SuspectHangUp();
+            return Copy(ref direction);
+        }
+
+        if (count < 0)
             return Nothing(ref direction, count);
         direction.SmallSplices = count < SmallSplice ? (byte)(direction.SmallSplices + 1) : (byte)0;
         if (direction.SmallSplices == SmallSplicesToCopy)
@@ -166,17 +174,18 @@ internal sealed unsafe partial class LinuxTunnel
         int sent = direction.Sink.TrySend(scratch, count);
         if (sent < 0)
             return Step.SinkBroken;
-        Count(direction.FromClient, sent);
-        if (sent == count)
-            return Step.Moved;
-
-        // The scratch is everybody's: what found no room is put aside.
         int left = count - sent;
-        direction.Left = ArrayPool<byte>.Shared.Rent(left);
-        direction.LeftStart = 0;
-        direction.LeftEnd = left;
-        new ReadOnlySpan<byte>(scratch + sent, left).CopyTo(direction.Left);
-        return Step.Waits;
+        if (left > 0)
+        {
+            // The scratch is everybody's: what found no room is put aside before anybody else runs.
+            direction.Left = ArrayPool<byte>.Shared.Rent(left);
+            direction.LeftStart = 0;
+            direction.LeftEnd = left;
+            new ReadOnlySpan<byte>(scratch + sent, left).CopyTo(direction.Left);
+        }
+
+        Count(direction.FromClient, sent);
+        return left == 0 ? Step.Moved : Step.Waits;
     }
 
     private static Step Nothing(ref Direction direction, int count)
@@ -201,6 +210,7 @@ internal sealed unsafe partial class LinuxTunnel
     private void EndWhenDrained(ref Direction direction, ref Direction other)
     {
         direction.Done = true;
+        direction.Release(_loop);
         if (_end == NotEnded)
             _end = (int)direction.WriteFault;
         if (other.Done)

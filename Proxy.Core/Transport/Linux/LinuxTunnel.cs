@@ -69,6 +69,10 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
             return;
         if (_up.Done && _down.Done)
             Complete();
+        else if (_up.Done && _client.HasFailed)
+            End(TunnelEnd.ClientReset);
+        else if (_down.Done && _upstream.HasFailed)
+            End(TunnelEnd.UpstreamReset);
         else if (more && !_queued)
         {
             _queued = true;

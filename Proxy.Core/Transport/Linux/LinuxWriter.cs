@@ -64,8 +64,11 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
         }
 
         _data = _data[sent..];
-        if (_data.IsEmpty)
-            End().SetResult(true);
+        if (!_data.IsEmpty)
+            return;
+        ref var core = ref End();
+        connection.Written();
+        core.SetResult(true);
     }
 
     void IValueTaskSource.GetResult(short token)

@@ -51,8 +51,16 @@ internal sealed class ListeningSocket : IDisposable
     public void Dispose()
     {
         Socket.Dispose();
-        if (_unixPath is not null)
+        if (_unixPath is null)
+            return;
+        try
+        {
             File.Delete(_unixPath);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Its directory is gone or not ours any more; the next start finds that nobody answers on it.
+        }
     }
 
     /// <summary>A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.</summary>
