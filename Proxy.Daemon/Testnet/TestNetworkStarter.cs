@@ -81,15 +81,14 @@ internal sealed class TestNetworkStarter(
         progress($"{plan.Workers.Count} workers connected, onion service reached");
     }
 
-    /// <summary>Starts one node that had ended and waits until it serves again.</summary>
+    /// <summary>
+    /// Starts one node that had ended and waits until it serves again. Clients of an onion service may need minutes to find it
+    /// again (old descriptors, directories that they asked in vain); nobody waits for that.
+    /// </summary>
     public async Task RestartAsync(TestNode node, CancellationToken cancellationToken)
     {
         node.Start(torPath, time);
         await _waiter.ForAsync(node, "to serve again", IsReadyAsync, cancellationToken);
-
-        // Its clients hold its old descriptor. When a relay comes back it may take tor minutes to use it again; nobody waits for that.
-        if (node.Role is TestNodeRole.OnionService)
-            await ReachOnionAsync(plan.Workers.Where(static worker => worker.State is TestNodeState.Running), cancellationToken);
     }
 
     /// <summary>The onion service's address, <c>.onion</c> included; it is there once the service runs.</summary>
