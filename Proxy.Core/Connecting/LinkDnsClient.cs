@@ -80,7 +80,9 @@ internal sealed class LinkDnsClient(TimeProvider time)
     {
         0 => new LinkDnsAnswer(reply.Address, reply.TimeToLive, default),
         3 => Failed(FailureCause.HostUnreachable, "the name does not exist"),
-        _ => Failed(FailureCause.HostUnreachable, $"the worker's DNSPort could not resolve the name (code {reply.Code})"),
+
+        // tor says so of names that it cannot ask for as well: it may be the worker.
+        _ => Failed(FailureCause.GeneralFailure, $"the worker's DNSPort could not resolve the name (code {reply.Code})"),
     };
 
     private static LinkDnsAnswer Failed(FailureCause cause, string detail) => new(null, default, new ProxyError(cause, detail));

@@ -44,7 +44,10 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
             : (await AskSocksAsync(worker, target, token, families, timeout, cancellationToken), SocksTimeToLive);
         if (answer.Address is null)
             return answer;
-        if (!PublicAddress.Is(answer.Address))
+
+        // Mapped addresses would leave as the other family, and our ends of the link are nobody's target.
+        bool isEnd = answer.Address.Equals(link.WorkerAddress) || answer.Address.Equals(link.HostAddress(answer.Address.AddressFamily));
+        if (answer.Address.IsIPv4MappedToIPv6 || isEnd || !PublicAddress.Is(answer.Address))
             return ResolvedName.Failed(FailureCause.HostUnreachable, "the name leads to a private address");
         _cache.Keep(key, answer.Address, timeToLive);
         return answer;
@@ -68,18 +71,25 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
     private async ValueTask<(ResolvedName Name, TimeSpan TimeToLive)> AskDnsAsync(
         WireGuardLink link, IPEndPoint server, string name, List<AddressFamily> families, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        // A DNSPort has no way to say "the name is there, but not with such an address": it answers with an error. So each family is asked.
         long started = time.GetTimestamp();
+        ProxyError? refused = null;
         foreach (var family in families)
         {
             var left = timeout - time.GetElapsedTime(started);
             var answer = await dns.AskAsync(link, server, name, family, left, cancellationToken);
-            if (answer.Error.IsError)
-                return (new ResolvedName(null, false, answer.Error), default);
             if (answer.Address is not null)
                 return (new ResolvedName(answer.Address, true, default), answer.TimeToLive);
+            if (!answer.Error.IsError)
+                continue;
+            refused = answer.Error;
+
+            // The link's fault or the time's: the other family would fare no better.
+            if (answer.Error.Side != FailureSide.Target && answer.Error.Cause != FailureCause.GeneralFailure)
+                break;
         }
 
-        return (ResolvedName.Failed(FailureCause.HostUnreachable, "the name has no address of a family that the link carries"), default);
+        return refused is { } error ? (new ResolvedName(null, false, error), default) : (ResolvedName.Failed(FailureCause.HostUnreachable, "the name has no address of a family that the link carries"), default);
     }
 
     /// <summary>The families to ask for, in order.</summary>

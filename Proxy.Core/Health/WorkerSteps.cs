@@ -82,7 +82,7 @@ internal sealed class WorkerSteps(
         if (!UsesLink(worker) || canary.Target.IsOnion)
             return await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
         var link = await circuit.RunOverLinkAsync(worker, canary, options.ProbeTimeout, cancellationToken);
-        if (link.Works)
+        if (link.Works || link.Cause.Info().Evidence == FailureEvidence.Full)
             return link;
         var socks = await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
         return socks is { Works: true, Cause: FailureCause.None } ? link with { Detail = $"{link.Detail} (by SOCKS it answers)" } : socks;

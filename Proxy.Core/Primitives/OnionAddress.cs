@@ -7,10 +7,10 @@ public static class OnionAddress
 {
     private const int V3Length = 56;
 
-    /// <summary>True when the name's last label is "onion"; any letter case, one trailing dot allowed.</summary>
+    /// <summary>True when the name's last label is "onion"; any letter case. More than one trailing dot makes it no valid one, but still nothing for an exit.</summary>
     public static bool IsOnionName(ReadOnlySpan<char> host)
     {
-        host = TrimRoot(host);
+        host = host.TrimEnd('.');
         return host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase) || host.Equals("onion", StringComparison.OrdinalIgnoreCase);
     }
 

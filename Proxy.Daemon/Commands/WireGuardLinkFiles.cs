@@ -76,8 +76,8 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
               torbalancer.workers.conf  its sections into torbalancer.conf
 
             On each worker, in this order
-              wg-hubNN.conf             to /etc/wireguard, then: systemctl enable --now wg-quick@wg-hubNN
               torbalancer.nft           nft -f torbalancer.nft, and into /etc/nftables.conf for the next start
+              wg-hubNN.conf             to /etc/wireguard, then: systemctl enable --now wg-quick@wg-hubNN
               torrc                     to /etc/tor/torrc; tor must start after the link, because it listens on its address
               UDP port of WireGuard     open in the worker's outer firewall
 
@@ -103,10 +103,12 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
         MTU = 1420
         # No route of the system leads here: only what is bound to this link takes it.
         Table = off
-        PostUp = ip route add unreachable default metric 9999 table {Table}
-        PostUp = ip route add default dev %i table {Table}
-        PostUp = ip rule add from {HostAddress} lookup {Table} priority {Table}
-        PreDown = ip rule del from {HostAddress} lookup {Table} priority {Table}
+        # Before the address stands, and until it is gone. Each line may find what an interface that was deleted left behind.
+        PreUp = ip route replace unreachable default metric 9999 table {Table}
+        PreUp = ip rule del from {HostAddress} lookup {Table} priority {Table} 2>/dev/null || true
+        PreUp = ip rule add from {HostAddress} lookup {Table} priority {Table}
+        PostUp = ip route replace default dev %i table {Table}
+        PostDown = ip rule del from {HostAddress} lookup {Table} priority {Table} || true
         PostDown = ip route flush table {Table} || true
 
         [Peer]
@@ -124,6 +126,8 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
         Address = {WorkerAddress}/24
         ListenPort = {_endpoint.Port}
         MTU = 1420
+        # Should the firewall be missing, nothing from the link is routed on past tor.
+        PostUp = sysctl -q -w net.ipv4.conf.%i.forwarding=0
 
         [Peer]
         PublicKey = {host.Public}

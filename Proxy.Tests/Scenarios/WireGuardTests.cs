@@ -149,7 +149,9 @@ public sealed partial class WireGuardTests
         Assert.That(workers, Does.Contain("\nReconnectCommand"));
         await using var daemon = await StartDaemonAsync(workers, token);
         await _lab.ResetCountsAsync(token);
-        await _lab.Host.RunAsync(token, "wg-quick", "down", conf);
+
+        // Not wg-quick down, which would clear up behind it: as when its program crashed.
+        await _lab.Host.RunAsync(token, "ip", "link", "del", WireGuardLab.Link(1));
 
         await daemon.WaitForLineAsync(static line => line.Contains("Worker worker-01: its ReconnectCommand ended well", StringComparison.Ordinal), token);
         await daemon.WaitForLineAsync(Again(1), token);
