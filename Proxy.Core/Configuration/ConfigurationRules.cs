@@ -143,10 +143,27 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
                 + "so connections go by SOCKS; Isolated = as_routed would put it the other way round");
         }
 
+        foreach (var worker in options.Workers)
+            CheckWayAround(worker, $"Worker:{worker.Name}");
+
         if (options.Route is not { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 })
             return;
         foreach (var worker in options.Workers.Where(static worker => worker.WgInterface.Length > 0))
             Warning($"Worker:{worker.Name}", "WgInterface", "WgInterface is not used for connections: [Route] Clearnet = socks");
+    }
+
+    /// <summary>What goes to the worker's own ports is bound to the link at WgWorkerAddress only. Loopback and unix sockets do not leave this machine.</summary>
+    private void CheckWayAround(WorkerOptions worker, string section)
+    {
+        if (worker.WgInterface.Length == 0 || worker.Address is not { } address || IPAddress.IsLoopback(address) || address.Equals(worker.WgWorkerAddress)
+            || _origins.AnyFailed(section, "Address", "SocksPort", "ControlPort", "SshPort", "WgInterface", "WgHostAddress", "WgWorkerAddress"))
+            return;
+        (string Key, bool IsThere)[] keys = [("SocksPort", worker.SocksEndPoint is IPEndPoint), ("ControlPort", worker.ControlEndPoint is IPEndPoint), ("SshPort", worker.SshPort is not null)];
+        string ports = string.Join(", ", keys.Where(static one => one.IsThere).Select(static one => one.Key));
+        if (ports.Length == 0)
+            return;
+        string known = worker.WgWorkerAddress is { } bound ? $"WgWorkerAddress, which is {bound}" : "WgWorkerAddress, which is not given";
+        Warning(section, "Address", $"{ports} at {address} will be reached as the system routes, not bound to {worker.WgInterface}: only what goes to {known}, is bound to the link");
     }
 
     private void CheckRule(RuleOptions rule, string section)

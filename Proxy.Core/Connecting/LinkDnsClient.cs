@@ -78,6 +78,7 @@ internal sealed class LinkDnsClient(TimeProvider time)
 
     private static LinkDnsAnswer ToAnswer(LinkDnsReply reply) => reply.Code switch
     {
+        _ when reply.IsCut => Failed(FailureCause.GeneralFailure, "the worker's DNSPort cut its answer short; tor's own never does"),
         0 => new LinkDnsAnswer(reply.Address, reply.TimeToLive, default),
         3 => Failed(FailureCause.HostUnreachable, "the name does not exist"),
 

@@ -8,7 +8,8 @@ namespace TorBalancer.Connecting;
 /// <summary>What a name server said to one question.</summary>
 /// <param name="Code">RCODE: 0 no error, 2 server failure, 3 no such name.</param>
 /// <param name="Address">The first address of the type asked for; null: there is none.</param>
-internal readonly record struct LinkDnsReply(int Code, IPAddress? Address, TimeSpan TimeToLive);
+/// <param name="IsCut">TC: the answer did not fit and the rest of it is nowhere to be had, as nobody serves TCP there.</param>
+internal readonly record struct LinkDnsReply(int Code, IPAddress? Address, TimeSpan TimeToLive, bool IsCut = false);
 
 /// <summary>Questions for addresses and their answers (RFC 1035, section 4; RFC 3596 for AAAA). Pure.</summary>
 internal static class LinkDnsMessage
@@ -54,8 +55,13 @@ internal static class LinkDnsMessage
         bool isOurs = message.Length >= query.Length && message[..2].SequenceEqual(query[..2]) && (message[2] & 0x80) != 0
             && BinaryPrimitives.ReadUInt16BigEndian(message[4..]) == 1
             && Ascii.EqualsIgnoreCase(message.Slice(HeaderLength, question), query[HeaderLength..]);
-        if (!isOurs || (message[2] & 0x02) != 0)
+        if (!isOurs)
             return false;
+        if ((message[2] & 0x02) != 0)
+        {
+            reply = new LinkDnsReply(message[3] & 0x0F, null, default, IsCut: true);
+            return true;
+        }
 
         int wanted = BinaryPrimitives.ReadUInt16BigEndian(query[^4..]);
         int records = BinaryPrimitives.ReadUInt16BigEndian(message[6..]);

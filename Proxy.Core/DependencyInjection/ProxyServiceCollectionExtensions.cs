@@ -118,7 +118,10 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<RouteTable>()));
         services.AddSingleton(static provider => new FetchServices(
             provider.GetRequiredService<FetchConnector>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Log,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>())
+        {
+            FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
+        });
         services.AddSingleton<FetchEngine>();
         return services;
     }

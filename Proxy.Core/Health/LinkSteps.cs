@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Connecting;
@@ -11,18 +12,28 @@ namespace TorBalancer.Health;
 /// the wg tool may be asked, how old the last handshake is. A peer that nobody talked to has an old one or none, so the
 /// age is told and never counts; that the far end answers is shown by the steps that follow, which take the link.
 /// </summary>
-internal sealed class LinkSteps(CommandRunner commands, TimeProvider time)
+/// <param name="tool">The wg tool, a name or a path.</param>
+internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, string tool = "wg")
 {
+    /// <summary>Not installed, or not permitted (it needs CAP_NET_ADMIN): that seldom changes while we run, and a program is not started for nothing at every probe.</summary>
+    internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(2);
 
-    private volatile bool _mayNotAsk;
+    // By interface, when it was asked in vain.
+    private readonly ConcurrentDictionary<string, long> _refused = new();
 
     public async Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
         if (worker.Link is not { } link)
             return (ProbeStepResult.Skipped, "no WgInterface is configured");
         if (LinkFault.Describe(link) is { } fault)
+        {
+            // Whoever brings it back may have changed more than that.
+            _refused.TryRemove(link.Interface, out _);
             return (ProbeStepResult.Failed, fault);
+        }
+
         if (SocketBinding.TryInterface(link.Interface) == SocketError.AccessDenied)
             return (ProbeStepResult.Failed, LinkFault.NotPermitted(link.Interface));
         string handshake = await HandshakeAsync(link.Interface, cancellationToken);
@@ -31,14 +42,12 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time)
 
     private async Task<string> HandshakeAsync(string name, CancellationToken cancellationToken)
     {
-        if (_mayNotAsk)
+        if (_refused.TryGetValue(name, out long refused) && time.GetElapsedTime(refused) < AskAgainAfter)
             return "";
-        string quoted = name.Replace("'", "'\\''", StringComparison.Ordinal);
-        var result = await commands.RunAsync($"exec wg show '{quoted}' latest-handshakes", [], AskLimit, cancellationToken);
+        var result = await commands.RunAsync($"exec {Quoted(tool)} show {Quoted(name)} latest-handshakes", [], AskLimit, cancellationToken);
         if (result.ExitCode != 0)
         {
-            // Not installed, or not permitted (it needs CAP_NET_ADMIN): that does not change while we run.
-            _mayNotAsk = true;
+            _refused[name] = time.GetTimestamp();
             return "";
         }
 
@@ -46,6 +55,8 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time)
             ? string.Create(CultureInfo.InvariantCulture, $", last handshake {Math.Max(0, (long)age.TotalSeconds)} s ago")
             : ", no handshake yet";
     }
+
+    private static string Quoted(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     /// <summary>Each peer has a line: its key, a tab, and the seconds since 1970; 0 for never.</summary>
     internal TimeSpan? Newest(string output)

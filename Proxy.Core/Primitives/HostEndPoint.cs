@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -12,6 +13,8 @@ public readonly record struct HostEndPoint
 {
     /// <summary>The longest name that SOCKS5 can carry (RFC 1928, section 5: one length octet).</summary>
     public const int MaxHostLength = 255;
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
 
     private HostEndPoint(string host, IPAddress? address, int port)
     {
@@ -31,6 +34,12 @@ public readonly record struct HostEndPoint
 
     /// <summary>True for a name in the .onion zone (RFC 7686), any letter case, with or without the root dot.</summary>
     public bool IsOnion => Address is null && Host is not null && OnionAddress.IsOnionName(Host);
+
+    /// <summary>
+    /// True for a name whose last label is a number, decimal or hexadecimal: <c>127.1</c>, <c>0x7f.1</c>, <c>2130706433</c>. No name
+    /// of the DNS is such a one, and to a resolver that reads addresses as inet_aton(3) does it is an address (URL Standard, "ends in a number").
+    /// </summary>
+    public bool IsNumber => Address is null && Host is not null && EndsInNumber(Host);
 
     public static HostEndPoint FromAddress(IPAddress address, int port)
     {
@@ -56,11 +65,13 @@ public readonly record struct HostEndPoint
         if (host.IsEmpty || host.Length > MaxHostLength || (uint)port > 65535)
             return false;
 
-        if (LooksLikeAddress(host) && IPAddress.TryParse(host, out var address))
+        // The root dot makes no name of an address: clients and resolvers read "1.2.3.4." as 1.2.3.4.
+        var literal = host.Length > 1 && host[^1] == '.' ? host[..^1] : host;
+        if (LooksLikeAddress(literal) && IPAddress.TryParse(literal, out var address))
         {
             // IPAddress.TryParse takes "1.2", "0x7f.0.0.1" and octal parts for IPv4; only the canonical dotted quad is a
-            // literal here, because tor and its exits treat everything else as a name.
-            if (address.AddressFamily == AddressFamily.InterNetworkV6 || host.SequenceEqual(address.ToString()))
+            // literal here, because tor treats everything else as a name. Routes refuse those (IsNumber).
+            if (address.AddressFamily == AddressFamily.InterNetworkV6 ? literal.Length == host.Length : literal.SequenceEqual(address.ToString()))
             {
                 if (host.Contains('%'))
                     return false;
@@ -115,6 +126,15 @@ public readonly record struct HostEndPoint
         Address is { AddressFamily: AddressFamily.InterNetworkV6 }
             ? string.Create(CultureInfo.InvariantCulture, $"[{Host}]:{Port}")
             : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+
+    private static bool EndsInNumber(ReadOnlySpan<char> host)
+    {
+        host = host.TrimEnd('.');
+        var last = host[(host.LastIndexOf('.') + 1)..];
+        if (last.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+            return !last[2..].ContainsAnyExcept(HexDigits);
+        return !last.IsEmpty && !last.ContainsAnyExceptInRange('0', '9');
+    }
 
     private static bool LooksLikeAddress(ReadOnlySpan<char> host) =>
         host.Contains(':') || (char.IsAsciiDigit(host[0]) && char.IsAsciiDigit(host[^1]));

@@ -7,7 +7,8 @@ namespace TorBalancer.Routing;
 
 /// <summary>
 /// Decides by the target alone, before any worker is asked. An onion address always goes to a SocksPort, and a malformed
-/// one goes nowhere: its checksum tells at once what tor would take a circuit to find out. For the rest the first rule
+/// one goes nowhere: its checksum tells at once what tor would take a circuit to find out. Nor does a number that only some
+/// programs read as an address, because Network could not hold for it. For the rest the first rule
 /// that fits decides, else [Route] Clearnet.
 /// </summary>
 internal sealed class RouteTable(RouteOptions options)
@@ -19,6 +20,10 @@ internal sealed class RouteTable(RouteOptions options)
         var target = request.Target;
         if (target.IsOnion && !OnionAddress.IsValid(target.Host))
             return Reject(FailureCause.OnionAddressInvalid, "not a version 3 onion address", null);
+
+        // No such name exists, and the resolver behind some exit may read an address in it that Network would have rejected.
+        if (target.IsNumber)
+            return Reject(FailureCause.RouteRejected, "a name that ends in a number; an IPv4 address is written as four decimal numbers", null);
 
         // RESOLVE names no port, and what a link is for is carrying streams.
         bool isStream = request.Command == ProxyCommand.Connect, mayLink = isStream && !target.IsOnion;

@@ -16,10 +16,10 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
     async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
         var outcome = await ConnectAsync(request, cancellationToken);
+        _lastViaLink = outcome is { ViaLink: true, Connection: not null };
         if (outcome.Connection is null)
             return new UpstreamResult(null, outcome.Error, outcome.Attempts, outcome.WorkerId);
         _lastWorker = outcome.Lease!.Worker;
-        _lastViaLink = outcome.ViaLink;
         return new UpstreamResult(new Upstream(outcome.Connection, outcome.Lease, outcome.Attempts), default, outcome.Attempts, outcome.WorkerId);
     }
 
@@ -41,12 +41,15 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
             exchange.BytesFromUpstream, exchange.Status, exchange.Error.Cause));
     }
 
-    /// <summary>Over a link the answer is the first that is heard of the network behind the worker.</summary>
+    /// <summary>
+    /// Over a link the answer is the first that is heard of the network behind the worker. That a kept connection closes instead
+    /// of answering is every origin's right, and it had its first byte long ago.
+    /// </summary>
     private void AccountForLink(in HttpExchange exchange)
     {
         if (exchange.BytesFromUpstream > 0)
             services.Outcomes.DialSucceeded(_lastWorker!, exchange.Elapsed);
-        else if (exchange.Error.Cause == FailureCause.TargetClosed)
+        else if (!exchange.Reused && exchange.Error.Cause == FailureCause.TargetClosed)
             services.Outcomes.DialFailed(_lastWorker!, new ProxyError(FailureCause.NoFirstByte, exchange.Error.Detail));
     }
 

@@ -157,15 +157,22 @@ internal sealed partial class ClientConnection(
             throw;
         }
 
+        // What requests before a CONNECT moved on this connection is not this stream's.
+        long sent = Context.Counters.FromClient, received = Context.Counters.FromUpstream;
+        var silence = default(ProxyError);
         using (var watch = outcome.ViaLink ? new FirstByteWatch(lease.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time) : null)
         {
             await TunnelAsync(upstream);
-            if (watch?.Ended(Context.End!.Value) is { IsError: true } silence)
-                SetError(silence);
+            if (watch is not null)
+                silence = watch.Ended(Context.End!.Value);
         }
 
-        lease.Worker.CountBytes(Context.Counters.FromClient, Context.Counters.FromUpstream);
-        services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, Context.Counters.FromClient, Context.Counters.FromUpstream);
+        (sent, received) = (Context.Counters.FromClient - sent, Context.Counters.FromUpstream - received);
+        lease.Worker.CountBytes(sent, received);
+        if (silence.IsError)
+            SetError(silence);
+        else
+            services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, sent, received);
     }
 
     private async Task TunnelAsync(TransportConnection upstream)

@@ -5,7 +5,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Server;
 
 /// <summary>
-/// Accounts for a stream over a link. A TransPort takes every connection and never says why it ends one: whether the
+/// Accounts for a stream over a link, once. A TransPort takes every connection and never says why it ends one: whether the
 /// worker carried it shows at the first byte that comes back, and ending before that says perhaps something of it.
 /// </summary>
 internal sealed class FirstByteWatch : IDisposable
@@ -13,40 +13,45 @@ internal sealed class FirstByteWatch : IDisposable
     private readonly WorkerState _worker;
     private readonly TunnelCounters _counters;
     private readonly IOutcomeSink _outcomes;
+    private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
-    private readonly long _started;
+    private readonly long _started, _clientBefore, _upstreamBefore;
     private readonly ITimer? _timer;
     private int _told;
 
-    /// <param name="timeout">Silence longer than this, after the client has sent something, is told; zero: never.</param>
+    /// <param name="counters">May hold bytes of earlier streams of the same client; only what comes from now on counts.</param>
+    /// <param name="timeout">Silence longer than this, from the first byte of the client on, is told; zero: never.</param>
     public FirstByteWatch(WorkerState worker, TunnelCounters counters, IOutcomeSink outcomes, TimeSpan timeout, TimeProvider time)
     {
-        (_worker, _counters, _outcomes, _time) = (worker, counters, outcomes, time);
-        _started = time.GetTimestamp();
-        counters.FirstFromUpstream = OnFirstByte;
-        if (timeout > TimeSpan.Zero)
-            _timer = time.CreateTimer(static state => ((FirstByteWatch)state!).OnSilence(), this, timeout, Timeout.InfiniteTimeSpan);
+        (_worker, _counters, _outcomes, _timeout, _time) = (worker, counters, outcomes, timeout, time);
+        (_started, _clientBefore, _upstreamBefore) = (time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
+        counters.NextFromUpstream = OnFirstByte;
+        if (timeout <= TimeSpan.Zero)
+            return;
+        _timer = time.CreateTimer(static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        counters.NextFromClient = OnClientSpoke;
     }
 
-    /// <summary>The tunnel has ended: no_first_byte when the worker's side finished without an answer to what the client had sent.</summary>
+    private bool IsSilent => _counters.FromUpstream == _upstreamBefore;
+
+    /// <summary>
+    /// The tunnel has ended: no_first_byte when the worker's side finished without an answer to what the client had sent, or was
+    /// reset before a byte. That is told by then, and nobody else may hold the end of this stream against the worker.
+    /// </summary>
     public ProxyError Ended(TunnelEnd end)
     {
-        bool isSilent = _counters.FromUpstream == 0 && (end == TunnelEnd.UpstreamReset || (end == TunnelEnd.Finished && _counters.FromClient > 0));
-        if (!isSilent)
-            return default;
-        var error = new ProxyError(FailureCause.NoFirstByte, "the stream ended before its first byte");
-
-        // A reset is told by whoever tells the tunnel's end.
-        if (end == TunnelEnd.Finished && Interlocked.Exchange(ref _told, 1) == 0)
-            _outcomes.DialFailed(_worker, error);
-        return error;
+        bool isFailure = IsSilent && (end == TunnelEnd.UpstreamReset || (end == TunnelEnd.Finished && _counters.FromClient > _clientBefore));
+        return isFailure ? Tell("the stream ended before its first byte") : default;
     }
 
     public void Dispose()
     {
-        _counters.FirstFromUpstream = null;
+        _counters.NextFromClient = _counters.NextFromUpstream = null;
         _timer?.Dispose();
     }
+
+    /// <summary>A client that connects ahead of time and says nothing has no answer to wait for.</summary>
+    private void OnClientSpoke() => _timer!.Change(_timeout, Timeout.InfiniteTimeSpan);
 
     private void OnFirstByte()
     {
@@ -56,7 +61,15 @@ internal sealed class FirstByteWatch : IDisposable
 
     private void OnSilence()
     {
-        if (_counters.FromUpstream == 0 && _counters.FromClient > 0 && Interlocked.Exchange(ref _told, 1) == 0)
-            _outcomes.DialFailed(_worker, new ProxyError(FailureCause.NoFirstByte, "no first byte in time"));
+        if (IsSilent)
+            Tell("no first byte in time");
+    }
+
+    private ProxyError Tell(string detail)
+    {
+        var error = new ProxyError(FailureCause.NoFirstByte, detail);
+        if (Interlocked.Exchange(ref _told, 1) == 0)
+            _outcomes.DialFailed(_worker, error);
+        return error;
     }
 }

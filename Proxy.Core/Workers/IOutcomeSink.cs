@@ -15,7 +15,7 @@ internal interface IOutcomeSink
     /// <summary>An attempt failed. The error's cause says whose fault it was; a loser of a hedge is not told here.</summary>
     void DialFailed(WorkerState worker, ProxyError error);
 
-    /// <summary>A carried stream ended.</summary>
+    /// <summary>A carried stream ended. One over a link that ended in silence has been told as a failed attempt instead.</summary>
     void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream);
 }
 

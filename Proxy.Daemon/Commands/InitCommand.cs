@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -20,7 +21,7 @@ internal static class InitCommand
             HelpName = "ADDRESS",
             AllowMultipleArgumentsPerToken = true,
         };
-        var network = new Option<string>("--network") { Description = "The first two numbers of the links' addresses; worker I gets NETWORK.I.0/24", HelpName = "A.B", DefaultValueFactory = _ => "10.201" };
+        var network = new Option<string>("--network") { Description = "The first two numbers of the links' addresses, of a private network; worker I gets NETWORK.I.0/24", HelpName = "A.B", DefaultValueFactory = _ => "10.201" };
         var output = new Option<string>("--output", "-o") { Description = "The directory to write to", HelpName = "DIR", DefaultValueFactory = _ => "torbalancer-wireguard" };
         var force = new Option<bool>("--force") { Description = "Overwrite files that are there already; links with the old keys stop working" };
         var command = new Command("init", "Write configuration files to begin with.") { wireguard, endpoints, network, output, force };
@@ -84,7 +85,7 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
 {
     private const int DefaultPort = 51820;
 
-    // The number is a part of an address, and 0 and 255 read as something else.
+    // The number is a part of an address, and 0 and 255 read as something else. So the /16 of a network is wide enough for all.
     private const int MaxWorkers = 250;
 
     public static (WireGuardPlan? Plan, string Problem) Create(IReadOnlyList<string> endpoints, string network)
@@ -97,7 +98,7 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
         foreach (string text in endpoints)
         {
             // A name would be resolved by wg, outside Tor, each time the link comes up.
-            if (!IPEndPoint.TryParse(text, out var endPoint))
+            if (!IPEndPoint.TryParse(text, out var endPoint) || !IsAsWritten(text, endPoint))
                 return (null, $"--endpoint {text} is not an IP address with a port");
             if (endPoint.Port == 0)
                 endPoint.Port = DefaultPort;
@@ -106,12 +107,23 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
             parsed.Add(endPoint);
         }
 
-        string[] parts = network.Split('.');
-        bool isNetwork = parts.Length == 2
-            && parts.All(static part => byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            && IPAddress.TryParse($"{network}.1.1", out var first) && !Primitives.PublicAddress.Is(first) && !IPAddress.IsLoopback(first);
-        return isNetwork
+        return IsPrivate(network)
             ? (new WireGuardPlan(parsed, network), "")
-            : (null, $"--network {network} is not the beginning of a private network, such as 10.201 or 192.168");
+            : (null, $"--network {network} is not the beginning of a private network; allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168");
     }
+
+    /// <summary>Two decimal numbers of RFC 1918: whatever else is not public has a meaning of its own. With leading zeros they would be octal to some.</summary>
+    private static bool IsPrivate(string network)
+    {
+        string[] parts = network.Split('.');
+        return parts.Length == 2 && TryNumber(parts[0], out int first) && TryNumber(parts[1], out int second)
+            && (first == 10 || (first == 172 && second is >= 16 and <= 31) || (first == 192 && second == 168));
+    }
+
+    private static bool TryNumber(string text, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= 255 && number.ToString(CultureInfo.InvariantCulture) == text;
+
+    /// <summary>False for "1", octal and hexadecimal spellings of IPv4 addresses, which the parser takes and wg may read in another way.</summary>
+    private static bool IsAsWritten(string text, IPEndPoint endPoint) =>
+        endPoint.AddressFamily == AddressFamily.InterNetworkV6 || text.Split(':')[0] == endPoint.Address.ToString();
 }

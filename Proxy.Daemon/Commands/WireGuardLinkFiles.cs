@@ -7,6 +7,9 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary>The files of one worker and its link. Worker I has the link NETWORK.I.0/24: we are .1 on it, the worker is .2.</summary>
 internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
 {
+    // Where the worker keeps its firewall: beside the link's own file, which loads it.
+    private const string FirewallPath = "/etc/wireguard/torbalancer.nft";
+
     private const int SocksPort = 9050, TransPort = 9040, DnsPort = 5353, FirstTable = 9000;
 
     private readonly IPEndPoint _endpoint = plan.Endpoints[number - 1];
@@ -45,6 +48,8 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
             ; auto: over the link where a worker has one. wireguard: never by another way.
             Clearnet = auto
 
+            ; The links carry IPv4. IPv6 targets go by the SocksPort (auto) or nowhere (wireguard).
+
             """);
         foreach (var link in links)
         {
@@ -76,10 +81,14 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
               torbalancer.workers.conf  its sections into torbalancer.conf
 
             On each worker, in this order
-              torbalancer.nft           nft -f torbalancer.nft, and into /etc/nftables.conf for the next start
+              torbalancer.nft           to /etc/wireguard; the link loads it before it comes up, and does not come up without.
+                                        Where nftables.service loads /etc/nftables.conf, which flushes all rules, add at its end:
+                                        include "/etc/wireguard/torbalancer.nft"
               wg-hubNN.conf             to /etc/wireguard, then: systemctl enable --now wg-quick@wg-hubNN
               torrc                     to /etc/tor/torrc; tor must start after the link, because it listens on its address
               UDP port of WireGuard     open in the worker's outer firewall
+
+            The links carry IPv4 only: IPv6 targets take the SocksPort, or are refused where a route says wireguard.
 
             Then: wg show, and torbalancer check
 
@@ -126,7 +135,9 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
         Address = {WorkerAddress}/24
         ListenPort = {_endpoint.Port}
         MTU = 1420
-        # Should the firewall be missing, nothing from the link is routed on past tor.
+        # The firewall first: when it cannot be loaded, wg-quick stops here and there is no link.
+        PreUp = nft -f {FirewallPath}
+        # Should it be flushed later, nothing from the link is routed on past tor.
         PostUp = sysctl -q -w net.ipv4.conf.%i.forwarding=0
 
         [Peer]
@@ -157,7 +168,7 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
         """);
 
     private string Firewall() => Text($$"""
-        # {{Id}}: what comes over the link goes to tor or nowhere. Loading it again replaces it.
+        # {{Id}}: what comes over the link goes to tor or nowhere. To {{FirewallPath}} on the worker. Loading it again replaces it.
         table inet torbalancer
         delete table inet torbalancer
         table inet torbalancer {

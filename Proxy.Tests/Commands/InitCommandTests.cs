@@ -31,6 +31,11 @@ public class InitCommandTests
         Assert.That(Text("worker-02/torrc"), Does.Contain("\nTransPort 192.168.2.2:9040 ").And.Contain("\nDNSPort 192.168.2.2:5353\n").And.Contain("\nSocksPort 192.168.2.2:9050 "));
         Assert.That(Text("worker-02/torbalancer.nft"), Does.Contain("iifname \"wg-hub02\" meta l4proto tcp redirect to :9040"));
 
+        // The firewall is loaded before there is a link, from where the README says it belongs.
+        Assert.That(worker, Does.Contain("\nPreUp = nft -f /etc/wireguard/torbalancer.nft\n"));
+        Assert.That(Text("README.txt"), Does.Contain("torbalancer.nft           to /etc/wireguard").And.Contain("IPv4 only"));
+        Assert.That(host, Does.Contain("\nAllowedIPs = 0.0.0.0/0\n"), "IPv4 only");
+
         // Each end knows the other's public key and nobody's private one but its own; no key comes twice.
         string[] keys = [.. new[] { host, worker, Text("host/wg-tor02.conf"), Text("worker-02/wg-hub02.conf") }.SelectMany(static text => new[] { Value(text, "PrivateKey"), Value(text, "PublicKey") })];
         Assert.That(keys, Is.Unique);
@@ -74,6 +79,17 @@ public class InitCommandTests
     [TestCase("", "no worker; give --endpoint")]
     [TestCase("--endpoint tor.example:51820", "--endpoint tor.example:51820 is not an IP address with a port")]
     [TestCase("--endpoint 192.0.2.1 --endpoint 192.0.2.1:51820", "given twice")]
+    [TestCase("--endpoint 0300.0.2.1:51820", "--endpoint 0300.0.2.1:51820 is not an IP address with a port")]
+    [TestCase("--endpoint 1", "--endpoint 1 is not an IP address with a port")]
+    [TestCase("--endpoint 192.0.2.1 --network 012.5", "allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168")]
+    [TestCase("--endpoint 192.0.2.1 --network 10.010", "allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168")]
+    [TestCase("--endpoint 192.0.2.1 --network 10.256", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 172.15", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 172.32", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 100.64", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 169.254", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 224.0", "is not the beginning of a private network")]
+    [TestCase("--endpoint 192.0.2.1 --network 0.1", "is not the beginning of a private network")]
     [TestCase("--endpoint 192.0.2.1 --network 10.201.1", "is not the beginning of a private network")]
     [TestCase("--endpoint 192.0.2.1 --network 8.8", "is not the beginning of a private network")]
     [TestCase("--endpoint 192.0.2.1 --network 127.0", "is not the beginning of a private network")]

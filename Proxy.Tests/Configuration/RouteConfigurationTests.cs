@@ -76,6 +76,13 @@ public class RouteConfigurationTests
     [TestCase(Link + "[Route]\nClearnet = socks\n[Rule:r]\nPort = 80\nRoute = wireguard", "")]
     [TestCase(Link + "[Route]\nClearnet = wireguard\n[Balancing]\nIsolation = user", "t.conf:6: [Route] [Balancing] Isolation = user cannot be kept on a WireGuard link, so connections go by SOCKS; Isolated = as_routed would put it the other way round")]
     [TestCase(Link + "[Route]\nClearnet = wireguard\nIsolated = as_routed\n[Balancing]\nIsolation = user", "")]
+    [TestCase("[Worker:a]\nAddress = 198.51.100.7\nWgInterface = wg0\nWgHostAddress = 10.201.1.1",
+        "t.conf:2: [Worker:a] SocksPort at 198.51.100.7 will be reached as the system routes, not bound to wg0: only what goes to WgWorkerAddress, which is not given, is bound to the link")]
+    [TestCase("[Worker:a]\nAddress = 198.51.100.7\nControlPort = 9051\nSshPort = 22\nWgInterface = wg0\nWgHostAddress = 10.201.1.1\nWgWorkerAddress = 10.201.1.2",
+        "t.conf:2: [Worker:a] SocksPort, ControlPort, SshPort at 198.51.100.7 will be reached as the system routes, not bound to wg0: only what goes to WgWorkerAddress, which is 10.201.1.2, is bound to the link")]
+    [TestCase("[Worker:a]\nAddress = 10.201.1.2\nControlPort = 9051\nSshPort = 22\nWgInterface = wg0\nWgHostAddress = 10.201.1.1", "")]
+    [TestCase("[Worker:a]\nAddress = 127.0.0.1\nWgInterface = wg0\nWgHostAddress = 10.201.1.1", "", Description = "a forwarded port leaves this machine by its own way")]
+    [TestCase("[Worker:a]\nAddress = 198.51.100.7\nSocksPort = unix:/run/tor/a\nWgInterface = wg0\nWgHostAddress = 10.201.1.1", "")]
     [TestCase("[Rule:r]\nDomain = x.onion\nRoute = wireguard\n" + Link, "t.conf:3: [Rule:r] onion services always go by a SocksPort, whatever a rule says; only reject holds for them")]
     public void What_will_not_be_as_written_is_a_warning(string text, string expected)
     {

@@ -117,6 +117,23 @@ public sealed class LinkDialerTests
         Assert.That(_transport.OverLink, Is.Empty);
     }
 
+    /// <summary>The addresses of a link may be public ones; the worker's own ports and ours are nobody's target all the same.</summary>
+    [TestCase("198.51.100.1")]
+    [TestCase("198.51.100.2")]
+    [CancelAfter(30_000)]
+    public async Task Dial_end_of_the_link_is_refused_by_name_and_by_address(string end, CancellationToken token)
+    {
+        _tor.ReplyAddress = _ => IPAddress.Parse(end);
+        var worker = Worker() with { Link = new WireGuardLink("wg0", IPAddress.Parse("198.51.100.1"), null, IPAddress.Parse("198.51.100.2")) };
+        foreach (string target in (string[])["rebound.example:80", end + ":80", end + ".:80"])
+        {
+            var result = await _dialer.DialAsync(worker, Target(target), new IsolationToken(null), Patience, token);
+            Assert.That(result.Error.Cause, Is.EqualTo(target[0] == 'r' ? FailureCause.HostUnreachable : FailureCause.RouteRejected));
+        }
+
+        Assert.That(_transport.OverLink, Is.Empty);
+    }
+
     [TestCase(AddressChoice.PreferIPv4, "2001:db8::7", FailureCause.HostUnreachable)]
     [TestCase(AddressChoice.IPv6, "198.51.100.7", FailureCause.AddressTypeNotSupported)]
     [CancelAfter(30_000)]

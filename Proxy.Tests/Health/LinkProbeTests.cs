@@ -74,6 +74,20 @@ public sealed class LinkProbeTests
         Assert.That(result.Works, Is.True, result.Detail);
     }
 
+    /// <summary>By SOCKS the canary seems down, which would be its own fault: that must not cover up that the link does not carry.</summary>
+    [TestCase(SocketError.ConnectionRefused, FailureCause.WorkerRefused)]
+    [TestCase(SocketError.TimedOut, FailureCause.WorkerTimeout)]
+    [TestCase(SocketError.NetworkUnreachable, FailureCause.LinkDown)]
+    public async Task Canary_that_proves_the_links_fault_is_not_covered_up_by_SOCKS(SocketError error, FailureCause cause, CancellationToken token)
+    {
+        _tor.Reply = static request => request.Command == 0xF0 ? (byte)0 : (byte)5;
+        _transport.LinkError = error;
+        var result = await Steps().CanaryAsync(Worker(), Health.Canary(Canary), token);
+
+        Assert.That((result.Works, result.Cause), Is.EqualTo((false, cause)), result.Detail);
+        Assert.That(_tor.Requests.Select(static request => request.Command), Is.EqualTo(new byte[] { 0xF0 }), "only its name was asked for");
+    }
+
     [Test]
     public async Task Canary_without_a_use_for_links_goes_by_SOCKS(CancellationToken token)
     {
@@ -131,6 +145,40 @@ public sealed class LinkProbeTests
         Assert.That(steps.Newest($"kBs0hcVVP15mbsQDIFw=\t{now - 90} | 12345678hcVVP15mbsQD=?{now - 30}"), Is.EqualTo(TimeSpan.FromSeconds(30)));
         Assert.That(steps.Newest("kBs0hcVVP15mbsQDIFw=\t0"), Is.Null);
         Assert.That(steps.Newest(""), Is.Null);
+    }
+
+    /// <summary>Permission or the tool may come while the daemon runs; a link that comes back is asked about at once.</summary>
+    [Test]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task Handshake_that_could_not_be_asked_for_is_asked_for_again(CancellationToken token)
+    {
+        string directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+        try
+        {
+            string tool = Path.Combine(directory, "it's wg"), calls = Path.Combine(directory, "calls"), good = Path.Combine(directory, "good");
+            var time = new ManualTimeProvider();
+            await File.WriteAllTextAsync(tool, $"#!/bin/sh\necho \"$*\" >>'{calls}'\n[ -e '{good}' ] || exit 1\nprintf 'key\\t{time.GetUtcNow().ToUnixTimeSeconds() - 7}\\n'\n", token);
+            File.SetUnixFileMode(tool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            var steps = new LinkSteps(new CommandRunner(TimeProvider.System), time, tool);
+            WorkerModel there = Worker() with { Link = new WireGuardLink("lo", IPAddress.Loopback) }, gone = Worker() with { Link = new WireGuardLink("lo", IPAddress.Parse("192.0.2.1")) };
+
+            Assert.That(await AskAsync(there), Is.EqualTo(("lo (127.0.0.1) is up", 1)));
+            Assert.That(await AskAsync(there), Is.EqualTo(("lo (127.0.0.1) is up", 1)), "not at every probe");
+            time.Advance(LinkSteps.AskAgainAfter);
+            Assert.That(await AskAsync(there), Is.EqualTo(("lo (127.0.0.1) is up", 2)));
+
+            await AskAsync(gone);
+            await File.WriteAllTextAsync(good, "", token);
+            Assert.That(await AskAsync(there), Is.EqualTo(($"lo (127.0.0.1) is up, last handshake {LinkSteps.AskAgainAfter.TotalSeconds + 7:0} s ago", 3)), "it came back");
+            Assert.That((await File.ReadAllLinesAsync(calls, token))[^1], Is.EqualTo("show lo latest-handshakes"));
+
+            async Task<(string Said, int Calls)> AskAsync(WorkerModel worker) =>
+                ((await steps.LinkAsync(worker, token)).Detail, (await File.ReadAllLinesAsync(calls, token)).Length);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
     private static async Task AnswerAsync(NetworkStream stream, FakeWorkerRequest request, CancellationToken token)

@@ -15,6 +15,7 @@ public class RouteTableTests
     [TestCase("notexample.org:443", ClearnetRoute.Auto, null)]
     [TestCase("example.org:80", ClearnetRoute.Auto, null)]
     [TestCase("10.1.2.3:80", ClearnetRoute.Socks, "lan")]
+    [TestCase("10.1.2.3.:80", ClearnetRoute.Socks, "lan", Description = "the root dot makes no name of it")]
     [TestCase("11.1.2.3:80", ClearnetRoute.Auto, null)]
     [TestCase("[2001:db8::1]:80", ClearnetRoute.Socks, "lan")]
     [TestCase("lan.test:6500", ClearnetRoute.Socks, "ports")]
@@ -51,6 +52,21 @@ public class RouteTableTests
     [Test]
     public void Decide_malformed_onion_address_goes_nowhere() =>
         Assert.That(Table(ClearnetRoute.Wireguard).Decide(Request("x.onion:80")).Error.Cause, Is.EqualTo(FailureCause.OnionAddressInvalid));
+
+    /// <summary>Each is 10.0.0.1 to a resolver that reads addresses as inet_aton(3) does; [Rule:lan] must not be evaded so.</summary>
+    [TestCase("10.1:80")]
+    [TestCase("012.0.0.1:80")]
+    [TestCase("0xa.1:80")]
+    [TestCase("167772161:80")]
+    [TestCase("0x0a000001:80")]
+    [TestCase("10.0.0.1..:80")]
+    public void Decide_number_that_is_no_address_goes_nowhere(string target)
+    {
+        var decision = Table(ClearnetRoute.Auto).Decide(Request(target));
+
+        Assert.That((decision.Error.Cause, decision.Rule), Is.EqualTo((FailureCause.RouteRejected, (string?)null)));
+        Assert.That(decision.Error.Detail, Does.Contain("four decimal numbers"));
+    }
 
     [TestCase(ProxyCommand.Resolve, "plain.test")]
     [TestCase(ProxyCommand.Resolve, "example.org")]

@@ -13,10 +13,10 @@ public class FirstByteWatchTests
     private readonly WorkerState _worker = new(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1)));
     private ManualTimeProvider _time = null!;
     private TunnelCounters _counters = null!;
-    private Recording _outcomes = null!;
+    private RecordingOutcomes _outcomes = null!;
 
     [SetUp]
-    public void Start() => (_time, _counters, _outcomes) = (new ManualTimeProvider(), new TunnelCounters(), new Recording());
+    public void Start() => (_time, _counters, _outcomes) = (new ManualTimeProvider(), new TunnelCounters(), new RecordingOutcomes());
 
     [Test]
     public void First_byte_is_a_success_once()
@@ -45,15 +45,47 @@ public class FirstByteWatchTests
 
     [TestCase(TunnelEnd.Finished, 0, false)]
     [TestCase(TunnelEnd.ClientReset, 10, false)]
+    [TestCase(TunnelEnd.UpstreamReset, 0, true)]
     [TestCase(TunnelEnd.UpstreamReset, 10, true)]
     [TestCase(TunnelEnd.Drained, 10, false)]
-    public void End_that_was_not_the_workers_or_is_told_elsewhere_is_not_told(TunnelEnd end, int sent, bool isError)
+    public void End_that_was_not_the_workers_is_not_told(TunnelEnd end, int sent, bool isTold)
     {
         using var watch = Watch();
         _counters.AddFromClient(sent);
 
-        Assert.That(watch.Ended(end).IsError, Is.EqualTo(isError));
-        Assert.That(_outcomes.Told, Is.Empty);
+        Assert.That(watch.Ended(end).IsError, Is.EqualTo(isTold));
+        Assert.That(_outcomes.Told, Has.Count.EqualTo(isTold ? 1 : 0));
+    }
+
+    [Test]
+    public void Silence_is_counted_from_the_clients_first_byte([Values(0, 59)] int secondsBefore)
+    {
+        using var watch = Watch();
+        _time.Advance(TimeSpan.FromSeconds(secondsBefore));
+        _counters.AddFromClient(10);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        _counters.AddFromClient(10);
+        Assert.That(_outcomes.Told, Is.Empty, "a browser that connected ahead of time gets the whole time for its answer");
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "no_first_byte" }));
+    }
+
+    [Test]
+    public void Bytes_of_earlier_streams_do_not_count()
+    {
+        _counters.AddFromClient(100);
+        _counters.AddFromUpstream(100);
+        using (var watch = Watch())
+        {
+            Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.False, "the client asked for nothing");
+            _counters.AddFromClient(10);
+            Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.True);
+        }
+
+        using (Watch())
+            _counters.AddFromUpstream(1);
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "no_first_byte", "succeeded 0" }));
     }
 
     [Test]
@@ -63,13 +95,13 @@ public class FirstByteWatchTests
         {
             _counters.AddFromClient(10);
             _time.Advance(TimeSpan.FromSeconds(60));
-            Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.True);
+            Assert.That(watch.Ended(TunnelEnd.UpstreamReset).IsError, Is.True);
         }
 
         Assert.That(_outcomes.Told, Is.EqualTo(new[] { "no_first_byte" }));
         Start();
         using (Watch())
-            _time.Advance(TimeSpan.FromSeconds(60));
+            _time.Advance(TimeSpan.FromSeconds(600));
         Assert.That(_outcomes.Told, Is.Empty, "a browser that connects ahead of time sends nothing");
     }
 
@@ -80,18 +112,8 @@ public class FirstByteWatchTests
         _counters.AddFromClient(10);
 
         Assert.That(_time.UntilNextTimer, Is.Null);
+        Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.True, "the end is told all the same");
     }
 
     private FirstByteWatch Watch() => new(_worker, _counters, _outcomes, TimeSpan.FromSeconds(60), _time);
-
-    private sealed class Recording : IOutcomeSink
-    {
-        public List<string> Told { get; } = [];
-
-        public void DialSucceeded(WorkerState worker, TimeSpan elapsed) => Told.Add($"succeeded {elapsed.TotalSeconds:0}");
-
-        public void DialFailed(WorkerState worker, ProxyError error) => Told.Add(error.Word);
-
-        public void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream) => Told.Add("ended");
-    }
 }

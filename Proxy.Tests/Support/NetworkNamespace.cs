@@ -21,6 +21,8 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
 
         if (!File.Exists("/dev/net/tun"))
             return "there is no /dev/net/tun";
+        if (!Directory.Exists("/etc/wireguard"))
+            return "there is no /etc/wireguard, which comes with wg-quick";
         string name = $"tbprobe{Environment.ProcessId}";
         var made = await ProgramRun.RunAsync(Executables.Find("ip")!, ["netns", "add", name], token);
         if (made.ExitCode != 0)
@@ -29,6 +31,11 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
         var tun = await ProgramRun.RunAsync(probe.Under[0], [.. probe.Under[1..], Executables.Find("ip")!, "tuntap", "add", "dev", "tbprobe", "mode", "tun"], token);
         return tun.ExitCode == 0 ? null : $"tun interfaces are not permitted here: {tun.Error.Trim()}";
     }
+
+    /// <summary>What <c>ip netns exec</c> puts over /etc for programs in here (ip-netns(8)).</summary>
+    private string Etc => Path.Combine(EtcOfAll, Name);
+
+    private const string EtcOfAll = "/etc/netns";
 
     /// <summary>Removes what a run that was killed left behind. The caller holds whatever keeps others from making namespaces of these names.</summary>
     public static async Task RemoveAllAsync(string prefix, CancellationToken token)
@@ -41,8 +48,13 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
             var links = await ProgramRun.RunAsync(ip, ["-brief", "-n", name, "link"], token);
             foreach (string link in links.Output.Split('\n').Select(static line => line.Split(' ')[0]).Where(static link => link.StartsWith("wg-", StringComparison.Ordinal)))
                 await ProgramRun.RunAsync(ip, ["-n", name, "link", "del", link], token);
-            await ProgramRun.RunAsync(ip, ["netns", "del", name], token);
+            await new NetworkNamespace(name).DisposeAsync();
         }
+
+        if (!Directory.Exists(EtcOfAll))
+            return;
+        foreach (string left in Directory.EnumerateDirectories(EtcOfAll, prefix + "*"))
+            Directory.Delete(left, recursive: true);
     }
 
     /// <summary>Makes one with loopback up and without IPv6, whose neighbour discovery would disturb every count of packets.</summary>
@@ -83,7 +95,22 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
         await RunAsync(token, "nft", "-f", file);
     }
 
-    public async ValueTask DisposeAsync() => await ProgramRun.RunAsync(Executables.Find("ip")!, ["netns", "del", Name], CancellationToken.None);
+    /// <summary>
+    /// Copies a file into a folder of /etc that programs in here see, and nobody else. The folder must be there on this machine too; it
+    /// is hidden as a whole.
+    /// </summary>
+    public void PutInEtc(string folder, string file)
+    {
+        string place = Directory.CreateDirectory(Path.Combine(Etc, folder)).FullName;
+        File.Copy(file, Path.Combine(place, Path.GetFileName(file)), overwrite: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await ProgramRun.RunAsync(Executables.Find("ip")!, ["netns", "del", Name], CancellationToken.None);
+        if (Directory.Exists(Etc))
+            Directory.Delete(Etc, recursive: true);
+    }
 
     private async Task SetUpAsync(string device, string address, CancellationToken token)
     {

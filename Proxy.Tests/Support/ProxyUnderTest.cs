@@ -46,9 +46,11 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, EndPoint? control = null) =>
         StartAsync([.. workers.Select((endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint, ControlEndPoint: control))], configure, time);
 
+    /// <param name="replace">Called last, to put other parts in place of its own.</param>
     /// <param name="relayTiming">Of the watch over circuits and exits, when it is not to take its usual time.</param>
     public static async Task<ProxyUnderTest> StartAsync(
-        IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, RelayWatchTiming? relayTiming = null)
+        IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, RelayWatchTiming? relayTiming = null,
+        Action<IServiceCollection>? replace = null)
     {
         var options = new TorBalancerOptions();
         options.Log.Targets = true;
@@ -72,6 +74,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
                 provider.GetRequiredService<ILogger<RelayWatchService>>(), relayTiming));
         }
 
+        replace?.Invoke(services);
         var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
         proxy.Pool.Apply(workers);
         await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));

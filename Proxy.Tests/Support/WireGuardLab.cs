@@ -13,7 +13,8 @@ namespace TorBalancer.Tests.Support;
 ///   out ── host ══(WireGuard over und1)══ worker 1 ── world (authorities, relays, exit, origin)
 ///            ╚════(WireGuard over und2)══ worker 2 ──╯
 /// </code>
-/// Links, torrc and firewall are what <c>torbalancer init --wireguard</c> writes. No namespace has a way out of the lab. The
+/// Links, torrc and firewall are what <c>torbalancer init --wireguard</c> writes, each where its README says (in an /etc/wireguard that
+/// each namespace has for itself), and are brought up as it says. No namespace has a way out of the lab. The
 /// Tor network lives on loopback of world; NAT makes its ports appear on loopback of the workers too.
 /// </remarks>
 internal sealed partial class WireGuardLab : IAsyncDisposable
@@ -34,11 +35,17 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
     /// <summary>A canary that goes to another port than tests' clients, so that counts of theirs are exact.</summary>
     public string Canary => string.Create(CultureInfo.InvariantCulture, $"http://{Network.OriginName}:{Network.OriginPort}/");
 
-    /// <summary>The sections that init wrote for the daemon.</summary>
-    public string WorkersConf => File.ReadAllText(Path.Combine(_directory, "wg", "torbalancer.workers.conf"));
+    /// <summary>The sections that init wrote for the daemon, without the spare worker's.</summary>
+    public string WorkersConf
+    {
+        get
+        {
+            string text = File.ReadAllText(Path.Combine(_directory, "wg", "torbalancer.workers.conf"));
+            return text[..text.IndexOf($"[Worker:{Id(Workers + 1)}]", StringComparison.Ordinal)];
+        }
+    }
 
-    /// <summary>The wg-quick file of our end of a link.</summary>
-    public string HostConf(int worker) => Path.Combine(_directory, "wg", "host", $"{Link(worker)}.conf");
+    private static string Id(int worker) => string.Create(CultureInfo.InvariantCulture, $"worker-{worker:00}");
 
     public static string Link(int worker) => string.Create(CultureInfo.InvariantCulture, $"wg-tor{worker:00}");
 
@@ -108,7 +115,7 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         var testnet = ForegroundProcess.Start(
             [.. world.Under, ProgramRun.Daemon, "testnet", "up", "--foreground", "--directory", network, "--workers", "1", "--relays", "3", "--exits", "1", "--documentation-addresses"]);
         _parts.Push(testnet);
-        string[] endpoints = [.. Enumerable.Range(1, Workers).SelectMany(static i => new[] { "--endpoint", $"10.98.{i}.2:{51820 + i}" })];
+        string[] endpoints = [.. Enumerable.Range(1, Workers + 1).SelectMany(static i => new[] { "--endpoint", $"10.98.{i}.2:{51820 + i}" })];
         var init = await ProgramRun.RunAsync(ProgramRun.Daemon, ["init", "--wireguard", "--output", Path.Combine(_directory, "wg"), .. endpoints], token);
         Assert.That(init.ExitCode, Is.Zero, init.Error);
 
@@ -118,6 +125,14 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         await WatchAsync(token);
         for (int i = 1; i <= Workers; i++)
             await AddWorkerAsync(i, world, token);
+    }
+
+    /// <summary>A namespace with nothing in it and no link, and the directory with the files that init wrote for such a worker.</summary>
+    public async Task<(NetworkNamespace Worker, string Files)> SpareWorkerAsync(CancellationToken token)
+    {
+        var worker = await NamespaceAsync("spare", token);
+        _parts.Push(new LinkRemoval(worker, $"wg-hub{Workers + 1:00}"));
+        return (worker, Path.Combine(_directory, "wg", Id(Workers + 1)));
     }
 
     private async Task AddWorkerAsync(int number, NetworkNamespace world, CancellationToken token)
@@ -135,10 +150,12 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
             }
             """, token);
 
-        string files = Path.Combine(_directory, "wg", $"worker-{number:00}"), link = $"wg-hub{number:00}";
-        await BringUpAsync(worker, Path.Combine(files, $"{link}.conf"), link, token);
-        await BringUpAsync(Host, HostConf(number), Link(number), token);
-        await worker.RunAsync(token, "nft", "-f", Path.Combine(files, "torbalancer.nft"));
+        string files = Path.Combine(_directory, "wg", Id(number)), link = $"wg-hub{number:00}";
+        worker.PutInEtc("wireguard", Path.Combine(files, "torbalancer.nft"));
+        worker.PutInEtc("wireguard", Path.Combine(files, $"{link}.conf"));
+        Host.PutInEtc("wireguard", Path.Combine(_directory, "wg", "host", $"{Link(number)}.conf"));
+        await BringUpAsync(worker, link, token);
+        await BringUpAsync(Host, Link(number), token);
 
         string data = Path.Combine(_directory, $"tor{number}"), torrc = Path.Combine(_directory, $"torrc{number}");
         string[] ours = [$"DataDirectory {data}", "Log notice stdout", $"__OwningControllerProcess {Environment.ProcessId}", .. Network.ClientTorrc];
@@ -148,9 +165,9 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         await tor.WaitForLineAsync("Bootstrapped 100%", token);
     }
 
-    private async Task BringUpAsync(NetworkNamespace where, string conf, string link, CancellationToken token)
+    private async Task BringUpAsync(NetworkNamespace where, string link, CancellationToken token)
     {
-        await where.RunAsync(token, "wg-quick", "up", conf);
+        await where.RunAsync(token, "wg-quick", "up", link);
 
         // wireguard-go ends when its interface is deleted, and lives on in a deleted namespace otherwise.
         _parts.Push(new LinkRemoval(where, link));

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
+using TorBalancer.Server;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -16,6 +17,7 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     private SocketsHttpHandler? _handler;
     private HttpMessageInvoker? _invoker;
     private Task<ConnectOutcome>? _connecting;
+    private FirstByteWatch? _firstByte;
 
     /// <summary>The worker in use or tried last.</summary>
     public string? WorkerId { get; private set; }
@@ -64,10 +66,14 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
             {
                 await connection.DisposeAsync();
                 lease.Worker.CountBytes(_counters.FromClient, _counters.FromUpstream);
-                services.Outcomes.TunnelEnded(lease.Worker, End, _counters.FromClient, _counters.FromUpstream);
+                bool isTold = _firstByte?.Ended(End).IsError ?? false;
+                if (!isTold)
+                    services.Outcomes.TunnelEnded(lease.Worker, End, _counters.FromClient, _counters.FromUpstream);
                 lease.Dispose();
             }
         }
+
+        _firstByte?.Dispose();
 
         _over.Dispose();
     }
@@ -127,6 +133,8 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
         }
 
         Connected = true;
+        if (outcome.ViaLink)
+            _firstByte = new FirstByteWatch(outcome.Lease!.Worker, _counters, services.Outcomes, services.FirstByteTimeout, services.Time);
         return new TransportConnectionStream(outcome.Connection, _counters);
     }
 }

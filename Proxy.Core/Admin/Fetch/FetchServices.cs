@@ -7,6 +7,9 @@ namespace TorBalancer.Admin.Fetch;
 /// <summary>What every fetch needs and none owns.</summary>
 internal sealed record FetchServices(FetchConnector Connector, IOutcomeSink Outcomes, LogOptions Log, TimeProvider Time)
 {
+    /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
+    public TimeSpan FirstByteTimeout { get; init; }
+
     /// <summary>Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.</summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }
 }
