@@ -11,15 +11,18 @@ namespace TorBalancer.Daemon.Hosting;
 /// Looks at every worker's WireGuard link when the daemon starts. What is missing may still come, and connections fail
 /// until then; that binding is not permitted will not change by itself, so the daemon does not start.
 /// </summary>
-internal sealed partial class LinkHostedService(WorkerPool pool, ILogger<LinkHostedService> logger) : IHostedService
+/// <param name="tryInterface">What binding a socket to an interface fails with; null: the kernel is asked.</param>
+internal sealed partial class LinkHostedService(WorkerPool pool, ILogger<LinkHostedService> logger, Func<string, SocketError>? tryInterface = null) : IHostedService
 {
+    private readonly Func<string, SocketError> _tryInterface = tryInterface ?? SocketBinding.TryInterface;
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var worker in pool.Snapshot.All)
         {
             if (worker.Model.Link is not { } link)
                 continue;
-            if (SocketBinding.TryInterface(link.Interface) == SocketError.AccessDenied)
+            if (_tryInterface(link.Interface) == SocketError.AccessDenied)
             {
                 throw new StartupException(
                     $"[Worker:{worker.Id}] WgInterface = {link.Interface}: the kernel does not let us bind to an interface; before Linux 5.7 that needs "

@@ -17,6 +17,13 @@ public partial class UnitFileTests
         Assert.That(stop, Is.GreaterThanOrEqualTo(new TunnelOptions().DrainTimeout + TimeSpan.FromSeconds(30 + 15)));
     }
 
+    /// <summary>Before Linux 5.7 a socket is bound to an interface with it only; no other right is given.</summary>
+    [Test]
+    public void Unit_gives_the_right_to_bind_to_an_interface_and_no_other() =>
+        Assert.That(
+            Repository.Text("systemd/torbalancer.service").Split('\n').Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
+            Is.EqualTo(new[] { "CapabilityBoundingSet=CAP_NET_RAW", "AmbientCapabilities=CAP_NET_RAW" }));
+
     [GeneratedRegex(@"^TimeoutStopSec=(\d+)s$", RegexOptions.Multiline)]
     private static partial Regex StopTimeout();
 }

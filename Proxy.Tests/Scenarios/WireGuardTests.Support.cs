@@ -12,7 +12,7 @@ public sealed partial class WireGuardTests
         _lab.Host.RunAsync(token, ["curl", "--disable", "--silent", "--show-error", "--max-time", "60", .. arguments]);
 
     private Task<DaemonUnderTest> StartDaemonAsync(string workers, CancellationToken token) => DaemonUnderTest.StartAsync(
-        string.Concat(((string[])["round_robin", "random", "failover", "sticky", "least_connections"]).Select(static mode => $"[Listener:{mode}]\nAddress = 127.0.0.1:0\nMode = {mode}\n\n"))
+        string.Concat(((string[])["round_robin", "random", "failover", "sticky", "least_connections", "power_of_two", "fastest"]).Select(static mode => $"[Listener:{mode}]\nAddress = 127.0.0.1:0\nMode = {mode}\n\n"))
         + $"""
         [Connect]
         Timeout = 20s

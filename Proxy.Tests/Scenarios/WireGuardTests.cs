@@ -96,6 +96,10 @@ public sealed partial class WireGuardTests
                 ("failover", static (one, two) => one == requests && two == 0),
                 ("sticky", static (one, two) => one == 0 || two == 0),
                 ("least_connections", static (one, two) => one > 0 && two > 0),
+                ("power_of_two", static (one, two) => one > 0 && two > 0),
+
+                // Whichever was faster until now.
+                ("fastest", static (_, _) => true),
             ])
         {
             string ready = await _daemon.WaitForLineAsync(line => line.Contains($"Listener {mode} on ", StringComparison.Ordinal), token);
@@ -137,6 +141,32 @@ public sealed partial class WireGuardTests
         await _daemon.WaitForLineAsync(Again(2), token, healthy2);
         for (int i = 0; i < 4; i++)
             Assert.That(await CurlAsync(token, "-x", Proxy, Url(Name, "/exit")), Is.EqualTo("e01\n"));
+        await AssertNothingElseLeftAsync(token);
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Rules_send_targets_over_links_by_SOCKS_or_nowhere(CancellationToken token)
+    {
+        await using var daemon = await StartDaemonAsync($"""
+            {_lab.WorkersConf}
+            [Rule:no-address]
+            Network = 198.51.100.0/24
+            Route = reject
+
+            [Rule:by-socks]
+            Domain = socks.test
+            Port = {WireGuardLab.Port}
+            Route = socks
+            """, token);
+        string[] via = ["-x", $"http://{daemon.Address}", "-o", "/dev/null", "-w", "%{http_code}"];
+        await _lab.ResetCountsAsync(token);
+
+        Assert.That(await CurlAsync(token, [.. via, Url(WireGuardLab.OriginAddress, "/exit")]), Is.EqualTo("403"));
+        Assert.That(await CurlAsync(token, [.. via, Url(WireGuardLab.OriginAddress + ".", "/exit")]), Is.EqualTo("403"), "with the root dot it is the same address");
+        Assert.That(await CurlAsync(token, [.. via, Url("www.socks.test", "/exit")]), Is.EqualTo("200"));
+        Assert.That(await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Zero, "neither went to the TransPort");
+        Assert.That(await CurlAsync(token, [.. via, Url("rules.test", "/exit")]), Is.EqualTo("200"));
+        Assert.That(await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Positive);
         await AssertNothingElseLeftAsync(token);
     }
 

@@ -21,21 +21,39 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
 
         if (!File.Exists("/dev/net/tun"))
             return "there is no /dev/net/tun";
-        if (!Directory.Exists("/etc/wireguard"))
-            return "there is no /etc/wireguard, which comes with wg-quick";
         string name = $"tbprobe{Environment.ProcessId}";
         var made = await ProgramRun.RunAsync(Executables.Find("ip")!, ["netns", "add", name], token);
         if (made.ExitCode != 0)
             return $"network namespaces are not permitted here: {made.Error.Trim()}";
         await using var probe = new NetworkNamespace(name);
         var tun = await ProgramRun.RunAsync(probe.Under[0], [.. probe.Under[1..], Executables.Find("ip")!, "tuntap", "add", "dev", "tbprobe", "mode", "tun"], token);
-        return tun.ExitCode == 0 ? null : $"tun interfaces are not permitted here: {tun.Error.Trim()}";
+        return tun.ExitCode == 0 ? await WhyNoEtcAsync(probe, token) : $"tun interfaces are not permitted here: {tun.Error.Trim()}";
     }
 
     /// <summary>What <c>ip netns exec</c> puts over /etc for programs in here (ip-netns(8)).</summary>
     private string Etc => Path.Combine(EtcOfAll, Name);
 
     private const string EtcOfAll = "/etc/netns";
+
+    /// <summary>Whether programs in a namespace get an /etc/wireguard of their own, as labs need it.</summary>
+    private static async Task<string?> WhyNoEtcAsync(NetworkNamespace probe, CancellationToken token)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            probe.PutInEtc("wireguard", file);
+            var seen = await probe.TryAsync(token, "test", "-e", "/etc/wireguard/" + Path.GetFileName(file));
+            return seen.ExitCode == 0 ? null : $"namespaces get no /etc/wireguard of their own here: {seen.Error.Trim()}";
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return $"{EtcOfAll} cannot be written to: {failure.Message}";
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 
     /// <summary>Removes what a run that was killed left behind. The caller holds whatever keeps others from making namespaces of these names.</summary>
     public static async Task RemoveAllAsync(string prefix, CancellationToken token)
