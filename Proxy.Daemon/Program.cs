@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Daemon.Testnet.Cli;
 
@@ -7,13 +8,25 @@ namespace TorBalancer.Daemon;
 /// <summary>The one executable.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] args)
+    private const int ExitUsage = 2;
+
+    public static Task<int> Main(string[] args) => RunAsync(args, Console.Out, Console.Error);
+
+    internal static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
     {
         // The host of `run` handles SIGTERM and Ctrl-C itself, because draining takes as long as it takes. The other commands
         // are told by this library and have a moment to clean up.
         var parsed = CreateRootCommand().Parse(args);
         bool isRun = parsed.CommandResult.Command.Name == RunCommand.Name;
-        return parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = isRun ? null : TimeSpan.FromSeconds(30) });
+        int code = await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            ProcessTerminationTimeout = isRun ? null : TimeSpan.FromSeconds(30),
+            Output = output,
+            Error = error,
+        });
+
+        // The library says 1 for a command line that it does not understand, which is ours for "the configuration is wrong".
+        return parsed.Action is ParseErrorAction ? ExitUsage : code;
     }
 
     internal static RootCommand CreateRootCommand() => new("One local proxy port in front of several Tor workers.")

@@ -86,7 +86,7 @@ internal sealed partial class ConfigurationSchema
         .Key("WgWorkerAddress", Values.Address, "",
             "The worker's own address on that link: what goes to it takes the link only. Empty: Address, when it is in the same /24 (/64) as WgHostAddress.",
             (draft, value) => draft.Options.WgWorkerAddress = value)
-        .Key("DnsPort", Values.Port, "", "Its DNSPort at WgWorkerAddress; empty: names are resolved over its SocksPort.",
+        .Key("DnsPort", Values.Port, "", "Its DNSPort, asked over the link at WgWorkerAddress, or else at Address; empty: names are resolved over its SocksPort.",
             (draft, value) => draft.Options.DnsPort = value)
         .Key("ReconnectCommand", Values.Text("a command without control characters"), "",
             "Run in recovery to bring the worker or its link back.",

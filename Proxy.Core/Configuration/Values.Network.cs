@@ -136,7 +136,9 @@ internal static partial class Values
             return problem;
         }
 
-        if (TryHost(text, out var address))
+        // The brackets of [v6]:port, which other keys need, say nothing else here.
+        string host = text is ['[', .. var inner, ']'] && inner.Contains(':') ? inner : text;
+        if (TryHost(host, out var address))
         {
             value = new IPEndPoint(address, 0);
             return null;

@@ -73,8 +73,15 @@ internal sealed class WorkerDraft(string name)
         Options.WgWorkerAddress ??= hosts.FirstOrDefault(host => Options.Address is { } address && AreNeighbours(host, address)) is null ? null : Options.Address;
         if (Options.WgWorkerAddress is { } worker && hosts.Count > 0 && !hosts.Any(host => host.AddressFamily == worker.AddressFamily))
             error("WgWorkerAddress", $"{worker} cannot be reached from WgHostAddress, which is of the other family");
-        else if (Options.DnsPort is not null && Options.WgWorkerAddress is null && without is null)
-            error("DnsPort", "DnsPort needs WgWorkerAddress, the worker's own address on the link");
+        else if (Options.DnsPort is { } port && without is null && hosts.Count > 0)
+        {
+            // A worker is also itself at Address, seen from the link: packets for it come out of the tunnel there.
+            var server = Options.WgWorkerAddress ?? Options.Address;
+            if (server is null || IPAddress.IsLoopback(server) || !hosts.Any(host => host.AddressFamily == server.AddressFamily))
+                error("DnsPort", "DnsPort needs WgWorkerAddress, the worker's own address on the link");
+            else
+                Options.DnsEndPoint = new IPEndPoint(server, port);
+        }
     }
 
     private static bool AreNeighbours(IPAddress one, IPAddress other)

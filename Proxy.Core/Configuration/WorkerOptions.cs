@@ -38,8 +38,11 @@ public sealed class WorkerOptions
     /// </summary>
     public IPAddress? WgWorkerAddress { get; set; }
 
-    /// <summary>The worker's DNSPort at <see cref="WgWorkerAddress"/>; null: names are resolved over its SocksPort.</summary>
+    /// <summary>The worker's DNSPort; null: names are resolved over its SocksPort.</summary>
     public int? DnsPort { get; set; }
+
+    /// <summary><see cref="DnsPort"/> at <see cref="WgWorkerAddress"/>, or without one at <see cref="Address"/>; asked over the link in either case.</summary>
+    public IPEndPoint? DnsEndPoint { get; set; }
 
     /// <summary>Run in recovery to bring the link or the worker back; empty: nothing.</summary>
     public string ReconnectCommand { get; set; } = "";

@@ -22,6 +22,9 @@ internal static class ProtocolDetector
                     0x05 => DetectedProtocol.Socks5,
                     0x04 => DetectedProtocol.Socks4,
                     _ when char.IsAsciiLetter((char)first) => DetectedProtocol.Http,
+
+                    // An empty line may stand in front of a request line (RFC 9112, section 2.2).
+                    (byte)'\r' => DetectedProtocol.Http,
                     0x16 => DetectedProtocol.Tls,
                     _ => DetectedProtocol.Unknown,
                 };

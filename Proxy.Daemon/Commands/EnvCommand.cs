@@ -17,26 +17,31 @@ internal static class EnvCommand
             var error = parsed.InvocationConfiguration.Error;
             foreach (var issue in result.Errors)
                 error.WriteLine(issue);
-            return result.IsValid ? Print(result.Options, parsed.InvocationConfiguration.Output, error) : 1;
+            if (!result.IsValid)
+                return result.HasUsageErrors ? 2 : 1;
+            return Print(result.Options, parsed.InvocationConfiguration.Output, error);
         });
         return command;
     }
 
     internal static int Print(TorBalancerOptions options, TextWriter output, TextWriter error)
     {
-        var listener = options.Listeners.FirstOrDefault(static l => l.Address is IPEndPoint && l.Protocols.HasFlag(ListenerProtocols.Http));
+        // http:// where there is one: every program that reads one of these variables knows it, and names then always travel to Tor.
+        // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
+        (ListenerProtocols Protocol, string Scheme)[] schemes = [(ListenerProtocols.Http, "http"), (ListenerProtocols.Socks5, "socks5h"), (ListenerProtocols.Socks4, "socks4a")];
+        var (listener, scheme) = schemes
+            .Select(known => (Listener: options.Listeners.FirstOrDefault(l => l.Address is IPEndPoint && l.Protocols.HasFlag(known.Protocol)), known.Scheme))
+            .FirstOrDefault(static found => found.Listener is not null);
         if (listener is null)
         {
-            error.WriteLine("torbalancer: no listener speaks http on a TCP address; programs that read these variables need one");
+            error.WriteLine("torbalancer: no listener has a TCP address; programs that read these variables need one");
             return 1;
         }
 
         var address = (IPEndPoint)listener.Address;
         var reachable = address.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address.Address;
-        string url = $"http://{new IPEndPoint(reachable, address.Port)}";
+        string url = $"{scheme}://{new IPEndPoint(reachable, address.Port)}";
 
-        // http:// everywhere: every program that reads one of these knows it, and names then always travel to Tor.
-        // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
         output.WriteLine($"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
         foreach (string name in (ReadOnlySpan<string>)["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
             output.WriteLine($"export {name}={url}");

@@ -53,7 +53,7 @@ internal sealed class WorkersHostedService(
         worker.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetwork),
         worker.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetworkV6),
         worker.WgWorkerAddress,
-        worker is { WgWorkerAddress: { } at, DnsPort: { } port } ? new IPEndPoint(at, port) : null);
+        worker.DnsEndPoint);
 
     private void StartManaged()
     {

@@ -119,6 +119,7 @@ public class ConfigurationRulesTests
     [TestCase("Address = unix:/s\nControlPort = unix:/c", "null", "/s", "/c")]
     [TestCase("SocksPort = unix:/s\nControlPort = 9051", "null", "/s", "127.0.0.1:9051")]
     [TestCase("Address = 10.0.0.1\nSocksPort = unix:/s\nControlPort = 9051", "10.0.0.1", "/s", "10.0.0.1:9051")]
+    [TestCase("Address = [fd00::7]\nSocksPort = 9060", "fd00::7", "[fd00::7]:9060", "null")]
     public void Worker_address_and_ports_become_end_points(string keys, string address, string socks, string control)
     {
         var result = Loading.Text($"[Worker:a]\n{keys}");

@@ -56,6 +56,22 @@ public class RouteConfigurationTests
     [TestCase("WgInterface = a/b\nWgHostAddress = 10.0.0.1", "t.conf:2: [Worker:a] WgInterface = \"a/b\" is not the name of a network interface; allowed: the name of a network interface, up to 15 letters")]
     public void Half_a_link_refused(string keys, string expected) => Assert.That(Loading.Errors($"[Worker:a]\n{keys}"), Is.EqualTo(expected));
 
+    [TestCase("WgInterface = wg0\nWgHostAddress = 10.0.0.1\nDnsPort = 53\nAddress = fd00::2", "t.conf:4: [Worker:a] DnsPort needs WgWorkerAddress, the worker's own address on the link")]
+    [TestCase("WgInterface = wg0\nWgHostAddress = 10.0.0.1\nDnsPort = 53\nAddress = unix:/run/tor/a", "t.conf:4: [Worker:a] DnsPort needs WgWorkerAddress, the worker's own address on the link")]
+    public void DnsPort_without_an_address_that_the_link_reaches_refused(string keys, string expected) =>
+        Assert.That(Loading.Errors($"[Worker:a]\n{keys}"), Is.EqualTo(expected));
+
+    [TestCase("Address = 17.0.0.134", "17.0.0.134:5353", Description = "the example of the design")]
+    [TestCase("Address = 10.201.1.2", "10.201.1.2:5353")]
+    [TestCase("Address = 17.0.0.134\nWgWorkerAddress = 10.201.1.2", "10.201.1.2:5353")]
+    public void DnsPort_is_asked_at_the_workers_address_on_the_link_or_else_at_its_address(string keys, string expected)
+    {
+        var result = Loading.Text($"[Worker:a]\nWgInterface = wg0\nWgHostAddress = 10.201.1.1\nDnsPort = 5353\n{keys}");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(result.Options.Workers[0].DnsEndPoint, Is.EqualTo(IPEndPoint.Parse(expected)));
+    }
+
     [TestCase("Address = 10.201.1.2", "10.201.1.2")]
     [TestCase("Address = 10.201.2.2", "null")]
     [TestCase("Address = 198.51.100.7", "null")]

@@ -1,3 +1,4 @@
+using System.Buffers;
 using TorBalancer.Primitives;
 using TorBalancer.Transport;
 
@@ -31,14 +32,8 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
             (status, credentials) = await MessageReader.ReadAsync<ClientCredentials?>(client.Input, Socks5Parser.TryParseAuth, cancellationToken);
             if (status != ParseStatus.Done)
                 return Broken(status, "no user name and password (RFC 1929)");
-            var refused = authenticator.Check(credentials);
-            if (refused.IsError)
-            {
-                await client.WriteAsync(AuthFailed, cancellationToken);
-                return refused;
-            }
-
-            await client.WriteAsync(AuthOk, cancellationToken);
+            if (await CheckAsync(credentials, cancellationToken) is { IsError: true } wrong)
+                return wrong;
         }
         else if (greeting.OffersNoAuth && !authenticator.RequiresCredentials)
         {
@@ -50,6 +45,13 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
             }
 
             await client.WriteAsync(ChooseNoAuth, cancellationToken);
+
+            // tor takes a user and password from clients that were told not to send one (its socks-extensions, section 1).
+            (status, credentials) = await MessageReader.ReadAsync<ClientCredentials?>(client.Input, TryParseLateAuth, cancellationToken);
+            if (status != ParseStatus.Done)
+                return Broken(status, "no SOCKS5 request");
+            if (credentials is not null && await CheckAsync(credentials, cancellationToken) is { IsError: true } wrong)
+                return wrong;
         }
         else
         {
@@ -75,6 +77,23 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         _replyExpected
             ? client.WriteAsync(Socks5Writer.Reply(Socks5ReplyMapper.ToReply(error.Cause, extendedErrors)), cancellationToken)
             : ValueTask.CompletedTask;
+
+    /// <summary>Answers the client's user and password.</summary>
+    private async ValueTask<ProxyError> CheckAsync(ClientCredentials? credentials, CancellationToken cancellationToken)
+    {
+        var refused = authenticator.Check(credentials);
+        await client.WriteAsync(refused.IsError ? AuthFailed : AuthOk, cancellationToken);
+        return refused;
+    }
+
+    /// <summary>A message of RFC 1929 where a request may stand as well; takes nothing, and says null, when it is no such message.</summary>
+    private static ParseStatus TryParseLateAuth(ref SequenceReader<byte> reader, out ClientCredentials? credentials)
+    {
+        credentials = null;
+        if (!reader.TryPeek(out byte version))
+            return ParseStatus.NeedMore;
+        return version == Socks5.AuthVersion ? Socks5Parser.TryParseAuth(ref reader, out credentials) : ParseStatus.Done;
+    }
 
     private async ValueTask<HandshakeResult> ReadCommandAsync(ClientCredentials? credentials, CancellationToken cancellationToken)
     {
