@@ -32,33 +32,37 @@ internal static class Summary
         }
 
         var goals = new MarkdownTable(["Goal", "Limit", .. specs.Where(static spec => spec.IsOurs).Select(static spec => spec.Name)]);
-        Goal("CPU per connection, × haproxy", 1.0, CostOf(connections), HaProxy);
-        Goal("CPU per connection, × v2ray", 0.45, CostOf(connections), V2Ray);
-        Goal("CPU per CONNECT connection, × haproxy", 1.0, CostOf(connect), HaProxy);
-        Goal("CPU per GB down, × haproxy-splice", 0.75, CostOf(down), Splice);
-        Goal("CPU per GB up, × haproxy-splice", 0.75, CostOf(up), Splice);
-        Goal("GB/s down on one core, × haproxy-splice (at least)", 1.2, RateOf(down), Splice, atLeast: true);
-        Goal("GB/s up on one core, × haproxy-splice (at least)", 1.2, RateOf(up), Splice, atLeast: true);
-        Goal("CPU per round trip, × haproxy", 1.0, CostOf(trips), HaProxy);
+        Goal("CPU per connection, × haproxy", 1.0, CostRatioOf(connections), HaProxy);
+        Goal("CPU per connection, × v2ray", 0.45, CostRatioOf(connections), V2Ray);
+        Goal("CPU per CONNECT connection, × haproxy", 1.0, CostRatioOf(connect), HaProxy);
+        Goal("CPU per GB down, × haproxy-splice", 0.75, CostRatioOf(down), Splice);
+        Goal("CPU per GB up, × haproxy-splice", 0.75, CostRatioOf(up), Splice);
+        Goal("GB/s down on one core, × haproxy-splice (at least)", 1.2, RatioOf(RateOf(down)), Splice, atLeast: true);
+        Goal("GB/s up on one core, × haproxy-splice (at least)", 1.2, RatioOf(RateOf(up)), Splice, atLeast: true);
+        Goal("CPU per round trip, × haproxy", 1.0, CostRatioOf(trips), HaProxy);
         if (all.Find(static comparison => comparison.Cell is { Kind: LoadKind.RoundTrips, Connections: 1 }) is { } alone)
         {
             double direct = alone.P50(Comparison.Direct);
-            Goal("median latency that is added to one tunnel's round trip, × haproxy", 1.0, name => alone.P50(name) - direct, HaProxy);
+            Goal("median latency that is added to one tunnel's round trip, × haproxy", 1.0, RatioOf(name => alone.P50(name) - direct), HaProxy);
         }
 
-        Goal("ping p99 beside bulk, × haproxy", 3.0, fairness is null ? null : fairness.P99, HaProxy);
+        Goal("ping p99 beside bulk, × haproxy", 3.0, RatioOf(fairness is null ? null : fairness.P99), HaProxy);
         return $"### All in one\n\nWith 64 connections (bulk: 8) at a time, or what comes closest. GB/s is for a core that is busy all the time.\n\n{table}\n### Against the goals\n\n{goals}";
 
-        void Goal(string what, double limit, Func<string, double>? figure, string other, bool atLeast = false)
+        void Goal(string what, double limit, Func<string, string, double?>? ratioOf, string other, bool atLeast = false)
         {
-            if (figure is null)
+            if (ratioOf is null)
                 return;
-            var cells = specs.Where(static spec => spec.IsOurs).Select(spec => Comparison.Ratio(figure, spec.Name, other) is { } ratio
+            var cells = specs.Where(static spec => spec.IsOurs).Select(spec => ratioOf(spec.Name, other) is { } ratio
                 ? $"{MarkdownTable.Number(ratio)} {((atLeast ? ratio >= limit : ratio <= limit) ? "✓" : "✗")}"
                 : "–");
             goals.Add([what, MarkdownTable.Number(limit), .. cells]);
         }
     }
+
+    private static Func<string, string, double?>? CostRatioOf(Comparison? comparison) => comparison is null ? null : comparison.CostRatio;
+
+    private static Func<string, string, double?>? RatioOf(Func<string, double>? figure) => figure is null ? null : (name, other) => Comparison.Ratio(figure, name, other);
 
     private static Func<string, double>? CostOf(Comparison? comparison) => comparison is null ? null : comparison.Cost;
 

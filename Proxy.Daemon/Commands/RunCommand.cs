@@ -67,6 +67,7 @@ internal static class RunCommand
     {
         var options = configuration.Options;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
+        NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);
         string state = ManagedWorkerPaths.Resolve(options.ManagedWorkers.DataDirectory, 1, Environment.GetEnvironmentVariable).Root;
         builder.Services.AddProxy(options, testnet ? null : state);

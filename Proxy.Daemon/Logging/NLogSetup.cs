@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using NLog;
 using NLog.Config;
@@ -5,7 +6,6 @@ using NLog.Extensions.Logging;
 using NLog.Filters;
 using NLog.Layouts;
 using NLog.Targets;
-using NLog.Targets.Wrappers;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Server;
@@ -20,8 +20,7 @@ internal static class NLogSetup
     private const string JournalPrefix =
         "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
 
-    /// <summary>About 20 MB at the most.</summary>
-    private const int QueuedLines = 50_000;
+    private const int ConsoleBuffer = 64 * 1024;
 
     private const string Stamp = "${date:universalTime=true:format=yyyy-MM-ddTHH\\:mm\\:ss.fffZ} ${level:uppercase=true:padding=-5} ";
 
@@ -33,6 +32,10 @@ internal static class NLogSetup
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
         builder.AddNLog(Build(options), new NLogProviderOptions { RemoveLoggerFactoryFilter = true, ShutdownOnDispose = false });
     }
+
+    /// <summary>Several lines go out in one system call; the buffer that a console has by itself holds 256 characters, which is one line.</summary>
+    public static void WidenConsole() =>
+        Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), ConsoleBuffer) { AutoFlush = false });
 
     /// <summary>Writes out what is buffered; the last thing a process does.</summary>
     public static void Flush() => LogManager.Shutdown();
@@ -53,20 +56,9 @@ internal static class NLogSetup
         return configuration;
     }
 
-    /// <summary>
-    /// Lines are written by a thread of their own, several at a time: a terminal or a journal that does not read must never hold
-    /// up traffic. Beyond the limit lines are dropped, which is better than a client that waits.
-    /// </summary>
     private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
     {
-        var queue = new AsyncTargetWrapper(target.Name + "-queue", target)
-        {
-            QueueLimit = QueuedLines,
-            OverflowAction = AsyncTargetWrapperOverflowAction.Discard,
-            TimeToSleepBetweenBatches = 10,
-            BatchSize = 1000,
-        };
-        var rule = new LoggingRule("*", level, LogLevel.Fatal, queue);
+        var rule = new LoggingRule("*", level, LogLevel.Fatal, new LogQueue(target));
         rule.Filters.Add(new WhenMethodFilter(IsToldOtherwise));
         configuration.LoggingRules.Add(rule);
     }

@@ -9,14 +9,14 @@ internal sealed class Comparison(Cell cell)
 {
     public const string Direct = "(no forwarder)";
 
-    private readonly Dictionary<string, List<LoadResult>> _results = [];
+    private readonly Dictionary<string, List<LoadResult?>> _results = [];
     private readonly Dictionary<string, string> _failures = [];
 
     public Cell Cell { get; } = cell;
 
     public IEnumerable<string> Names => _results.Keys;
 
-    public IReadOnlyList<LoadResult> Of(string name) => _results.GetValueOrDefault(name, []);
+    public IEnumerable<LoadResult> Of(string name) => _results.GetValueOrDefault(name, []).OfType<LoadResult>();
 
     /// <summary>Puts the load on one after the other, in another order each round.</summary>
     public static Comparison Run(Bench bench, Cell cell)
@@ -33,7 +33,18 @@ internal sealed class Comparison(Cell cell)
     }
 
     /// <summary>Processor time of one operation in µs, or of one GB (10⁹ bytes) in s.</summary>
-    public double Cost(string name) => Median(name, result => IsBulk ? result.Cpu / (result.Bytes / 1e9) : result.Cpu / result.Operations * 1e6);
+    public double Cost(string name) => Median(name, CostOf);
+
+    /// <summary>
+    /// The median of what each round's costs were in proportion: a machine whose neighbours come and go is slow for all
+    /// forwarders of a round, and fast for all of another. Null when either is missing.
+    /// </summary>
+    public double? CostRatio(string name, string other)
+    {
+        var pairs = _results.GetValueOrDefault(name, []).Zip(_results.GetValueOrDefault(other, []));
+        double ratio = MarkdownTable.Median(pairs.Where(static pair => pair is (not null, not null)).Select(pair => CostOf(pair.First!) / CostOf(pair.Second!)));
+        return double.IsFinite(ratio) ? ratio : null;
+    }
 
     /// <summary>Operations or GB in a second.</summary>
     public double Rate(string name) => Median(name, result => (IsBulk ? result.Bytes / 1e9 : result.Operations) / result.Seconds);
@@ -63,7 +74,7 @@ internal sealed class Comparison(Cell cell)
         foreach (string name in _results.Keys)
         {
             bool direct = name == Direct;
-            string Relative(string other) => direct ? "–" : MarkdownTable.Number(Ratio(Cost, name, other));
+            string Relative(string other) => direct ? "–" : MarkdownTable.Number(CostRatio(name, other));
             table.Add([
                 name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"), MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
                 .. IsBulk ? (string[])[] : [MarkdownTable.Number(P50(name)), MarkdownTable.Number(P99(name))],
@@ -77,6 +88,8 @@ internal sealed class Comparison(Cell cell)
     }
 
     private bool IsBulk => Cell.Kind is LoadKind.Down or LoadKind.Up;
+
+    private double CostOf(LoadResult result) => IsBulk ? result.Cpu / (result.Bytes / 1e9) : result.Cpu / result.Operations * 1e6;
 
     private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
 
@@ -93,6 +106,7 @@ internal sealed class Comparison(Cell cell)
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {
             _failures[name] = failure.Message;
+            results.Add(null);
         }
     }
 }

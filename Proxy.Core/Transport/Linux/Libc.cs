@@ -57,7 +57,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "accept4")]
     [SuppressGCTransition]
-    public static partial int Accept(int fd, void* address, uint* length, int flags);
+    private static partial int LibcAccept(int fd, void* address, uint* length, int flags);
 
     [LibraryImport("libc", EntryPoint = "bind")]
     [SuppressGCTransition]
@@ -65,7 +65,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "connect")]
     [SuppressGCTransition]
-    public static partial int Connect(int fd, void* address, uint length);
+    private static partial int LibcConnect(int fd, void* address, uint length);
 
     [LibraryImport("libc", EntryPoint = "getsockname")]
     [SuppressGCTransition]
@@ -81,11 +81,11 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "recv")]
     [SuppressGCTransition]
-    public static partial nint Receive(int fd, void* buffer, nuint count, int flags);
+    private static partial nint LibcReceive(int fd, void* buffer, nuint count, int flags);
 
     [LibraryImport("libc", EntryPoint = "send")]
     [SuppressGCTransition]
-    public static partial nint Send(int fd, void* buffer, nuint count, int flags);
+    private static partial nint LibcSend(int fd, void* buffer, nuint count, int flags);
 
     [LibraryImport("libc", EntryPoint = "poll")]
     [SuppressGCTransition]
@@ -97,7 +97,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "close")]
     [SuppressGCTransition]
-    public static partial void Close(int fd);
+    private static partial void LibcClose(int fd);
 
     [LibraryImport("libc", EntryPoint = "pipe2")]
     [SuppressGCTransition]
@@ -109,7 +109,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "splice")]
     [SuppressGCTransition]
-    public static partial nint Splice(int source, long* sourceOffset, int sink, long* sinkOffset, nuint count, uint flags);
+    private static partial nint LibcSplice(int source, long* sourceOffset, int sink, long* sinkOffset, nuint count, uint flags);
 
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
