@@ -98,6 +98,7 @@ internal static class ProxyServiceCollectionExtensions
         {
             Routes = provider.GetRequiredService<RouteTable>(),
             FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
+            Trim = provider.GetService<MemoryTrim>(),
         });
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());

@@ -21,14 +21,14 @@ internal sealed partial class ClientConnection
     private async ValueTask<ConnectOutcome> ConnectWhileClientWaitsAsync(ProxyRequest request)
     {
         _answered = false;
-        using var gone = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(Aborted);
         var watch = new PeerWatch(client.Input, MaxEarlyData);
         var watching = CancelWhenGoneAsync(watch.Start(CancellationToken.None), gone);
         try
         {
             return await ConnectAsync(request, gone.Token);
         }
-        catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (!Aborted.IsCancellationRequested)
         {
             return new ConnectOutcome(null, null, default, new ProxyError(FailureCause.ClientClosed), Context.Attempts, Context.WorkerId);
         }

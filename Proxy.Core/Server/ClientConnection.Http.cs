@@ -53,12 +53,12 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
             services.Outcomes.DialFailed(_lastWorker!, new ProxyError(FailureCause.NoFirstByte, exchange.Error.Detail));
     }
 
-    private async Task ServeHttpAsync(CancellationToken stopping)
+    private async Task ServeHttpAsync()
     {
         Context.Protocol = ClientProtocol.HttpForward;
-        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = stopping };
+        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = listener.Stopping };
         using var http = new HttpServerHandshake(client, settings, _authenticator.Check, this, services.Time);
-        var request = await http.ReadRequestAsync(_abort.Token);
+        var request = await http.ReadRequestAsync(Aborted);
         if (request.Kind == HttpServerRequestKind.Forward)
         {
             await ForwardAsync(http, request);
@@ -73,7 +73,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
 
     private async Task ForwardAsync(HttpServerHandshake http, HttpServerRequest first)
     {
-        var outcome = await new HttpForwarder(http, this, Context.Counters).RunAsync(first, _abort.Token);
+        var outcome = await new HttpForwarder(http, this, Context.Counters).RunAsync(first, Aborted);
         SetError(outcome.Error);
         if (outcome.Kind == HttpForwardOutcomeKind.Connect)
         {
@@ -86,7 +86,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
             Context.Target = outcome.Request!.Target;
             Context.Upgraded = true;
             long sent = Context.Counters.FromClient, received = Context.Counters.FromUpstream;
-            await TunnelAsync(upstream.Connection);
+            EndTunnel(await BeginTunnel(upstream.Connection));
             _lastWorker?.CountBytes(Context.Counters.FromClient - sent, Context.Counters.FromUpstream - received);
         }
     }

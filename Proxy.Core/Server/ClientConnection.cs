@@ -8,46 +8,73 @@ using TorBalancer.Protocols.Socks4;
 using TorBalancer.Protocols.Socks5;
 using TorBalancer.Routing;
 using TorBalancer.Transport;
+using TorBalancer.Workers;
 
 namespace TorBalancer.Server;
 
 /// <summary>The life of one client connection: detect, read the request, decide, connect, reply, tunnel, account.</summary>
 internal sealed partial class ClientConnection(
-    TransportConnection client, ConnectionContext context, ConnectionServices services, ILogger logger) : IAsyncDisposable
+    TransportConnection client, ConnectionContext context, ConnectionServices services, ProxyListener listener, ILogger logger) : IThreadPoolWorkItem, IDisposable
 {
-    // Its timer is the handshake's, and is stopped when that is over.
-    private readonly CancellationTokenSource _abort = new(context.Listener.HandshakeTimeout, services.Time);
+    // Its timer is the handshake's, and is stopped when that is over. Null once there is a tunnel, which is told otherwise.
+    private CancellationTokenSource? _abort = new(context.Listener.HandshakeTimeout, services.Time);
     private volatile bool _aborted;
     private TunnelEnd _abortReason = TunnelEnd.Aborted;
     private SessionUse? _session;
-    private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
+    private ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
+
+    // What the tunnel needs.
+    private TransportConnection? _upstream;
+    private WorkerLease? _lease;
+    private FirstByteWatch? _watch;
+    private long _sentBefore;
+    private long _receivedBefore;
 
     public ConnectionContext Context { get; } = context;
+
+    /// <summary>The registry's list; under its lock.</summary>
+    internal ClientConnection? PreviousLive { get; set; }
+
+    /// <inheritdoc cref="PreviousLive"/>
+    internal ClientConnection? NextLive { get; set; }
+
+    /// <summary>Cancelled when this connection is to end; until there is a tunnel.</summary>
+    private CancellationToken Aborted => _abort!.Token;
 
     /// <summary>Ends the connection whatever it is doing; a tunnel that this cuts ends for the given reason.</summary>
     public void Abort(TunnelEnd reason)
     {
         _abortReason = reason;
         _aborted = true;
+        Context.Counters.Stop();
         try
         {
-            _abort.Cancel();
+            _abort?.Cancel();
         }
         catch (ObjectDisposedException)
         {
-            // It ended by itself since the caller saw it in the registry.
+            // It ended by itself, or became a tunnel, since the caller saw it in the registry.
         }
     }
 
-    /// <summary>Runs to the end; never throws. The connection is closed and accounted for when it completes.</summary>
-    /// <param name="stopping">Cancelled when the daemon drains: no further request is taken on this connection.</param>
-    public async Task RunAsync(CancellationToken stopping)
+    void IThreadPoolWorkItem.Execute() => _ = RunAsync();
+
+    /// <summary>
+    /// Runs to the end; never throws. The connection is closed and accounted for when it completes. All that leads to a tunnel
+    /// has returned before the tunnel begins: a method that waits is memory, and most tunnels are idle most of the time.
+    /// </summary>
+    private async Task RunAsync()
     {
         try
         {
-            await ServeAsync(stopping);
+            await ServeAsync();
+            if (_upstream is not null)
+            {
+                EndTunnel(await BeginTunnel(_upstream));
+                AccountForTunnel(_lease!);
+            }
         }
-        catch (OperationCanceledException) when (_abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (_abort is { IsCancellationRequested: true })
         {
             SetError(new ProxyError(FailureCause.ShuttingDown));
             client.Abort();
@@ -63,25 +90,31 @@ internal sealed partial class ClientConnection(
         }
         finally
         {
+            if (_upstream is not null)
+                await _upstream.DisposeAsync();
+            _lease?.Dispose();
             await client.DisposeAsync();
 
             // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
             if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
                 services.AccessLog.Write(Context);
+            Dispose();
+            listener.Ended(this);
         }
     }
 
-    public ValueTask DisposeAsync()
+    public void Dispose()
     {
-        _abort.Dispose();
-        return ValueTask.CompletedTask;
+        _watch?.Dispose();
+        _abort?.Dispose();
     }
 
-    private async Task ServeAsync(CancellationToken stopping)
+    /// <summary>Everything up to the tunnel, if there is to be one.</summary>
+    private async Task ServeAsync()
     {
         var (protocol, handshake, request) = await ReadHandshakeAsync();
         if (protocol == DetectedProtocol.Http && handshake is null && !Context.Error.IsError)
-            await ServeHttpAsync(stopping);
+            await ServeHttpAsync();
         else if (request.Request is not null)
             await CarryAsync(handshake!, request.Request);
         else if (handshake is not null && !Context.Error.IsError)
@@ -97,7 +130,7 @@ internal sealed partial class ClientConnection(
         IClientHandshake? handshake = null;
         try
         {
-            var protocol = await ProtocolDetector.DetectAsync(client, _abort.Token);
+            var protocol = await ProtocolDetector.DetectAsync(client, Aborted);
             HandshakeResult request = default;
             if (protocol != DetectedProtocol.Http || !Context.Listener.Speaks(DetectedProtocol.Http))
             {
@@ -105,12 +138,12 @@ internal sealed partial class ClientConnection(
                 if (handshake is null)
                     Refuse(protocol);
                 else
-                    request = await handshake.ReadRequestAsync(_abort.Token);
+                    request = await handshake.ReadRequestAsync(Aborted);
             }
 
             // It may run out in this very moment; then it was too late.
-            _abort.CancelAfter(Timeout.InfiniteTimeSpan);
-            _abort.Token.ThrowIfCancellationRequested();
+            _abort!.CancelAfter(Timeout.InfiniteTimeSpan);
+            Aborted.ThrowIfCancellationRequested();
             return (protocol, handshake, request);
         }
         catch (OperationCanceledException) when (!_aborted)
@@ -120,7 +153,7 @@ internal sealed partial class ClientConnection(
         }
     }
 
-    /// <summary>One request, one stream: SOCKS, and HTTP CONNECT.</summary>
+    /// <summary>One request, one stream: SOCKS, and HTTP CONNECT. Connects and answers; the tunnel is begun when this has returned.</summary>
     private async Task CarryAsync(IClientHandshake handshake, ProxyRequest request)
     {
         Context.Protocol = request.Protocol;
@@ -139,52 +172,60 @@ internal sealed partial class ClientConnection(
 
         if (request.Command != ProxyCommand.Connect)
         {
-            await handshake.ReplyResolvedAsync(outcome.Answer, _abort.Token);
+            await handshake.ReplyResolvedAsync(outcome.Answer, Aborted);
             await LingerAsync();
             return;
         }
 
-        using var lease = outcome.Lease!;
-        await using var upstream = outcome.Connection!;
+        _lease = outcome.Lease;
+        _upstream = outcome.Connection;
         try
         {
-            await handshake.ReplyConnectedAsync(_abort.Token);
+            await handshake.ReplyConnectedAsync(Aborted);
         }
         catch (Exception failure) when (failure is IOException or OperationCanceledException)
         {
             // The worker's stream must not look finished to the target when it was the client that left, or we that stopped.
-            upstream.Abort();
+            _upstream!.Abort();
             throw;
         }
 
         // What requests before a CONNECT moved on this connection is not this stream's.
-        long sent = Context.Counters.FromClient, received = Context.Counters.FromUpstream;
-        var silence = default(ProxyError);
-        using (var watch = outcome.ViaLink ? new FirstByteWatch(lease.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time) : null)
-        {
-            await TunnelAsync(upstream);
-            if (watch is not null)
-                silence = watch.Ended(Context.End!.Value);
-        }
-
-        (sent, received) = (Context.Counters.FromClient - sent, Context.Counters.FromUpstream - received);
-        lease.Worker.CountBytes(sent, received);
-        if (silence.IsError)
-            SetError(silence);
-        else
-            services.Outcomes.TunnelEnded(lease.Worker, Context.End!.Value, sent, received);
+        (_sentBefore, _receivedBefore) = (Context.Counters.FromClient, Context.Counters.FromUpstream);
+        if (outcome.ViaLink)
+            _watch = new FirstByteWatch(_lease!.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time);
     }
 
-    private async Task TunnelAsync(TransportConnection upstream)
+    /// <summary>Lets go of what only the way to the tunnel needed, and begins it.</summary>
+    private ValueTask<TunnelEnd> BeginTunnel(TransportConnection upstream)
     {
-        var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout);
         Context.IsTunnel = true;
-        var end = await services.Transport.TunnelAsync(client, upstream, settings, _abort.Token);
+        var abort = _abort;
+        _abort = null;
+        abort?.Dispose();
+        _authenticator = null!;
+        _session = null;
+        return services.Transport.TunnelAsync(client, upstream, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout), CancellationToken.None);
+    }
+
+    private void EndTunnel(TunnelEnd end)
+    {
         Context.IsTunnel = false;
 
         // Asked before our side is closed: after that tor forgets the stream.
         Context.Exit = services.Exits.Of(Context.Stream);
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
+    }
+
+    private void AccountForTunnel(WorkerLease lease)
+    {
+        var end = Context.End!.Value;
+        long sent = Context.Counters.FromClient - _sentBefore, received = Context.Counters.FromUpstream - _receivedBefore;
+        lease.Worker.CountBytes(sent, received);
+        if (_watch?.Ended(end) is { IsError: true } silence)
+            SetError(silence);
+        else
+            services.Outcomes.TunnelEnded(lease.Worker, end, sent, received);
     }
 
     private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
@@ -241,7 +282,7 @@ internal sealed partial class ClientConnection(
             return;
         if (handshake is HttpConnectHandshake http)
             http.Info = new HttpReplyInfo(Context.WorkerId, Context.Attempts);
-        await handshake.ReplyErrorAsync(error, _abort.Token);
+        await handshake.ReplyErrorAsync(error, Aborted);
 
         // HTTP does so by itself, with its own bounds.
         if (handshake is not HttpConnectHandshake)
@@ -257,7 +298,7 @@ internal sealed partial class ClientConnection(
         const int maxBytes = 64 * 1024;
         client.ShutdownSend();
         using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(2), services.Time);
-        using var token = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _abort.Token);
+        using var token = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, Aborted);
         try
         {
             long dropped = 0;

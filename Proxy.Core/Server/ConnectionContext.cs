@@ -15,7 +15,7 @@ internal sealed record StreamKey(string WorkerId, string? Password, int? LocalPo
 internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started)
 {
     /// <summary>Unique in this process; the word that logs and error answers share.</summary>
-    public string Id { get; } = string.Create(CultureInfo.InvariantCulture, $"c{id}");
+    public string Id => string.Create(CultureInfo.InvariantCulture, $"c{id}");
 
     public ListenerModel Listener { get; } = listener;
 

@@ -1,29 +1,64 @@
-using System.Collections.Concurrent;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Server;
 
-/// <summary>Knows every live connection, so that views can list them and stopping can wait for them.</summary>
+/// <summary>
+/// Knows every live connection, so that views can list them and stopping can wait for them: a list through the connections
+/// themselves, because most of them are idle tunnels, and those are to take little.
+/// </summary>
 internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConnections
 {
-    private readonly ConcurrentDictionary<string, ClientConnection> _live = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
+    private ClientConnection? _first;
+    private int _count;
     private TaskCompletionSource? _empty;
 
-    public int Count => _live.Count;
+    public int Count => Volatile.Read(ref _count);
 
-    public IEnumerable<ClientConnection> All => _live.Values;
+    /// <summary>Those that live at this moment.</summary>
+    public IReadOnlyList<ClientConnection> All
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var all = new List<ClientConnection>(_count);
+                for (var one = _first; one is not null; one = one.NextLive)
+                    all.Add(one);
+                return all;
+            }
+        }
+    }
 
     /// <summary>Registered before it runs, so that no stop can miss it.</summary>
-    public void Add(ClientConnection connection) => _live.TryAdd(connection.Context.Id, connection);
+    public void Add(ClientConnection connection)
+    {
+        lock (_lock)
+        {
+            connection.NextLive = _first;
+            if (_first is not null)
+                _first.PreviousLive = connection;
+            _first = connection;
+            _count++;
+        }
+    }
 
+    /// <summary>Removes one that was added, once.</summary>
     public void Remove(ClientConnection connection)
     {
-        if (!_live.TryRemove(connection.Context.Id, out _) || !_live.IsEmpty)
-            return;
         lock (_lock)
-            _empty?.TrySetResult();
+        {
+            if (connection.PreviousLive is { } previous)
+                previous.NextLive = connection.NextLive;
+            else
+                _first = connection.NextLive;
+            if (connection.NextLive is { } next)
+                next.PreviousLive = connection.PreviousLive;
+            connection.PreviousLive = connection.NextLive = null;
+            if (--_count == 0)
+                _empty?.TrySetResult();
+        }
     }
 
     public int EndTunnels(string workerId)
@@ -31,7 +66,7 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
         if (!endWhenWorkerIsGone)
             return 0;
         int ended = 0;
-        foreach (var connection in _live.Values)
+        foreach (var connection in All)
         {
             if (connection.Context is { IsTunnel: true } context && context.WorkerId == workerId)
             {
@@ -48,9 +83,8 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
     {
         lock (_lock)
         {
-            // Created before the count is read: a removal in between sees it and completes it.
             _empty ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (_live.IsEmpty)
+            if (_count == 0)
                 _empty.TrySetResult();
             return _empty.Task;
         }

@@ -24,6 +24,9 @@ internal sealed record ConnectionServices(
     /// <summary>Which way targets go; by default all of them to a SocksPort.</summary>
     public RouteTable Routes { get; init; } = new(new RouteOptions { Clearnet = ClearnetRoute.Socks });
 
+    /// <summary>Told of every connection; null: nobody gives memory back.</summary>
+    public MemoryTrim? Trim { get; init; }
+
     /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
     public TimeSpan FirstByteTimeout { get; init; }
 }

@@ -72,8 +72,15 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         return listener.DisposeAsync();
     }
 
+    /// <summary>See <see cref="ProxyServer.Stopping"/>.</summary>
+    public CancellationToken Stopping => server.Stopping;
+
     /// <summary>Told when one of its connections has ended.</summary>
-    public void Ended() => Interlocked.Decrement(ref _live);
+    public void Ended(ClientConnection connection)
+    {
+        server.Connections.Remove(connection);
+        Interlocked.Decrement(ref _live);
+    }
 
     private void Admit(TransportConnection connection)
     {

@@ -18,6 +18,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
 
     public ConnectionRegistry Connections { get; } = connections;
 
+    /// <summary>Cancelled when the daemon drains: connections may go on, but take no further request.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses => [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
 
@@ -61,11 +64,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
     internal void Start(TransportConnection connection, ProxyListener listener, IPAddress? address)
     {
         var context = new ConnectionContext(Interlocked.Increment(ref _lastId), listener.Model, address, services.Time.GetTimestamp());
-        var client = new ClientConnection(connection, context, services, _connectionLogger);
-        Connections.Add(client);
+        var client = new ClientConnection(connection, context, services, listener, _connectionLogger);
 
-        // Tracked by the registry; RunAsync never throws.
-        connection.Schedule(new Serving(this, client, listener));
+        // Tracked by the registry until it has ended.
+        Connections.Add(client);
+        services.Trim?.Touch();
+        connection.Schedule(client);
     }
 
     /// <summary>
@@ -119,25 +123,6 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
         catch (OperationCanceledException)
         {
         }
-    }
-
-    private async Task RunAsync(ClientConnection client, ProxyListener listener)
-    {
-        try
-        {
-            await client.RunAsync(_stopping.Token);
-        }
-        finally
-        {
-            Connections.Remove(client);
-            listener.Ended();
-            await client.DisposeAsync();
-        }
-    }
-
-    private sealed class Serving(ProxyServer server, ClientConnection client, ProxyListener listener) : IThreadPoolWorkItem
-    {
-        public void Execute() => _ = server.RunAsync(client, listener);
     }
 
     private static partial class Log

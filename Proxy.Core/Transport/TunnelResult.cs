@@ -25,11 +25,23 @@ public enum TunnelEnd : byte
     WorkerGone,
 }
 
-/// <summary>Bytes moved so far, read by views while the tunnel runs; one writer each.</summary>
+/// <summary>A tunnel that is under way.</summary>
+internal interface IRunningTunnel
+{
+    /// <summary>Ends it as <see cref="TunnelEnd.Aborted"/>, soon; from any thread, however often.</summary>
+    void Stop();
+}
+
+/// <summary>
+/// Bytes moved so far, read by views while the tunnel runs; one writer each. Also how it is told to end: a token would take
+/// four objects more for each tunnel.
+/// </summary>
 public sealed class TunnelCounters
 {
     private long _fromClient;
     private long _fromUpstream;
+    private volatile IRunningTunnel? _running;
+    private volatile bool _stopping;
 
     /// <summary>Called once, by whoever moves bytes, at the next that the client sent; it must neither wait nor throw.</summary>
     internal Action? NextFromClient { get; set; }
@@ -42,6 +54,28 @@ public sealed class TunnelCounters
 
     /// <summary>Bytes taken from the worker and given to the client.</summary>
     public long FromUpstream => Volatile.Read(ref _fromUpstream);
+
+    /// <summary>Ends the tunnel as <see cref="TunnelEnd.Aborted"/>, also one that has yet to begin; no effect on one that has ended.</summary>
+    public void Stop()
+    {
+        _stopping = true;
+
+        // A full fence on both sides: either the tunnel is seen here, or it sees that it is to stop.
+        Interlocked.MemoryBarrier();
+        _running?.Stop();
+    }
+
+    /// <summary>The tunnel begins.</summary>
+    internal void Begin(IRunningTunnel tunnel)
+    {
+        _running = tunnel;
+        Interlocked.MemoryBarrier();
+        if (_stopping)
+            tunnel.Stop();
+    }
+
+    /// <summary>The tunnel has ended.</summary>
+    internal void End() => _running = null;
 
     public void AddFromClient(long bytes)
     {

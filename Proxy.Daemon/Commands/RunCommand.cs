@@ -73,6 +73,7 @@ internal static class RunCommand
         builder.Services.AddProxy(options, testnet ? null : state);
         builder.Services.AddSingleton(new StartSource(configuration, testnet));
         builder.Services.AddSingleton<StartHints>();
+        builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));
         builder.Services.Configure<HostOptions>(host =>
         {
             // Draining is bounded by its own key; the host's limit only stands behind it.

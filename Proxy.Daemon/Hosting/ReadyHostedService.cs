@@ -8,7 +8,7 @@ using TorBalancer.Server;
 namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Says that everything is there, to the log and to the service manager: the last to be started, so that it is true.</summary>
-internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, ILogger<ReadyHostedService> logger)
+internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, ILogger<ReadyHostedService> logger)
     : IHostedLifecycleService
 {
     private readonly SystemdNotifier _systemd = new();
@@ -28,6 +28,7 @@ internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancer
         }
 
         _systemd.Notify("READY=1");
+        trim.Touch();
         return Task.CompletedTask;
     }
 

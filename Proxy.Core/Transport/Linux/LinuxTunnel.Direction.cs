@@ -14,10 +14,8 @@ internal sealed unsafe partial class LinuxTunnel
 
     private const int SmallSplice = 8 * 1024;
 
-    private struct Direction(LinuxConnection source, LinuxConnection sink, ArraySegment<byte> buffered, bool fromClient)
+    private struct Direction(ArraySegment<byte> buffered, bool fromClient)
     {
-        public readonly LinuxConnection Source = source;
-        public readonly LinuxConnection Sink = sink;
         public readonly bool FromClient = fromClient;
 
         /// <summary>Read and not yet written; a borrowed array.</summary>
@@ -63,6 +61,10 @@ internal sealed unsafe partial class LinuxTunnel
         SourceBroken,
     }
 
+    private LinuxConnection Source(in Direction direction) => direction.FromClient ? _client : _upstream;
+
+    private LinuxConnection Sink(in Direction direction) => direction.FromClient ? _upstream : _client;
+
     /// <summary>True when it stopped only to let others have their turn.</summary>
     private bool Move(ref Direction direction, ref Direction other)
     {
@@ -80,7 +82,7 @@ internal sealed unsafe partial class LinuxTunnel
                     return false;
                 }
 
-                step = direction.Source.IsReadable ? Read(ref direction) : Step.Waits;
+                step = Source(direction).IsReadable ? Read(ref direction) : Step.Waits;
             }
 
             switch (step)
@@ -105,7 +107,7 @@ internal sealed unsafe partial class LinuxTunnel
     {
         if (direction.Left is not null)
         {
-            int sent = direction.Sink.TrySend(direction.Left.AsSpan(direction.LeftStart, direction.LeftEnd - direction.LeftStart));
+            int sent = Sink(direction).TrySend(direction.Left.AsSpan(direction.LeftStart, direction.LeftEnd - direction.LeftStart));
             if (sent < 0)
                 return Step.SinkBroken;
             Count(direction.FromClient, sent);
@@ -118,7 +120,7 @@ internal sealed unsafe partial class LinuxTunnel
 
         if (direction.Pipe is { Filled: > 0 } pipe)
         {
-            int sent = direction.Sink.TrySpliceFrom(pipe);
+            int sent = Sink(direction).TrySpliceFrom(pipe);
             if (sent < 0)
                 return Step.SinkBroken;
             Count(direction.FromClient, sent);
@@ -131,7 +133,7 @@ internal sealed unsafe partial class LinuxTunnel
 
     private Step Read(ref Direction direction)
     {
-        if (direction.Splices && !direction.Source.IsUrgent)
+        if (direction.Splices && !Source(direction).IsUrgent)
         {
             direction.Pipe ??= _loop.Pipes.Rent();
             if (direction.Pipe is { } pipe)
@@ -143,11 +145,11 @@ internal sealed unsafe partial class LinuxTunnel
 
     private Step Splice(ref Direction direction, SplicePipe pipe)
     {
-        int count = direction.Source.TrySpliceTo(pipe);
+        int count = Source(direction).TrySpliceTo(pipe);
         if (count == 0)
         {
             // The end, or the mark of urgent data with the end behind it: only recv(2) can tell.
-            direction.Source.SuspectHangUp();
+            Source(direction).SuspectHangUp();
             return Copy(ref direction);
         }
 
@@ -162,7 +164,7 @@ internal sealed unsafe partial class LinuxTunnel
     private Step Copy(ref Direction direction)
     {
         byte* scratch = _loop.Scratch;
-        int count = direction.Source.TryReceive(scratch, EventLoop.ScratchSize);
+        int count = Source(direction).TryReceive(scratch, EventLoop.ScratchSize);
         if (count <= 0)
             return Nothing(ref direction, count);
         if (count == EventLoop.ScratchSize && !direction.Splices)
@@ -171,7 +173,7 @@ internal sealed unsafe partial class LinuxTunnel
             direction.SmallSplices = 0;
         }
 
-        int sent = direction.Sink.TrySend(scratch, count);
+        int sent = Sink(direction).TrySend(scratch, count);
         if (sent < 0)
             return Step.SinkBroken;
         int left = count - sent;
@@ -196,11 +198,11 @@ internal sealed unsafe partial class LinuxTunnel
     }
 
     /// <summary>The source sent FIN and all of it has been written: the sink learns it. When both have, closing says it.</summary>
-    private static void Finish(ref Direction direction, bool otherDone)
+    private void Finish(ref Direction direction, bool otherDone)
     {
         direction.Done = true;
         if (!otherDone)
-            direction.Sink.ShutdownSend();
+            Sink(direction).ShutdownSend();
     }
 
     /// <summary>
@@ -215,7 +217,7 @@ internal sealed unsafe partial class LinuxTunnel
             _end = (int)direction.WriteFault;
         if (other.Done)
             return;
-        direction.Sink.SuspectHangUp();
+        Sink(direction).SuspectHangUp();
         if (!_queued)
         {
             _queued = true;

@@ -6,7 +6,7 @@ namespace TorBalancer.Transport.Linux;
 /// Both directions of a tunnel, driven by events. What waits on nothing but the peers costs no buffer, no pipe and no timer of
 /// its own: this object and the two connections are all that an idle tunnel has.
 /// </summary>
-internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEnd>, ILoopWork
+internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEnd>, ILoopWork, IRunningTunnel
 {
     /// <summary>Reads of one direction before the loop's other descriptors get their turn.</summary>
     private const int Rounds = 8;
@@ -54,6 +54,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
                 _registration.Unregister();
         }
 
+        if (!_completed)
+            _settings.Counters.Begin(this);
         return new ValueTask<TunnelEnd>(this, version);
     }
 
@@ -116,7 +118,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
         _core.OnCompleted(continuation, state, token, flags);
 
     /// <summary>From any thread.</summary>
-    private void Stop()
+    public void Stop()
     {
         _stopping = true;
         _loop.Post(this);
@@ -148,8 +150,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
     {
         _started = true;
         _lastActivity = _loop.Now;
-        _up = new Direction(_client, _upstream, _client.EnterTunnel(this), fromClient: true);
-        _down = new Direction(_upstream, _client, _upstream.EnterTunnel(this), fromClient: false);
+        _up = new Direction(_client.EnterTunnel(this), fromClient: true);
+        _down = new Direction(_upstream.EnterTunnel(this), fromClient: false);
         if (_stopping || _client.IsClosed || _upstream.IsClosed)
         {
             End(TunnelEnd.Aborted);
@@ -178,6 +180,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
         _completed = true;
         _loop.Timers.Remove(this);
         _registration.Unregister();
+        _settings.Counters.End();
         _up.Release(_loop);
         _down.Release(_loop);
         _client.LeaveTunnel();

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>Both directions of a tunnel by copying: the managed twin of the splice engine.</summary>
-internal sealed class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time)
+internal sealed class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time) : IRunningTunnel
 {
     // One rented buffer for each direction while data is in flight; large enough that a bulk stream costs few system calls.
     private const int BufferSize = 64 * 1024;
@@ -29,10 +29,12 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
             ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
             : null;
 
+        settings.Counters.Begin(this);
         var up = PumpAsync(client, upstream, fromClient: true);
         var down = PumpAsync(upstream, client, fromClient: false);
         await up;
         await down;
+        settings.Counters.End();
         if (_end == NotEnded)
             return TunnelEnd.Finished;
 
@@ -41,6 +43,8 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         upstream.Abort();
         return (TunnelEnd)_end;
     }
+
+    void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
     private TimeSpan IdleStep => settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
 

@@ -1,0 +1,69 @@
+namespace TorBalancer.Server;
+
+/// <summary>
+/// Gives memory back when a busy time is over. Each connection leaves some KiB of garbage behind, and the runtime lets its
+/// youngest generation grow to the size of the processor's cache before it looks: idle tunnels would stand in a hundred MiB
+/// of it. A smaller generation costs every connection time; one collection when nothing happens costs nobody anything.
+/// </summary>
+internal sealed class MemoryTrim : IDisposable
+{
+    /// <summary>Between two looks; there are none while nothing happens.</summary>
+    public static readonly TimeSpan Step = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>What has been allocated since the last time, in bytes: with less there is nothing to gain.</summary>
+    public const long Much = 2 << 20;
+
+    /// <summary>Bytes in one step: some ten new connections. With more it waits, because a collection would hold them up.</summary>
+    public const long Little = 64 << 10;
+
+    private readonly Func<long> _allocated;
+    private readonly Action _collect;
+    private readonly ITimer _timer;
+    private long _seen;
+    private long _trimmed = -Much;
+    private int _watching;
+
+    /// <param name="time">The clock.</param>
+    /// <param name="allocated">Bytes that this process has allocated so far.</param>
+    /// <param name="collect">Collects and gives back; takes some milliseconds, in which everything stands still.</param>
+    public MemoryTrim(TimeProvider time, Func<long> allocated, Action collect)
+    {
+        (_allocated, _collect) = (allocated, collect);
+        _timer = time.CreateTimer(static state => ((MemoryTrim)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Of this process.</summary>
+    public static MemoryTrim Create(TimeProvider time) => new(
+        time, static () => GC.GetTotalAllocatedBytes(),
+        static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+
+    /// <summary>Something was begun; cheap, for every connection. The first time counts what the start has left.</summary>
+    public void Touch()
+    {
+        if (Volatile.Read(ref _watching) == 0 && Interlocked.Exchange(ref _watching, 1) == 0)
+            _timer.Change(Step, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private void Look()
+    {
+        long allocated = _allocated();
+        bool isQuiet = allocated - _seen < Little;
+        _seen = allocated;
+        if (!isQuiet)
+        {
+            _timer.Change(Step, Timeout.InfiniteTimeSpan);
+            return;
+        }
+
+        if (allocated - _trimmed >= Much)
+        {
+            _collect();
+            _trimmed = _seen = _allocated();
+        }
+
+        // What begins in this very moment is seen with the connection after it.
+        Volatile.Write(ref _watching, 0);
+    }
+}
