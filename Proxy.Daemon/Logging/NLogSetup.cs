@@ -30,7 +30,15 @@ internal static class NLogSetup
     {
         builder.ClearProviders();
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
-        builder.AddNLog(Build(options), new NLogProviderOptions { RemoveLoggerFactoryFilter = true, ShutdownOnDispose = false });
+        builder.AddNLog(Build(options), new NLogProviderOptions
+        {
+            RemoveLoggerFactoryFilter = true,
+            ShutdownOnDispose = false,
+            IncludeScopes = false,
+
+            // Only JSON has the fields beside the message. Without them a line is put together by generated code, which costs half of what NLog's templates do.
+            CaptureMessageProperties = options.Format == "json",
+        });
     }
 
     /// <summary>Several lines go out in one system call; the buffer that a console has by itself holds 256 characters, which is one line.</summary>
