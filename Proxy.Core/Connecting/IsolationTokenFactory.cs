@@ -26,7 +26,7 @@ internal sealed class IsolationTokenFactory
     private const int TokenBytes = 16;
 
     /// <summary>A power of two; each holds the last of those whose hash leads there.</summary>
-    private const int Remembered = 64;
+    private const int Remembered = 512;
 
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private long _connection;

@@ -133,6 +133,9 @@ internal sealed unsafe class EventLoop : IDisposable
     private void Run()
     {
         _current = this;
+
+        // Nothing here has an AsyncLocal: without a context to carry, each continuation is called, not run within one.
+        ExecutionContext.SuppressFlow();
         byte* events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EventSize));
         while (!_stopping)
         {
