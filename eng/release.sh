@@ -15,6 +15,26 @@ dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" --self-cont
     -p:DebugType=none -p:GenerateDocumentationFile=false
 
 "$out/torbalancer" check --config torbalancer.conf
+
+# As a daemon it must start, say so in its log, and end when told: nothing leaves it, its worker is never asked.
+cat >"$out/smoke.conf" <<SMOKE
+[Listener:main]
+Address = unix:$out/proxy.sock
+[Admin]
+Address = none
+Socket = none
+[Health]
+Enabled = no
+[Worker:none]
+SocksPort = unix:$out/no-worker.sock
+SMOKE
+timeout --signal=TERM 3 "$out/torbalancer" run --config "$out/smoke.conf" >"$out/smoke.log" 2>&1 || true
+if ! grep -q "Ready: " "$out/smoke.log" || ! grep -q "Stopped" "$out/smoke.log"; then
+    cat "$out/smoke.log" >&2
+    echo "eng/release.sh: the executable does not run" >&2
+    exit 1
+fi
+
 version=$("$out/torbalancer" --version)
 name=torbalancer-$version-$rid
 mkdir -p artifacts

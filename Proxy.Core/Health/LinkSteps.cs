@@ -18,7 +18,7 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, strin
     /// <summary>Not installed, or not permitted (it needs CAP_NET_ADMIN): that seldom changes while we run, and a program is not started for nothing at every probe.</summary>
     internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromMinutes(10);
 
-    private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(5);
 
     // By interface, when it was asked in vain.
     private readonly ConcurrentDictionary<string, long> _refused = new();

@@ -78,7 +78,16 @@ internal sealed class LogQueue : WrapperTargetBase
             return;
         }
 
-        PrecalculateVolatileLayouts(logEvent.LogEvent);
+        try
+        {
+            PrecalculateVolatileLayouts(logEvent.LogEvent);
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw;
+        }
+
         _lines.Enqueue(logEvent);
         Wake();
     }
@@ -109,20 +118,33 @@ internal sealed class LogQueue : WrapperTargetBase
 
             // Before the queue is looked at: whoever adds a line after that look wakes this thread again.
             Interlocked.Exchange(ref _awake, 0);
-            while (_lines.TryDequeue(out var line))
+            try
             {
-                bool isMark = ReferenceEquals(line.LogEvent, FlushMark);
-                if (!isMark)
-                    _batch.Add(line);
-                if (isMark || _batch.Count == BatchSize)
-                    WriteBatch();
-                if (isMark)
-                    FlushTarget(line.Continuation);
+                WriteWaiting();
             }
-
-            WriteBatch();
+            catch (Exception failure)
+            {
+                // NLog catches what targets throw. Should anything get through, the next lines still have their writer.
+                InternalLogger.Error(failure, "{0}: lines could not be written", this);
+            }
         }
         while (!stopping);
+    }
+
+    private void WriteWaiting()
+    {
+        while (_lines.TryDequeue(out var line))
+        {
+            bool isMark = ReferenceEquals(line.LogEvent, FlushMark);
+            if (!isMark)
+                _batch.Add(line);
+            if (isMark || _batch.Count == BatchSize)
+                WriteBatch();
+            if (isMark)
+                FlushTarget(line.Continuation);
+        }
+
+        WriteBatch();
     }
 
     private void FlushTarget(AsyncContinuation continuation)
@@ -137,9 +159,16 @@ internal sealed class LogQueue : WrapperTargetBase
     {
         if (_batch.Count > 0)
         {
-            WrappedTarget?.WriteAsyncLogEvents(_batch);
-            Interlocked.Add(ref _waiting, -_batch.Count);
-            _batch.Clear();
+            int count = _batch.Count;
+            try
+            {
+                WrappedTarget?.WriteAsyncLogEvents(_batch);
+            }
+            finally
+            {
+                Interlocked.Add(ref _waiting, -count);
+                _batch.Clear();
+            }
         }
 
         int dropped = Interlocked.Exchange(ref _dropped, 0);

@@ -20,6 +20,8 @@ internal static class NLogSetup
     private const string JournalPrefix =
         "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
 
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(3);
+
     private const int ConsoleBuffer = 64 * 1024;
 
     private const string Stamp = "${date:universalTime=true:format=yyyy-MM-ddTHH\\:mm\\:ss.fffZ} ${level:uppercase=true:padding=-5} ";
@@ -28,6 +30,8 @@ internal static class NLogSetup
 
     public static void AddTo(ILoggingBuilder builder, LogOptions options)
     {
+        // At the end of the process it would close the targets, and wait without bounds for one that hangs.
+        LogManager.AutoShutdown = false;
         builder.ClearProviders();
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
         builder.AddNLog(Build(options), new NLogProviderOptions
@@ -45,8 +49,24 @@ internal static class NLogSetup
     public static void WidenConsole() =>
         Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), ConsoleBuffer) { AutoFlush = false });
 
-    /// <summary>Writes out what is buffered; the last thing a process does.</summary>
-    public static void Flush() => LogManager.Shutdown();
+    /// <summary>
+    /// Writes out what is buffered; the last thing a process does. Where nobody reads what is written (a full pipe), the process
+    /// ends all the same, without the last lines.
+    /// </summary>
+    public static void Flush()
+    {
+        using var done = new ManualResetEventSlim();
+        bool written = false;
+        LogManager.Flush(
+            failure =>
+            {
+                written = failure is null;
+                done.Set();
+            },
+            FlushLimit);
+        if (done.Wait(FlushLimit + FlushLimit) && written)
+            LogManager.Shutdown();
+    }
 
     private static LoggingConfiguration Build(LogOptions options)
     {

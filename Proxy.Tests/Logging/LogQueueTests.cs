@@ -51,14 +51,14 @@ public class LogQueueTests
 
     [Test]
     [CancelAfter(60_000)]
-    public void Shutdown_writes_what_waits()
+    public async Task Shutdown_writes_what_waits(CancellationToken token)
     {
         var target = new CollectingTarget();
         using var factory = Factory(target);
         var logger = factory.GetLogger("test");
         for (int i = 0; i < 5_000; i++)
             logger.Info("line");
-        factory.Shutdown();
+        await Task.Run(factory.Shutdown, token).WaitAsync(token);
 
         Assert.That(target.Lines, Has.Count.EqualTo(5_000));
     }
@@ -85,6 +85,20 @@ public class LogQueueTests
         Assert.That(target.Lines.Last(), Is.EqualTo("after"));
     }
 
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task Target_that_throws_does_not_stop_the_lines_after(CancellationToken token)
+    {
+        var target = new CollectingTarget { Refused = "bad" };
+        using var factory = Factory(target);
+        var logger = factory.GetLogger("test");
+        logger.Info("bad");
+        logger.Info("good");
+        await target.WrittenAsync(1, token);
+
+        Assert.That(target.Lines, Is.EqualTo(new[] { "good" }));
+    }
+
     private static LogFactory Factory(Target target)
     {
         var factory = new LogFactory();
@@ -109,6 +123,8 @@ public class LogQueueTests
 
         public ManualResetEventSlim? Gate { get; init; }
 
+        public string? Refused { get; init; }
+
         public async Task WrittenAsync(int count, CancellationToken token)
         {
             for (; _seen < count; _seen++)
@@ -118,6 +134,8 @@ public class LogQueueTests
         protected override void Write(LogEventInfo logEvent)
         {
             Gate?.Wait();
+            if (logEvent.Message == Refused)
+                throw new IOException("refused");
             Lines.Enqueue(RenderLogEvent(Layout, logEvent));
             _written.Release();
         }

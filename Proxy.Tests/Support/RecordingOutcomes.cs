@@ -5,7 +5,7 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Support;
 
-/// <summary>Notes what connections say of their workers: "succeeded" with the seconds that it took, the word of a failure, or "ended".</summary>
+/// <summary>Notes what connections say of their workers: "succeeded", the word of a failure, or "ended".</summary>
 internal sealed class RecordingOutcomes : IOutcomeSink
 {
     private readonly ConcurrentQueue<string> _told = new();
@@ -13,10 +13,18 @@ internal sealed class RecordingOutcomes : IOutcomeSink
 
     public IReadOnlyList<string> Told => [.. _told];
 
+    /// <summary>How long the last success took.</summary>
+    public TimeSpan LastElapsed { get; private set; }
+
     /// <summary>Completes when anything has been told.</summary>
     public Task First => _first.Task;
 
-    public void DialSucceeded(WorkerState worker, TimeSpan elapsed) => Add($"succeeded {elapsed.TotalSeconds:0}");
+    public void DialSucceeded(WorkerState worker, TimeSpan elapsed) 
+    {
+        LastElapsed = elapsed;
+        Add("succeeded");
+    }
+
 
     public void DialFailed(WorkerState worker, ProxyError error) => Add(error.Word);
 

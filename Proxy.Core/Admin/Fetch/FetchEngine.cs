@@ -84,9 +84,12 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             catch (Exception failure) when (failure is HttpRequestException or IOException or InvalidDataException)
             {
                 progress.Take(hop);
-                if (failure is HttpRequestException { HttpRequestError: not HttpRequestError.SecureConnectionError } or IOException)
+
+                // TLS is not to blame where nobody spoke it: HttpClient says so of every end during its handshake.
+                bool isTls = !hop.IsSilent && failure is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError };
+                if (failure is HttpRequestException or IOException && !isTls)
                     hop.End = TunnelEnd.UpstreamReset;
-                return Fail(progress, hop.ConnectError.IsError ? hop.ConnectError : Explain(failure));
+                return Fail(progress, hop.ConnectError.IsError ? hop.ConnectError : hop.IsSilent ? Ended() : Explain(failure));
             }
             finally
             {
@@ -118,9 +121,11 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded => new ProxyError(FailureCause.TargetProtocol, failure.Message),
             _ when failure is InvalidDataException || failure.InnerException is InvalidDataException =>
                 new ProxyError(FailureCause.TargetProtocol, "the compressed body is broken"),
-            _ => new ProxyError(FailureCause.TargetClosed, "the connection ended before the answer was complete"),
+            _ => Ended(),
         };
     }
+
+    private static ProxyError Ended() => new(FailureCause.TargetClosed, "the connection ended before the answer was complete");
 
     private static string InnerText(Exception failure) => failure.InnerException is AuthenticationException or IOException ? failure.InnerException.Message : failure.Message;
 

@@ -32,6 +32,9 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     /// <summary>Why no connection could be had.</summary>
     public ProxyError ConnectError { get; private set; }
 
+    /// <summary>True when a connection was had and not one byte came back by it.</summary>
+    public bool IsSilent => Connected && _counters.FromUpstream == 0;
+
     /// <summary>How the connection is accounted for when it ends.</summary>
     public TunnelEnd End { get; set; } = TunnelEnd.Aborted;
 
