@@ -28,7 +28,8 @@ internal sealed class IsolationTokenFactory
     /// <summary>A power of two; each holds the last of those whose hash leads there.</summary>
     private const int Remembered = 512;
 
-    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+    // Made with the first token: the daemon listens before the cryptography is loaded.
+    private byte[]? _key;
     private long _connection;
     private readonly Made?[] _made = new Made?[Remembered];
 
@@ -102,7 +103,8 @@ internal sealed class IsolationTokenFactory
     private IsolationToken Seal(ReadOnlySpan<byte> fields)
     {
         Span<byte> hash = stackalloc byte[32];
-        HMACSHA256.HashData(_key, fields, hash);
+        byte[] key = LazyInitializer.EnsureInitialized(ref _key, static () => RandomNumberGenerator.GetBytes(32));
+        HMACSHA256.HashData(key, fields, hash);
         return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
     }
 

@@ -69,7 +69,7 @@ internal static class RunCommand
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);
-        string state = ManagedWorkerPaths.Resolve(options.ManagedWorkers.DataDirectory, 1, Environment.GetEnvironmentVariable).Root;
+        string state = ManagedWorkerPaths.RootOf(options.ManagedWorkers.DataDirectory, Environment.GetEnvironmentVariable);
         builder.Services.AddProxy(options, testnet ? null : state);
         builder.Services.AddSingleton(new StartSource(configuration, testnet));
         builder.Services.AddSingleton<StartHints>();
