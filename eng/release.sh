@@ -29,7 +29,7 @@ Enabled = no
 SocksPort = unix:$out/no-worker.sock
 SMOKE
 timeout --signal=TERM 3 "$out/torbalancer" run --config "$out/smoke.conf" >"$out/smoke.log" 2>&1 || true
-if ! grep -q "Ready: " "$out/smoke.log" || ! grep -q "Stopped" "$out/smoke.log"; then
+if ! grep -q "Listener main on " "$out/smoke.log" || ! grep -q "Stopped" "$out/smoke.log"; then
     cat "$out/smoke.log" >&2
     echo "eng/release.sh: the executable does not run" >&2
     exit 1

@@ -19,12 +19,11 @@ internal sealed class RecordingOutcomes : IOutcomeSink
     /// <summary>Completes when anything has been told.</summary>
     public Task First => _first.Task;
 
-    public void DialSucceeded(WorkerState worker, TimeSpan elapsed) 
+    public void DialSucceeded(WorkerState worker, TimeSpan elapsed)
     {
         LastElapsed = elapsed;
         Add("succeeded");
     }
-
 
     public void DialFailed(WorkerState worker, ProxyError error) => Add(error.Word);
 
