@@ -10,7 +10,7 @@ namespace TorBalancer.Tests.Scenarios;
 /// <param name="Status">The HTTP status, for CONNECT as for a request in absolute form.</param>
 /// <param name="ErrorType">RFC 9209's word in Proxy-Status.</param>
 /// <param name="Cause">Our word.</param>
-/// <param name="Attempts">How many workers were asked.</param>
+/// <param name="Attempts">How many workers were asked; 0 where it may be any number.</param>
 internal sealed record Expected(int Socks5, int Extended, int Status, string ErrorType, string Cause, int Attempts);
 
 /// <summary>Asks in every way and compares.</summary>

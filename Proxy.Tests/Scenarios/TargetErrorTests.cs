@@ -60,9 +60,10 @@ public sealed class TargetErrorTests : ScenarioFixture
     public Task Malformed_onion_address(string name, CancellationToken token) =>
         AssertAsync(name, 80, new Expected(0x01, 0xF6, 400, "http_request_error", "onion_address_invalid", 0), token);
 
+    // A way to the service may fail before the service can refuse, and then another worker asks: how many did is up to tor.
     [Test, CancelAfter(90_000)]
     public Task Port_that_the_onion_service_does_not_have(CancellationToken token) =>
-        AssertAsync(Network.OnionAddress, 81, new Expected(0x05, 0x05, 502, "connection_refused", "connection_refused", 1), token);
+        AssertAsync(Network.OnionAddress, 81, new Expected(0x05, 0x05, 502, "connection_refused", "connection_refused", 0), token);
 
     // Tor itself would go on for two minutes; the client hears of it when [Connect] Timeout says so.
     [Test, CancelAfter(60_000)]

@@ -77,8 +77,13 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
 
     public Task ResetCountsAsync(CancellationToken token) => Host.RunAsync(token, "nft", "reset", "counters");
 
-    public Task SetLinkAsync(int worker, bool up, CancellationToken token) =>
-        Host.RunAsync(token, "ip", "link", "set", Link(worker), up ? "up" : "down");
+    /// <summary>Down takes the link's route with it; who sets it up again puts it back, as wg-quick does.</summary>
+    public async Task SetLinkAsync(int worker, bool up, CancellationToken token)
+    {
+        await Host.RunAsync(token, "ip", "link", "set", Link(worker), up ? "up" : "down");
+        if (up)
+            await Host.RunAsync(token, "ip", "route", "replace", "default", "dev", Link(worker), "table", $"{9000 + worker}");
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -110,6 +115,9 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         var outside = await NamespaceAsync("out", token);
         await Host.ConnectAsync("out0", "192.0.2.2/24", outside, "in0", "192.0.2.1/24", token);
         await Host.RunAsync(token, "ip", "route", "add", "default", "via", "192.0.2.1");
+
+        // As hardened hosts have it: what comes from a link must be what would be sent there.
+        await Host.RunAsync(token, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=1");
 
         string network = Path.Combine(_directory, "net");
         var testnet = ForegroundProcess.Start(
