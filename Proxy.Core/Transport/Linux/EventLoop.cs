@@ -14,6 +14,9 @@ internal sealed unsafe class EventLoop : IDisposable
 {
     private const int MaxEvents = 256;
 
+    // With the kernel's usual timer slack of 50 µs (prctl(2)) on top.
+    private const int MomentNanoseconds = 50_000;
+
     /// <summary>Scratch for copying: what fits in one read of it is cheaper to copy than to splice.</summary>
     public const int ScratchSize = 16 * 1024;
 
@@ -23,6 +26,7 @@ internal sealed unsafe class EventLoop : IDisposable
     // struct epoll_event { uint32 events; uint64 data; } is packed on x86-64 only.
     private static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
     private static readonly int DataOffset = EventSize - 8;
+    private static readonly bool PreciseSleep = HasPreciseSleep();
 
     private readonly int _epoll;
     private readonly SafeFileHandle _wakeHandle;
@@ -33,6 +37,7 @@ internal sealed unsafe class EventLoop : IDisposable
     private readonly Action<Exception> _failed;
     private (IEventSink? Sink, uint Generation)[] _sinks = new (IEventSink?, uint)[256];
     private uint _generation;
+    private BulkPace _pace;
     private int _wakePending;
     private int _connections;
     private volatile bool _stopping;
@@ -69,6 +74,9 @@ internal sealed unsafe class EventLoop : IDisposable
     public byte* Scratch { get; }
 
     public PipePool Pipes { get; } = new();
+
+    /// <summary>Told of what is moved, so that the loop knows when only bulk data moves.</summary>
+    public ref BulkPace Pace => ref _pace;
 
     public TimerWheel Timers { get; }
 
@@ -140,8 +148,13 @@ internal sealed unsafe class EventLoop : IDisposable
         while (!_stopping)
         {
             int timeout = _ready.Count > 0 ? 0 : Timers.MillisecondsToNext(Now);
+            if (_pace.OnlyBulk && timeout != 0)
+                Gather();
             int count = Libc.EpollWait(_epoll, events, MaxEvents, timeout);
-            Now = Environment.TickCount64;
+            long now = Environment.TickCount64;
+            if (now != Now)
+                _pace.Advance(now - Now);
+            Now = now;
             for (int i = 0; i < count; i++)
             {
                 byte* one = events + (i * EventSize);
@@ -167,6 +180,22 @@ internal sealed unsafe class EventLoop : IDisposable
         NativeMemory.AlignedFree(Scratch);
         Libc.Close(_epoll);
         GC.KeepAlive(_wakeHandle);
+    }
+
+    /// <summary>Lets more bulk data come together. Not where a sleep takes a whole tick of the kernel's clock.</summary>
+    private static void Gather()
+    {
+        if (!PreciseSleep)
+            return;
+        var moment = new Libc.TimeSpec { Nanoseconds = MomentNanoseconds };
+        _ = Libc.NanoSleep(&moment, null);
+    }
+
+    private static bool HasPreciseSleep()
+    {
+        const int monotonic = 1;
+        Libc.TimeSpec resolution;
+        return Libc.ClockResolution(monotonic, &resolution) == 0 && resolution is { Seconds: 0, Nanoseconds: <= 1000 };
     }
 
     private void Wake()

@@ -40,6 +40,12 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "epoll_wait")]
     public static partial int EpollWait(int epoll, void* events, int maxEvents, int milliseconds);
 
+    [LibraryImport("libc", EntryPoint = "nanosleep")]
+    public static partial int NanoSleep(TimeSpec* time, TimeSpec* left);
+
+    [LibraryImport("libc", EntryPoint = "clock_getres")]
+    public static partial int ClockResolution(int clock, TimeSpec* resolution);
+
     [LibraryImport("libc", EntryPoint = "eventfd")]
     public static partial int EventFd(uint initial, int flags);
 
@@ -110,6 +116,14 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "splice")]
     [SuppressGCTransition]
     private static partial nint LibcSplice(int source, long* sourceOffset, int sink, long* sinkOffset, nuint count, uint flags);
+
+    /// <summary>struct timespec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpec
+    {
+        public nint Seconds;
+        public nint Nanoseconds;
+    }
 
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -38,6 +38,7 @@ internal sealed unsafe partial class LinuxConnection
     {
         if (IsClosed)
             return -Errno.TryAgain;
+        Loop.Pace.Copied();
         int sent = 0;
         while (sent < length)
         {
@@ -62,6 +63,7 @@ internal sealed unsafe partial class LinuxConnection
         nint count = Libc.Splice(_fd, null, pipe.WriteEnd, null, int.MaxValue, Libc.SpliceMove | Libc.SpliceNonBlock);
         if (count < 0)
             return -ReadRefused();
+        Loop.Pace.Spliced((int)count);
         pipe.Filled += (int)count;
         return (int)count;
     }

@@ -68,7 +68,8 @@ internal sealed unsafe partial class LinuxTunnel
     /// <summary>True when it stopped only to let others have their turn.</summary>
     private bool Move(ref Direction direction, ref Direction other)
     {
-        for (int round = 0; round < Rounds; round++)
+        long turn = Moved(direction.FromClient) + BytesInATurn;
+        for (int round = 0; round < Rounds && Moved(direction.FromClient) < turn; round++)
         {
             if (direction.Done)
                 return false;
@@ -105,6 +106,12 @@ internal sealed unsafe partial class LinuxTunnel
     /// <summary>Writes what was read; Moved when nothing is left.</summary>
     private Step Flush(ref Direction direction)
     {
+        if (!Sink(direction).IsWritable)
+        {
+            // Data that arrives meanwhile wakes the loop too: nothing to ask the kernel for.
+            return direction.Left is null && direction.Pipe is not { Filled: > 0 } ? Step.Moved : Step.Waits;
+        }
+
         if (direction.Left is not null)
         {
             int sent = Sink(direction).TrySend(direction.Left.AsSpan(direction.LeftStart, direction.LeftEnd - direction.LeftStart));
@@ -155,6 +162,8 @@ internal sealed unsafe partial class LinuxTunnel
 
         if (count < 0)
             return Nothing(ref direction, count);
+        if (count >= pipe.Capacity)
+            _loop.Pipes.Enlarge(pipe);
         direction.SmallSplices = count < SmallSplice ? (byte)(direction.SmallSplices + 1) : (byte)0;
         if (direction.SmallSplices == SmallSplicesToCopy)
             direction.Splices = false;
@@ -233,6 +242,8 @@ internal sealed unsafe partial class LinuxTunnel
         direction.Pipe = null;
         _loop.Pipes.Return(pipe);
     }
+
+    private long Moved(bool fromClient) => fromClient ? _settings.Counters.FromClient : _settings.Counters.FromUpstream;
 
     private void Count(bool fromClient, int bytes)
     {

@@ -11,6 +11,9 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
     /// <summary>Reads of one direction before the loop's other descriptors get their turn.</summary>
     private const int Rounds = 8;
 
+    /// <summary>The same, for reads that bring a large pipe full.</summary>
+    private const int BytesInATurn = 2 * 1024 * 1024;
+
     private const int NotEnded = -1;
 
     private readonly LinuxConnection _client;

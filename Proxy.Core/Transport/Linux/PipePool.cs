@@ -1,7 +1,7 @@
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>The two ends of a pipe that bytes are spliced through.</summary>
-internal sealed class SplicePipe(int readEnd, int writeEnd)
+internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
 {
     public int ReadEnd => readEnd;
 
@@ -9,6 +9,9 @@ internal sealed class SplicePipe(int readEnd, int writeEnd)
 
     /// <summary>Bytes that are in it.</summary>
     public int Filled { get; set; }
+
+    /// <summary>Bytes that it holds at most: pages, each of which may be filled in part only.</summary>
+    public int Capacity { get; set; } = capacity;
 
     public void Close()
     {
@@ -31,11 +34,18 @@ internal sealed unsafe class PipePool
     // Larger than a receive window's usual burst on one machine; the kernel allows an unprivileged user 64 MiB in all.
     private const int Size = 256 * 1024;
 
+    // A stream that fills a pipe in one go gets a larger one: what the system allows by default (pipe-max-size, pipe(7)).
+    private const int LargeSize = 1024 * 1024;
+
+    // With the others still within an unprivileged user's 64 MiB.
+    private const int MostLarge = 16;
+
     // What is left of a pipe when the user's share of pipe memory is used up is not worth the system calls.
     private const int LeastSize = 64 * 1024;
 
     private readonly Stack<SplicePipe> _idle = new();
     private int _lent;
+    private int _large;
 
     /// <summary>An empty pipe, or null.</summary>
     public SplicePipe? Rent()
@@ -55,7 +65,22 @@ internal sealed unsafe class PipePool
         if (pipe.Filled == 0 && _idle.Count < Kept)
             _idle.Push(pipe);
         else
-            pipe.Close();
+            Close(pipe);
+    }
+
+    /// <summary>Makes a pipe larger that was filled in one go; when the system does not allow it, it never asks again.</summary>
+    public void Enlarge(SplicePipe pipe)
+    {
+        if (pipe.Capacity >= LargeSize || _large >= MostLarge)
+            return;
+        if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, LargeSize) < 0)
+        {
+            _large = MostLarge;
+            return;
+        }
+
+        pipe.Capacity = LargeSize;
+        _large++;
     }
 
     /// <summary>Gives the descriptors of idle pipes back; true when there were any.</summary>
@@ -63,8 +88,15 @@ internal sealed unsafe class PipePool
     {
         bool any = _idle.Count > 0;
         while (_idle.Count > 0)
-            _idle.Pop().Close();
+            Close(_idle.Pop());
         return any;
+    }
+
+    private void Close(SplicePipe pipe)
+    {
+        if (pipe.Capacity >= LargeSize)
+            _large--;
+        pipe.Close();
     }
 
     private static SplicePipe? Create()
@@ -72,8 +104,11 @@ internal sealed unsafe class PipePool
         int* ends = stackalloc int[2];
         if (Libc.Pipe(ends, Libc.OpenNonBlock | Libc.OpenCloExec) < 0)
             return null;
-        var pipe = new SplicePipe(ends[0], ends[1]);
-        if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, Size) >= 0 || Libc.FileControl(pipe.WriteEnd, Libc.GetPipeSize, 0) >= LeastSize)
+        int size = Libc.FileControl(ends[1], Libc.SetPipeSize, Size);
+        if (size < 0)
+            size = Libc.FileControl(ends[1], Libc.GetPipeSize, 0);
+        var pipe = new SplicePipe(ends[0], ends[1], size);
+        if (size >= LeastSize)
             return pipe;
         pipe.Close();
         return null;
