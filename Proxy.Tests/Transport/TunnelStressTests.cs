@@ -21,7 +21,7 @@ public class TunnelStressTests(string engine)
 
     private readonly ConcurrentBag<Exception> _faults = [];
 
-    public static IEnumerable<string> Engines => ["sockets", "linux, 1 loop", "linux, 2 loops"];
+    public static IEnumerable<string> Engines => ["sockets", "linux, 1 loop", "linux, 2 loops", "linux, 2 pipes"];
 
     [OneTimeTearDown]
     public void Nothing_was_thrown_on_a_loop() => Assert.That(_faults, Is.Empty);
@@ -40,6 +40,25 @@ public class TunnelStressTests(string engine)
             for (int index; (index = Interlocked.Increment(ref next)) <= tunnels;)
                 await RunOneAsync(rig, new Random((seed * 31) + index), limit.Token);
         }));
+    }
+
+    [Test, CancelAfter(300_000)]
+    public async Task Tunnels_on_loops_that_get_no_processor_carry_every_byte(CancellationToken token)
+    {
+        var engine = CreateEngine();
+        await using var rig = new TunnelRig(engine);
+        var loops = engine is LinuxTransport linux ? linux.Loops : [];
+        using var stop = new CancellationTokenSource();
+        var starving = loops.Select((loop, index) => Task.Run(() => StarveAsync(loop, new Random(index), stop.Token), token)).ToList();
+        int seed = Number("TORBALANCER_STRESS_SEED", Environment.TickCount);
+        TestContext.Out.WriteLine($"TORBALANCER_STRESS_SEED={seed}");
+        await Task.WhenAll(Enumerable.Range(0, AtATime).Select(async index =>
+        {
+            for (int i = 0; i < 3; i++)
+                await RunOneAsync(rig, new Random((seed * 31) + (index * 3) + i), token);
+        }));
+        await stop.CancelAsync();
+        await Task.WhenAll(starving);
     }
 
     [Test, CancelAfter(120_000)]
@@ -95,11 +114,25 @@ public class TunnelStressTests(string engine)
         "sockets" => new SocketTransport(TimeProvider.System),
         "linux, 1 loop" => new LinuxTransport(1, default, _faults.Add),
         "linux, 2 loops" => new LinuxTransport(2, default, _faults.Add),
+
+        // As under descriptor pressure: few may splice, and what had a pipe may get none the next time.
+        "linux, 2 pipes" => new LinuxTransport(1, default, _faults.Add, pipes: 2),
         _ => throw new ArgumentOutOfRangeException(nameof(engine)),
     };
 
     private static int Number(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
+
+    /// <summary>Takes the loop's thread away for up to 20 ms, again and again.</summary>
+    private static async Task StarveAsync(EventLoop loop, Random random, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var held = new Hold(random.Next(20));
+            loop.Post(held);
+            await held.Ended.Task;
+        }
+    }
 
     private static async Task RunOneAsync(TunnelRig rig, Random random, CancellationToken token)
     {
@@ -186,6 +219,17 @@ public class TunnelStressTests(string engine)
             if (count == 0)
                 throw new EndOfStreamException();
             buffer = buffer[count..];
+        }
+    }
+
+    private sealed class Hold(int milliseconds) : ILoopWork
+    {
+        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Run()
+        {
+            Thread.Sleep(milliseconds);
+            Ended.SetResult();
         }
     }
 }

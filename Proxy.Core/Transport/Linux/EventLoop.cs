@@ -44,8 +44,10 @@ internal sealed unsafe class EventLoop : IDisposable
 
     /// <param name="name">The thread's name.</param>
     /// <param name="failed">Told of an exception that nobody else took: a bug. The loop goes on.</param>
-    public EventLoop(string name, Action<Exception> failed)
+    /// <param name="pipes">Pipes for splicing, at most.</param>
+    public EventLoop(string name, Action<Exception> failed, int pipes = PipePool.UsualLimit)
     {
+        Pipes = new PipePool(pipes);
         _failed = failed;
         _epoll = Check(Libc.EpollCreate(Libc.EpollCloExec));
         _wake = Check(Libc.EventFd(0, Libc.OpenNonBlock | Libc.OpenCloExec));
@@ -73,7 +75,7 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>For use within one step on this loop's thread only.</summary>
     public byte* Scratch { get; }
 
-    public PipePool Pipes { get; } = new();
+    public PipePool Pipes { get; }
 
     /// <summary>Told of what is moved, so that the loop knows when only bulk data moves.</summary>
     public ref BulkPace Pace => ref _pace;

@@ -17,6 +17,15 @@ public sealed class LinuxTransport : ITransport, IDisposable
     /// <param name="settings">For the connections that are made and accepted.</param>
     /// <param name="failed">Told of exceptions that nobody else took.</param>
     public LinuxTransport(int loops, SocketSettings settings = default, Action<Exception>? failed = null)
+        : this(loops, settings, failed, PipePool.UsualLimit)
+    {
+    }
+
+    /// <param name="loops">Threads; at least 1.</param>
+    /// <param name="settings">For the connections that are made and accepted.</param>
+    /// <param name="failed">Told of exceptions that nobody else took.</param>
+    /// <param name="pipes">Pipes that each loop has for splicing at most; whoever gets none copies.</param>
+    internal LinuxTransport(int loops, SocketSettings settings, Action<Exception>? failed, int pipes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
         _settings = settings;
@@ -24,7 +33,7 @@ public sealed class LinuxTransport : ITransport, IDisposable
         try
         {
             for (int i = 0; i < loops; i++)
-                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }));
+                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), pipes);
         }
         catch
         {
@@ -35,6 +44,8 @@ public sealed class LinuxTransport : ITransport, IDisposable
     }
 
     public string Name => "linux";
+
+    internal IReadOnlyList<EventLoop> Loops => _loops;
 
     /// <summary>True where the engine can run: epoll_event's layout is known for these.</summary>
     public static bool IsSupported => OperatingSystem.IsLinux() && Environment.Is64BitProcess;

@@ -22,12 +22,12 @@ internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
 
 /// <summary>
 /// Pipes of one loop, lent while data is in flight. A pipe takes two descriptors: there are no more than
-/// <see cref="Limit"/>, and under descriptor pressure there may be none. Whoever gets none copies.
+/// the limit, and under descriptor pressure there may be none. Whoever gets none copies.
 /// </summary>
-internal sealed unsafe class PipePool
+internal sealed unsafe class PipePool(int limit)
 {
     /// <summary>More than this never pays: bulk streams that have just sent leave their pipe to the next.</summary>
-    private const int Limit = 256;
+    public const int UsualLimit = 256;
 
     private const int Kept = 32;
 
@@ -50,7 +50,7 @@ internal sealed unsafe class PipePool
     /// <summary>An empty pipe, or null.</summary>
     public SplicePipe? Rent()
     {
-        if (_lent >= Limit)
+        if (_lent >= limit)
             return null;
         var pipe = _idle.Count > 0 ? _idle.Pop() : Create();
         if (pipe is not null)
