@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace TorBalancer.Server;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace TorBalancer.Server;
 /// youngest generation grow to the size of the processor's cache before it looks: idle tunnels would stand in a hundred MiB
 /// of it. A smaller generation costs every connection time; one collection when nothing happens costs nobody anything.
 /// </summary>
-internal sealed class MemoryTrim : IDisposable
+internal sealed partial class MemoryTrim : IDisposable
 {
     /// <summary>Between two looks; there are none while nothing happens.</summary>
     public static readonly TimeSpan Step = TimeSpan.FromMilliseconds(500);
@@ -34,8 +36,11 @@ internal sealed class MemoryTrim : IDisposable
 
     /// <summary>Of this process.</summary>
     public static MemoryTrim Create(TimeProvider time) => new(
-        time, static () => GC.GetTotalAllocatedBytes(),
-        static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+        time, static () => GC.GetTotalAllocatedBytes(), static () =>
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            TrimNative();
+        });
 
     /// <summary>Something was begun; cheap, for every connection. The first time counts what the start has left.</summary>
     public void Touch()
@@ -45,6 +50,24 @@ internal sealed class MemoryTrim : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    /// <summary>What the compiler of code used is the C library's again, which keeps it unless it is asked (malloc_trim(3)).</summary>
+    private static void TrimNative()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        try
+        {
+            _ = TrimHeap(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Not glibc.
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int TrimHeap(nuint keep);
 
     private void Look()
     {
