@@ -12,7 +12,7 @@ internal sealed class ScriptedConnection(params byte[][] messages) : TransportCo
 
     public override EndPoint? LocalEndPoint => null;
 
-    public override EndPoint? RemoteEndPoint => null;
+    public override IPAddress? RemoteAddress => null;
 
     public override PipeReader Input => _reader;
 

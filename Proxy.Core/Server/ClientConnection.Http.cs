@@ -86,7 +86,8 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
             Context.Target = outcome.Request!.Target;
             Context.Upgraded = true;
             long sent = Context.Counters.FromClient, received = Context.Counters.FromUpstream;
-            EndTunnel(await BeginTunnel(upstream.Connection));
+            BeginTunnel();
+            EndTunnel(await services.Transport.TunnelAsync(client, upstream.Connection, TunnelSettings));
             _lastWorker?.CountBytes(Context.Counters.FromClient - sent, Context.Counters.FromUpstream - received);
         }
     }

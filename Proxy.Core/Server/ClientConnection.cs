@@ -14,7 +14,7 @@ namespace TorBalancer.Server;
 
 /// <summary>The life of one client connection: detect, read the request, decide, connect, reply, tunnel, account.</summary>
 internal sealed partial class ClientConnection(
-    TransportConnection client, ConnectionContext context, ConnectionServices services, ProxyListener listener, ILogger logger) : IThreadPoolWorkItem, IDisposable
+    TransportConnection client, ConnectionContext context, ConnectionServices services, ProxyListener listener, ILogger logger) : IThreadPoolWorkItem, ITunnelOwner, IDisposable
 {
     // Its timer is the handshake's, and is stopped when that is over. Null once there is a tunnel, which is told otherwise.
     private CancellationTokenSource? _abort = new(context.Listener.HandshakeTimeout, services.Time);
@@ -60,8 +60,8 @@ internal sealed partial class ClientConnection(
     void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 
     /// <summary>
-    /// Runs to the end; never throws. The connection is closed and accounted for when it completes. All that leads to a tunnel
-    /// has returned before the tunnel begins: a method that waits is memory, and most tunnels are idle most of the time.
+    /// Runs until the connection has ended or has become a tunnel; never throws. Nothing waits for a tunnel: a method that waits
+    /// is memory, and most tunnels are idle most of the time.
     /// </summary>
     private async Task RunAsync()
     {
@@ -70,8 +70,9 @@ internal sealed partial class ClientConnection(
             await ServeAsync();
             if (_upstream is not null)
             {
-                EndTunnel(await BeginTunnel(_upstream));
-                AccountForTunnel(_lease!);
+                BeginTunnel();
+                services.Transport.BeginTunnel(client, _upstream, TunnelSettings, this);
+                return;
             }
         }
         catch (OperationCanceledException) when (_abort is { IsCancellationRequested: true })
@@ -88,19 +89,39 @@ internal sealed partial class ClientConnection(
             SetError(new ProxyError(FailureCause.InternalError));
             Log.Failed(logger, failure, Context.Id);
         }
-        finally
-        {
-            if (_upstream is not null)
-                await _upstream.DisposeAsync();
-            _lease?.Dispose();
-            await client.DisposeAsync();
 
-            // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
-            if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
-                services.AccessLog.Write(Context);
-            Dispose();
-            listener.Ended(this);
+        await EndAsync();
+    }
+
+    void ITunnelOwner.TunnelEnded(TunnelEnd how)
+    {
+        try
+        {
+            EndTunnel(how);
+            AccountForTunnel(_lease!);
         }
+        catch (Exception failure)
+        {
+            SetError(new ProxyError(FailureCause.InternalError));
+            Log.Failed(logger, failure, Context.Id);
+        }
+
+        _ = EndAsync();
+    }
+
+    /// <summary>Closes and accounts, once.</summary>
+    private async Task EndAsync()
+    {
+        if (_upstream is not null)
+            await _upstream.DisposeAsync();
+        _lease?.Dispose();
+        await client.DisposeAsync();
+
+        // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
+        if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
+            services.AccessLog.Write(Context);
+        Dispose();
+        listener.Ended(this);
     }
 
     public void Dispose()
@@ -196,8 +217,10 @@ internal sealed partial class ClientConnection(
             _watch = new FirstByteWatch(_lease!.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time);
     }
 
-    /// <summary>Lets go of what only the way to the tunnel needed, and begins it.</summary>
-    private ValueTask<TunnelEnd> BeginTunnel(TransportConnection upstream)
+    private TunnelSettings TunnelSettings => new(Context.Counters, services.TunnelIdleTimeout);
+
+    /// <summary>Lets go of what only the way to the tunnel needed.</summary>
+    private void BeginTunnel()
     {
         Context.IsTunnel = true;
         var abort = _abort;
@@ -205,7 +228,6 @@ internal sealed partial class ClientConnection(
         abort?.Dispose();
         _authenticator = null!;
         _session = null;
-        return services.Transport.TunnelAsync(client, upstream, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout), CancellationToken.None);
     }
 
     private void EndTunnel(TunnelEnd end)

@@ -84,7 +84,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
     private void Admit(TransportConnection connection)
     {
-        var address = (connection.RemoteEndPoint as IPEndPoint)?.Address;
+        var address = connection.RemoteAddress;
         if (address is { IsIPv4MappedToIPv6: true })
             address = address.MapToIPv4();
         if (!model.Allows(address))

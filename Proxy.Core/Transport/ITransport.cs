@@ -20,11 +20,15 @@ public interface ITransport
 
     /// <summary>
     /// Moves bytes both ways until both sides finished. What either side's <see cref="TransportConnection.Input"/> still
-    /// holds goes first. Half-close is kept. Does not dispose the connections; the caller does so at once, which also sends the
-    /// FIN of the side that finished last. Cancelling the token ends it as
+    /// holds goes first. Half-close is kept. Does not dispose the connections; the owner does so as soon as it is told of the
+    /// end, which also sends the FIN of the side that finished last. <see cref="TunnelCounters.Stop"/> ends it as
     /// <see cref="TunnelEnd.Aborted"/>; it never throws for what the network does.
     /// </summary>
-    ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken);
+    /// <param name="client">The side that <see cref="TunnelCounters.FromClient"/> counts.</param>
+    /// <param name="upstream">The worker's side, of the same transport.</param>
+    /// <param name="settings">Counters and limits.</param>
+    /// <param name="owner">Told once, maybe before this returns.</param>
+    void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner);
 }
 
 /// <summary>Accepts connections of one address.</summary>

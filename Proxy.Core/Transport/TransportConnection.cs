@@ -13,7 +13,7 @@ public abstract class TransportConnection : IAsyncDisposable
     public abstract EndPoint? LocalEndPoint { get; }
 
     /// <summary>The peer's address; null where there is none (unix sockets).</summary>
-    public abstract EndPoint? RemoteEndPoint { get; }
+    public abstract IPAddress? RemoteAddress { get; }
 
     /// <summary>
     /// A reader that pulls: it reads from the socket only while ReadAsync runs, so what it has buffered is exactly

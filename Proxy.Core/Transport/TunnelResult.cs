@@ -25,6 +25,16 @@ public enum TunnelEnd : byte
     WorkerGone,
 }
 
+/// <summary>
+/// Whose tunnel it is. Not a task: idle tunnels are most of what a proxy holds, and a method that waits takes as much memory as
+/// the rest of one.
+/// </summary>
+public interface ITunnelOwner
+{
+    /// <summary>Told once when it has ended, on whatever thread ended it; it must neither wait nor throw.</summary>
+    void TunnelEnded(TunnelEnd how);
+}
+
 /// <summary>A tunnel that is under way.</summary>
 internal interface IRunningTunnel
 {

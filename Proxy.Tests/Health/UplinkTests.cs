@@ -172,7 +172,7 @@ public class UplinkTests
             }
         }
 
-        public ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
+        public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
             throw new NotSupportedException();
     }
 }

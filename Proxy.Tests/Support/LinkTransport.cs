@@ -40,6 +40,6 @@ internal sealed class LinkTransport(EndPoint transPort) : ITransport
             : new TransportConnectResult(null, LinkError);
     }
 
-    public ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
-        _sockets.TunnelAsync(client, upstream, settings, cancellationToken);
+    public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
+        _sockets.BeginTunnel(client, upstream, settings, owner);
 }

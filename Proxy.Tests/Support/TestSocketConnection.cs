@@ -21,7 +21,7 @@ internal sealed class TestSocketConnection : TransportConnection
 
     public override EndPoint? LocalEndPoint => _socket.LocalEndPoint;
 
-    public override EndPoint? RemoteEndPoint => _socket.RemoteEndPoint;
+    public override IPAddress? RemoteAddress => (_socket.RemoteEndPoint as IPEndPoint)?.Address;
 
     public override PipeReader Input { get; }
 

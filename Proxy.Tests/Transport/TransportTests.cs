@@ -178,7 +178,26 @@ public sealed partial class TransportTests(string engine, int loops)
         using var accepted = await listener.AcceptAsync(token);
         Assert.That(accepted.RemoteEndPoint, Is.EqualTo(connection.LocalEndPoint));
         Assert.That(((IPEndPoint)accepted.RemoteEndPoint!).Address, Is.EqualTo(IPAddress.Parse("127.0.0.9")));
-        Assert.That(connection.RemoteEndPoint, Is.EqualTo(listener.LocalEndPoint));
+        Assert.That(connection.RemoteAddress, Is.EqualTo(IPAddress.Loopback));
+    }
+
+    [TestCase("127.0.0.1")]
+    [TestCase("::1")]
+    public async Task Each_client_is_known_by_its_own_address(string address, CancellationToken token)
+    {
+        var at = IPAddress.Parse(address);
+        await using var listener = _transport.Listen(new IPEndPoint(at, 0), new ListenSettings(4, null));
+
+        // More than are remembered, and each twice.
+        var from = at.AddressFamily == AddressFamily.InterNetwork ? Enumerable.Range(1, 200).Select(static i => IPAddress.Parse($"127.1.{i % 7}.{i}")) : [at, at];
+        foreach (var client in from.Concat(from))
+        {
+            using var socket = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(client, 0));
+            await socket.ConnectAsync(listener.LocalEndPoint, token);
+            await using var accepted = await listener.AcceptAsync(token);
+            Assert.That(accepted.RemoteAddress, Is.EqualTo(client));
+        }
     }
 
     [Test]
@@ -192,7 +211,7 @@ public sealed partial class TransportTests(string engine, int loops)
             await using var far = await accepting;
             await near.WriteAsync("hello"u8.ToArray(), token);
             Assert.That((await far.Input.ReadAsync(token)).Buffer.ToArray(), Is.EqualTo("hello"u8.ToArray()));
-            Assert.That((near.LocalEndPoint, far.RemoteEndPoint), Is.EqualTo(((EndPoint?)null, (EndPoint?)null)));
+            Assert.That((near.LocalEndPoint, far.RemoteAddress), Is.EqualTo(((EndPoint?)null, (IPAddress?)null)));
         }
 
         Assert.That(File.Exists(path), Is.False);

@@ -228,7 +228,7 @@ public class TunnelStressTests(string engine)
 
         public void Run()
         {
-            Thread.Sleep(milliseconds);
+            Ended.Task.Wait(milliseconds);
             Ended.SetResult();
         }
     }

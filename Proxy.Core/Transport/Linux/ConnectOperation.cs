@@ -161,7 +161,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
     }
 
     private void Complete(int fd, int error) => End().SetResult(error == 0
-        ? new TransportConnectResult(new LinuxConnection(loop, fd, request.Remote), SocketError.Success)
+        ? new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address), SocketError.Success)
         : new TransportConnectResult(null, Errno.ToSocketError(error)));
 
     private void Drop()

@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using System.Net;
-using System.Net.Sockets;
 
 namespace TorBalancer.Transport.Linux;
 
@@ -19,7 +18,6 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     private readonly int _fd;
     private Flags _flags = Flags.Writable;
     private volatile Closing _close;
-    private readonly EndPoint? _remote;
     private LinuxPipeReader? _input;
     private LinuxWriter? _writer;
     private LinuxTunnel? _tunnel;
@@ -27,12 +25,12 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
     /// <param name="loop">Its owner. The constructor may run on another thread, before anybody else knows the connection.</param>
     /// <param name="fd">A non-blocking, connected socket.</param>
-    /// <param name="remote">The peer; null for unix sockets.</param>
-    public LinuxConnection(EventLoop loop, int fd, EndPoint? remote)
+    /// <param name="remote">The peer's address; null for unix sockets.</param>
+    public LinuxConnection(EventLoop loop, int fd, IPAddress? remote)
     {
         Loop = loop;
         _fd = fd;
-        _remote = remote is UnixDomainSocketEndPoint ? null : remote;
+        RemoteAddress = remote;
         loop.CountConnection(1);
     }
 
@@ -79,15 +77,15 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
         get
         {
             if (Loop.IsCurrent)
-                return _close == Closing.Done || _remote is null ? null : SocketAddresses.LocalOf(_fd);
+                return _close == Closing.Done || RemoteAddress is null ? null : SocketAddresses.LocalOf(_fd);
 
             // Held so that the number cannot be closed, and given out anew, in between.
             lock (Descriptors)
-                return _close == Closing.Done || _remote is null ? null : SocketAddresses.LocalOf(_fd);
+                return _close == Closing.Done || RemoteAddress is null ? null : SocketAddresses.LocalOf(_fd);
         }
     }
 
-    public override EndPoint? RemoteEndPoint => _remote;
+    public override IPAddress? RemoteAddress { get; }
 
     public override PipeReader Input => _input ??= new LinuxPipeReader(this);
 

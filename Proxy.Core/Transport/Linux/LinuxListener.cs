@@ -13,6 +13,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
     private const int AcceptsInARow = 64;
 
     private readonly int _fd = (int)listening.Socket.SafeHandle.DangerousGetHandle();
+    private readonly RecentAddresses _clients = new();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ManualResetValueTaskSourceCore<TransportConnection> _core;
     private CancellationToken _token;
@@ -149,7 +150,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             return Libc.LastError;
         }
 
-        var remote = SocketAddresses.Parse(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));
+        var remote = _clients.Get(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));
         connection = new LinuxConnection(transport.ChooseLoop(loop), fd, remote);
         return 0;
     }

@@ -66,15 +66,14 @@ public sealed class LinuxTransport : ITransport, IDisposable
         int error = ConnectOperation.Start(loop, request, _settings, out int fd);
         return error switch
         {
-            0 => ValueTask.FromResult(new TransportConnectResult(new LinuxConnection(loop, fd, request.Remote), SocketError.Success)),
+            0 => ValueTask.FromResult(new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address), SocketError.Success)),
             Errno.InProgress => new ConnectOperation(loop, request, _settings, inline: true).FinishAsync(fd, cancellationToken),
             _ => ValueTask.FromResult(new TransportConnectResult(null, Errno.ToSocketError(error))),
         };
     }
 
-    public ValueTask<TunnelEnd> TunnelAsync(
-        TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
-        new LinuxTunnel((LinuxConnection)client, (LinuxConnection)upstream, settings).RunAsync(cancellationToken);
+    public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
+        new LinuxTunnel((LinuxConnection)client, (LinuxConnection)upstream, settings, owner).Begin();
 
     /// <summary>Ends the loops. What still goes on over them stops where it is.</summary>
     public void Dispose()

@@ -1,12 +1,10 @@
-using System.Threading.Tasks.Sources;
-
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>
 /// Both directions of a tunnel, driven by events. What waits on nothing but the peers costs no buffer, no pipe and no timer of
 /// its own: this object and the two connections are all that an idle tunnel has.
 /// </summary>
-internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEnd>, ILoopWork, IRunningTunnel
+internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
 {
     /// <summary>Reads of one direction before the loop's other descriptors get their turn.</summary>
     private const int Rounds = 8;
@@ -19,8 +17,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
     private readonly LinuxConnection _client;
     private readonly LinuxConnection _upstream;
     private readonly TunnelSettings _settings;
-    private ManualResetValueTaskSourceCore<TunnelEnd> _core;
-    private CancellationTokenRegistration _registration;
+    private readonly ITunnelOwner _owner;
     private readonly EventLoop _loop;
     private Direction _up;
     private Direction _down;
@@ -31,35 +28,24 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
     private bool _completed;
     private bool _queued;
 
-    public LinuxTunnel(LinuxConnection client, LinuxConnection upstream, TunnelSettings settings)
+    public LinuxTunnel(LinuxConnection client, LinuxConnection upstream, TunnelSettings settings, ITunnelOwner owner)
     {
         _client = client;
         _upstream = upstream;
         _settings = settings;
         _loop = client.Loop;
+        _owner = owner;
     }
 
-    public ValueTask<TunnelEnd> RunAsync(CancellationToken cancellationToken)
+    /// <summary>From any thread; the owner is told on the loop's.</summary>
+    public void Begin()
     {
-        bool inline = _loop.IsCurrent;
-        _core.RunContinuationsAsynchronously = !inline;
-        short version = _core.Version;
-        if (inline && _upstream.Loop == _loop)
+        // First: a stop from now on finds it, and one that came before is noticed at the start.
+        _settings.Counters.Begin(this);
+        if (_loop.IsCurrent && _upstream.Loop == _loop)
             Start();
         else
             _upstream.Loop.Post(this);
-
-        // A token that is already cancelled calls at once, which only queues.
-        if (!_completed && cancellationToken.CanBeCanceled)
-        {
-            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxTunnel)state!).Stop(), this);
-            if (_completed)
-                _registration.Unregister();
-        }
-
-        if (!_completed)
-            _settings.Counters.Begin(this);
-        return new ValueTask<TunnelEnd>(this, version);
     }
 
     /// <summary>On the loop: goes on where there is something to do.</summary>
@@ -112,13 +98,6 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
         else
             _loop.Timers.Add(this, due);
     }
-
-    TunnelEnd IValueTaskSource<TunnelEnd>.GetResult(short token) => _core.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource<TunnelEnd>.GetStatus(short token) => _core.GetStatus(token);
-
-    void IValueTaskSource<TunnelEnd>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _core.OnCompleted(continuation, state, token, flags);
 
     /// <summary>From any thread.</summary>
     public void Stop()
@@ -182,7 +161,6 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
     {
         _completed = true;
         _loop.Timers.Remove(this);
-        _registration.Unregister();
         _settings.Counters.End();
         _up.Release(_loop);
         _down.Release(_loop);
@@ -195,6 +173,6 @@ internal sealed partial class LinuxTunnel : LoopTimer, IValueTaskSource<TunnelEn
             _upstream.Abort();
         }
 
-        _core.SetResult(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end);
+        _owner.TunnelEnded(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end);
     }
 }

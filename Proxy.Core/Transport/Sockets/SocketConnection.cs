@@ -19,7 +19,7 @@ internal sealed class SocketConnection : TransportConnection
     {
         Socket = socket;
         _stream = new NetworkStream(socket, ownsSocket: false);
-        RemoteEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.RemoteEndPoint;
+        RemoteAddress = (socket.RemoteEndPoint as IPEndPoint)?.Address;
         LocalEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.LocalEndPoint;
     }
 
@@ -27,7 +27,7 @@ internal sealed class SocketConnection : TransportConnection
 
     public override EndPoint? LocalEndPoint { get; }
 
-    public override EndPoint? RemoteEndPoint { get; }
+    public override IPAddress? RemoteAddress { get; }
 
     public override PipeReader Input => _input ??= PipeReader.Create(_stream, ReaderOptions);
 

@@ -37,9 +37,8 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
         }
     }
 
-    public ValueTask<TunnelEnd> TunnelAsync(
-        TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
-        new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, time).RunAsync(cancellationToken);
+    public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
+        _ = new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, time).RunAsync(owner);
 
     internal static Socket CreateSocket(EndPoint endPoint) => endPoint switch
     {

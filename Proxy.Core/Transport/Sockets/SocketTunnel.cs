@@ -21,10 +21,11 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
     private volatile bool _clientFinished, _upstreamFinished;
     private long _lastActivity;
 
-    public async ValueTask<TunnelEnd> RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(ITunnelOwner owner) => owner.TunnelEnded(await RunAsync());
+
+    private async ValueTask<TunnelEnd> RunAsync()
     {
         _lastActivity = time.GetTimestamp();
-        await using var stop = cancellationToken.UnsafeRegister(static state => ((SocketTunnel)state!).End(TunnelEnd.Aborted), this);
         await using var idle = settings.IdleTimeout > TimeSpan.Zero
             ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
             : null;

@@ -1,0 +1,25 @@
+namespace TorBalancer.Transport;
+
+/// <summary>A tunnel as a task, where memory does not matter.</summary>
+public static class TransportExtensions
+{
+    /// <summary>
+    /// As <see cref="ITransport.BeginTunnel"/>; completes with its end. Cancelling the token ends it as
+    /// <see cref="TunnelEnd.Aborted"/>.
+    /// </summary>
+    public static async Task<TunnelEnd> TunnelAsync(
+        this ITransport transport, TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken = default)
+    {
+        var owner = new Owner();
+        await using var stop = cancellationToken.UnsafeRegister(static counters => ((TunnelCounters)counters!).Stop(), settings.Counters);
+        transport.BeginTunnel(client, upstream, settings, owner);
+        return await owner.End.Task;
+    }
+
+    private sealed class Owner : ITunnelOwner
+    {
+        public TaskCompletionSource<TunnelEnd> End { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void TunnelEnded(TunnelEnd how) => End.SetResult(how);
+    }
+}
