@@ -40,17 +40,21 @@ internal sealed class Bench : IDisposable
             var forwarder = Start(spec);
             _running.Add(forwarder);
             foreach (var kind in (ReadOnlySpan<LoadKind>)[LoadKind.Connections, LoadKind.Down, LoadKind.Up, LoadKind.RoundTrips])
-                Put(forwarder, new Cell("warm-up", kind, ClientProtocol.Socks5, 64), WarmUp(spec, kind));
+                WarmUp(forwarder, kind);
             if (spec.SpeaksConnect)
-                Put(forwarder, new Cell("warm-up", LoadKind.Connections, ClientProtocol.Connect, 64), WarmUp(spec, LoadKind.Connections) / 2);
+                Put(forwarder, new Cell("warm-up", LoadKind.Connections, ClientProtocol.Connect, 64), WarmUpTime(spec, LoadKind.Connections) / 2);
         }
     }
+
+    /// <summary>Lets it do one thing for as long as its code takes to settle.</summary>
+    public void WarmUp(RunningForwarder forwarder, LoadKind kind) =>
+        Put(forwarder, new Cell("warm-up", kind, ClientProtocol.Socks5, 64), WarmUpTime(forwarder.Spec, kind));
 
     /// <summary>
     /// Seconds. Code that is compiled while it runs is measured when the compiler has done with it: on one core, beside a loop that
     /// is busy all the time, that takes ten seconds.
     /// </summary>
-    private double WarmUp(ForwarderSpec spec, LoadKind kind) => (spec.IsOurs && kind == LoadKind.Connections ? 12 : 2) * (Options.Quick ? 0.5 : 1);
+    private double WarmUpTime(ForwarderSpec spec, LoadKind kind) => (spec.IsOurs && kind == LoadKind.Connections ? 12 : 2) * (Options.Quick ? 0.5 : 1);
 
     public void StopAll()
     {
