@@ -29,6 +29,7 @@ internal sealed partial class ClientConnection(
     private FirstByteWatch? _watch;
     private long _sentBefore;
     private long _receivedBefore;
+    private int _ended;
 
     public ConnectionContext Context { get; } = context;
 
@@ -93,7 +94,7 @@ internal sealed partial class ClientConnection(
         await EndAsync();
     }
 
-    void ITunnelOwner.TunnelEnded(TunnelEnd how)
+    void ITunnelOwner.TunnelEnded(TunnelEnd how, Exception? fault)
     {
         try
         {
@@ -102,16 +103,23 @@ internal sealed partial class ClientConnection(
         }
         catch (Exception failure)
         {
+            fault ??= failure;
+        }
+
+        if (fault is not null)
+        {
             SetError(new ProxyError(FailureCause.InternalError));
-            Log.Failed(logger, failure, Context.Id);
+            Log.Failed(logger, fault, Context.Id);
         }
 
         _ = EndAsync();
     }
 
-    /// <summary>Closes and accounts, once.</summary>
+    /// <summary>Closes and accounts, once: a tunnel that could not even begin may end as well.</summary>
     private async Task EndAsync()
     {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return;
         if (_upstream is not null)
             await _upstream.DisposeAsync();
         _lease?.Dispose();

@@ -60,7 +60,7 @@ internal sealed partial class MemoryTrim : IDisposable
         {
             _ = TrimHeap(0);
         }
-        catch (EntryPointNotFoundException)
+        catch (TypeLoadException)
         {
             // Not glibc.
         }

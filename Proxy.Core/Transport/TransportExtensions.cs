@@ -5,7 +5,7 @@ public static class TransportExtensions
 {
     /// <summary>
     /// As <see cref="ITransport.BeginTunnel"/>; completes with its end. Cancelling the token ends it as
-    /// <see cref="TunnelEnd.Aborted"/>.
+    /// <see cref="TunnelEnd.Aborted"/>; a fault of ours is thrown.
     /// </summary>
     public static async Task<TunnelEnd> TunnelAsync(
         this ITransport transport, TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken = default)
@@ -20,6 +20,12 @@ public static class TransportExtensions
     {
         public TaskCompletionSource<TunnelEnd> End { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public void TunnelEnded(TunnelEnd how) => End.SetResult(how);
+        public void TunnelEnded(TunnelEnd how, Exception? fault)
+        {
+            if (fault is null)
+                End.SetResult(how);
+            else
+                End.SetException(fault);
+        }
     }
 }

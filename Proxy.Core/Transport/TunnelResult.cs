@@ -32,7 +32,9 @@ public enum TunnelEnd : byte
 public interface ITunnelOwner
 {
     /// <summary>Told once when it has ended, on whatever thread ended it; it must neither wait nor throw.</summary>
-    void TunnelEnded(TunnelEnd how);
+    /// <param name="how">Why it ended.</param>
+    /// <param name="fault">Not null: it was cut, as <see cref="TunnelEnd.Aborted"/>, for a fault of ours.</param>
+    void TunnelEnded(TunnelEnd how, Exception? fault = null);
 }
 
 /// <summary>A tunnel that is under way.</summary>

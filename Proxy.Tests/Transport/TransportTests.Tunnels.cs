@@ -67,6 +67,18 @@ public sealed partial class TransportTests
         Assert.That(await pair.Start(token, TimeSpan.FromMilliseconds(200)), Is.EqualTo(TunnelEnd.IdleTimeout));
     }
 
+    /// <summary>Nothing does so on purpose; if it happens, the connection must not stay for ever.</summary>
+    [Test]
+    public async Task Tunnel_that_fails_by_a_fault_of_ours_is_cut_and_its_owner_told(CancellationToken token)
+    {
+        await using var pair = await TunnelPair.CreateAsync(_transport, token);
+        pair.Counters.NextFromClient = static () => throw new InvalidOperationException("a fault");
+        var ended = pair.Start(token);
+        await pair.ClientPeer.SendAsync("x"u8.ToArray(), token);
+        Assert.That(async () => await ended.WaitAsync(token), Throws.InvalidOperationException.With.Message.EqualTo("a fault"));
+        Assert.That(async () => await pair.ClientPeer.ReceiveAsync(new byte[1], token), Throws.InstanceOf<SocketException>(), "cut, not finished");
+    }
+
     [Test]
     public async Task Tunnel_ends_when_it_is_cancelled(CancellationToken token)
     {

@@ -52,13 +52,19 @@ public class TunnelStressTests(string engine)
         var starving = loops.Select((loop, index) => Task.Run(() => StarveAsync(loop, new Random(index), stop.Token), token)).ToList();
         int seed = Number("TORBALANCER_STRESS_SEED", Environment.TickCount);
         TestContext.Out.WriteLine($"TORBALANCER_STRESS_SEED={seed}");
-        await Task.WhenAll(Enumerable.Range(0, AtATime).Select(async index =>
+        try
         {
-            for (int i = 0; i < 3; i++)
-                await RunOneAsync(rig, new Random((seed * 31) + (index * 3) + i), token);
-        }));
-        await stop.CancelAsync();
-        await Task.WhenAll(starving);
+            await Task.WhenAll(Enumerable.Range(0, AtATime).Select(async index =>
+            {
+                for (int i = 0; i < 3; i++)
+                    await RunOneAsync(rig, new Random((seed * 31) + (index * 3) + i), token);
+            }));
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(starving);
+        }
     }
 
     [Test, CancelAfter(120_000)]

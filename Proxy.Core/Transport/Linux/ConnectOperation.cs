@@ -51,6 +51,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         fd = -1;
         if (family < 0)
             return 97;
+        loop.Pace.Interrupt();
         const int type = Libc.SockStream | Libc.SockNonBlock | Libc.SockCloExec;
         fd = Libc.Socket(family, type, 0);
         if (fd < 0 && loop.Pipes.Trim())

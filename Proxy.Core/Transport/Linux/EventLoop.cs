@@ -155,7 +155,7 @@ internal sealed unsafe class EventLoop : IDisposable
             int count = Libc.EpollWait(_epoll, events, MaxEvents, timeout);
             long now = Environment.TickCount64;
             if (now != Now)
-                _pace.Advance(now - Now);
+                _pace.Advance(now, now - Now);
             Now = now;
             for (int i = 0; i < count; i++)
             {

@@ -38,7 +38,7 @@ internal sealed unsafe partial class LinuxConnection
     {
         if (IsClosed)
             return -Errno.TryAgain;
-        Loop.Pace.Copied();
+        Loop.Pace.Interrupt();
         int sent = 0;
         while (sent < length)
         {

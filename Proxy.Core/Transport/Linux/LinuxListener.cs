@@ -150,6 +150,8 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             return Libc.LastError;
         }
 
+        if (loop.IsCurrent)
+            loop.Pace.Interrupt();
         var remote = _clients.Get(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));
         connection = new LinuxConnection(transport.ChooseLoop(loop), fd, remote);
         return 0;

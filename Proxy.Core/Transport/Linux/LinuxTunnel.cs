@@ -23,6 +23,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     private Direction _down;
     private long _lastActivity;
     private int _end = NotEnded;
+    private Exception? _fault;
     private volatile bool _stopping;
     private bool _started;
     private bool _completed;
@@ -53,6 +54,20 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     {
         if (_completed || !_started)
             return;
+        try
+        {
+            MoveBoth();
+        }
+        catch (Exception fault) when (!_completed)
+        {
+            // A fault of ours: nobody else would ever end it.
+            _fault = fault;
+            End(TunnelEnd.Aborted);
+        }
+    }
+
+    private void MoveBoth()
+    {
         bool more = Move(ref _up, ref _down);
         if (!_completed)
             more |= Move(ref _down, ref _up);
@@ -173,6 +188,6 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
             _upstream.Abort();
         }
 
-        _owner.TunnelEnded(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end);
+        _owner.TunnelEnded(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end, _fault);
     }
 }

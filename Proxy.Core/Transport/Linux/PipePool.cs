@@ -10,7 +10,7 @@ internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
     /// <summary>Bytes that are in it.</summary>
     public int Filled { get; set; }
 
-    /// <summary>Bytes that it holds at most: pages, each of which may be filled in part only.</summary>
+    /// <summary>Its size in bytes: as many pages, each of which may hold less, and a large page of the network's more.</summary>
     public int Capacity { get; set; } = capacity;
 
     public void Close()
@@ -37,7 +37,7 @@ internal sealed unsafe class PipePool(int limit)
     // A stream that fills a pipe in one go gets a larger one: what the system allows by default (pipe-max-size, pipe(7)).
     private const int LargeSize = 1024 * 1024;
 
-    // With the others still within an unprivileged user's 64 MiB.
+    // In the whole process: a quarter of the 64 MiB that an unprivileged user has for all pipes.
     private const int MostLarge = 16;
 
     // What is left of a pipe when the user's share of pipe memory is used up is not worth the system calls.
@@ -45,7 +45,8 @@ internal sealed unsafe class PipePool(int limit)
 
     private readonly Stack<SplicePipe> _idle = new();
     private int _lent;
-    private int _large;
+    private static int _large;
+    private bool _refused;
 
     /// <summary>An empty pipe, or null.</summary>
     public SplicePipe? Rent()
@@ -68,19 +69,23 @@ internal sealed unsafe class PipePool(int limit)
             Close(pipe);
     }
 
-    /// <summary>Makes a pipe larger that was filled in one go; when the system does not allow it, it never asks again.</summary>
+    /// <summary>Makes a pipe larger that was filled in one go; where the system does not allow it, it is not asked again.</summary>
     public void Enlarge(SplicePipe pipe)
     {
-        if (pipe.Capacity >= LargeSize || _large >= MostLarge)
+        if (pipe.Capacity >= LargeSize || _refused)
             return;
-        if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, LargeSize) < 0)
+        if (Interlocked.Increment(ref _large) <= MostLarge)
         {
-            _large = MostLarge;
-            return;
+            if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, LargeSize) >= 0)
+            {
+                pipe.Capacity = LargeSize;
+                return;
+            }
+
+            _refused = true;
         }
 
-        pipe.Capacity = LargeSize;
-        _large++;
+        Interlocked.Decrement(ref _large);
     }
 
     /// <summary>Gives the descriptors of idle pipes back; true when there were any.</summary>
@@ -92,10 +97,10 @@ internal sealed unsafe class PipePool(int limit)
         return any;
     }
 
-    private void Close(SplicePipe pipe)
+    private static void Close(SplicePipe pipe)
     {
         if (pipe.Capacity >= LargeSize)
-            _large--;
+            Interlocked.Decrement(ref _large);
         pipe.Close();
     }
 

@@ -21,7 +21,24 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
     private volatile bool _clientFinished, _upstreamFinished;
     private long _lastActivity;
 
-    public async Task RunAsync(ITunnelOwner owner) => owner.TunnelEnded(await RunAsync());
+    /// <summary>Tells the owner whatever happens: nobody else would ever end the connection.</summary>
+    public async Task RunAsync(ITunnelOwner owner)
+    {
+        var end = TunnelEnd.Aborted;
+        Exception? fault = null;
+        try
+        {
+            end = await RunAsync();
+        }
+        catch (Exception failure)
+        {
+            fault = failure;
+            End(TunnelEnd.Aborted);
+            settings.Counters.End();
+        }
+
+        owner.TunnelEnded(end, fault);
+    }
 
     private async ValueTask<TunnelEnd> RunAsync()
     {
@@ -33,8 +50,7 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         settings.Counters.Begin(this);
         var up = PumpAsync(client, upstream, fromClient: true);
         var down = PumpAsync(upstream, client, fromClient: false);
-        await up;
-        await down;
+        await Task.WhenAll(up, down);
         settings.Counters.End();
         if (_end == NotEnded)
             return TunnelEnd.Finished;
@@ -142,6 +158,12 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         catch (ObjectDisposedException)
         {
             End(readFault);
+        }
+        catch
+        {
+            // A fault of ours: the other direction must not go on alone.
+            End(TunnelEnd.Aborted);
+            throw;
         }
         finally
         {
