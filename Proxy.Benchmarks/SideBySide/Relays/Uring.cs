@@ -14,7 +14,7 @@ internal static unsafe partial class Uring
 
     public const byte PollAdd = 6, Accept = 13, Cancel = 14, Connect = 16, Close = 19, Send = 26, Receive = 27, Splice = 30, Shutdown = 34, Socket = 45, Command = 46;
     public const byte FixedFile = 1, BufferSelect = 1 << 5, SkipSuccess = 1 << 6;
-    public const ushort AcceptMultishot = 1, ReceiveMultishot = 1 << 1;
+    public const ushort AcceptMultishot = 1, PollFirst = 1, ReceiveMultishot = 1 << 1;
     public const uint CancelAll = 1, CancelFd = 1 << 1, CancelFixed = 1 << 3;
     public const uint AnyFileIndex = uint.MaxValue;
     public const uint SetSocketOption = 3;

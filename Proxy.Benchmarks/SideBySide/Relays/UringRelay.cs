@@ -128,10 +128,13 @@ internal sealed unsafe partial class UringRelay(Ring ring, BufferRing buffers, i
         var direction = (completion.UserData & 1) == 0 ? pair.Up : pair.Down;
         if ((completion.Flags & Uring.HasMore) == 0)
             pair.UnderWay--;
+        var kind = (UringKind)(completion.UserData >> 1 & 0x7F);
         if (!pair.Over)
-            Handle(direction, (UringKind)(completion.UserData >> 1 & 0x7F), completion);
-        else if ((completion.Flags & Uring.HasBuffer) != 0)
+            Handle(direction, kind, completion);
+        else if (kind == UringKind.Receive && (completion.Flags & Uring.HasBuffer) != 0)
             buffers.Return((ushort)(completion.Flags >> Uring.BufferShift));
+        else if (kind == UringKind.SpliceIn && completion.Result > 0)
+            direction.Pipe!.Filled = completion.Result;
         if (pair.Over && pair.UnderWay == 0)
             End(pair);
     }
@@ -216,8 +219,10 @@ internal sealed unsafe partial class UringRelay(Ring ring, BufferRing buffers, i
         var receive = Next(direction, UringKind.Receive, direction.Source);
         receive->Operation = Uring.Receive;
         receive->Flags |= Uring.BufferSelect;
-        receive->Priority = Uring.ReceiveMultishot;
         receive->BufferGroup = BufferRing.Group;
+
+        // What a client says first may be there already; a worker has to be waited for.
+        receive->Priority = (ushort)(Uring.ReceiveMultishot | (direction == direction.Pair.Down ? Uring.PollFirst : 0));
     }
 
     private void Received(UringDirection direction, in Uring.Completion completion)
@@ -243,7 +248,7 @@ internal sealed unsafe partial class UringRelay(Ring ring, BufferRing buffers, i
         }
         else if (completion.Result == -Uring.NoBuffers)
         {
-            direction.Bulk = true;
+            BeginBulk(direction);
         }
         else if (completion.Result == -Uring.Again)
         {
