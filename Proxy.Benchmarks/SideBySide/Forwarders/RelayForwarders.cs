@@ -9,10 +9,10 @@ internal static class RelayForwarders
     private static readonly Dictionary<string, (string Arguments, string What)> Known = new()
     {
         ["relay-epoll"] = ("epoll", "epoll; copies small data, splices bulk data"),
-        ["relay-uring"] = ("uring --bulk call", "io_uring; bulk data with splice(2) when the ring says that a socket is ready"),
+        ["relay-uring"] = ("uring", "io_uring; bulk data with splice(2) when the ring says that a socket is ready"),
         ["relay-uring-copy"] = ("uring --bulk copy", "io_uring; bulk data by receive and send"),
         ["relay-uring-splice"] = ("uring --bulk splice", "io_uring; bulk data by IORING_OP_SPLICE"),
-        ["relay-uring-direct"] = ("uring --bulk copy --files direct", "io_uring with direct descriptors; bulk data by receive and send"),
+        ["relay-uring-direct"] = ("uring --files direct", "io_uring with direct descriptors; bulk data by receive and send"),
     };
 
     public static bool IsName(string name) => Known.ContainsKey(name);

@@ -37,6 +37,9 @@ internal sealed class EpollDirection(EpollSocket source, EpollSocket sink)
 
     public SplicePipe? Pipe { get; set; }
 
+    /// <summary>Something was read that is not written yet.</summary>
+    public bool HasLeft => LeftStart < LeftEnd || Pipe is { Filled: > 0 };
+
     public bool Splices { get; set; }
 
     public int SmallSplices { get; set; }

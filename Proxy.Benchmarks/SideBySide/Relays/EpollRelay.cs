@@ -37,7 +37,9 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
                 var pair = _again.Dequeue();
                 pair.Queued = false;
                 if (pair.Open)
-                    Serve(pair);
+                    Serve(pair, pair.Up, pair.Down);
+                if (pair.Open)
+                    Serve(pair, pair.Down, pair.Up);
             }
 
             for (int i = 0; i < ready; i++)
@@ -84,13 +86,18 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
         socket.Readable |= (events & (Libc.EpollIn | end)) != 0;
         socket.HangUp |= (events & end) != 0;
         socket.Writable |= (events & (Libc.EpollOut | Libc.EpollErr)) != 0;
-        Serve(pair);
+        if (ofWorker)
+            Serve(pair, pair.Down, pair.Up);
+        else
+            Serve(pair, pair.Up, pair.Down);
     }
 
-    private void Serve(EpollPair pair)
+    /// <param name="outward">The direction whose source has something to tell.</param>
+    /// <param name="inward">The other one, which goes on if its sink was all that it waited for.</param>
+    private void Serve(EpollPair pair, EpollDirection outward, EpollDirection inward)
     {
         bool again = false;
-        if (!Move(pair.Up, pair.Down, ref again) || !Move(pair.Down, pair.Up, ref again) || (pair.Up.Done && pair.Down.Done))
+        if (!Move(outward, inward, ref again) || (inward.HasLeft && !Move(inward, outward, ref again)) || (outward.Done && inward.Done))
         {
             Close(pair);
             return;
@@ -119,9 +126,9 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
         {
             if (direction.Done)
                 return true;
-            if (!Flush(direction))
+            if (direction.HasLeft && !Flush(direction))
                 return false;
-            if (direction.LeftStart < direction.LeftEnd || direction.Pipe is { Filled: > 0 })
+            if (direction.HasLeft)
                 return true;
             if (direction.Ended)
             {

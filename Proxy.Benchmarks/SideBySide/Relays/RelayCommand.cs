@@ -14,8 +14,9 @@ internal static class RelayCommand
     {
         int port = int.Parse(StubCommand.After(args, "--port") ?? "0", CultureInfo.InvariantCulture);
         int[] workers = [.. (StubCommand.After(args, "--workers") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
-        bool bulkKnown = Enum.TryParse(StubCommand.After(args, "--bulk") ?? nameof(UringBulk.Copy), ignoreCase: true, out UringBulk bulk);
         bool direct = StubCommand.After(args, "--files") == "direct";
+        var usual = direct ? UringBulk.Copy : UringBulk.Call;
+        bool bulkKnown = Enum.TryParse(StubCommand.After(args, "--bulk") ?? usual.ToString(), ignoreCase: true, out UringBulk bulk);
         if (port == 0 || workers.Length == 0 || !bulkKnown || (direct && bulk != UringBulk.Copy) || args[0] is not ("epoll" or "uring"))
         {
             Console.Error.WriteLine("relay epoll|uring --port N --workers P1,P2,… [--bulk copy|splice|call] [--files plain|direct, the latter with copy only]");
