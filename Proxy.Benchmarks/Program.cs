@@ -1,9 +1,10 @@
 using BenchmarkDotNet.Running;
 using TorBalancer.Benchmarks.SideBySide;
+using TorBalancer.Benchmarks.SideBySide.Relays;
 
 namespace TorBalancer.Benchmarks;
 
-/// <summary>BenchmarkDotNet for the parts; <c>side-by-side</c>, <c>stub</c> and <c>load</c> for the whole (see docs/performance.md).</summary>
+/// <summary>BenchmarkDotNet for the parts; <c>side-by-side</c>, <c>stub</c>, <c>load</c> and <c>relay</c> for the whole (see docs/performance.md).</summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -18,6 +19,8 @@ internal static class Program
             case ["load", .. var rest]:
                 LoadCommand.Run(rest);
                 return 0;
+            case ["relay", .. var rest]:
+                return RelayCommand.Run(rest);
             default:
                 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
                 return 0;

@@ -84,6 +84,7 @@ internal static class SideBySideCommand
                 "haproxy-splice" => Peers.HaProxy(splice: true),
                 "v2ray" => Peers.V2Ray(),
                 "microsocks" => Peers.Microsocks(),
+                _ when RelayForwarders.IsName(name) => RelayForwarders.Create(name),
                 _ when TorBalancers.IsName(name) => TorBalancers.Create(options.Root, name, options.Profile),
                 _ => throw new ArgumentException($"{name} is no forwarder"),
             };

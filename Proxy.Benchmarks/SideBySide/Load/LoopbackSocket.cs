@@ -39,10 +39,24 @@ internal static unsafe class LoopbackSocket
         while (true)
         {
             port = NextPort();
-            int fd = TryListen(port);
+            int fd = ListenOn(port);
             if (fd >= 0)
                 return fd;
         }
+    }
+
+    /// <summary>Listens on that port. Accepted sockets inherit TCP_NODELAY. -1 when it is taken.</summary>
+    public static int ListenOn(int port)
+    {
+        int fd = TryBind(port);
+        if (fd < 0)
+            return -1;
+        int on = 1;
+        Native.SetOption(fd, Native.IpProtoTcp, Native.TcpNoDelay, &on, sizeof(int));
+        if (Native.Listen(fd, 4096) == 0)
+            return fd;
+        Native.Close(fd);
+        return -1;
     }
 
     /// <summary>The next accepted connection, or -1.</summary>
@@ -65,19 +79,6 @@ internal static unsafe class LoopbackSocket
     }
 
     private static int NextPort() => _nextPort = _nextPort >= LastPort ? FirstPort : _nextPort + 1;
-
-    private static int TryListen(int port)
-    {
-        int fd = TryBind(port);
-        if (fd < 0)
-            return -1;
-        int on = 1;
-        Native.SetOption(fd, Native.IpProtoTcp, Native.TcpNoDelay, &on, sizeof(int));
-        if (Native.Listen(fd, 4096) == 0)
-            return fd;
-        Native.Close(fd);
-        return -1;
-    }
 
     private static int TryBind(int port)
     {
