@@ -243,13 +243,16 @@ public sealed class WorkerSocketsTests(string engine)
     {
         await using var bench = new ReadyBench(engine, options: new ConnectOptions { PreConnect = 1 });
         await bench.PrepareAsync(token);
-        bench.Worker.ReplyGate = new TaskCompletionSource().Task;
+        var open = new TaskCompletionSource();
+        bench.Worker.ReplyGate = open.Task;
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(token);
         var dialling = bench.DialAsync(cancel.Token);
         await ReadyBench.Until(() => bench.Worker.Requests.Count == 2, token);
         await cancel.CancelAsync();
 
         Assert.That(async () => await dialling, Throws.InstanceOf<OperationCanceledException>());
+        open.SetResult();
+        await ReadyBench.Until(() => bench.Sockets.Count == 1 && bench.Worker.Open == 1, token);
     }
 
     [Test]
