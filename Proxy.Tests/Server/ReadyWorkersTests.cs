@@ -45,7 +45,10 @@ public sealed class ReadyWorkersTests
             options.Engine.Loops = loops;
         },
         replace: static services => services.AddSingleton(static provider => new WorkerSockets(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<WorkerPool>(), new ConnectOptions(), TimeProvider.System) { IncludesLoopback = true }));
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<WorkerPool>(), new ConnectOptions(), TimeProvider.System)
+        {
+            IncludesLoopback = true,
+        }));
 
     private static async Task ClientAsync(ProxyUnderTest proxy, int client, CancellationToken token)
     {

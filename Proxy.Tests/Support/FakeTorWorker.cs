@@ -188,7 +188,15 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             password = Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0]));
             await WriteAsync(stream, [1, (byte)(RejectAuth ? 1 : 0)]);
             if (RejectAuth)
+            {
+                // The request came with the password: closing before it is read would send RST, which may overtake the answer.
+                stream.Socket.Shutdown(SocketShutdown.Send);
+                while (await stream.ReadAsync(new byte[512], _stop.Token) > 0)
+                {
+                }
+
                 return;
+            }
         }
         else
         {
