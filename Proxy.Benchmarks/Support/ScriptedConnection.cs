@@ -27,6 +27,8 @@ internal sealed class ScriptedConnection(params byte[][] messages) : TransportCo
         return ValueTask.CompletedTask;
     }
 
+    public override bool TryClaim() => true;
+
     public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     public override void ShutdownSend()

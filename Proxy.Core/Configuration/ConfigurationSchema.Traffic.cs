@@ -21,7 +21,10 @@ internal sealed partial class ConfigurationSchema
         .Key("RetryBudget", Values.Number(0, 100), "20", "Retries and hedges, in percent of all connections of the last ten seconds.",
             (options, value) => options.RetryBudget = value)
         .Key("RetryFloor", Values.Number(0, 10_000), "10", "Retries and hedges a second that are allowed whatever the budget says.",
-            (options, value) => options.RetryFloor = value);
+            (options, value) => options.RetryFloor = value)
+        .Key("PreConnect", Values.Number(0, 64), "8",
+            "Connections that stand ready for each worker that is reached over a network, at most; 0: none.",
+            (options, value) => options.PreConnect = value);
 
     public SchemaSection<TunnelOptions> Tunnel { get; } = new SchemaSection<TunnelOptions>("Tunnel")
         .Key("IdleTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(168), offIsZero: true), "off",

@@ -12,5 +12,8 @@ namespace TorBalancer.Connecting;
 internal readonly record struct DialResult(
     TransportConnection? Connection, HostEndPoint Answer, ProxyError Error, bool ViaLink = false, bool IsProven = true)
 {
+    /// <summary>Nothing was learned; never the end of an attempt.</summary>
+    public static DialResult Nothing => default;
+
     public static DialResult Failed(FailureCause cause, string? detail = null) => new(null, default, new ProxyError(cause, detail));
 }

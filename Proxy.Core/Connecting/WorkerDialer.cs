@@ -12,9 +12,10 @@ namespace TorBalancer.Connecting;
 /// <summary>
 /// One attempt: connects to a worker's SocksPort and speaks SOCKS5. Greeting, isolation token and request leave in one
 /// write: only one method is offered, so there is nothing to wait for, and a far worker costs one round trip instead of
-/// three.
+/// three; over a connection that stood ready it is the only one.
 /// </summary>
-internal sealed class WorkerDialer(ITransport transport, ConnectOptions options, TimeProvider time)
+/// <param name="sockets">Connections that stand ready; null: none do, as for probes, which ask whether the worker still accepts any.</param>
+internal sealed class WorkerDialer(ITransport transport, ConnectOptions options, TimeProvider time, WorkerSockets? sockets = null)
 {
     /// <summary>Greeting 3, user/password 3 + 9 + 32, request 262.</summary>
     private const int MaxOpeningLength = 3 + 3 + 9 + 32 + Socks5Writer.MaxMessageLength;
@@ -31,39 +32,77 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     /// <param name="timeout">The longest that this attempt may take.</param>
     /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
-    public async ValueTask<DialResult> DialAsync(
+    public ValueTask<DialResult> DialAsync(
         WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var question = new Question(worker, command, target, token);
+        return sockets?.TryTake(worker) is { } ready
+            ? AskOverReadyAsync(ready, sockets, question, timeout, cancellationToken)
+            : AskAsync(null, question, timeout, options.WorkerTimeout, cancellationToken);
+    }
+
+    /// <summary>
+    /// A connection that stood ready may have died unseen, which says nothing of the worker as it is now: then the same
+    /// attempt goes on with a new one, in the time that is left. One that stays silent gets half of the worker's time.
+    /// </summary>
+    private async ValueTask<DialResult> AskOverReadyAsync(
+        TransportConnection ready, WorkerSockets others, Question question, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        var patience = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
+        var result = await AskAsync(ready, question, timeout, patience / 2, cancellationToken);
+        if (result != DialResult.Nothing)
+            return result;
+        await others.DropAsync(question.Worker);
+        var lost = time.GetElapsedTime(started);
+        return lost < patience
+            ? await AskAsync(null, question, timeout - lost, options.WorkerTimeout - lost, cancellationToken)
+            : DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over");
+    }
+
+    /// <param name="ready">A connection on which nothing was sent; null: one is made.</param>
+    /// <param name="workerTimeout">The longest that the worker may take to accept and to greet.</param>
+    /// <returns><see cref="DialResult.Nothing"/> when <paramref name="ready"/> was dead.</returns>
+    private async ValueTask<DialResult> AskAsync(
+        TransportConnection? ready, Question question, TimeSpan timeout, TimeSpan workerTimeout, CancellationToken cancellationToken)
     {
         var stage = Stage.Connect;
         var started = time.GetTimestamp();
-        var localTimeout = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
-        using var timer = new CancellationTokenSource(localTimeout, time);
+        using var timer = new CancellationTokenSource(timeout < workerTimeout ? timeout : workerTimeout, time);
         using var stop = cancellationToken.UnsafeRegister(static timer => ((CancellationTokenSource)timer!).Cancel(), timer);
-        TransportConnection? connection = null;
+        var connection = ready;
         bool keep = false;
         try
         {
-            var way = worker.RequestTo(worker.SocksEndPoint);
-            var connected = await OpenAsync(way, command, target, token, timer.Token);
-            if (connected.Connection is null)
+            if (connection is not null)
             {
-                return way.LocalInterface is null
-                    ? FromSocketError(connected.Error)
-                    : new DialResult(null, default, LinkFault.ToError(worker.Link!, connected.Error, NothingListens));
+                await SendAsync(connection, question, timer.Token);
+            }
+            else
+            {
+                var way = question.Worker.RequestTo(question.Worker.SocksEndPoint);
+                var connected = await OpenAsync(way, question, timer.Token);
+                if (connected.Connection is null)
+                {
+                    return way.LocalInterface is null
+                        ? FromSocketError(connected.Error)
+                        : new DialResult(null, default, LinkFault.ToError(question.Worker.Link!, connected.Error, NothingListens));
+                }
+
+                connection = connected.Connection;
+                sockets?.Connected(question.Worker);
             }
 
-            connection = connected.Connection;
-
             stage = Stage.Greeting;
-            var error = await ReadGreetingAsync(connection, token, timer.Token);
+            var error = await ReadGreetingAsync(connection, question.Token, timer.Token);
             if (error.IsError)
-                return new DialResult(null, default, error);
+                return ready is not null && error.Cause == FailureCause.WorkerClosed ? DialResult.Nothing : new DialResult(null, default, error);
 
             // The worker itself is alive and has taken the request; from here on the network beyond it sets the pace.
             stage = Stage.Reply;
             var left = timeout - time.GetElapsedTime(started);
             timer.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-            var result = await ReadReplyAsync(connection, command, timer.Token);
+            var result = await ReadReplyAsync(connection, question.Command, timer.Token);
             keep = result.Connection is not null;
             return result;
         }
@@ -72,7 +111,8 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             // A worker that was not given its own time has not failed: the client's was over.
             return stage switch
             {
-                not Stage.Reply when timeout < options.WorkerTimeout => DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
+                not Stage.Reply when ready is not null => DialResult.Nothing,
+                not Stage.Reply when timeout < workerTimeout => DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
                 Stage.Connect => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
                 Stage.Greeting => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
                 _ => DialResult.Failed(FailureCause.ConnectTimeout, "no answer through the worker in time"),
@@ -80,7 +120,9 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
         catch (IOException)
         {
-            return DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer");
+            return stage != Stage.Reply && ready is not null
+                ? DialResult.Nothing
+                : DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer");
         }
         finally
         {
@@ -89,13 +131,12 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private async ValueTask<TransportConnectResult> OpenAsync(
-        TransportConnectRequest way, ProxyCommand command, HostEndPoint target, IsolationToken token, CancellationToken cancellationToken)
+    private async ValueTask<TransportConnectResult> OpenAsync(TransportConnectRequest way, Question question, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
         try
         {
-            int length = WriteOpening(buffer, command, target, token);
+            int length = WriteOpening(buffer, question);
             return await transport.ConnectAsync(way with { Opening = buffer.AsMemory(0, length) }, cancellationToken);
         }
         finally
@@ -104,8 +145,23 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private static int WriteOpening(Span<byte> buffer, ProxyCommand command, HostEndPoint target, IsolationToken token)
+    private static async ValueTask SendAsync(TransportConnection connection, Question question, CancellationToken cancellationToken)
     {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
+        try
+        {
+            int length = WriteOpening(buffer, question);
+            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static int WriteOpening(Span<byte> buffer, Question question)
+    {
+        var token = question.Token;
         buffer[0] = Socks5.Version;
         buffer[1] = 1;
         buffer[2] = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
@@ -117,13 +173,13 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             length += Socks5Writer.WriteAuth(buffer[length..], IsolationToken.UserName, password[..passwordLength]);
         }
 
-        byte code = command switch
+        byte code = question.Command switch
         {
             ProxyCommand.Resolve => Socks5.CommandResolve,
             ProxyCommand.ResolvePtr => Socks5.CommandResolvePtr,
             _ => Socks5.CommandConnect,
         };
-        return length + Socks5Writer.WriteMessage(buffer[length..], code, target);
+        return length + Socks5Writer.WriteMessage(buffer[length..], code, question.Target);
     }
 
     private static async ValueTask<ProxyError> ReadGreetingAsync(TransportConnection connection, IsolationToken token, CancellationToken cancellationToken)
@@ -201,4 +257,6 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     }
 
     private readonly record struct Pair(byte First, byte Second);
+
+    private readonly record struct Question(WorkerModel Worker, ProxyCommand Command, HostEndPoint Target, IsolationToken Token);
 }

@@ -28,8 +28,9 @@ internal static class HealthServiceCollectionExtensions
         services.AddSingleton<IOutcomeSink>(static provider => provider.GetRequiredService<HealthMonitor>());
         services.AddSingleton(static provider => new WorkerLinks(Options(provider).Workers));
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
+        // Not over a connection that stood ready: whether the worker still accepts any is part of the question.
         services.AddSingleton(static provider => new CircuitProbe(
-            provider.GetRequiredService<WorkerDialer>(), Time(provider), provider.GetRequiredService<LinkDialer>()));
+            new WorkerDialer(provider.GetRequiredService<ITransport>(), Options(provider).Connect, Time(provider)), Time(provider), provider.GetRequiredService<LinkDialer>()));
         services.AddSingleton(static provider => new WorkerSteps(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
             Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>(),

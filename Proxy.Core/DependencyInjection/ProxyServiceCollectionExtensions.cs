@@ -71,8 +71,12 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new LinkDialer(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<LinkResolver>(), Options(provider).Connect,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(static provider => new WorkerSockets(
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<WorkerPool>(), Options(provider).Connect,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new WorkerDialer(
-            provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>(),
+            Options(provider).Connect.PreConnect > 0 ? provider.GetRequiredService<WorkerSockets>() : null));
         services.AddSingleton(static provider => new RetryBudget(
             Options(provider).Connect.RetryBudget, Options(provider).Connect.RetryFloor, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));

@@ -8,6 +8,15 @@ namespace TorBalancer.Tests.Support;
 /// <summary>What a fake worker was asked.</summary>
 internal sealed record FakeWorkerRequest(byte Command, string Host, int Port, string? User, string? Password);
 
+/// <summary>What a fake worker does with a connection instead of answering its greeting.</summary>
+internal enum GreetingFault
+{
+    None,
+    Close,
+    Reset,
+    Silence,
+}
+
 /// <summary>
 /// A scripted SOCKS5 server in tor's place, for failures that tor does not produce on demand. By default it answers
 /// every CONNECT with success and echoes.
@@ -45,6 +54,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
 
     public int Accepted => _accepted;
 
+    /// <summary>Connections that neither side has ended.</summary>
+    public int Open => Volatile.Read(ref _open);
+
     /// <summary>The port that the latest connection came from.</summary>
     public int LastPeerPort { get; private set; }
 
@@ -63,6 +75,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
     /// <summary>Closes right after accepting.</summary>
     public bool CloseAtOnce { get; set; }
 
+    /// <summary>What it does when the greeting comes over its nth connection, the first being 1.</summary>
+    public Func<int, GreetingFault> FaultOf { get; set; } = static _ => GreetingFault.None;
+
     /// <summary>Refuses the user and password.</summary>
     public bool RejectAuth { get; set; }
 
@@ -79,6 +94,7 @@ internal sealed class FakeTorWorker : IAsyncDisposable
     public bool Dribble { get; set; }
 
     private int _accepted;
+    private int _open;
 
     public static async Task EchoAsync(NetworkStream stream, FakeWorkerRequest request, CancellationToken token)
     {
@@ -89,12 +105,18 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         stream.Socket.Shutdown(SocketShutdown.Send);
     }
 
+    /// <summary>Closes every connection, as a worker that restarts does, and goes on listening.</summary>
+    public void CloseAll()
+    {
+        foreach (var socket in _sockets)
+            socket.Dispose();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         _listener.Dispose();
-        foreach (var socket in _sockets)
-            socket.Dispose();
+        CloseAll();
         await _loop;
         await Task.WhenAll(_connections);
         if (_path is not null)
@@ -108,10 +130,11 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             try
             {
                 var socket = await _listener.AcceptAsync(_stop.Token);
-                Interlocked.Increment(ref _accepted);
                 LastPeerPort = (socket.RemoteEndPoint as IPEndPoint)?.Port ?? 0;
+                Interlocked.Increment(ref _open);
+                int number = Interlocked.Increment(ref _accepted);
                 _sockets.Add(socket);
-                _connections.Add(ServeAsync(socket));
+                _connections.Add(ServeAsync(socket, number));
             }
             catch (Exception failure) when (failure is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -120,22 +143,26 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         }
     }
 
-    private async Task ServeAsync(Socket socket)
+    private async Task ServeAsync(Socket socket, int number)
     {
         try
         {
             using (socket)
             {
                 await using var stream = new NetworkStream(socket, false);
-                await ServeAsync(stream);
+                await ServeAsync(stream, number);
             }
         }
         catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException or EndOfStreamException or SocketException)
         {
         }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
+        }
     }
 
-    private async Task ServeAsync(NetworkStream stream)
+    private async Task ServeAsync(NetworkStream stream, int number)
     {
         if (CloseAtOnce)
             return;
@@ -143,6 +170,13 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             await Task.Delay(Timeout.Infinite, _stop.Token);
 
         var greeting = await ReadAsync(stream, 2);
+        var fault = FaultOf(number);
+        if (fault == GreetingFault.Silence)
+            await Task.Delay(Timeout.Infinite, _stop.Token);
+        if (fault == GreetingFault.Reset)
+            stream.Socket.LingerState = new LingerOption(true, 0);
+        if (fault != GreetingFault.None)
+            return;
         var methods = await ReadAsync(stream, greeting[1]);
         string? user = null, password = null;
         if (methods.Contains((byte)2))
@@ -154,7 +188,15 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             password = Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0]));
             await WriteAsync(stream, [1, (byte)(RejectAuth ? 1 : 0)]);
             if (RejectAuth)
+            {
+                // The request came with the password: closing before it is read would send RST, which may overtake the answer.
+                stream.Socket.Shutdown(SocketShutdown.Send);
+                while (await stream.ReadAsync(new byte[512], _stop.Token) > 0)
+                {
+                }
+
                 return;
+            }
         }
         else
         {

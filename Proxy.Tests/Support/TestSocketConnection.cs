@@ -39,6 +39,8 @@ internal sealed class TestSocketConnection : TransportConnection
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) =>
         _stream.WriteAsync(data, cancellationToken);
 
+    public override bool TryClaim() => true;
+
     public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     public override void ShutdownSend() => _socket.Shutdown(SocketShutdown.Send);

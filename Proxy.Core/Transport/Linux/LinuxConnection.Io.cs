@@ -137,6 +137,14 @@ internal sealed unsafe partial class LinuxConnection
     /// <summary>Forces the next read to ask the kernel: it knows more than the events have told.</summary>
     public void SuspectHangUp() => _flags |= Flags.Readable | Flags.HangUp;
 
+    /// <summary>True when nothing has arrived and the peer has not closed.</summary>
+    private bool IsQuiet()
+    {
+        const short arrived = 1, closed = 0x2000;
+        var poll = new Libc.PollRequest { Fd = _fd, Events = arrived | closed };
+        return Libc.Poll(&poll, 1, 0) == 0;
+    }
+
     private int ReadRefused()
     {
         int error = Libc.LastError;

@@ -115,6 +115,17 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
         return (_writer ??= new LinuxWriter(this)).WriteAsync(data[result..], cancellationToken);
     }
 
+    public override bool TryClaim()
+    {
+        if (IsClosed || !IsQuiet())
+            return false;
+
+        // In no loop's epoll set before its first read, so it can leave its loop from any thread.
+        if (EventLoop.Current is { } here && here != Loop)
+            MoveTo(here);
+        return true;
+    }
+
     public override void Schedule(IThreadPoolWorkItem work)
     {
         if (Loop.IsCurrent)

@@ -46,6 +46,18 @@ internal sealed class SocketConnection : TransportConnection
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) =>
         _stream.WriteAsync(data, cancellationToken);
 
+    public override bool TryClaim()
+    {
+        try
+        {
+            return !Socket.Poll(0, SelectMode.SelectRead);
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
     public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     public override void ShutdownSend()

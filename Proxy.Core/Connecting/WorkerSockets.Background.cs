@@ -1,0 +1,110 @@
+using TorBalancer.Transport;
+
+namespace TorBalancer.Connecting;
+
+/// <summary>Making connections in advance, and looking after those that stand.</summary>
+internal sealed partial class WorkerSockets
+{
+    private async Task RunAsync(WorkerShelf shelf)
+    {
+        try
+        {
+            var made = await ConnectAsync(shelf.Way);
+            bool stands = TryPut(shelf, made, out bool isKeeper);
+            if (!stands && made is not null)
+                await made.DisposeAsync();
+            if (isKeeper)
+                await KeepAsync();
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                if (--_running == 0 && _isStopped)
+                    _ended.TrySetResult();
+            }
+        }
+    }
+
+    private async Task<TransportConnection?> ConnectAsync(TransportConnectRequest way)
+    {
+        using var timer = new CancellationTokenSource(options.WorkerTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _stopping.Token);
+        try
+        {
+            return (await transport.ConnectAsync(way, either.Token)).Connection;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <param name="isKeeper">The caller is the one to look after all that stands from now on.</param>
+    private bool TryPut(WorkerShelf shelf, TransportConnection? made, out bool isKeeper)
+    {
+        lock (_lock)
+        {
+            isKeeper = false;
+            shelf.Connecting--;
+            shelf.IsPaused |= made is null;
+            if (made is null || _isStopped || shelf.IsClosed)
+            {
+                _inAll--;
+                return false;
+            }
+
+            shelf.Put(made, Now);
+            isKeeper = !_isKept;
+            _isKept = true;
+            return true;
+        }
+    }
+
+    /// <summary>Closes what is old, dead or of no use any more, until nothing stands.</summary>
+    private async Task KeepAsync()
+    {
+        while (true)
+        {
+            // Taken before the workers are looked at: a change in between is seen in the next round.
+            var changed = workers.Changed;
+            var closing = new List<TransportConnection>();
+            bool goesOn;
+            lock (_lock)
+                _isKept = goesOn = Sweep_NeedsLock(closing);
+            await CloseAsync(closing);
+            if (!goesOn)
+                return;
+            await changed.WaitAsync(LookInterval, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>True when something still stands.</summary>
+    private bool Sweep_NeedsLock(List<TransportConnection> closing)
+    {
+        bool any = false;
+        foreach (var (way, shelf) in _shelves)
+        {
+            if (_isStopped || !MayServe(shelf.WorkerId, way))
+            {
+                shelf.IsClosed = true;
+                shelf.RemoveAllTo(closing);
+                _shelves.Remove(way);
+            }
+            else
+            {
+                shelf.RemoveTo(closing, Now - Longest);
+                any |= shelf.Count > 0;
+            }
+        }
+
+        _inAll -= closing.Count;
+        return any;
+    }
+
+    private static async ValueTask CloseAsync(List<TransportConnection> closing)
+    {
+        foreach (var one in closing)
+            await one.DisposeAsync();
+    }
+}
