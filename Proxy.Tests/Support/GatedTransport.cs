@@ -25,8 +25,8 @@ internal sealed class GatedTransport(ITransport inner) : ITransport
     public ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken) =>
         request.Opening.IsEmpty ? InAdvanceAsync(request, cancellationToken) : inner.ConnectAsync(request, cancellationToken);
 
-    public ValueTask<TunnelEnd> TunnelAsync(TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken) =>
-        inner.TunnelAsync(client, upstream, settings, cancellationToken);
+    public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
+        inner.BeginTunnel(client, upstream, settings, owner);
 
     private async ValueTask<TransportConnectResult> InAdvanceAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
