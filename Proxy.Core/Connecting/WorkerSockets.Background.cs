@@ -34,8 +34,9 @@ internal sealed partial class WorkerSockets
         {
             return (await transport.ConnectAsync(way, either.Token)).Connection;
         }
-        catch (OperationCanceledException)
+        catch (Exception)
         {
+            // Out of time, stopped, or whatever it was: none is made until an ordinary connect succeeds, which would say it.
             return null;
         }
     }

@@ -16,7 +16,7 @@ public sealed class WorkerSocketsTests(string engine)
     [Test]
     public async Task Dial_takes_a_connection_that_stands_ready_and_another_replaces_it(CancellationToken token)
     {
-        await using var bench = new ReadyBench(engine);
+        await using var bench = new ReadyBench(engine, time: new ManualTimeProvider());
         int ready = await bench.PrepareAsync(token);
         Assert.That(bench.State.Active, Is.Zero, "it is nobody's connection");
 

@@ -10,7 +10,7 @@ public class PipePoolTests
     [Test]
     public void A_pipe_that_was_filled_becomes_larger_and_stays_so_in_the_pool()
     {
-        var pool = new PipePool(PipePool.UsualLimit);
+        var pool = new PipePool(PipePool.UsualLimit, PipePool.MostLarge);
         var pipe = pool.Rent()!;
         Assert.That(pipe.Capacity, Is.EqualTo(Usual));
         pool.Enlarge(pipe);
@@ -25,7 +25,7 @@ public class PipePoolTests
     [Test]
     public void No_pipe_is_lent_beyond_the_limit()
     {
-        var pool = new PipePool(1);
+        var pool = new PipePool(1, 0);
         var pipe = pool.Rent()!;
         Assert.That(pool.Rent(), Is.Null);
         pool.Return(pipe);
@@ -37,7 +37,7 @@ public class PipePoolTests
     [Test]
     public void Only_sixteen_pipes_become_larger_until_one_is_closed()
     {
-        var pool = new PipePool(PipePool.UsualLimit);
+        var pool = new PipePool(PipePool.UsualLimit, PipePool.MostLarge);
         var pipes = Enumerable.Range(0, 17).Select(_ => pool.Rent()!).ToList();
         pipes.ForEach(pool.Enlarge);
         Assert.That(pipes.Count(static pipe => pipe.Capacity == Large), Is.EqualTo(16));

@@ -19,7 +19,7 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
     private const int SmallSplicesToCopy = 5;
 
     private readonly Epoll _epoll = new();
-    private readonly PipePool _pipes = new(PipePool.UsualLimit);
+    private readonly PipePool _pipes = new(PipePool.UsualLimit, mostLarge: 0);
     private readonly RelayTargets _targets = new(workers);
     private readonly byte* _scratch = (byte*)NativeMemory.Alloc(ScratchSize);
     private readonly List<EpollPair> _pairs = [];

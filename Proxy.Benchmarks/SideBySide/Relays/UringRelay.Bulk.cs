@@ -12,7 +12,7 @@ internal sealed unsafe partial class UringRelay
     private const int CallsInARow = 16;
 
     private readonly Stack<nint> _bulkBuffers = new();
-    private readonly PipePool _pipes = new(PipePool.UsualLimit);
+    private readonly PipePool _pipes = new(PipePool.UsualLimit, mostLarge: 0);
 
     /// <summary>From here on the buffers of the ring are too small; the receive that fills them is called off.</summary>
     private void BeginBulk(UringDirection direction)

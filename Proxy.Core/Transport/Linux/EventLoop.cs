@@ -44,10 +44,10 @@ internal sealed unsafe class EventLoop : IDisposable
 
     /// <param name="name">The thread's name.</param>
     /// <param name="failed">Told of an exception that nobody else took: a bug. The loop goes on.</param>
-    /// <param name="pipes">Pipes for splicing, at most.</param>
-    public EventLoop(string name, Action<Exception> failed, int pipes = PipePool.UsualLimit)
+    /// <param name="pipes">Lent to its tunnels.</param>
+    public EventLoop(string name, Action<Exception> failed, PipePool pipes)
     {
-        Pipes = new PipePool(pipes);
+        Pipes = pipes;
         _failed = failed;
         _epoll = Check(Libc.EpollCreate(Libc.EpollCloExec));
         _wake = Check(Libc.EventFd(0, Libc.OpenNonBlock | Libc.OpenCloExec));

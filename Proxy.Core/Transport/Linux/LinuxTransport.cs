@@ -33,7 +33,7 @@ public sealed class LinuxTransport : ITransport, IDisposable
         try
         {
             for (int i = 0; i < loops; i++)
-                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), pipes);
+                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), new PipePool(pipes, Math.Max(1, PipePool.MostLarge / loops)));
         }
         catch
         {

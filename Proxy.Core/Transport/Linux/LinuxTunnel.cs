@@ -62,7 +62,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         {
             // A fault of ours: nobody else would ever end it.
             _fault = fault;
-            End(TunnelEnd.Aborted);
+            _end = (int)TunnelEnd.Aborted;
+            Complete();
         }
     }
 

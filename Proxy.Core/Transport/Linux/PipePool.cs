@@ -13,6 +13,9 @@ internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
     /// <summary>Its size in bytes: as many pages, each of which may hold less, and a large page of the network's more.</summary>
     public int Capacity { get; set; } = capacity;
 
+    /// <summary>Made larger by the pool, and counted there.</summary>
+    public bool IsLarge { get; set; }
+
     public void Close()
     {
         Libc.Close(readEnd);
@@ -24,7 +27,7 @@ internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
 /// Pipes of one loop, lent while data is in flight. A pipe takes two descriptors: there are no more than
 /// the limit, and under descriptor pressure there may be none. Whoever gets none copies.
 /// </summary>
-internal sealed unsafe class PipePool(int limit)
+internal sealed unsafe class PipePool(int limit, int mostLarge)
 {
     /// <summary>More than this never pays: bulk streams that have just sent leave their pipe to the next.</summary>
     public const int UsualLimit = 256;
@@ -37,16 +40,15 @@ internal sealed unsafe class PipePool(int limit)
     // A stream that fills a pipe in one go gets a larger one: what the system allows by default (pipe-max-size, pipe(7)).
     private const int LargeSize = 1024 * 1024;
 
-    // In the whole process: a quarter of the 64 MiB that an unprivileged user has for all pipes.
-    private const int MostLarge = 16;
+    /// <summary>For all loops together: a quarter of the 64 MiB that an unprivileged user has for all pipes.</summary>
+    public const int MostLarge = 16;
 
     // What is left of a pipe when the user's share of pipe memory is used up is not worth the system calls.
     private const int LeastSize = 64 * 1024;
 
     private readonly Stack<SplicePipe> _idle = new();
     private int _lent;
-    private static int _large;
-    private bool _refused;
+    private int _large;
 
     /// <summary>An empty pipe, or null.</summary>
     public SplicePipe? Rent()
@@ -72,20 +74,17 @@ internal sealed unsafe class PipePool(int limit)
     /// <summary>Makes a pipe larger that was filled in one go; where the system does not allow it, it is not asked again.</summary>
     public void Enlarge(SplicePipe pipe)
     {
-        if (pipe.Capacity >= LargeSize || _refused)
+        if (pipe.IsLarge || _large >= mostLarge)
             return;
-        if (Interlocked.Increment(ref _large) <= MostLarge)
+        if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, LargeSize) < 0)
         {
-            if (Libc.FileControl(pipe.WriteEnd, Libc.SetPipeSize, LargeSize) >= 0)
-            {
-                pipe.Capacity = LargeSize;
-                return;
-            }
-
-            _refused = true;
+            mostLarge = 0;
+            return;
         }
 
-        Interlocked.Decrement(ref _large);
+        pipe.Capacity = LargeSize;
+        pipe.IsLarge = true;
+        _large++;
     }
 
     /// <summary>Gives the descriptors of idle pipes back; true when there were any.</summary>
@@ -97,10 +96,10 @@ internal sealed unsafe class PipePool(int limit)
         return any;
     }
 
-    private static void Close(SplicePipe pipe)
+    private void Close(SplicePipe pipe)
     {
-        if (pipe.Capacity >= LargeSize)
-            Interlocked.Decrement(ref _large);
+        if (pipe.IsLarge)
+            _large--;
         pipe.Close();
     }
 
