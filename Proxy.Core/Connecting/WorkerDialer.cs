@@ -74,24 +74,18 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         bool keep = false;
         try
         {
-            if (connection is not null)
+            var way = question.Worker.RequestTo(question.Worker.SocksEndPoint);
+            var opened = await OpenAsync(ready, way, question, timer.Token);
+            if (opened.Connection is null)
             {
-                await SendAsync(connection, question, timer.Token);
+                return way.LocalInterface is null
+                    ? FromSocketError(opened.Error)
+                    : new DialResult(null, default, LinkFault.ToError(question.Worker.Link!, opened.Error, NothingListens));
             }
-            else
-            {
-                var way = question.Worker.RequestTo(question.Worker.SocksEndPoint);
-                var connected = await OpenAsync(way, question, timer.Token);
-                if (connected.Connection is null)
-                {
-                    return way.LocalInterface is null
-                        ? FromSocketError(connected.Error)
-                        : new DialResult(null, default, LinkFault.ToError(question.Worker.Link!, connected.Error, NothingListens));
-                }
 
-                connection = connected.Connection;
+            connection = opened.Connection;
+            if (ready is null)
                 sockets?.Connected(question.Worker);
-            }
 
             stage = Stage.Greeting;
             var error = await ReadGreetingAsync(connection, question.Token, timer.Token);
@@ -131,27 +125,19 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private async ValueTask<TransportConnectResult> OpenAsync(TransportConnectRequest way, Question question, CancellationToken cancellationToken)
+    /// <summary>Sends the opening, over a connection that stands ready or with the connect of a new one.</summary>
+    private async ValueTask<TransportConnectResult> OpenAsync(
+        TransportConnection? ready, TransportConnectRequest way, Question question, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
         try
         {
             int length = WriteOpening(buffer, question);
-            return await transport.ConnectAsync(way with { Opening = buffer.AsMemory(0, length) }, cancellationToken);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    private static async ValueTask SendAsync(TransportConnection connection, Question question, CancellationToken cancellationToken)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
-        try
-        {
-            int length = WriteOpening(buffer, question);
-            await connection.WriteAsync(buffer.AsMemory(0, length), cancellationToken);
+            var opening = buffer.AsMemory(0, length);
+            if (ready is null)
+                return await transport.ConnectAsync(way with { Opening = opening }, cancellationToken);
+            await ready.WriteAsync(opening, cancellationToken);
+            return new TransportConnectResult(ready, SocketError.Success);
         }
         finally
         {
