@@ -43,7 +43,8 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     /// <summary>
     /// A connection that stood ready may have died unseen, which says nothing of the worker as it is now: then the same
-    /// attempt goes on with a new one, in the time that is left. One that stays silent gets half of the worker's time.
+    /// attempt goes on with a new one, in the time that is left. One that stays silent gets half of the worker's time; the new one all
+    /// of it, so that a worker that is only slow carries this connection too.
     /// </summary>
     private async ValueTask<DialResult> AskOverReadyAsync(
         TransportConnection ready, WorkerSockets others, Question question, TimeSpan timeout, CancellationToken cancellationToken)
@@ -55,8 +56,8 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             return result;
         await others.DropAsync(question.Worker);
         var lost = time.GetElapsedTime(started);
-        return lost < patience
-            ? await AskAsync(null, question, timeout - lost, options.WorkerTimeout - lost, cancellationToken)
+        return lost < timeout
+            ? await AskAsync(null, question, timeout - lost, options.WorkerTimeout, cancellationToken)
             : DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over");
     }
 

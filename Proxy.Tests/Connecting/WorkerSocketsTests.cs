@@ -123,6 +123,23 @@ public sealed class WorkerSocketsTests(string engine)
     }
 
     [Test]
+    public async Task A_new_connection_in_the_place_of_a_silent_one_has_the_workers_whole_time(CancellationToken token)
+    {
+        var clock = new ManualTimeProvider();
+        await using var bench = new ReadyBench(engine, time: clock);
+        bench.Worker.FaultOf = static number => number switch { 1 => GreetingFault.None, 2 => GreetingFault.Silence, _ => GreetingFault.Late };
+        int ready = await bench.PrepareAsync(token);
+
+        bench.Transport.Gate = new TaskCompletionSource().Task;
+        var dialling = bench.UseAsync(token);
+        clock.Advance(bench.Options.WorkerTimeout / 2);
+        await ReadyBench.Until(() => bench.Worker.Accepted == 3, token);
+        clock.Advance(bench.Options.WorkerTimeout * 0.9);
+        bench.Worker.GreetLate();
+        Assert.That(await dialling, Is.Not.EqualTo(ready));
+    }
+
+    [Test]
     public async Task A_new_connection_that_stays_silent_too_is_the_workers_fault_when_its_whole_time_is_over(CancellationToken token)
     {
         var clock = new ManualTimeProvider();

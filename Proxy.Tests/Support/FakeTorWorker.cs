@@ -15,6 +15,9 @@ internal enum GreetingFault
     Close,
     Reset,
     Silence,
+
+    /// <summary>Silent until <see cref="FakeTorWorker.GreetLate"/>, then as ever.</summary>
+    Late,
 }
 
 /// <summary>
@@ -24,6 +27,7 @@ internal enum GreetingFault
 internal sealed class FakeTorWorker : IAsyncDisposable
 {
     private readonly Socket _listener;
+    private readonly TaskCompletionSource _late = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentBag<Task> _connections = [];
     private readonly ConcurrentBag<Socket> _sockets = [];
@@ -77,6 +81,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
 
     /// <summary>What it does when the greeting comes over its nth connection, the first being 1.</summary>
     public Func<int, GreetingFault> FaultOf { get; set; } = static _ => GreetingFault.None;
+
+    /// <summary>Lets those go on that were <see cref="GreetingFault.Late"/>.</summary>
+    public void GreetLate() => _late.TrySetResult();
 
     /// <summary>Refuses the user and password.</summary>
     public bool RejectAuth { get; set; }
@@ -173,9 +180,11 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         var fault = FaultOf(number);
         if (fault == GreetingFault.Silence)
             await Task.Delay(Timeout.Infinite, _stop.Token);
+        if (fault == GreetingFault.Late)
+            await _late.Task.WaitAsync(_stop.Token);
         if (fault == GreetingFault.Reset)
             stream.Socket.LingerState = new LingerOption(true, 0);
-        if (fault != GreetingFault.None)
+        if (fault is GreetingFault.Close or GreetingFault.Reset)
             return;
         var methods = await ReadAsync(stream, greeting[1]);
         string? user = null, password = null;
