@@ -9,6 +9,13 @@ internal sealed class Bench : IDisposable
 {
     private const int StubPorts = 4;
 
+    private const int WarmUpSteps = 5;
+
+    // Seconds, and the share of a core below which it counts as quiet.
+    private const double MostToSettle = 8, Quiet = 0.02;
+
+    private static readonly TimeSpan SettleStep = TimeSpan.FromMilliseconds(50);
+
     private readonly string _directory = Directory.CreateTempSubdirectory("torbalancer-bench-").FullName;
     private readonly ChildProcess _stub;
     private readonly List<RunningForwarder> _running = [];
@@ -42,19 +49,41 @@ internal sealed class Bench : IDisposable
             foreach (var kind in (ReadOnlySpan<LoadKind>)[LoadKind.Connections, LoadKind.Down, LoadKind.Up, LoadKind.RoundTrips])
                 WarmUp(forwarder, kind);
             if (spec.SpeaksConnect)
-                Put(forwarder, new Cell("warm-up", LoadKind.Connections, ClientProtocol.Connect, 64), WarmUpTime(spec, LoadKind.Connections) / 2);
+                WarmUp(forwarder, LoadKind.Connections, ClientProtocol.Connect);
         }
     }
 
     /// <summary>Lets it do one thing for as long as its code takes to settle.</summary>
-    public void WarmUp(RunningForwarder forwarder, LoadKind kind) =>
-        Put(forwarder, new Cell("warm-up", kind, ClientProtocol.Socks5, 64), WarmUpTime(forwarder.Spec, kind));
+    public void WarmUp(RunningForwarder forwarder, LoadKind kind, ClientProtocol client = ClientProtocol.Socks5)
+    {
+        // Code that is compiled while it runs is measured when the compiler has done with it. That takes half a minute beside a
+        // loop that is busy all the time, but is soon done in a pause; and each step of it has to be called before the next.
+        int steps = forwarder.Spec.IsOurs && kind == LoadKind.Connections ? WarmUpSteps : 1;
+        for (int i = 0; i < steps; i++)
+        {
+            Put(forwarder, new Cell("warm-up", kind, client, 64), Options.Quick ? 1 : 2);
+            Settle(forwarder);
+        }
+    }
 
     /// <summary>
-    /// Seconds. Code that is compiled while it runs is measured when the compiler has done with it: on one core, beside a loop that
-    /// is busy all the time, that takes half a minute: after 12 s it still has 1 to 5 % of the core, after 45 s a thousandth.
+    /// Waits until nobody works any more. What one forwarder still does when its load has ended (v2ray collects garbage for
+    /// seconds) would be taken from the core and the caches of the next.
     /// </summary>
-    private double WarmUpTime(ForwarderSpec spec, LoadKind kind) => (spec.IsOurs && kind == LoadKind.Connections ? 35 : 2) * (Options.Quick ? 0.5 : 1);
+    /// <param name="also">One that is not among those that run side by side.</param>
+    public void Settle(RunningForwarder? also = null)
+    {
+        double end = ProcessFacts.Now() + MostToSettle;
+        double used, now;
+        do
+        {
+            (used, now) = (Used(), ProcessFacts.Now());
+            Task.Delay(SettleStep).Wait();
+        }
+        while (Used() - used > Quiet * (ProcessFacts.Now() - now) && now < end);
+
+        double Used() => _running.Append(also).Sum(static forwarder => forwarder is null ? 0 : ProcessFacts.CpuSeconds(forwarder.Id));
+    }
 
     public void StopAll()
     {

@@ -23,10 +23,14 @@ internal sealed class Comparison(Cell cell)
     {
         var comparison = new Comparison(cell);
         RunningForwarder?[] all = [null, .. bench.Running.Where(forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect || forwarder.Spec.Name == "haproxy")];
+        foreach (var forwarder in all)
+            comparison._results.Add(NameOf(forwarder), []);
         for (int round = 0; round < bench.Options.Rounds; round++)
         {
-            for (int i = 0; i < all.Length; i++)
-                comparison.RunOne(bench, all[(i + round) % all.Length]);
+            // Not only another first one: nobody shall have the same one before it each time.
+            Random.Shared.Shuffle(all);
+            foreach (var forwarder in all)
+                comparison.RunOne(bench, forwarder);
         }
 
         return comparison;
@@ -93,11 +97,13 @@ internal sealed class Comparison(Cell cell)
 
     private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
 
+    private static string NameOf(RunningForwarder? forwarder) => forwarder?.Spec.Name ?? Direct;
+
     private void RunOne(Bench bench, RunningForwarder? forwarder)
     {
-        string name = forwarder?.Spec.Name ?? Direct;
-        if (!_results.TryGetValue(name, out var results))
-            _results.Add(name, results = []);
+        string name = NameOf(forwarder);
+        var results = _results[name];
+        bench.Settle();
         try
         {
             var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;

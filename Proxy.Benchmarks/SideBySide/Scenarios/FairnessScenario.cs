@@ -18,14 +18,15 @@ internal sealed class FairnessScenario
     {
         var scenario = new FairnessScenario();
         RunningForwarder?[] all = [null, .. bench.Running];
+        foreach (var forwarder in all)
+            scenario._results.Add(forwarder?.Spec.Name ?? Comparison.Direct, []);
         for (int round = 0; round < bench.Options.Rounds; round++)
         {
+            Random.Shared.Shuffle(all);
             foreach (var forwarder in all)
             {
-                string name = forwarder?.Spec.Name ?? Comparison.Direct;
-                if (!scenario._results.TryGetValue(name, out var results))
-                    scenario._results.Add(name, results = []);
-                results.Add(RunOne(bench, forwarder));
+                bench.Settle();
+                scenario._results[forwarder?.Spec.Name ?? Comparison.Direct].Add(RunOne(bench, forwarder));
             }
         }
 
