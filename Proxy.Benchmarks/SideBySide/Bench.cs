@@ -67,12 +67,14 @@ internal sealed class Bench : IDisposable
     }
 
     /// <summary>
-    /// Waits until nobody works any more. What one forwarder still does when its load has ended (v2ray collects garbage for
-    /// seconds) would be taken from the core and the caches of the next.
+    /// Waits until nobody works any more. What one forwarder still does when its load has ended (v2ray goes on for seconds) would
+    /// be taken from the core and the caches of the next, and is to be counted as its own.
     /// </summary>
-    /// <param name="also">One that is not among those that run side by side.</param>
-    public void Settle(RunningForwarder? also = null)
+    /// <param name="loaded">The one that had the load; it need not be among those that run side by side.</param>
+    /// <returns>Seconds of processor time that it took meanwhile.</returns>
+    public double Settle(RunningForwarder? loaded)
     {
+        double before = loaded is null ? 0 : ProcessFacts.CpuSeconds(loaded.Id);
         double end = ProcessFacts.Now() + MostToSettle;
         double used, now;
         do
@@ -82,7 +84,9 @@ internal sealed class Bench : IDisposable
         }
         while (Used() - used > Quiet * (ProcessFacts.Now() - now) && now < end);
 
-        double Used() => _running.Append(also).Sum(static forwarder => forwarder is null ? 0 : ProcessFacts.CpuSeconds(forwarder.Id));
+        return loaded is null ? 0 : ProcessFacts.CpuSeconds(loaded.Id) - before;
+
+        double Used() => _running.Append(loaded).Distinct().Sum(static forwarder => forwarder is null ? 0 : ProcessFacts.CpuSeconds(forwarder.Id));
     }
 
     public void StopAll()

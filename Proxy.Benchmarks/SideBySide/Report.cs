@@ -60,7 +60,7 @@ internal sealed class Report
                 {
                     var cell = comparison.Cell;
                     yield return FormattableString.Invariant(
-                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},{name},{result.Operations},{result.Bytes},{result.Seconds:F4},{result.Cpu:F4},{result.LoadCpu:F4},{result.P50},{result.P99},{result.Failures}");
+                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},{name},{result.Operations},{result.Bytes},{result.Seconds:F4},{result.WholeCpu:F4},{result.LoadCpu:F4},{result.P50},{result.P99},{result.Failures}");
                 }
             }
         }

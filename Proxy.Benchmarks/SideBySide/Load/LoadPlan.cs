@@ -46,4 +46,10 @@ internal sealed record LoadResult(long Operations, long Bytes, long Failures, do
     public long TotalOperations { get; init; }
 
     public long TotalBytes { get; init; }
+
+    /// <summary>Seconds of processor time that the forwarder took after the load had ended, for all of it.</summary>
+    public double CpuAfterwards { get; init; }
+
+    /// <summary>What the operations of the window have cost: their part of what was done afterwards is in it.</summary>
+    public double WholeCpu => Cpu + (CpuAfterwards * (TotalOperations > 0 ? (double)Operations / TotalOperations : TotalBytes > 0 ? (double)Bytes / TotalBytes : 0));
 }

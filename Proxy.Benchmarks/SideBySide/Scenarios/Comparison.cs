@@ -93,7 +93,7 @@ internal sealed class Comparison(Cell cell)
 
     private bool IsBulk => Cell.Kind is LoadKind.Down or LoadKind.Up;
 
-    private double CostOf(LoadResult result) => IsBulk ? result.Cpu / (result.Bytes / 1e9) : result.Cpu / result.Operations * 1e6;
+    private double CostOf(LoadResult result) => IsBulk ? result.WholeCpu / (result.Bytes / 1e9) : result.WholeCpu / result.Operations * 1e6;
 
     private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
 
@@ -103,11 +103,11 @@ internal sealed class Comparison(Cell cell)
     {
         string name = NameOf(forwarder);
         var results = _results[name];
-        bench.Settle();
         try
         {
             var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;
-            results.Add(bench.Put(forwarder, cell));
+            var result = bench.Put(forwarder, cell);
+            results.Add(result with { CpuAfterwards = bench.Settle(forwarder) });
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {

@@ -25,8 +25,8 @@ internal sealed class FairnessScenario
             Random.Shared.Shuffle(all);
             foreach (var forwarder in all)
             {
-                bench.Settle();
                 scenario._results[forwarder?.Spec.Name ?? Comparison.Direct].Add(RunOne(bench, forwarder));
+                bench.Settle(forwarder);
             }
         }
 
