@@ -14,10 +14,9 @@ internal enum GreetingFault
     None,
     Close,
     Reset,
-    Silence,
 
-    /// <summary>Silent until <see cref="FakeTorWorker.GreetLate"/>, then as ever.</summary>
-    Late,
+    /// <summary>Until <see cref="FakeTorWorker.GreetLate"/>, if ever; then as without a fault.</summary>
+    Silence,
 }
 
 /// <summary>
@@ -82,7 +81,7 @@ internal sealed class FakeTorWorker : IAsyncDisposable
     /// <summary>What it does when the greeting comes over its nth connection, the first being 1.</summary>
     public Func<int, GreetingFault> FaultOf { get; set; } = static _ => GreetingFault.None;
 
-    /// <summary>Lets those go on that were <see cref="GreetingFault.Late"/>.</summary>
+    /// <summary>Ends every <see cref="GreetingFault.Silence"/>.</summary>
     public void GreetLate() => _late.TrySetResult();
 
     /// <summary>Refuses the user and password.</summary>
@@ -179,8 +178,6 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         var greeting = await ReadAsync(stream, 2);
         var fault = FaultOf(number);
         if (fault == GreetingFault.Silence)
-            await Task.Delay(Timeout.Infinite, _stop.Token);
-        if (fault == GreetingFault.Late)
             await _late.Task.WaitAsync(_stop.Token);
         if (fault == GreetingFault.Reset)
             stream.Socket.LingerState = new LingerOption(true, 0);

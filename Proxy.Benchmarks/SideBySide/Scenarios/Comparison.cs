@@ -18,6 +18,8 @@ internal sealed class Comparison(Cell cell)
 
     public IEnumerable<LoadResult> Of(string name) => _results.GetValueOrDefault(name, []).OfType<LoadResult>();
 
+    public static string NameOf(RunningForwarder? forwarder) => forwarder?.Spec.Name ?? Direct;
+
     /// <summary>Puts the load on one after the other, in another order each round.</summary>
     public static Comparison Run(Bench bench, Cell cell)
     {
@@ -97,22 +99,22 @@ internal sealed class Comparison(Cell cell)
 
     private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
 
-    private static string NameOf(RunningForwarder? forwarder) => forwarder?.Spec.Name ?? Direct;
-
     private void RunOne(Bench bench, RunningForwarder? forwarder)
     {
         string name = NameOf(forwarder);
-        var results = _results[name];
+        LoadResult? result = null;
         try
         {
             var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;
-            var result = bench.Put(forwarder, cell);
-            results.Add(result with { CpuAfterwards = bench.Settle(forwarder) });
+            result = bench.Put(forwarder, cell);
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {
             _failures[name] = failure.Message;
-            results.Add(null);
         }
+
+        // After a failure too: the next one must not bear what it left behind.
+        double afterwards = bench.Settle(forwarder);
+        _results[name].Add(result is null ? null : result with { CpuAfterwards = afterwards });
     }
 }

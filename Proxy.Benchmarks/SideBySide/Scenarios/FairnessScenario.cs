@@ -19,13 +19,13 @@ internal sealed class FairnessScenario
         var scenario = new FairnessScenario();
         RunningForwarder?[] all = [null, .. bench.Running];
         foreach (var forwarder in all)
-            scenario._results.Add(forwarder?.Spec.Name ?? Comparison.Direct, []);
+            scenario._results.Add(Comparison.NameOf(forwarder), []);
         for (int round = 0; round < bench.Options.Rounds; round++)
         {
             Random.Shared.Shuffle(all);
             foreach (var forwarder in all)
             {
-                scenario._results[forwarder?.Spec.Name ?? Comparison.Direct].Add(RunOne(bench, forwarder));
+                scenario._results[Comparison.NameOf(forwarder)].Add(RunOne(bench, forwarder));
                 bench.Settle(forwarder);
             }
         }
