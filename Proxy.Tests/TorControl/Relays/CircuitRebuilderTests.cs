@@ -99,7 +99,11 @@ public sealed class CircuitRebuilderTests
     {
         var run = new FailureRun("x");
         int begun = 0;
-        Parallel.For(0, 1000, _ => begun += run.TryBeginRebuild() ? 1 : 0);
+        Parallel.For(0, 1000, _ =>
+        {
+            if (run.TryBeginRebuild())
+                Interlocked.Increment(ref begun);
+        });
 
         Assert.That(begun, Is.EqualTo(1));
         run.EndRebuild();
