@@ -25,13 +25,17 @@ internal sealed class IsolationTokenFactory
 {
     private const int TokenBytes = 16;
 
-    /// <summary>A power of two; each holds the last of those whose hash leads there.</summary>
-    private const int Remembered = 512;
+    /// <summary>
+    /// A power of two. A hash leads to the first of a few places that stand side by side: with one for each, some of a handful of
+    /// clients would keep driving each other out.
+    /// </summary>
+    private const int Remembered = 512, SideBySide = 4;
 
     // Made with the first token: the daemon listens before the cryptography is loaded.
     private byte[]? _key;
     private long _connection;
     private readonly Made?[] _made = new Made?[Remembered];
+    private int _replaced;
 
     /// <summary>The token of what is to be kept apart. The same for the same, as long as the process lives.</summary>
     public IsolationToken Create(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
@@ -39,15 +43,21 @@ internal sealed class IsolationTokenFactory
         // Few clients opening many connections are the usual thing, and an HMAC costs more than a look.
         if (mode != IsolationMode.Client || owner.Parameters.Session is not null)
             return Compute(mode, owner, target);
-        ref var made = ref _made[HashCode.Combine(owner.ClientAddress, owner.Credentials) & (Remembered - 1)];
-        if (Volatile.Read(ref made) is { } same && same.Owner.Listener == owner.Listener && Equals(same.Owner.ClientAddress, owner.ClientAddress)
-            && same.Owner.Credentials == owner.Credentials)
+        var places = _made.AsSpan(HashCode.Combine(owner.ClientAddress, owner.Credentials) & (Remembered - SideBySide), SideBySide);
+        int free = -1;
+        for (int i = 0; i < places.Length; i++)
         {
-            return same.Token;
+            var made = Volatile.Read(ref places[i]);
+            if (made is null)
+                free = i;
+            else if (made.IsFor(owner))
+                return made.Token;
         }
 
         var token = Compute(mode, owner, target);
-        Volatile.Write(ref made, new Made(owner, token));
+        if (free < 0)
+            free = Interlocked.Increment(ref _replaced) & (SideBySide - 1);
+        Volatile.Write(ref places[free], new Made(owner.Listener, owner.ClientAddress, owner.Credentials, token));
         return token;
     }
 
@@ -108,7 +118,13 @@ internal sealed class IsolationTokenFactory
         return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
     }
 
-    private sealed record Made(ConnectionOwner Owner, IsolationToken Token);
+    private sealed class Made(string listener, IPAddress? client, ClientCredentials? credentials, IsolationToken token)
+    {
+        public IsolationToken Token => token;
+
+        public bool IsFor(in ConnectionOwner owner) =>
+            listener == owner.Listener && Equals(client, owner.ClientAddress) && credentials == owner.Credentials;
+    }
 
     /// <summary>Fields with their lengths in front, so that no two lists of fields give the same bytes.</summary>
     private ref struct FieldWriter(Span<byte> buffer)
