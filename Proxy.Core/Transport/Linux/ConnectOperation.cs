@@ -60,6 +60,8 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             return Libc.LastError;
 
         SocketOptions.Apply(fd, settings, request.Remote);
+        if (!request.Opening.IsEmpty && family != Libc.AfUnix)
+            SocketOptions.SetQuickAck(fd, false);
         int error = SocketOptions.Bind(fd, request.LocalAddress, request.LocalInterface);
         if (error == 0)
         {
@@ -142,7 +144,11 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         {
             nint sent = Libc.Send(fd, start, (nuint)opening.Length, Libc.MsgNoSignal);
             if (sent == opening.Length)
+            {
+                SocketOptions.SetQuickAck(fd, true);
                 return 0;
+            }
+
             int error = sent < 0 ? Libc.LastError : Errno.NoBuffers;
             return error is Errno.TryAgain ? Errno.InProgress : error;
         }

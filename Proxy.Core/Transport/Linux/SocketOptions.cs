@@ -8,7 +8,7 @@ internal static unsafe class SocketOptions
 {
     private const int SolSocket = 1, SoLinger = 13, SoKeepAlive = 9, SoError = 4, SoBindToDevice = 25;
     private const int IpProtoIp = 0, IpBindAddressNoPort = 24;
-    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpUserTimeout = 18;
+    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpQuickAck = 12, TcpUserTimeout = 18;
     private const int Probes = 4;
 
     /// <summary>For a connection that is to be made. Accepted ones inherit from their listener.</summary>
@@ -65,6 +65,13 @@ internal static unsafe class SocketOptions
         linger[1] = 0;
         _ = Libc.SetSocketOption(fd, SolSocket, SoLinger, linger, 2 * sizeof(int));
     }
+
+    /// <summary>
+    /// Before connect(2) and without: the handshake's last ACK waits for what is sent next and leaves with it, one segment for
+    /// two (tcp(7), TCP_QUICKACK). Only for a connection on which we speak first. Again with, behind those bytes: as the kernel
+    /// would have been, which acknowledges the first of what is received at once.
+    /// </summary>
+    public static void SetQuickAck(int fd, bool quick) => Set(fd, IpProtoTcp, TcpQuickAck, quick ? 1 : 0);
 
     /// <summary>How a connect ended: errno or 0.</summary>
     public static int TakeError(int fd)
