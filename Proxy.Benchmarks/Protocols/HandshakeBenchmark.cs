@@ -44,7 +44,7 @@ public class HandshakeBenchmark
     public async Task<int> HttpConnect()
     {
         _connect.Rewind();
-        await ProtocolDetector.DetectAsync(_connect, CancellationToken.None);
+        await DetectAsync(_connect);
         using var handshake = new HttpServerHandshake(_connect, HttpSettings, Everybody.Check, null, TimeProvider.System);
         var request = await handshake.ReadRequestAsync(CancellationToken.None);
         if (request.Kind != HttpServerRequestKind.Connect)
@@ -56,10 +56,17 @@ public class HandshakeBenchmark
     private static async Task<int> ServeAsync(ScriptedConnection client, IClientHandshake handshake)
     {
         client.Rewind();
-        await ProtocolDetector.DetectAsync(client, CancellationToken.None);
+        await DetectAsync(client);
         var result = await handshake.ReadRequestAsync(CancellationToken.None);
         await handshake.ReplyConnectedAsync(CancellationToken.None);
         return result.Request!.Target.Port;
+    }
+
+    private static async ValueTask DetectAsync(ScriptedConnection client)
+    {
+        while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(), out _))
+        {
+        }
     }
 
     private sealed class Anyone : IClientAuthenticator

@@ -9,7 +9,14 @@ using TorBalancer.Workers;
 namespace TorBalancer.Connecting;
 
 /// <summary>An attempt that may begin: the lease on its worker and the longest that it may take.</summary>
-internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout);
+internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout)
+{
+    /// <summary>When it was dialled, as a timestamp.</summary>
+    public long Dialled { get; init; }
+
+    /// <summary>The isolation token's password as it was sent; null: none.</summary>
+    public string? Password { get; init; }
+}
 
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
@@ -61,18 +68,10 @@ internal sealed class ConnectRun(
     /// <summary>Dials. Throws <see cref="OperationCanceledException"/> when cancelled; the lease has gone back then.</summary>
     public async Task<ConnectAttempt> AttemptAsync(AttemptStart start, CancellationToken cancellationToken)
     {
-        long dialled = time.GetTimestamp();
         try
         {
-            var (request, worker) = (plan.Request, start.Lease.Worker.Model);
-            var token = TokenFor(start.Lease.Worker);
-            _viaLink = links is not null && plan.UsesLink(worker);
-            var result = _viaLink
-                ? await links!.DialAsync(worker, request.Target, token, start.Timeout, cancellationToken)
-                : await dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
-
-            // Over a link no token is sent.
-            return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(dialled), result.ViaLink ? null : token.Password);
+            var result = await DialAsync(ref start, cancellationToken);
+            return Ended(start, result);
         }
         catch
         {
@@ -80,6 +79,23 @@ internal sealed class ConnectRun(
             throw;
         }
     }
+
+    /// <summary>The first part of <see cref="AttemptAsync"/>. When it throws, the lease is still the caller's.</summary>
+    public ValueTask<DialResult> DialAsync(ref AttemptStart start, CancellationToken cancellationToken)
+    {
+        var (request, worker) = (plan.Request, start.Lease.Worker.Model);
+        var token = TokenFor(start.Lease.Worker);
+        start = start with { Dialled = time.GetTimestamp(), Password = token.Password };
+        _viaLink = links is not null && plan.UsesLink(worker);
+        return _viaLink
+            ? links!.DialAsync(worker, request.Target, token, start.Timeout, cancellationToken)
+            : dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
+    }
+
+    /// <summary>The second part.</summary>
+    public ConnectAttempt Ended(in AttemptStart start, in DialResult result) =>
+        // Over a link no token is sent.
+        new(start.Lease, result, time.GetElapsedTime(start.Dialled), result.ViaLink ? null : start.Password);
 
     /// <summary>A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.</summary>
     private IsolationToken TokenFor(WorkerState worker) =>

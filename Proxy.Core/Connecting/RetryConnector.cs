@@ -27,7 +27,19 @@ internal sealed class RetryConnector(
     {
         while (run.TryStart(out var start))
         {
-            var attempt = await run.AttemptAsync(start, cancellationToken);
+            // What AttemptAsync does, without a method of its own that waits: this is every connection's way.
+            DialResult result;
+            try
+            {
+                result = await run.DialAsync(ref start, cancellationToken);
+            }
+            catch
+            {
+                start.Lease.Dispose();
+                throw;
+            }
+
+            var attempt = run.Ended(start, result);
             if (attempt.Succeeded)
                 return run.Won(attempt);
             if (!run.GoesOnAfter(attempt))

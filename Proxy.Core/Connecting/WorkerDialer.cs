@@ -89,7 +89,23 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
                 sockets?.Connected(question.Worker);
 
             stage = Stage.Greeting;
-            var error = await ReadGreetingAsync(connection, question.Token, timer.Token);
+            var input = connection.Input;
+            ParseStatus status;
+            Pair pair;
+            while (!MessageReader.TryTake(input, await input.ReadAsync(timer.Token), TryParsePair, out status, out pair))
+            {
+            }
+
+            var error = CheckMethod(status, pair, question.Token, out bool authenticates);
+            if (authenticates)
+            {
+                while (!MessageReader.TryTake(input, await input.ReadAsync(timer.Token), TryParsePair, out status, out pair))
+                {
+                }
+
+                error = CheckAuthentication(status, pair);
+            }
+
             if (error.IsError)
                 return ready is not null && error.Cause == FailureCause.WorkerClosed ? DialResult.Nothing : new DialResult(null, default, error);
 
@@ -97,7 +113,12 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             stage = Stage.Reply;
             var left = timeout - time.GetElapsedTime(started);
             timer.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
-            var result = await ReadReplyAsync(connection, question.Command, timer.Token);
+            Socks5Message reply;
+            while (!MessageReader.TryTake(input, await input.ReadAsync(timer.Token), Socks5Parser.TryParseMessage, out status, out reply))
+            {
+            }
+
+            var result = ToResult(connection, question.Command, status, reply);
             keep = result.Connection is not null;
             return result;
         }
@@ -169,36 +190,36 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         return length + Socks5Writer.WriteMessage(buffer[length..], code, question.Target);
     }
 
-    private static async ValueTask<ProxyError> ReadGreetingAsync(TransportConnection connection, IsolationToken token, CancellationToken cancellationToken)
+    /// <summary>The worker's first answer. True in <paramref name="authenticates"/>: the answer to user and password is still to come.</summary>
+    private static ProxyError CheckMethod(ParseStatus status, Pair pair, IsolationToken token, out bool authenticates)
     {
-        var (status, pair) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
+        authenticates = false;
         if (status != ParseStatus.Done)
             return Broken(status);
 
         // Measured on tor 0.4.9: when greeting and user/password arrive in one segment, the method reply (05 02) is never
         // sent and the first bytes are the authentication's answer (01 00). When they arrive apart, both are. The version
         // octet tells which of the two it is.
-        bool methodReplySkipped = !token.IsNone && pair.First == Socks5.AuthVersion;
-        if (!methodReplySkipped)
-        {
-            if (pair.First != Socks5.Version)
-                return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
-            byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
-            if (pair.Second != offered)
-                return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
-            if (token.IsNone)
-                return default;
-            (status, pair) = await MessageReader.ReadAsync<Pair>(connection.Input, TryParsePair, cancellationToken);
-            if (status != ParseStatus.Done)
-                return Broken(status);
-        }
+        if (!token.IsNone && pair.First == Socks5.AuthVersion)
+            return CheckAuthentication(status, pair);
+        if (pair.First != Socks5.Version)
+            return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
+        byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
+        if (pair.Second != offered)
+            return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
+        authenticates = !token.IsNone;
+        return default;
+    }
 
+    private static ProxyError CheckAuthentication(ParseStatus status, Pair pair)
+    {
+        if (status != ParseStatus.Done)
+            return Broken(status);
         return pair.Second == 0 ? default : new ProxyError(FailureCause.WorkerAuthRejected, "the worker refused the isolation token");
     }
 
-    private static async ValueTask<DialResult> ReadReplyAsync(TransportConnection connection, ProxyCommand command, CancellationToken cancellationToken)
+    private static DialResult ToResult(TransportConnection connection, ProxyCommand command, ParseStatus status, in Socks5Message reply)
     {
-        var (status, reply) = await MessageReader.ReadAsync<Socks5Message>(connection.Input, Socks5Parser.TryParseMessage, cancellationToken);
         if (status != ParseStatus.Done)
             return new DialResult(null, default, Broken(status));
         if (reply.Code != Socks5.ReplySucceeded)

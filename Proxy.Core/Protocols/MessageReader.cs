@@ -25,30 +25,36 @@ internal delegate ParseStatus MessageParser<T>(ref SequenceReader<byte> reader, 
 /// <summary>Reads exactly one message; bytes behind it stay in the pipe.</summary>
 internal static class MessageReader
 {
+    /// <summary>
+    /// What a read has brought: true when it is a whole message, or can become none. On false, read again. The waiting is the
+    /// caller's, because each method that waits costs every connection its state.
+    /// </summary>
+    /// <example><c>while (!MessageReader.TryTake(input, await input.ReadAsync(token), parser, out status, out message)) { }</c></example>
+    public static bool TryTake<T>(PipeReader input, ReadResult result, MessageParser<T> parser, out ParseStatus status, out T message)
+    {
+        var buffer = result.Buffer;
+        var reader = new SequenceReader<byte>(buffer);
+        status = parser(ref reader, out message);
+        if (status != ParseStatus.NeedMore)
+        {
+            input.AdvanceTo(reader.Position);
+            return true;
+        }
+
+        input.AdvanceTo(buffer.Start, buffer.End);
+        if (!result.IsCompleted)
+            return false;
+        status = ParseStatus.Closed;
+        return true;
+    }
+
+    /// <summary>As <see cref="TryTake"/>, with the waiting.</summary>
     public static async ValueTask<(ParseStatus Status, T Message)> ReadAsync<T>(PipeReader input, MessageParser<T> parser, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var result = await input.ReadAsync(cancellationToken);
-            var buffer = result.Buffer;
-            var status = Parse(buffer, parser, out var message, out var consumed);
-            if (status != ParseStatus.NeedMore)
-            {
-                input.AdvanceTo(consumed);
+            if (TryTake(input, await input.ReadAsync(cancellationToken), parser, out var status, out var message))
                 return (status, message);
-            }
-
-            input.AdvanceTo(buffer.Start, buffer.End);
-            if (result.IsCompleted)
-                return (ParseStatus.Closed, message);
         }
-    }
-
-    private static ParseStatus Parse<T>(ReadOnlySequence<byte> buffer, MessageParser<T> parser, out T message, out SequencePosition consumed)
-    {
-        var reader = new SequenceReader<byte>(buffer);
-        var status = parser(ref reader, out message);
-        consumed = reader.Position;
-        return status;
     }
 }

@@ -22,19 +22,21 @@ internal enum PeerState : byte
 /// </summary>
 /// <param name="input">The peer's bytes; nobody else reads it between Start and the end of StopAsync.</param>
 /// <param name="readAhead">Bytes that the peer may send meanwhile; one more, and watching ends.</param>
-internal sealed class PeerWatch(PipeReader input, int readAhead)
+/// <param name="loss">Called when the peer has finished or broken, and awaited before the task of Start ends.</param>
+internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState, ValueTask>? loss = null)
 {
     private Task<PeerState>? _watching;
+    private volatile bool _isOver = true;
     private volatile bool _sawCancel;
     private bool _askedToStop;
 
     /// <summary>True when the watching has ended of itself, or never began.</summary>
-    public bool IsOver => _watching is not { IsCompleted: false };
+    public bool IsOver => _isOver;
 
     /// <summary>Ends when the peer is no longer just quiet, or with <see cref="PeerState.Open"/> when it was stopped.</summary>
     public Task<PeerState> Start(CancellationToken cancellationToken)
     {
-        _sawCancel = _askedToStop = false;
+        _sawCancel = _askedToStop = _isOver = false;
         return _watching = WatchAsync(cancellationToken);
     }
 
@@ -55,7 +57,7 @@ internal sealed class PeerWatch(PipeReader input, int readAhead)
     /// </summary>
     public void RequestStop()
     {
-        if (_watching is { IsCompletedSuccessfully: false })
+        if (!_isOver)
         {
             _askedToStop = true;
             input.CancelPendingRead();
@@ -74,21 +76,39 @@ internal sealed class PeerWatch(PipeReader input, int readAhead)
 
     private async Task<PeerState> WatchAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        PeerState state;
+        try
         {
-            var read = await input.ReceiveAsync(cancellationToken);
-            if (read.IsBroken)
-                return PeerState.Broken;
-            var buffer = read.Result.Buffer;
-            bool tooMuch = buffer.Length > readAhead;
-            if (read.Result.IsCanceled || read.Result.IsCompleted || tooMuch)
+            while (!TryEnd(await input.ReadAsync(cancellationToken), out state))
             {
-                _sawCancel = read.Result.IsCanceled;
-                input.AdvanceTo(buffer.Start, buffer.Start);
-                return read.Result.IsCanceled ? PeerState.Open : read.Result.IsCompleted ? PeerState.Finished : PeerState.Ahead;
             }
-
-            input.AdvanceTo(buffer.Start, buffer.End);
         }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            state = PeerState.Broken;
+        }
+        finally
+        {
+            _isOver = true;
+        }
+
+        if (loss is not null && state is PeerState.Finished or PeerState.Broken)
+            await loss(state);
+        return state;
+    }
+
+    private bool TryEnd(ReadResult result, out PeerState state)
+    {
+        var buffer = result.Buffer;
+        state = result.IsCanceled ? PeerState.Open : result.IsCompleted ? PeerState.Finished : PeerState.Ahead;
+        if (state == PeerState.Ahead && buffer.Length <= readAhead)
+        {
+            input.AdvanceTo(buffer.Start, buffer.End);
+            return false;
+        }
+
+        _sawCancel = result.IsCanceled;
+        input.AdvanceTo(buffer.Start, buffer.Start);
+        return true;
     }
 }

@@ -22,11 +22,15 @@ internal sealed partial class ClientConnection
     {
         _answered = false;
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(Aborted);
-        var watch = new PeerWatch(client.Input, MaxEarlyData);
-        var watching = CancelWhenGoneAsync(watch.Start(CancellationToken.None), gone);
+        var watch = new PeerWatch(client.Input, MaxEarlyData, state => CancelWhenGoneAsync(state, gone));
+        var watching = watch.Start(CancellationToken.None);
         try
         {
-            return await ConnectAsync(request, gone.Token);
+            if (TryPlan(request, out var plan) is { IsError: true } rejected)
+                return new ConnectOutcome(null, null, default, rejected, 0, null);
+            var outcome = await services.Connector.ConnectAsync(plan, gone.Token);
+            Observe(plan, outcome);
+            return outcome;
         }
         catch (OperationCanceledException) when (!Aborted.IsCancellationRequested)
         {
@@ -44,15 +48,13 @@ internal sealed partial class ClientConnection
         }
     }
 
-    private async Task<PeerState> CancelWhenGoneAsync(Task<PeerState> left, CancellationTokenSource gone)
+    private async ValueTask CancelWhenGoneAsync(PeerState state, CancellationTokenSource gone)
     {
-        var state = await left;
-        if (_answered || state is not (PeerState.Finished or PeerState.Broken) || (state == PeerState.Finished && HasEarlyData()))
-            return state;
+        if (_answered || (state == PeerState.Finished && HasEarlyData()))
+            return;
         if (state == PeerState.Finished)
             await Task.Delay(HalfCloseGrace, services.Time, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await gone.CancelAsync();
-        return state;
     }
 
     /// <summary>After a FIN, so nothing is read from the socket: only what the reader holds is looked at.</summary>

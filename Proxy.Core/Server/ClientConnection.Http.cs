@@ -15,7 +15,10 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
 
     async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        var outcome = await ConnectAsync(request, cancellationToken);
+        if (TryPlan(request, out var plan) is { IsError: true } rejected)
+            return new UpstreamResult(null, rejected, 0, null);
+        var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);
+        Observe(plan, outcome);
         _lastViaLink = outcome is { ViaLink: true, Connection: not null };
         if (outcome.Connection is null)
             return new UpstreamResult(null, outcome.Error, outcome.Attempts, outcome.WorkerId);

@@ -68,7 +68,15 @@ internal sealed partial class ClientConnection(
     {
         try
         {
-            await ServeAsync();
+            // Everything up to the tunnel, if there is to be one.
+            var (protocol, handshake, request) = await ReadHandshakeAsync();
+            if (protocol == DetectedProtocol.Http && handshake is null && !Context.Error.IsError)
+                await ServeHttpAsync();
+            else if (request.Request is not null)
+                await CarryAsync(handshake!, request.Request);
+            else if (handshake is not null && !Context.Error.IsError)
+                await RejectAsync(handshake, request.Error);
+
             if (_upstream is not null)
             {
                 BeginTunnel();
@@ -138,18 +146,6 @@ internal sealed partial class ClientConnection(
         _abort?.Dispose();
     }
 
-    /// <summary>Everything up to the tunnel, if there is to be one.</summary>
-    private async Task ServeAsync()
-    {
-        var (protocol, handshake, request) = await ReadHandshakeAsync();
-        if (protocol == DetectedProtocol.Http && handshake is null && !Context.Error.IsError)
-            await ServeHttpAsync();
-        else if (request.Request is not null)
-            await CarryAsync(handshake!, request.Request);
-        else if (handshake is not null && !Context.Error.IsError)
-            await RejectAsync(handshake, request.Error);
-    }
-
     /// <summary>
     /// Detects the protocol and reads a SOCKS request within the handshake's time; HTTP keeps its own time. The timer ends
     /// here: a tunnel may live for hours and needs none.
@@ -159,7 +155,11 @@ internal sealed partial class ClientConnection(
         IClientHandshake? handshake = null;
         try
         {
-            var protocol = await ProtocolDetector.DetectAsync(client, Aborted);
+            DetectedProtocol? protocol;
+            while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
+            {
+            }
+
             HandshakeResult request = default;
             if (protocol != DetectedProtocol.Http || !Context.Listener.Speaks(DetectedProtocol.Http))
             {
@@ -258,22 +258,27 @@ internal sealed partial class ClientConnection(
             services.Outcomes.TunnelEnded(lease.Worker, end, sent, received);
     }
 
-    private async ValueTask<ConnectOutcome> ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
+    /// <summary>How the request is to be connected, or why it is not.</summary>
+    private ProxyError TryPlan(ProxyRequest request, out ConnectPlan plan)
     {
+        plan = default;
         var decision = services.Routes.Decide(request);
         if (decision.IsReject)
-            return new ConnectOutcome(null, null, default, decision.Error, 0, null);
+            return decision.Error;
         var owner = new ConnectionOwner(Context.Listener.Name, Context.ClientAddress, request.Credentials, _authenticator.Parameters, 0);
-        var plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation, decision.Route);
-        var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);
+        plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation, decision.Route);
+        return default;
+    }
+
+    private void Observe(in ConnectPlan plan, in ConnectOutcome outcome)
+    {
         Context.WorkerId = outcome.WorkerId;
         Context.Attempts = outcome.Attempts;
         Context.ViaLink = outcome.ViaLink;
         _session = plan.Session;
         Context.Stream = outcome.Connection is { } upstream && outcome.Lease!.Worker.Model.ControlEndPoint is not null
-            ? new StreamKey(outcome.WorkerId!, outcome.Password, (upstream.LocalEndPoint as IPEndPoint)?.Port, request.Target)
+            ? new StreamKey(outcome.WorkerId!, outcome.Password, (upstream.LocalEndPoint as IPEndPoint)?.Port, plan.Request.Target)
             : null;
-        return outcome;
     }
 
     private IClientHandshake? CreateHandshake(DetectedProtocol? protocol) => protocol switch

@@ -20,7 +20,14 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
 
     public async ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken)
     {
-        var (status, greeting) = await MessageReader.ReadAsync<Socks5Greeting>(client.Input, Socks5Parser.TryParseGreeting, cancellationToken);
+        // One method for all of it: see MessageReader.TryTake.
+        var input = client.Input;
+        ParseStatus status;
+        Socks5Greeting greeting;
+        while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseGreeting, out status, out greeting))
+        {
+        }
+
         if (status != ParseStatus.Done)
             return Broken(status, "no SOCKS5 greeting");
 
@@ -29,7 +36,10 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         if (greeting.OffersUserPassword)
         {
             await client.WriteAsync(ChooseUserPassword, cancellationToken);
-            (status, credentials) = await MessageReader.ReadAsync<ClientCredentials?>(client.Input, Socks5Parser.TryParseAuth, cancellationToken);
+            while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseAuth, out status, out credentials))
+            {
+            }
+
             if (status != ParseStatus.Done)
                 return Broken(status, "no user name and password (RFC 1929)");
             if (await CheckAsync(credentials, cancellationToken) is { IsError: true } wrong)
@@ -47,7 +57,10 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
             await client.WriteAsync(ChooseNoAuth, cancellationToken);
 
             // tor takes a user and password from clients that were told not to send one (its socks-extensions, section 1).
-            (status, credentials) = await MessageReader.ReadAsync<ClientCredentials?>(client.Input, TryParseLateAuth, cancellationToken);
+            while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), TryParseLateAuth, out status, out credentials))
+            {
+            }
+
             if (status != ParseStatus.Done)
                 return Broken(status, "no SOCKS5 request");
             if (credentials is not null && await CheckAsync(credentials, cancellationToken) is { IsError: true } wrong)
@@ -61,7 +74,15 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
                 authenticator.RequiresCredentials ? "the client offered no user/password method" : "the client offered neither no-auth nor user/password");
         }
 
-        return await ReadCommandAsync(credentials, cancellationToken);
+        Socks5Message message;
+        while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseMessage, out status, out message))
+        {
+        }
+
+        if (status != ParseStatus.Done)
+            return Broken(status, "no SOCKS5 request");
+        _replyExpected = true;
+        return ToRequest(message, credentials);
     }
 
     public ValueTask ReplyConnectedAsync(CancellationToken cancellationToken) => client.WriteAsync(Connected, cancellationToken);
@@ -95,13 +116,8 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         return version == Socks5.AuthVersion ? Socks5Parser.TryParseAuth(ref reader, out credentials) : ParseStatus.Done;
     }
 
-    private async ValueTask<HandshakeResult> ReadCommandAsync(ClientCredentials? credentials, CancellationToken cancellationToken)
+    private static HandshakeResult ToRequest(in Socks5Message message, ClientCredentials? credentials)
     {
-        var (status, message) = await MessageReader.ReadAsync<Socks5Message>(client.Input, Socks5Parser.TryParseMessage, cancellationToken);
-        if (status != ParseStatus.Done)
-            return Broken(status, "no SOCKS5 request");
-        _replyExpected = true;
-
         ProxyCommand command;
         switch (message.Code)
         {
