@@ -13,6 +13,6 @@ namespace TorBalancer.Connecting;
 /// <param name="WorkerId">The worker that succeeded or was tried last; null when none was.</param>
 /// <param name="Password">The isolation token as that worker got it; null: none.</param>
 /// <param name="ViaLink">It goes over the worker's WireGuard link: whether it works shows at its first byte.</param>
-internal readonly record struct ConnectOutcome(
+internal sealed record ConnectOutcome(
     TransportConnection? Connection, WorkerLease? Lease, HostEndPoint Answer, ProxyError Error, int Attempts, string? WorkerId,
     string? Password = null, bool ViaLink = false);

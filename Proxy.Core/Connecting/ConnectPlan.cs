@@ -9,7 +9,7 @@ namespace TorBalancer.Connecting;
 /// <summary>Everything that was decided about a connection before the first worker is dialled; the same for all attempts.</summary>
 /// <param name="Session">The session that it is of, or null.</param>
 /// <param name="Route">auto: over the link of a worker that has one for this target, else by its SocksPort.</param>
-internal readonly record struct ConnectPlan(
+internal sealed record ConnectPlan(
     ProxyRequest Request, SelectionRequest Selection, IsolationToken Token, SessionUse? Session = null, ClearnetRoute Route = ClearnetRoute.Socks)
 {
     /// <summary>True when this worker is to be reached over its link. With route wireguard only workers with a link are picked.</summary>

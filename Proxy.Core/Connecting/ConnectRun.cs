@@ -93,7 +93,7 @@ internal sealed class ConnectRun(
     }
 
     /// <summary>The second part.</summary>
-    public ConnectAttempt Ended(in AttemptStart start, in DialResult result) =>
+    public ConnectAttempt Ended(in AttemptStart start, DialResult result) =>
         // Over a link no token is sent.
         new(start.Lease, result, time.GetElapsedTime(start.Dialled), result.ViaLink ? null : start.Password);
 

@@ -9,11 +9,11 @@ namespace TorBalancer.Connecting;
 /// nothing of the network behind it: that shows at the first byte.
 /// </param>
 /// <param name="IsProven">The network behind the worker has answered in this attempt: to CONNECT, or to a name that was asked for.</param>
-internal readonly record struct DialResult(
+internal sealed record DialResult(
     TransportConnection? Connection, HostEndPoint Answer, ProxyError Error, bool ViaLink = false, bool IsProven = true)
 {
     /// <summary>Nothing was learned; never the end of an attempt.</summary>
-    public static DialResult Nothing => default;
+    public static readonly DialResult Nothing = new(null, default, default);
 
     public static DialResult Failed(FailureCause cause, string? detail = null) => new(null, default, new ProxyError(cause, detail));
 }

@@ -52,7 +52,7 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         long started = time.GetTimestamp();
         var patience = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
         var result = await AskAsync(ready, question, timeout, patience / 2, cancellationToken);
-        if (result != DialResult.Nothing)
+        if (!ReferenceEquals(result, DialResult.Nothing))
             return result;
         await others.DropAsync(question.Worker);
         var lost = time.GetElapsedTime(started);

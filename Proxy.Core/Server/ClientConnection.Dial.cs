@@ -26,7 +26,7 @@ internal sealed partial class ClientConnection
         var watching = watch.Start(CancellationToken.None);
         try
         {
-            if (TryPlan(request, out var plan) is { IsError: true } rejected)
+            if (Plan(request, out var rejected) is not { } plan)
                 return new ConnectOutcome(null, null, default, rejected, 0, null);
             var outcome = await services.Connector.ConnectAsync(plan, gone.Token);
             Observe(plan, outcome);

@@ -15,7 +15,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
 
     async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        if (TryPlan(request, out var plan) is { IsError: true } rejected)
+        if (Plan(request, out var rejected) is not { } plan)
             return new UpstreamResult(null, rejected, 0, null);
         var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);
         Observe(plan, outcome);

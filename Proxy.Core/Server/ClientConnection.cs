@@ -258,19 +258,18 @@ internal sealed partial class ClientConnection(
             services.Outcomes.TunnelEnded(lease.Worker, end, sent, received);
     }
 
-    /// <summary>How the request is to be connected, or why it is not.</summary>
-    private ProxyError TryPlan(ProxyRequest request, out ConnectPlan plan)
+    /// <summary>How the request is to be connected, or null and why it is not.</summary>
+    private ConnectPlan? Plan(ProxyRequest request, out ProxyError rejected)
     {
-        plan = default;
         var decision = services.Routes.Decide(request);
+        rejected = decision.Error;
         if (decision.IsReject)
-            return decision.Error;
+            return null;
         var owner = new ConnectionOwner(Context.Listener.Name, Context.ClientAddress, request.Credentials, _authenticator.Parameters, 0);
-        plan = services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation, decision.Route);
-        return default;
+        return services.Planner.Plan(request, owner, Context.Listener.Mode, Context.Listener.Isolation, decision.Route);
     }
 
-    private void Observe(in ConnectPlan plan, in ConnectOutcome outcome)
+    private void Observe(ConnectPlan plan, ConnectOutcome outcome)
     {
         Context.WorkerId = outcome.WorkerId;
         Context.Attempts = outcome.Attempts;
