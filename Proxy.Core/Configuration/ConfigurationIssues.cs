@@ -32,6 +32,9 @@ internal sealed class ConfigurationIssues
     /// <summary>In the order in which a reader walks through them: the file from top to bottom, environment, command line.</summary>
     private static List<ConfigurationIssue> Sorted(List<ConfigurationIssue> list, int leftOut, string what)
     {
+        if (list.Count == 0)
+            return [];
+
         // OrderBy is stable: several issues of one line stay in the order in which they were found.
         var sorted = list.OrderBy(issue => issue.Origin.Layer).ThenBy(issue => issue.Origin.Line).ToList();
         if (leftOut > 0)

@@ -20,11 +20,17 @@ internal static class ConfigurationOverrides
         var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
         // The environment has no order of its own; a sorted one makes workers from there come in the same order each time.
-        foreach (var (variable, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        var variables = new List<string>();
+        foreach (string variable in environment.Keys)
         {
-            if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-                || variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
-                continue;
+            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+                && !variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
+                variables.Add(variable);
+        }
+
+        variables.Sort(StringComparer.Ordinal);
+        foreach (string variable in variables)
+        {
             var origin = new ConfigurationOrigin(ConfigurationLayer.Environment, ConfText.Printable(variable));
             string path = variable[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
             if (!TrySplit(path, out string section, out string key))
@@ -32,7 +38,7 @@ internal static class ConfigurationOverrides
             else if (!seen.TryAdd(path, variable))
                 issues.Error(origin, $"sets the same key as {ConfText.Printable(seen[path])}, which differs in letter case only");
             else
-                found.Add(new ConfigurationOverride(section, key, value, origin));
+                found.Add(new ConfigurationOverride(section, key, environment[variable], origin));
         }
 
         return found;

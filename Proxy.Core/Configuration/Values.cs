@@ -39,8 +39,11 @@ internal static partial class Values
     /// <param name="words">Each with what it stands for.</param>
     public static ValueParser<T> OneOf<T>(string noun, params (string Word, T Value)[] words)
     {
-        string allowed = string.Join(", ", words.Select(pair => pair.Word));
-        return new ValueParser<T>(allowed, (string text, ValueContext _, out T value) =>
+        // By hand: Select over pairs is compiled at the start for every T, because nothing calls it by its name before.
+        string[] allowed = new string[words.Length];
+        for (int i = 0; i < words.Length; i++)
+            allowed[i] = words[i].Word;
+        return new ValueParser<T>(string.Join(", ", allowed), (string text, ValueContext _, out T value) =>
         {
             foreach (var (word, meant) in words)
             {
@@ -52,13 +55,18 @@ internal static partial class Values
             }
 
             value = default!;
-            return new ValueProblem($"is not {noun}", Spelling.Closest(text, words.Select(pair => pair.Word)));
+            return new ValueProblem($"is not {noun}", Spelling.Closest(text, allowed));
         });
     }
 
     /// <summary>One of several words that stand for themselves, in the spelling of <paramref name="words"/>.</summary>
-    public static ValueParser<string> Word(string noun, params IEnumerable<string> words) =>
-        OneOf(noun, words.Select(word => (word, word)).ToArray());
+    public static ValueParser<string> Word(string noun, params IEnumerable<string> words)
+    {
+        var pairs = new List<(string Word, string Value)>();
+        foreach (string word in words)
+            pairs.Add((word, word));
+        return OneOf(noun, [.. pairs]);
+    }
 
     /// <summary>A comma-separated list with at least one item.</summary>
     public static ValueParser<List<T>> ListOf<T>(string allowed, ValueParser<T> item) =>

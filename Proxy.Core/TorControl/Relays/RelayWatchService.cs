@@ -20,8 +20,7 @@ internal sealed class RelayWatchService(
 {
     private readonly CircuitEpochs _epochs = new();
     private readonly CancellationTokenSource _stop = new();
-    private ImmutableDictionary<string, (WorkerModel Model, CircuitWatcher Watcher)> _watchers =
-        ImmutableDictionary.Create<string, (WorkerModel Model, CircuitWatcher Watcher)>(StringComparer.OrdinalIgnoreCase);
+    private ImmutableDictionary<string, Watched> _watchers = ImmutableDictionary.Create<string, Watched>(StringComparer.OrdinalIgnoreCase);
     private Task _running = Task.CompletedTask;
     private int _disposed;
 
@@ -113,7 +112,7 @@ internal sealed class RelayWatchService(
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
             var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, memory, timed, jitter, time, logger,
                 model.RequestTo(model.ControlEndPoint).Binding);
-            next = next.Add(model.Id, (model, watcher));
+            next = next.Add(model.Id, new Watched(model, watcher));
             watcher.Start();
         }
 
@@ -124,4 +123,6 @@ internal sealed class RelayWatchService(
 
     private static bool IsSame(WorkerModel one, WorkerModel other) =>
         Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword && one.Link == other.Link;
+
+    private sealed record Watched(WorkerModel Model, CircuitWatcher Watcher);
 }
