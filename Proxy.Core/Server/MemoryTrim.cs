@@ -10,7 +10,7 @@ namespace TorBalancer.Server;
 internal sealed partial class MemoryTrim : IDisposable
 {
     /// <summary>Between two looks; there are none while nothing happens.</summary>
-    public static readonly TimeSpan Step = TimeSpan.FromMilliseconds(500);
+    public static readonly TimeSpan Step = TimeSpan.FromSeconds(2);
 
     /// <summary>What has been allocated since the last time, in bytes: with less there is nothing to gain.</summary>
     public const long Much = 2 << 20;
