@@ -19,7 +19,11 @@ dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" --self-cont
     -p:PublishSingleFile=true -p:PublishTrimmed=true -p:PublishReadyToRun=true -p:TrimmerSingleWarn=false "-p:_ExtraTrimmerArgs=$trimmer" \
     -p:DebugType=none -p:GenerateDocumentationFile=false
 
-"$out/torbalancer" check --config torbalancer.conf
+DOTNET_JitStdOutFile="$out/compiled" DOTNET_JitDisasmSummary=1 "$out/torbalancer" check --config torbalancer.conf
+if grep -q "CastHelpers:" "$out/compiled"; then
+    echo "eng/release.sh: what the runtime calls in its core library was not compiled ahead of time (--strip-descriptors)" >&2
+    exit 1
+fi
 
 # As a daemon it must start, say so in its log, and end when told: nothing leaves it, its worker is never asked.
 cat >"$out/smoke.conf" <<SMOKE

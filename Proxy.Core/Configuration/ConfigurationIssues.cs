@@ -32,6 +32,7 @@ internal sealed class ConfigurationIssues
     /// <summary>In the order in which a reader walks through them: the file from top to bottom, environment, command line.</summary>
     private static List<ConfigurationIssue> Sorted(List<ConfigurationIssue> list, int leftOut, string what)
     {
+        // The usual thing, for which the sorting would be compiled at every start.
         if (list.Count == 0)
             return [];
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Balancing;
@@ -92,10 +93,14 @@ internal sealed class ConnectRun(
             : dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
     }
 
-    /// <summary>The second part.</summary>
-    public ConnectAttempt Ended(in AttemptStart start, DialResult result) =>
+    /// <summary>The second part, with the start as <see cref="DialAsync"/> left it.</summary>
+    public ConnectAttempt Ended(in AttemptStart start, DialResult result)
+    {
+        Debug.Assert(start.Dialled != 0, "this start was not dialled");
+
         // Over a link no token is sent.
-        new(start.Lease, result, time.GetElapsedTime(start.Dialled), result.ViaLink ? null : start.Password);
+        return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(start.Dialled), result.ViaLink ? null : start.Password);
+    }
 
     /// <summary>A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.</summary>
     private IsolationToken TokenFor(WorkerState worker) =>

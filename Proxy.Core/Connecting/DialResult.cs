@@ -13,7 +13,7 @@ internal sealed record DialResult(
     TransportConnection? Connection, HostEndPoint Answer, ProxyError Error, bool ViaLink = false, bool IsProven = true)
 {
     /// <summary>Nothing was learned; never the end of an attempt.</summary>
-    public static readonly DialResult Nothing = new(null, default, default);
+    public static readonly DialResult Nothing = new(null, default, default, IsProven: false);
 
     public static DialResult Failed(FailureCause cause, string? detail = null) => new(null, default, new ProxyError(cause, detail));
 }

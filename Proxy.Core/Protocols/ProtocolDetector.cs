@@ -6,8 +6,8 @@ namespace TorBalancer.Protocols;
 internal static class ProtocolDetector
 {
     /// <summary>
-    /// What a read has brought: true with the protocol family, or with null when the client closed before its first byte. On
-    /// false, read again. Nothing is consumed and nothing examined: the next read returns at once with the same bytes.
+    /// What a read has brought: true with the protocol family, of which nothing is consumed and nothing examined, so that the next
+    /// read returns at once with the same bytes; true with null when the client closed before its first byte. On false, read again.
     /// </summary>
     public static bool TryDetect(PipeReader input, ReadResult result, out DetectedProtocol? protocol)
     {

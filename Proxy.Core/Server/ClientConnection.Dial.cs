@@ -40,6 +40,7 @@ internal sealed partial class ClientConnection
         {
             // What may still wait is the time that a client with a half-closed connection was given.
             _answered = true;
+            Interlocked.MemoryBarrier();
             if (!watch.IsOver)
                 watch.RequestStop();
             else if (!watching.IsCompleted)
@@ -50,6 +51,8 @@ internal sealed partial class ClientConnection
 
     private async ValueTask CancelWhenGoneAsync(PeerState state, CancellationTokenSource gone)
     {
+        // One of the two must see the other, when the client leaves and the answer comes in the same moment.
+        Interlocked.MemoryBarrier();
         if (_answered || (state == PeerState.Finished && HasEarlyData()))
             return;
         if (state == PeerState.Finished)

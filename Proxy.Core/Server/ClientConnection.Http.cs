@@ -15,6 +15,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
 
     async ValueTask<UpstreamResult> IUpstreamSource.ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
+        _lastViaLink = false;
         if (Plan(request, out var rejected) is not { } plan)
             return new UpstreamResult(null, rejected, 0, null);
         var outcome = await services.Connector.ConnectAsync(plan, cancellationToken);

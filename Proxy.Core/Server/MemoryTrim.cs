@@ -15,8 +15,8 @@ internal sealed partial class MemoryTrim : IDisposable
     /// <summary>What has been allocated since the last time, in bytes: with less there is nothing to gain.</summary>
     public const long Much = 2 << 20;
 
-    /// <summary>Bytes in one step: some ten new connections. With more it waits, because a collection would hold them up.</summary>
-    public const long Little = 64 << 10;
+    /// <summary>Bytes in one step: some fifty new connections. With more it waits, because a collection would hold them up.</summary>
+    public const long Little = 256 << 10;
 
     private readonly Func<long> _allocated;
     private readonly Action _collect;

@@ -42,6 +42,17 @@ public class IsolationTests
     }
 
     [Test]
+    public void Client_keeps_its_token_however_many_others_come_between()
+    {
+        // More than are remembered, so that places are taken over; twice, so that some are found and some are made anew.
+        var owners = Enumerable.Range(0, 3000).Select(static i => Owner($"127.1.{i / 250}.{i % 250}", i % 3 == 0 ? $"u{i}" : null)).ToList();
+        var first = owners.Select(owner => Token(IsolationMode.Client, owner)).ToList();
+        var again = owners.Select(owner => Token(IsolationMode.Client, owner)).ToList();
+        Assert.That(first, Is.Unique);
+        Assert.That(again, Is.EqualTo(first));
+    }
+
+    [Test]
     public void User_joins_addresses_and_keeps_users_apart()
     {
         Assert.That(Token(IsolationMode.User, Owner("127.0.0.1", "a")), Is.EqualTo(Token(IsolationMode.User, Owner("127.0.0.2", "a"))));

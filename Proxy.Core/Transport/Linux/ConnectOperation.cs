@@ -72,7 +72,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
 
         // On one machine the connection stands as soon as connect(2) returns, although it says EINPROGRESS: sending finds out.
         if (error == 0 || (error == Errno.InProgress && request.Remote is IPEndPoint { Address: var remote } && IPAddress.IsLoopback(remote)))
-            error = Open(fd, request.Opening.Span);
+            error = Open(fd, request);
         if (error is 0 or Errno.InProgress)
             return error;
         Libc.Close(fd);
@@ -107,7 +107,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         int fd = _fd;
         int error = SocketOptions.TakeError(fd);
         if (error == 0)
-            error = Open(fd, request.Opening.Span);
+            error = Open(fd, request);
         if (error == Errno.InProgress)
             return;
         loop.Remove(fd);
@@ -129,8 +129,9 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
     /// Sends the opening on a connection that may not stand yet: 0 when it is sent, EINPROGRESS when the loop must tell, or
     /// the error. It is short and the buffer empty, so it is sent whole or not at all.
     /// </summary>
-    private static int Open(int fd, ReadOnlySpan<byte> opening)
+    private static int Open(int fd, in TransportConnectRequest request)
     {
+        var opening = request.Opening.Span;
         if (opening.IsEmpty)
         {
             const short writable = 4, failed = 8 | 16;
@@ -145,7 +146,8 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             nint sent = Libc.Send(fd, start, (nuint)opening.Length, Libc.MsgNoSignal);
             if (sent == opening.Length)
             {
-                SocketOptions.SetQuickAck(fd, true);
+                if (request.Remote is IPEndPoint)
+                    SocketOptions.SetQuickAck(fd, true);
                 return 0;
             }
 

@@ -67,9 +67,9 @@ internal static unsafe class SocketOptions
     }
 
     /// <summary>
-    /// Before connect(2) and without: the handshake's last ACK waits for what is sent next and leaves with it, one segment for
-    /// two (tcp(7), TCP_QUICKACK). Only for a connection on which we speak first. Again with, behind those bytes: as the kernel
-    /// would have been, which acknowledges the first of what is received at once.
+    /// Off before connect(2): the handshake's last ACK waits for what is sent next and leaves with it, one segment for two (tcp(7),
+    /// TCP_QUICKACK). Only for a connection on which we speak first. On again behind those bytes, as the kernel would have it: else
+    /// the ACK of what comes back is put off as well, until the read of a second answer sends it, and nothing is saved.
     /// </summary>
     public static void SetQuickAck(int fd, bool quick) => Set(fd, IpProtoTcp, TcpQuickAck, quick ? 1 : 0);
 
