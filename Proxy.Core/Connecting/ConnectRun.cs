@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Balancing;
@@ -9,15 +8,9 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
 
-/// <summary>An attempt that may begin: the lease on its worker and the longest that it may take.</summary>
-internal readonly record struct AttemptStart(WorkerLease Lease, TimeSpan Timeout)
-{
-    /// <summary>When it was dialled, as a timestamp.</summary>
-    public long Dialled { get; init; }
-
-    /// <summary>The isolation token's password as it was sent; null: none.</summary>
-    public string? Password { get; init; }
-}
+/// <summary>An attempt that may begin: the lease on its worker, the token for it, the longest that it may take, and since when.</summary>
+/// <param name="Started">A timestamp.</param>
+internal readonly record struct AttemptStart(WorkerLease Lease, IsolationToken Token, TimeSpan Timeout, long Started);
 
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
@@ -62,7 +55,7 @@ internal sealed class ConnectRun(
 
         _tried[_attempts++] = lease.Worker;
         _workerId = lease.Worker.Id;
-        start = new AttemptStart(lease, left < options.AttemptTimeout ? left : options.AttemptTimeout);
+        start = new AttemptStart(lease, TokenFor(lease.Worker), left < options.AttemptTimeout ? left : options.AttemptTimeout, time.GetTimestamp());
         return true;
     }
 
@@ -71,8 +64,7 @@ internal sealed class ConnectRun(
     {
         try
         {
-            var result = await DialAsync(ref start, cancellationToken);
-            return Ended(start, result);
+            return Ended(start, await DialAsync(start, cancellationToken));
         }
         catch
         {
@@ -82,25 +74,19 @@ internal sealed class ConnectRun(
     }
 
     /// <summary>The first part of <see cref="AttemptAsync"/>. When it throws, the lease is still the caller's.</summary>
-    public ValueTask<DialResult> DialAsync(ref AttemptStart start, CancellationToken cancellationToken)
+    public ValueTask<DialResult> DialAsync(in AttemptStart start, CancellationToken cancellationToken)
     {
         var (request, worker) = (plan.Request, start.Lease.Worker.Model);
-        var token = TokenFor(start.Lease.Worker);
-        start = start with { Dialled = time.GetTimestamp(), Password = token.Password };
         _viaLink = links is not null && plan.UsesLink(worker);
         return _viaLink
-            ? links!.DialAsync(worker, request.Target, token, start.Timeout, cancellationToken)
-            : dialer.DialAsync(worker, request.Command, request.Target, token, start.Timeout, cancellationToken);
+            ? links!.DialAsync(worker, request.Target, start.Token, start.Timeout, cancellationToken)
+            : dialer.DialAsync(worker, request.Command, request.Target, start.Token, start.Timeout, cancellationToken);
     }
 
-    /// <summary>The second part, with the start as <see cref="DialAsync"/> left it.</summary>
-    public ConnectAttempt Ended(in AttemptStart start, DialResult result)
-    {
-        Debug.Assert(start.Dialled != 0, "this start was not dialled");
-
+    /// <summary>The second part.</summary>
+    public ConnectAttempt Ended(in AttemptStart start, DialResult result) =>
         // Over a link no token is sent.
-        return new ConnectAttempt(start.Lease, result, time.GetElapsedTime(start.Dialled), result.ViaLink ? null : start.Password);
-    }
+        new(start.Lease, result, time.GetElapsedTime(start.Started), result.ViaLink ? null : start.Token.Password);
 
     /// <summary>A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.</summary>
     private IsolationToken TokenFor(WorkerState worker) =>

@@ -31,7 +31,7 @@ internal sealed class RetryConnector(
             DialResult result;
             try
             {
-                result = await run.DialAsync(ref start, cancellationToken);
+                result = await run.DialAsync(start, cancellationToken);
             }
             catch
             {

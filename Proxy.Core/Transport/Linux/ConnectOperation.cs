@@ -59,9 +59,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         if (fd < 0)
             return Libc.LastError;
 
-        SocketOptions.Apply(fd, settings, request.Remote);
-        if (!request.Opening.IsEmpty && family != Libc.AfUnix)
-            SocketOptions.SetQuickAck(fd, false);
+        SocketOptions.Apply(fd, settings, request.Remote, speaksFirst: !request.Opening.IsEmpty);
         int error = SocketOptions.Bind(fd, request.LocalAddress, request.LocalInterface);
         if (error == 0)
         {
@@ -146,8 +144,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             nint sent = Libc.Send(fd, start, (nuint)opening.Length, Libc.MsgNoSignal);
             if (sent == opening.Length)
             {
-                if (request.Remote is IPEndPoint)
-                    SocketOptions.SetQuickAck(fd, true);
+                SocketOptions.Spoke(fd, request.Remote);
                 return 0;
             }
 

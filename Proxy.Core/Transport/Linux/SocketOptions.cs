@@ -12,11 +12,16 @@ internal static unsafe class SocketOptions
     private const int Probes = 4;
 
     /// <summary>For a connection that is to be made. Accepted ones inherit from their listener.</summary>
-    public static void Apply(int fd, SocketSettings settings, EndPoint peer)
+    /// <param name="speaksFirst">We send something as soon as it stands; <see cref="Spoke"/> is to be called then.</param>
+    public static void Apply(int fd, SocketSettings settings, EndPoint peer, bool speaksFirst)
     {
         if (peer is not IPEndPoint { Address: var address })
             return;
         Set(fd, IpProtoTcp, TcpNoDelay, 1);
+
+        // The handshake's last ACK waits for what is sent next and leaves with it, one segment for two (tcp(7), TCP_QUICKACK).
+        if (speaksFirst)
+            Set(fd, IpProtoTcp, TcpQuickAck, 0);
 
         // On this machine the kernel knows by itself when a process has gone.
         if (IPAddress.IsLoopback(address))
@@ -67,11 +72,14 @@ internal static unsafe class SocketOptions
     }
 
     /// <summary>
-    /// Off before connect(2): the handshake's last ACK waits for what is sent next and leaves with it, one segment for two (tcp(7),
-    /// TCP_QUICKACK). Only for a connection on which we speak first. On again behind those bytes, as the kernel would have it: else
-    /// the ACK of what comes back is put off as well, until the read of a second answer sends it, and nothing is saved.
+    /// Behind the first bytes acknowledges at once again, as the kernel would have it: else the ACK of what comes back is put off as
+    /// well, until the read of a second answer sends it, and nothing is saved.
     /// </summary>
-    public static void SetQuickAck(int fd, bool quick) => Set(fd, IpProtoTcp, TcpQuickAck, quick ? 1 : 0);
+    public static void Spoke(int fd, EndPoint peer)
+    {
+        if (peer is IPEndPoint)
+            Set(fd, IpProtoTcp, TcpQuickAck, 1);
+    }
 
     /// <summary>How a connect ended: errno or 0.</summary>
     public static int TakeError(int fd)
