@@ -178,6 +178,20 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             _input?.Run();
     }
 
+    void IEventSink.Prefetch(bool further)
+    {
+        if (further)
+        {
+            _tunnel?.Prefetch();
+            _input?.Prefetch();
+        }
+        else
+        {
+            CacheLines.Fetch(_tunnel, 4);
+            CacheLines.Fetch(_input, 4);
+        }
+    }
+
     /// <summary>A write that had to wait is done.</summary>
     public void Written()
     {

@@ -15,6 +15,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
     private ManualResetValueTaskSourceCore<ReadResult> _core;
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
+    private object? _waiter;
     private byte[]? _buffer;
     private int _start;
     private int _end;
@@ -123,6 +124,9 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
             End().SetException(Errno.ToException(-count));
     }
 
+    /// <summary>See <see cref="IEventSink.Prefetch"/>: the state of the method that waits for the read.</summary>
+    public void Prefetch() => CacheLines.Fetch(_waiter, 5);
+
     /// <summary>Gives up the buffer and what is in it; the reader is not used afterwards.</summary>
     public ArraySegment<byte> Detach()
     {
@@ -153,8 +157,11 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _core.GetStatus(token);
 
-    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        _waiter = state;
         _core.OnCompleted(continuation, state, token, flags);
+    }
 
     private ReadOnlySequence<byte> Buffered => _buffer is null ? default : new ReadOnlySequence<byte>(_buffer, _start, _end - _start);
 

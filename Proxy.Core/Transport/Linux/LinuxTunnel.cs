@@ -67,6 +67,14 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         }
     }
 
+    /// <summary>See <see cref="IEventSink.Prefetch"/>.</summary>
+    public void Prefetch()
+    {
+        CacheLines.Fetch(_client, 2);
+        CacheLines.Fetch(_upstream, 2);
+        CacheLines.Fetch(_settings.Counters, 2);
+    }
+
     private void MoveBoth()
     {
         bool more = Move(ref _up, ref _down);
