@@ -85,7 +85,7 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Changes each time the loop has looked for events.</summary>
     public uint Round { get; private set; }
 
-    /// <summary>Descriptors that had something to tell in this round.</summary>
+    /// <summary>Descriptors that had something to tell in this round; work that was queued here is not among them.</summary>
     public int EventsInRound { get; private set; }
 
     /// <summary>Runs it on this loop's thread, never at once: it comes after what the loop is doing.</summary>
@@ -165,7 +165,7 @@ internal sealed unsafe class EventLoop : IDisposable
             if (now != Now)
                 _pace.Advance(now, now - Now);
             Now = now;
-            Dispatch(events, count);
+            DispatchAll(events, count);
 
             // Only what is there now: work that queues itself again lets the descriptors have their turn first.
             for (int left = _ready.Count; left > 0; left--)
@@ -211,19 +211,21 @@ internal sealed unsafe class EventLoop : IDisposable
         GC.KeepAlive(_wakeHandle);
     }
 
-    private void Dispatch(byte* events, int count)
+    private void DispatchAll(byte* events, int count)
     {
         // Each event's objects are fetched in three steps, because the way to each leads through the one before: while they come,
         // the events before it are dealt with.
-        const int sinkAhead = 8, nextAhead = 5, lastAhead = 2;
-        for (int i = -sinkAhead; i < count; i++)
+        const int sinkAhead = 8, nextAhead = 5, furtherAhead = 2;
+        bool fetches = count > 1 && CacheLines.IsSupported;
+        for (int i = fetches ? -sinkAhead : 0; i < count; i++)
         {
-            if (i + sinkAhead < count)
-                CacheLines.Fetch(SinkOf(events, i + sinkAhead), 2);
-            if (i + nextAhead >= 0 && i + nextAhead < count)
-                SinkOf(events, i + nextAhead)?.Prefetch(further: false);
-            if (i + lastAhead >= 0 && i + lastAhead < count)
-                SinkOf(events, i + lastAhead)?.Prefetch(further: true);
+            if (fetches)
+            {
+                CacheLines.Fetch(SinkOf(events, i + sinkAhead, count), 2);
+                SinkOf(events, i + nextAhead, count)?.FetchNext();
+                SinkOf(events, i + furtherAhead, count)?.FetchFurther();
+            }
+
             if (i < 0)
                 continue;
             byte* one = events + (i * EventSize);
@@ -232,16 +234,21 @@ internal sealed unsafe class EventLoop : IDisposable
     }
 
     /// <summary>Whose event it will most likely be: the descriptor may be closed, or another's, when its turn comes.</summary>
-    private IEventSink? SinkOf(byte* events, int index)
+    private IEventSink? SinkOf(byte* events, int index, int count)
     {
+        if ((uint)index >= (uint)count)
+            return null;
+
         // What wakes the loop has no sink, and may lie beyond the end.
-        int fd = Unsafe.ReadUnaligned<int>(events + (index * EventSize) + DataOffset);
+        int fd = FdOf(Unsafe.ReadUnaligned<ulong>(events + (index * EventSize) + DataOffset));
         return fd < _sinks.Length ? _sinks[fd].Sink : null;
     }
 
+    private static int FdOf(ulong data) => (int)(data & int.MaxValue);
+
     private void Dispatch(uint events, ulong data)
     {
-        int fd = (int)(data & int.MaxValue);
+        int fd = FdOf(data);
         if (fd == _wake)
         {
             RunPosted();

@@ -15,9 +15,13 @@ internal interface IEventSink
     /// <param name="events">EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR (epoll_ctl(2)).</param>
     void OnEvents(uint events);
 
-    /// <summary>Its turn comes soon: fetches what <see cref="OnEvents"/> will touch beyond the sink itself (<see cref="CacheLines"/>).</summary>
-    /// <param name="further">False: what it refers to. True, some events later: what that refers to.</param>
-    void Prefetch(bool further)
+    /// <summary>Its turn comes soon: fetches what it refers to, as far as <see cref="OnEvents"/> touches that. Must not throw.</summary>
+    void FetchNext()
+    {
+    }
+
+    /// <summary>Some events after <see cref="FetchNext"/>: what those refer to in their turn. Must not throw.</summary>
+    void FetchFurther()
     {
     }
 }

@@ -178,18 +178,16 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             _input?.Run();
     }
 
-    void IEventSink.Prefetch(bool further)
+    void IEventSink.FetchNext()
     {
-        if (further)
-        {
-            _tunnel?.Prefetch();
-            _input?.Prefetch();
-        }
-        else
-        {
-            CacheLines.Fetch(_tunnel, 4);
-            CacheLines.Fetch(_input, 4);
-        }
+        CacheLines.Fetch(_tunnel, 4);
+        CacheLines.Fetch(_input, 4);
+    }
+
+    void IEventSink.FetchFurther()
+    {
+        _tunnel?.FetchFurther();
+        _input?.FetchFurther();
     }
 
     /// <summary>A write that had to wait is done.</summary>

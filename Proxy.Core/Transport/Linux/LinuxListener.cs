@@ -10,10 +10,13 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
     : ITransportListener, IValueTaskSource<TransportConnection>, ILoopWork, IEventSink
 {
     /// <summary>Then the loop's other descriptors get their turn.</summary>
-    private const int AcceptsInATurn = 16;
+    internal const int AcceptsInATurn = 16;
 
-    /// <summary>Milliseconds after which a turn is due however much else there is to do: four thousand connections a second.</summary>
-    private const int LongestWait = 4;
+    /// <summary>Milliseconds after which a turn is due however much else there is to do.</summary>
+    internal const int LongestWait = 4;
+
+    /// <summary>So many are made up for at once when a round has taken longer than that.</summary>
+    internal const int LateTurns = 4;
 
     private readonly int _fd = (int)listening.Socket.SafeHandle.DangerousGetHandle();
     private readonly RecentAddresses _clients = new();
@@ -152,8 +155,9 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
     }
 
     /// <summary>
-    /// What was accepted is served first, and the next ones are taken when nothing else is ready. Until then they wait in the kernel,
-    /// where they cost nothing; a thousand that are all half served have left the caches whenever something comes for one of them.
+    /// True: one may be accepted now. What was accepted is served first, and the next ones are taken when no descriptor has
+    /// something to tell. Until then they wait in the kernel, where they cost nothing; a thousand that are all half served have left
+    /// the caches whenever something comes for one of them. Those that another loop will serve wait for nothing of this one.
     /// </summary>
     private bool TakeTurn()
     {
@@ -162,9 +166,10 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             _round = loop.Round;
 
             // The one event may be the listening socket's own.
-            bool due = loop.EventsInRound <= 1 || loop.Now - _lastTurn >= LongestWait;
-            _turnLeft = due ? AcceptsInATurn : 0;
-            if (due)
+            bool free = loop.EventsInRound <= 1 || transport.ChooseLoop(loop) != loop;
+            long turns = free ? 1 : Math.Min((loop.Now - _lastTurn) / LongestWait, LateTurns);
+            _turnLeft = (int)turns * AcceptsInATurn;
+            if (turns > 0)
                 _lastTurn = loop.Now;
         }
 
@@ -195,7 +200,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
 
     private void Wake() => loop.Post(this);
 
-    /// <summary>In the next round; once, however many events ask for it meanwhile.</summary>
+    /// <summary>When the loop is done with its events; once, however many of those ask for it meanwhile.</summary>
     private void LookAgain()
     {
         if (loop.IsCurrent)

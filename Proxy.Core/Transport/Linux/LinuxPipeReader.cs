@@ -124,8 +124,8 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
             End().SetException(Errno.ToException(-count));
     }
 
-    /// <summary>See <see cref="IEventSink.Prefetch"/>: the state of the method that waits for the read.</summary>
-    public void Prefetch() => CacheLines.Fetch(_waiter, 5);
+    /// <summary>See <see cref="IEventSink.FetchFurther"/>: the state of the method that waits for the read.</summary>
+    public void FetchFurther() => CacheLines.Fetch(_waiter, 5);
 
     /// <summary>Gives up the buffer and what is in it; the reader is not used afterwards.</summary>
     public ArraySegment<byte> Detach()
@@ -202,6 +202,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
     private ref ManualResetValueTaskSourceCore<ReadResult> End()
     {
         _waiting = false;
+        _waiter = null;
         _token = default;
         _registration.Unregister();
         _registration = default;

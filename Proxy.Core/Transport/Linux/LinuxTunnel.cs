@@ -67,8 +67,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         }
     }
 
-    /// <summary>See <see cref="IEventSink.Prefetch"/>.</summary>
-    public void Prefetch()
+    /// <summary>See <see cref="IEventSink.FetchFurther"/>.</summary>
+    public void FetchFurther()
     {
         CacheLines.Fetch(_client, 2);
         CacheLines.Fetch(_upstream, 2);
