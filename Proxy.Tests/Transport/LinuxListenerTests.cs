@@ -57,9 +57,8 @@ public sealed class LinuxListenerTests
         const int clients = 300;
         await ConnectAsync(clients, token);
         int accepted = 0, cancelled = 0;
-        await _listener.RunAsync(async () =>
+        await RunAsync(beside: 2, async _ =>
         {
-            AlwaysReady[] others = [new(EventLoop.Current!), new(EventLoop.Current!)];
             while (accepted < clients)
             {
                 using var impatient = CancellationTokenSource.CreateLinkedTokenSource(token);
@@ -76,8 +75,6 @@ public sealed class LinuxListenerTests
                     cancelled++;
                 }
             }
-
-            Array.ForEach(others, static other => other.Stop());
         });
         Assert.That(cancelled, Is.EqualTo(3));
     }
@@ -88,9 +85,8 @@ public sealed class LinuxListenerTests
         await ConnectAsync(100, token);
         Exception? end = null;
         var ending = Task.CompletedTask;
-        await _listener.RunAsync(async () =>
+        await RunAsync(beside: 2, async _ =>
         {
-            AlwaysReady[] others = [new(EventLoop.Current!), new(EventLoop.Current!)];
             try
             {
                 while (true)
@@ -105,8 +101,6 @@ public sealed class LinuxListenerTests
             {
                 end = disposed;
             }
-
-            Array.ForEach(others, static other => other.Stop());
         });
         await ending;
         Assert.That(end, Is.Not.Null);
@@ -117,20 +111,25 @@ public sealed class LinuxListenerTests
     {
         await ConnectAsync(clients, token);
         var accepted = new List<(long At, uint Round)>();
-        await _listener.RunAsync(async () =>
+        await RunAsync(beside, async loop =>
         {
-            var loop = EventLoop.Current!;
-            var others = Enumerable.Range(0, beside).Select(_ => new AlwaysReady(loop)).ToArray();
             while (accepted.Count < clients)
             {
                 await using var connection = await _listener.AcceptAsync(token);
                 accepted.Add((loop.Now, loop.Round));
             }
-
-            Array.ForEach(others, static other => other.Stop());
         });
         return [.. accepted.GroupBy(static one => one.Round).Select(static turn => (turn.First().At, turn.Count()))];
     }
+
+    /// <summary>An accept loop beside so many descriptors that are always ready.</summary>
+    private Task RunAsync(int beside, Func<EventLoop, Task> acceptLoop) => _listener.RunAsync(async () =>
+    {
+        var loop = EventLoop.Current!;
+        var others = Enumerable.Range(0, beside).Select(_ => new AlwaysReady(loop)).ToArray();
+        await acceptLoop(loop);
+        Array.ForEach(others, static other => other.Stop());
+    });
 
     private async Task ConnectAsync(int clients, CancellationToken token)
     {
