@@ -21,3 +21,10 @@ internal sealed class ControlReplyException(string command, ControlReply reply)
     /// <summary>For example 510 (unrecognized command), 513 (syntax), 552 (unrecognized entity), 553 (semantic error).</summary>
     public int Code => Reply.Code;
 }
+
+/// <summary>What a control port may answer with, or fail with, without anything being wrong here.</summary>
+internal static class ControlFailures
+{
+    public static bool IsExpected(Exception failure) =>
+        failure is ControlConnectionException or ControlAuthenticationException or ControlReplyException or ControlProtocolException or TimeoutException;
+}

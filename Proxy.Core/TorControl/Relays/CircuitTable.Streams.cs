@@ -10,10 +10,15 @@ internal sealed partial class CircuitTable
     /// token, of several streams with one token the latest to that target. Null while it is on none; found for a while after its
     /// end.
     /// </summary>
-    public CircuitRecord? FindCarrier(string? password, int? localPort, string? target)
+    public CircuitExit? FindExit(string? password, int? localPort, string? target)
     {
-        var stream = _join.Find(password, localPort, target);
-        return stream?.CircuitId is { } id ? _circuits.GetValueOrDefault(id) ?? stream.Carrier : null;
+        lock (_lock)
+        {
+            var stream = _join.Find(password, localPort, target);
+            return stream?.CircuitId is { } id && (_circuits.GetValueOrDefault(id) ?? stream.Carrier) is { } circuit
+                ? new CircuitExit(circuit.Id, circuit.ConfluxId, circuit.Exit, circuit.Path)
+                : null;
+        }
     }
 
     private void StreamChanged(StreamInfo info, List<StreamVerdict> verdicts)

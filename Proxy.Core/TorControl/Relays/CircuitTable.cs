@@ -3,8 +3,7 @@ using TorBalancer.TorControl.Events;
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>
-/// The circuits and streams of one tor, kept by its events, and the verdicts that follow from them. Not for several
-/// threads: its owner locks.
+/// The circuits and streams of one tor, kept by its events, and the verdicts that follow from them. Thread-safe.
 /// </summary>
 internal sealed partial class CircuitTable(TimeProvider time)
 {
@@ -18,21 +17,62 @@ internal sealed partial class CircuitTable(TimeProvider time)
     private const int MaxClosedLinks = 64;
     private const int MaxLostStreams = 64;
 
+    private readonly Lock _lock = new();
     private readonly Dictionary<string, CircuitRecord> _circuits = new(StringComparer.Ordinal);
     private readonly Dictionary<string, StreamRecord> _streams = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _closedLinks = new(StringComparer.Ordinal);
     private readonly StreamJoin _join = new();
 
-    public int CircuitCount => _circuits.Count;
-
-    public int StreamCount => _streams.Count;
-
-    public IReadOnlyCollection<CircuitRecord> Circuits => _circuits.Values;
-
-    public IReadOnlyCollection<StreamRecord> Streams => _streams.Values;
+    /// <summary>How many of each there are now.</summary>
+    public (int Circuits, int Streams) Counts
+    {
+        get
+        {
+            lock (_lock)
+                return (_circuits.Count, _streams.Count);
+        }
+    }
 
     /// <summary>Starts over with what GETINFO circuit-status and stream-status say. What streams came with is kept by their id.</summary>
     public void Load(IEnumerable<string> circuits, IEnumerable<string> streams)
+    {
+        lock (_lock)
+            Load_NeedsLock(circuits, streams);
+    }
+
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            _circuits.Clear();
+            _streams.Clear();
+            _closedLinks.Clear();
+            _join.Clear();
+        }
+    }
+
+    /// <summary>Takes in one event; adds what it says about exits to <paramref name="verdicts"/>.</summary>
+    public void Apply(ControlEvent message, List<StreamVerdict> verdicts)
+    {
+        lock (_lock)
+            Apply_NeedsLock(message, verdicts);
+    }
+
+    /// <summary>True for a circuit that is there and was built.</summary>
+    public bool WasBuilt(string id)
+    {
+        lock (_lock)
+            return _circuits.TryGetValue(id, out var circuit) && circuit.WasBuilt;
+    }
+
+    /// <summary>The ids of the circuits that leave through an exit.</summary>
+    public string[] CircuitsThrough(RelayName exit)
+    {
+        lock (_lock)
+            return [.. _circuits.Values.Where(circuit => circuit.LeadsOut && circuit.Exit.Fingerprint == exit.Fingerprint).Select(static circuit => circuit.Id)];
+    }
+
+    private void Load_NeedsLock(IEnumerable<string> circuits, IEnumerable<string> streams)
     {
         _circuits.Clear();
         foreach (string line in circuits)
@@ -57,16 +97,7 @@ internal sealed partial class CircuitTable(TimeProvider time)
         }
     }
 
-    public void Clear()
-    {
-        _circuits.Clear();
-        _streams.Clear();
-        _closedLinks.Clear();
-        _join.Clear();
-    }
-
-    /// <summary>Takes in one event; adds what it says about exits to <paramref name="verdicts"/>.</summary>
-    public void Apply(ControlEvent message, List<StreamVerdict> verdicts)
+    private void Apply_NeedsLock(ControlEvent message, List<StreamVerdict> verdicts)
     {
         switch (message)
         {
@@ -89,8 +120,6 @@ internal sealed partial class CircuitTable(TimeProvider time)
                 break;
         }
     }
-
-    public CircuitRecord? FindCircuit(string id) => _circuits.GetValueOrDefault(id);
 
     private CircuitRecord? Circuit(CircuitInfo info)
     {

@@ -1,15 +1,12 @@
-using System.Net;
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.TorControl.Events;
-using TorBalancer.Transport;
 
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>
-/// Follows one worker's tor over its control port for as long as it runs, and reconnects when it is lost. One task takes
-/// in events, another sends commands: an event never waits for a command.
+/// Follows one worker's tor over its control port for as long as it runs, and reconnects when it is lost. One task takes in events and
+/// hands them to whoever keeps something by them; another, the maintenance loop, sends commands: an event never waits for a command.
 /// </summary>
 internal sealed partial class CircuitWatcher : IAsyncDisposable
 {
@@ -18,79 +15,69 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     private const int EventCapacity = 16_384;
 
-    /// <summary>tor keeps fewer.</summary>
-    private const int MaxGuards = 64;
+    /// <summary>The longest that the maintenance loop waits: a look around costs nothing.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromMinutes(1);
 
-    private readonly EndPoint _endPoint;
-    private readonly SocketBinding _binding;
-    private readonly ControlCredentials _credentials;
-    private readonly BlacklistOptions _options;
+    /// <summary>The shortest: a timer that falls due a hair early must not spin.</summary>
+    private static readonly TimeSpan MinWait = TimeSpan.FromMilliseconds(10);
+
+    private readonly ControlPortTarget _target;
     private readonly CircuitEpochs _epochs;
     private readonly RelayWatchTiming _timing;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Lock _lock = new();
     private readonly CircuitTable _table;
-    private readonly ExitEvidence _evidence;
-    private readonly GlobalBrake _brake;
-    private readonly CircuitRebuilder _rebuilder;
-    private readonly ExcludeNodesApplier _applier;
-    private readonly SlidingCount _built, _noPath, _timeouts, _linkFailures;
-    private readonly PathOutcomes _paths;
-    private readonly Dictionary<string, RelayName> _guardsDown = new(StringComparer.Ordinal);
+    private readonly TorFactsRecorder _facts;
+    private readonly ExitExclusion _exclusion;
+    private readonly CircuitReplacement _replacement;
+    private readonly WorkSignal _work;
     private readonly List<StreamVerdict> _verdicts = [];
-    private readonly Channel<Work> _work = Channel.CreateBounded<Work>(new BoundedChannelOptions(256) { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
-    private bool _connected;
-    private string? _problem = "not connected yet";
-    private string _version = "";
-    private string? _lastLinkFailure;
-    private BootstrapStatus _bootstrap = BootstrapStatus.None;
-    private TimeSpan? _buildTimeout;
-    private DateTimeOffset _since;
 
     public CircuitWatcher(
-        string workerId, EndPoint endPoint, ControlCredentials credentials, BlacklistOptions options, CircuitEpochs epochs,
-        ExclusionMemory memory, RelayWatchTiming timing, Func<double> jitter, TimeProvider time, ILogger logger, SocketBinding binding = default)
+        ControlPortTarget target, BlacklistOptions options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time, ILogger logger)
     {
-        _binding = binding;
-        WorkerId = workerId;
-        _endPoint = endPoint;
-        _credentials = credentials;
-        _options = options;
+        _target = target;
         _epochs = epochs;
         _timing = timing;
         _time = time;
         _logger = logger;
+        _work = new WorkSignal(time);
         _table = new CircuitTable(time);
-        _evidence = new ExitEvidence(time, options.FailureThreshold);
-        _brake = new GlobalBrake(time);
-        _rebuilder = new CircuitRebuilder(workerId, epochs, options.FailureThreshold);
-        _applier = new ExcludeNodesApplier(time, timing.MinChangeInterval, jitter, memory);
-        Blacklist = new RelayBlacklist(options, time);
-        _built = new SlidingCount(time, timing.FactsWindow);
-        _noPath = new SlidingCount(time, timing.FactsWindow);
-        _timeouts = new SlidingCount(time, timing.FactsWindow);
-        _linkFailures = new SlidingCount(time, timing.FactsWindow);
-        _paths = new PathOutcomes(time, timing.FactsWindow);
-        _since = time.GetUtcNow();
+        _facts = new TorFactsRecorder(target.WorkerId, timing.FactsWindow, time);
+        _exclusion = new ExitExclusion(target.WorkerId, options, _table, memory, timing, time, logger);
+        _replacement = new CircuitReplacement(target.WorkerId, options, _table, epochs, timing, time, logger);
     }
 
-    public string WorkerId { get; }
+    public string WorkerId => _target.WorkerId;
 
-    public RelayBlacklist Blacklist { get; }
+    /// <summary>What this tor says of itself now.</summary>
+    public WorkerTorFacts Facts => _facts.Take(_table, _exclusion, _replacement);
 
-    private bool Excludes => _options.Relays == "exits";
+    /// <summary>The exits that it avoids now. Call <see cref="Nudge"/> after a change.</summary>
+    public RelayBlacklist Blacklist => _exclusion.Blacklist;
+
+    /// <summary>The same, for people.</summary>
+    public IReadOnlyList<BlacklistView> BlacklistViews => _exclusion.Views;
 
     public void Start() => _running = RunAsync(_stop.Token);
+
+    /// <inheritdoc cref="ICircuitJoin.FindExit"/>
+    public CircuitExit? FindExit(string? tokenPassword, int? localPort, string? target)
+    {
+        string? sent = tokenPassword is null ? null : _epochs.PasswordFor(WorkerId, tokenPassword);
+
+        // A connection that was opened before the last rebuild still goes under its old password.
+        return _table.FindExit(sent, localPort, target) ?? (sent == tokenPassword ? null : _table.FindExit(tokenPassword, localPort, target));
+    }
 
     /// <summary>Tries the control port again at once, if it is waiting to, and looks whether something is due.</summary>
     public void Nudge()
     {
         Volatile.Read(ref _nudge).TrySetResult();
-        _work.Writer.TryWrite(Work.Wake.Up);
+        _work.Set();
     }
 
     /// <summary>Puts tor's options back and ends.</summary>
@@ -110,11 +97,11 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             try
             {
                 await using var control = await ControlConnection.ConnectAsync(
-                    _endPoint, _credentials, ControlConnectionOptions.Default with { Binding = _binding }, _logger, _time, cancellationToken);
+                    _target.EndPoint, _target.Credentials, ControlConnectionOptions.Default with { Binding = _target.Binding }, _logger, _time, cancellationToken);
                 await FollowAsync(control, () => attempt = 0, cancellationToken);
                 problem = control.EndReason?.Message ?? "the connection ended";
             }
-            catch (Exception e) when (IsExpected(e))
+            catch (Exception e) when (ControlFailures.IsExpected(e))
             {
                 problem = e.Message;
                 if (e is ControlAuthenticationException && attempt == 0)
@@ -126,17 +113,17 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             }
 
             Disconnected(problem);
-            await WaitAsync(_timing.Reconnect[Math.Min(attempt, _timing.Reconnect.Count - 1)], cancellationToken);
+            await WaitForNudgeAsync(_timing.Reconnect[Math.Min(attempt, _timing.Reconnect.Count - 1)], cancellationToken);
         }
     }
 
-    private async Task WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
+    private async Task WaitForNudgeAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         var nudge = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _nudge, nudge);
         try
         {
-            await nudge.Task.WaitAsync(pause, _time, cancellationToken);
+            await nudge.Task.WaitAsync(atMost, _time, cancellationToken);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
@@ -148,10 +135,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         using var subscription = control.Subscribe(EventCapacity);
         await control.SetEventsAsync(EventNames, cancellationToken);
         await LoadAsync(control, cancellationToken);
-        if (await _applier.LoadAsync(control, cancellationToken))
-            await RecoverAsync(control, cancellationToken);
-        lock (_lock)
-            (_connected, _problem, _version, _since) = (true, null, control.Info.TorVersion, _time.GetUtcNow());
+        await _exclusion.LoadAsync(control, cancellationToken);
+        _facts.Connected(control.Info.TorVersion);
         connected();
         Log.WatchConnected(_logger, WorkerId, control.Info.TorVersion);
 
@@ -172,67 +157,97 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             await stop.CancelAsync();
             await maintaining;
             if (cancellationToken.IsCancellationRequested)
-                await RestoreAsync(control);
+                await _exclusion.RestoreAsync(control);
         }
+    }
+
+    /// <summary>Quick, and waits for nothing.</summary>
+    private void Handle(ControlEvent message)
+    {
+        _verdicts.Clear();
+        _table.Apply(message, _verdicts);
+        _facts.Observe(message);
+        bool hasWork = _exclusion.Observe(message, _verdicts);
+        hasWork |= _replacement.Observe(message, _verdicts);
+        if (hasWork)
+            _work.Set();
+    }
+
+    private async Task MaintainAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await _work.WaitAsync(NextWait(), cancellationToken);
+                bool mayGather = await _exclusion.ListPendingAsync(control, cancellationToken);
+                await _replacement.BeginPendingAsync(control, cancellationToken);
+                if (mayGather)
+                    await _exclusion.ListBatchAsync(control, cancellationToken);
+                await _replacement.FinishAsync(control, cancellationToken);
+                await _exclusion.UpdateAsync(control, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+        catch (ControlConnectionException)
+        {
+            // The task that reads events learns it too, and ends the connection's life.
+        }
+    }
+
+    private TimeSpan NextWait()
+    {
+        var wait = MaxWait;
+        if (_exclusion.UntilDue is { } exclusion && exclusion < wait)
+            wait = exclusion;
+        if (_replacement.UntilDue is { } replacement && replacement < wait)
+            wait = replacement;
+        return wait < MinWait ? MinWait : wait;
     }
 
     private async Task ResynchronizeAsync(ControlConnection control, CancellationToken cancellationToken)
     {
         Log.Resynchronized(_logger, WorkerId);
         await LoadAsync(control, cancellationToken);
-        await _applier.LoadAsync(control, cancellationToken);
+        await _exclusion.ReloadAsync(control, cancellationToken);
     }
 
     private async Task LoadAsync(ControlConnection control, CancellationToken cancellationToken)
     {
         var values = await control.GetInfoAsync(["circuit-status", "stream-status", "network-liveness", "status/bootstrap-phase"], cancellationToken);
-        lock (_lock)
-        {
-            _table.Load(Lines(values[0]), Lines(values[1]));
-            _brake.SetLiveness(values[2] != "down");
-            _bootstrap = BootstrapStatus.Parse(values[3]) ?? _bootstrap;
-        }
+        _table.Load(Lines(values[0]), Lines(values[1]));
+        _exclusion.SetLiveness(values[2] != "down");
+        if (BootstrapStatus.Parse(values[3]) is { } bootstrap)
+            _facts.SetBootstrap(bootstrap);
 
         static string[] Lines(string value) => value.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
+    /// <summary>Another process may answer next, and its ids begin anew.</summary>
     private void Disconnected(string problem)
     {
-        bool was;
-        lock (_lock)
-        {
-            was = _connected;
-            _connected = false;
-            _problem = problem;
-            if (was)
-                _since = _time.GetUtcNow();
-
-            // Another process may answer next, and its ids begin anew.
-            _table.Clear();
-            _evidence.Clear();
-            _brake.Clear();
-            _rebuilder.Clear();
-            _rebuilds.Clear();
-            _paths.Clear();
-            _guardsDown.Clear();
-        }
-
+        bool was = _facts.Disconnected(problem);
+        _table.Clear();
+        _exclusion.Clear();
+        _replacement.Clear();
         if (was && !_stop.IsCancellationRequested)
             Log.WatchLost(_logger, WorkerId, problem);
     }
 
-    private static bool IsExpected(Exception e) =>
-        e is ControlConnectionException or ControlAuthenticationException or ControlReplyException or ControlProtocolException or TimeoutException;
-
-    private abstract record Work
+    private static partial class Log
     {
-        public sealed record Wake : Work
-        {
-            public static readonly Wake Up = new();
-        }
+        [LoggerMessage(RelayEventIds.WatchConnected, LogLevel.Information, "Worker {Worker}: its circuits are watched, tor {Version}")]
+        public static partial void WatchConnected(ILogger logger, string worker, string version);
 
-        public sealed record List(RelayName Relay, EvidenceView Evidence) : Work;
+        [LoggerMessage(RelayEventIds.WatchLost, LogLevel.Warning, "Worker {Worker}: its control port is lost: {Problem}")]
+        public static partial void WatchLost(ILogger logger, string worker, string problem);
 
-        public sealed record Rebuild(BrokenCircuit Broken) : Work;
+        [LoggerMessage(RelayEventIds.WatchRefused, LogLevel.Warning, "Worker {Worker}: its control port does not let us in: {Problem}")]
+        public static partial void WatchRefused(ILogger logger, string worker, string problem);
+
+        [LoggerMessage(RelayEventIds.Resynchronized, LogLevel.Debug, "Worker {Worker}: events were lost; circuits and streams are asked for anew")]
+        public static partial void Resynchronized(ILogger logger, string worker);
     }
 }

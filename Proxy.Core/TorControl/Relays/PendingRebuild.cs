@@ -40,10 +40,10 @@ internal sealed class PendingRebuild(BrokenCircuit broken, string circuitId, int
         return Progress != RebuildProgress.Building;
     }
 
-    /// <summary>tor may have told of it before it answered us.</summary>
-    public void ObserveEarlier(CircuitRecord? circuit)
+    /// <summary>tor told of it before it answered us.</summary>
+    public void ObserveBuilt()
     {
-        if (circuit is { WasBuilt: true })
+        if (Progress == RebuildProgress.Building)
             Progress = RebuildProgress.Built;
     }
 }

@@ -19,6 +19,7 @@ internal sealed class RelayWatchService(
     : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
 {
     private readonly CircuitEpochs _epochs = new();
+    private readonly RelayWatchTiming _timing = (timing ?? RelayWatchTiming.Default) with { Jitter = jitter };
     private readonly CancellationTokenSource _stop = new();
     private ImmutableDictionary<string, Watched> _watchers = ImmutableDictionary.Create<string, Watched>(StringComparer.OrdinalIgnoreCase);
     private Task _running = Task.CompletedTask;
@@ -52,9 +53,6 @@ internal sealed class RelayWatchService(
 
     /// <inheritdoc />
     public WorkerTorFacts? FactsOf(string workerId) => Find(workerId)?.Facts;
-
-    /// <summary>Empty when the worker has no control port.</summary>
-    public IReadOnlyList<CircuitView> CircuitsOf(string workerId) => Find(workerId)?.CircuitViews ?? [];
 
     /// <inheritdoc />
     public CircuitExit? FindExit(string workerId, string? tokenPassword, int? localPort, string? target) =>
@@ -105,13 +103,12 @@ internal sealed class RelayWatchService(
             var model = worker.Model;
             if (model.ControlEndPoint is null || next.ContainsKey(model.Id))
                 continue;
-            var credentials = new ControlCredentials(model.ControlCookie, model.ControlPassword);
-            var timed = timing ?? RelayWatchTiming.Default;
+            var target = new ControlPortTarget(
+                model.Id, model.ControlEndPoint, new ControlCredentials(model.ControlCookie, model.ControlPassword), model.RequestTo(model.ControlEndPoint).Binding);
 
             // A managed tor ends with us, and what it was told with it.
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
-            var watcher = new CircuitWatcher(model.Id, model.ControlEndPoint, credentials, options, _epochs, memory, timed, jitter, time, logger,
-                model.RequestTo(model.ControlEndPoint).Binding);
+            var watcher = new CircuitWatcher(target, options, _epochs, memory, _timing, time, logger);
             next = next.Add(model.Id, new Watched(model, watcher));
             watcher.Start();
         }

@@ -50,14 +50,6 @@ internal sealed record CircuitExit(string CircuitId, string? ConfluxId, RelayNam
 internal sealed record BlacklistView(
     string WorkerId, string Fingerprint, string? Nickname, string Why, EvidenceView Evidence, DateTimeOffset Since, DateTimeOffset Until, bool IsInForce);
 
-/// <summary>A circuit, for people.</summary>
-/// <param name="Status">As tor words it.</param>
-/// <param name="Streams">Streams on it now.</param>
-/// <param name="HasToken">True when it is kept for one isolation token. Which one is nobody's business.</param>
-internal sealed record CircuitView(
-    string WorkerId, string CircuitId, string Status, string? Purpose, string? ConfluxId, IReadOnlyList<RelayName> Path, int Streams, bool HasToken,
-    DateTimeOffset? Created);
-
 /// <summary>Finds the circuit that carries a connection; live for as long as its stream is.</summary>
 internal interface ICircuitJoin
 {

@@ -71,7 +71,7 @@ public sealed class CircuitTableTests
         Assert.That(early.Concat(late), Is.Empty);
         Assert.That(death.Select(static v => v.Destination), Is.EquivalentTo(new[] { "a.test", "b.test", "c.test" }));
         Assert.That(death.Select(static v => v.Fault), Is.All.EqualTo(StreamFault.CircuitDied));
-        Assert.That((table.CircuitCount, table.StreamCount), Is.EqualTo((0, 0)));
+        Assert.That(table.Counts, Is.EqualTo((0, 0)));
     }
 
     [TestCase("CHANNEL_CLOSED")]
@@ -102,7 +102,7 @@ public sealed class CircuitTableTests
             Built("7", "g,m,e", purpose: "CONFLUX_LINKED", conflux: set), Built("8", "h,n,e", purpose: "CONFLUX_LINKED", conflux: set),
             .. Opened("1", "7", "a.test:80")]);
 
-        Assert.That(table.FindCarrier("t", 1000, null)?.Key, Is.EqualTo(set));
+        Assert.That(table.FindExit("t", 1000, null)?.ConfluxId, Is.EqualTo(set));
         var deaths = table.Feed(Died("8", "h,n,e"), Died("7", "g,m,e"), "STREAM 1 CLOSED 7 a.test:80 REASON=DESTROY");
         Assert.That(deaths.Select(static v => (v.CircuitKey, v.Exit.Nickname)), Is.EqualTo(new[] { (set, (string?)"e") }));
     }
@@ -136,11 +136,11 @@ public sealed class CircuitTableTests
             Built("7", "g,m,e"), Built("8", "g,m,f"), .. Opened("1", "7", "a.test:80", "x", 1001), .. Opened("2", "8", "a.test:80", "y", 1002),
             Built("9", "g,m,h"), $"STREAM 3 NEW 0 b.test:80 SOURCE_ADDR=/run/socks:0 PURPOSE=USER SOCKS_PASSWORD=\"z\"", "STREAM 3 SENTCONNECT 9 b.test:80", "STREAM 3 SUCCEEDED 9 b.test:80"]);
 
-        Assert.That(table.FindCarrier("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
-        Assert.That(table.FindCarrier(null, 1002, null)?.Exit.Nickname, Is.EqualTo("f"));
-        Assert.That(table.FindCarrier("z", null, "B.test:80")?.Exit.Nickname, Is.EqualTo("h"));
-        Assert.That(table.FindCarrier("z", null, "b.test:81"), Is.Null);
-        Assert.That(table.FindCarrier("x", 1002, null), Is.Null, "a port that is used again");
+        Assert.That(table.FindExit("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
+        Assert.That(table.FindExit(null, 1002, null)?.Exit.Nickname, Is.EqualTo("f"));
+        Assert.That(table.FindExit("z", null, "B.test:80")?.Exit.Nickname, Is.EqualTo("h"));
+        Assert.That(table.FindExit("z", null, "b.test:81"), Is.Null);
+        Assert.That(table.FindExit("x", 1002, null), Is.Null, "a port that is used again");
     }
 
     [Test]
@@ -148,15 +148,15 @@ public sealed class CircuitTableTests
     {
         var table = new CircuitTable(_time);
         table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), "STREAM 1 CLOSED 7 a.test:80 REASON=DONE", Died("7", "g,m,e")]);
-        Assert.That(table.FindCarrier("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
-        Assert.That(table.FindCarrier("x", null, "A.test:80")?.Exit.Nickname, Is.EqualTo("e"));
+        Assert.That(table.FindExit("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
+        Assert.That(table.FindExit("x", null, "A.test:80")?.Exit.Nickname, Is.EqualTo("e"));
 
         table.Feed([Built("8", "g,m,f")]);
         for (int i = 0; i < StreamJoin.MaxEnded; i++)
             table.Feed([.. Opened($"s{i}", "8", $"b{i}.test:80", $"y{i}", 2000 + i), $"STREAM s{i} CLOSED 8 b{i}.test:80 REASON=DONE"]);
-        Assert.That(table.FindCarrier("x", 1001, null), Is.Null);
-        Assert.That(table.FindCarrier("x", null, "a.test:80"), Is.Null);
-        Assert.That(table.FindCarrier("y0", 2000, null)?.Exit.Nickname, Is.EqualTo("f"));
+        Assert.That(table.FindExit("x", 1001, null), Is.Null);
+        Assert.That(table.FindExit("x", null, "a.test:80"), Is.Null);
+        Assert.That(table.FindExit("y0", 2000, null)?.Exit.Nickname, Is.EqualTo("f"));
     }
 
     [Test]
@@ -167,9 +167,9 @@ public sealed class CircuitTableTests
 
         table.Load([$"8 BUILT {Path("g,m,f")} PURPOSE=GENERAL SOCKS_PASSWORD=\"y\""], ["1 SUCCEEDED 8 a.test:80", "5 SUCCEEDED 8 c.test:443"]);
 
-        Assert.That((table.CircuitCount, table.StreamCount), Is.EqualTo((1, 2)));
-        Assert.That(table.FindCarrier("x", 1001, null)?.Id, Is.EqualTo("8"));
-        Assert.That(table.FindCarrier("y", null, "c.test:443")?.Id, Is.EqualTo("8"), "by its circuit's token");
+        Assert.That(table.Counts, Is.EqualTo((1, 2)));
+        Assert.That(table.FindExit("x", 1001, null)?.CircuitId, Is.EqualTo("8"));
+        Assert.That(table.FindExit("y", null, "c.test:443")?.CircuitId, Is.EqualTo("8"), "by its circuit's token");
     }
 
     [Test]
@@ -181,6 +181,6 @@ public sealed class CircuitTableTests
         for (int i = 0; i < CircuitTable.MaxStreams + 10; i++)
             table.Feed($"STREAM {i} NEW 0 a.test:80 PURPOSE=USER");
 
-        Assert.That((table.CircuitCount, table.StreamCount), Is.EqualTo((CircuitTable.MaxCircuits, CircuitTable.MaxStreams)));
+        Assert.That(table.Counts, Is.EqualTo((CircuitTable.MaxCircuits, CircuitTable.MaxStreams)));
     }
 }

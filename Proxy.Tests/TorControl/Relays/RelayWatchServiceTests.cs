@@ -94,8 +94,8 @@ public sealed class RelayWatchServiceTests
         await tor.EventsAsync("CIRC 9 FAILED PURPOSE=GENERAL REASON=NOPATH");
         await UntilAsync(() => tor.Excluded.Length == 0, token);
         await tor.KillAsync(6, 200);
-        await tor.EventsAsync([Built("77", "g,m,x")]);
-        await UntilAsync(() => tor.Service.CircuitsOf("w").Any(static circuit => circuit.CircuitId == "77"), token);
+        await tor.EventsAsync([Built("77", "g,m,x"), .. Opened("77", "77", "a.test:80", "x", 1077)]);
+        await UntilAsync(() => tor.Service.FindExit("w", "x", 1077, null) is not null, token);
 
         Assert.That(tor.Service.Blacklist, Is.Empty);
         Assert.That(tor.Service.FactsOf("w")!.Brake, Does.Contain("no path"));
@@ -135,14 +135,18 @@ public sealed class RelayWatchServiceTests
     {
         await using var tor = new WatchedTor { CircuitStatus = $"3 BUILT {Path("g,m,e")} PURPOSE=GENERAL\r\n" };
         await tor.ReadyAsync(token);
-        Assert.That(tor.Service.CircuitsOf("w").Select(static circuit => circuit.CircuitId), Is.EqualTo(new[] { "3" }));
+        await tor.EventsAsync([.. Opened("1", "3", "a.test:80", "x", 1001)]);
+        await UntilAsync(() => tor.Service.FindExit("w", "x", 1001, null) is { CircuitId: "3", Exit.Nickname: "e" }, token);
 
-        tor.CircuitStatus = $"4 BUILT {Path("g,m,f")} PURPOSE=GENERAL\r\n";
+        tor.CircuitStatus = $"4 BUILT {Path("g,m,f")} PURPOSE=GENERAL\r\n5 BUILT {Path("g,m,f")} PURPOSE=GENERAL\r\n";
         tor.Fake.CloseConnections();
         await UntilAsync(() => tor.Service.FactsOf("w") is { IsConnected: false, Circuits: 0, Problem: not null }, token);
         await tor.AdvanceUntilAsync(() => tor.Service.FactsOf("w")!.IsConnected, token);
 
-        Assert.That(tor.Service.CircuitsOf("w").Select(static circuit => circuit.CircuitId), Is.EqualTo(new[] { "4" }));
+        Assert.That(tor.Service.FactsOf("w")!.Circuits, Is.EqualTo(2));
+        Assert.That(tor.Service.FindExit("w", "x", 1001, null), Is.Null, "another process's streams");
+        await tor.EventsAsync([.. Opened("1", "4", "a.test:80", "x", 1001)]);
+        await UntilAsync(() => tor.Service.FindExit("w", "x", 1001, null) is { CircuitId: "4", Exit.Nickname: "f" }, token);
         Assert.That(tor.Service.FactsOf("w")!.Bootstrap.IsDone);
     }
 

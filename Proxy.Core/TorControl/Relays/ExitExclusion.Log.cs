@@ -2,22 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace TorBalancer.TorControl.Relays;
 
-internal sealed partial class CircuitWatcher
+internal sealed partial class ExitExclusion
 {
     private static partial class Log
     {
-        [LoggerMessage(RelayEventIds.WatchConnected, LogLevel.Information, "Worker {Worker}: its circuits are watched, tor {Version}")]
-        public static partial void WatchConnected(ILogger logger, string worker, string version);
-
-        [LoggerMessage(RelayEventIds.WatchLost, LogLevel.Warning, "Worker {Worker}: its control port is lost: {Problem}")]
-        public static partial void WatchLost(ILogger logger, string worker, string problem);
-
-        [LoggerMessage(RelayEventIds.WatchRefused, LogLevel.Warning, "Worker {Worker}: its control port does not let us in: {Problem}")]
-        public static partial void WatchRefused(ILogger logger, string worker, string problem);
-
-        [LoggerMessage(RelayEventIds.Resynchronized, LogLevel.Debug, "Worker {Worker}: events were lost; circuits and streams are asked for anew")]
-        public static partial void Resynchronized(ILogger logger, string worker);
-
         [LoggerMessage(RelayEventIds.RelayListed, LogLevel.Warning, "Worker {Worker}: exit {Relay} is avoided for {Seconds} s: {Failures} failures on {Circuits} circuits to {Destinations} destinations, and no success")]
         public static partial void RelayListed(ILogger logger, string worker, string relay, int failures, int circuits, int destinations, double seconds);
 
@@ -41,14 +29,5 @@ internal sealed partial class CircuitWatcher
 
         [LoggerMessage(RelayEventIds.ExclusionRecovered, LogLevel.Information, "Worker {Worker}: a daemon that was killed had left exits in its ExcludeExitNodes; the value from before is back")]
         public static partial void ExclusionRecovered(ILogger logger, string worker);
-
-        [LoggerMessage(RelayEventIds.CircuitBroken, LogLevel.Information, "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; another is built and what used it moves on (epoch {Epoch})")]
-        public static partial void CircuitBroken(ILogger logger, string worker, string circuits, int failures, long epoch);
-
-        [LoggerMessage(RelayEventIds.RebuildGivenUp, LogLevel.Warning, "Worker {Worker}: circuit {Circuits} is broken and stays in use: {Problem}")]
-        public static partial void RebuildGivenUp(ILogger logger, string worker, string circuits, string problem);
-
-        [LoggerMessage(RelayEventIds.RebuildFailed, LogLevel.Debug, "Worker {Worker}: circuit {Circuit} could not be closed: {Problem}")]
-        public static partial void RebuildFailed(ILogger logger, string worker, string circuit, string problem);
     }
 }
