@@ -84,7 +84,7 @@ internal static class SideBySideCommand
                 "haproxy-splice" => Peers.HaProxy(splice: true),
                 "v2ray" => Peers.V2Ray(),
                 "microsocks" => Peers.Microsocks(),
-                _ when RelayForwarders.IsName(name) => RelayForwarders.Create(name),
+                RelayForwarders.Name => RelayForwarders.Create(),
                 _ when TorBalancers.IsName(name) => TorBalancers.Create(options.Root, name, options.Profile),
                 _ => throw new ArgumentException($"{name} is no forwarder"),
             };

@@ -4,9 +4,8 @@ using TorBalancer.Benchmarks.SideBySide.Load;
 namespace TorBalancer.Benchmarks.SideBySide.Relays;
 
 /// <summary>
-/// <c>relay epoll|uring --port N --workers P1,P2,…</c>: passes every connection on to the next of those ports, until it is killed.
-/// Two engines with one task, to see what io_uring would bring. <c>--bulk copy|splice|call</c> and <c>--files plain|direct</c>
-/// are ways in which uring can do it; see <see cref="UringRelay"/>.
+/// <c>relay --port N --workers P1,P2,…</c>: passes every connection on to the next of those ports, until it is killed. The reference
+/// line of what one epoll loop in C# costs without a proxy's work.
 /// </summary>
 internal static class RelayCommand
 {
@@ -14,12 +13,9 @@ internal static class RelayCommand
     {
         int port = int.Parse(StubCommand.After(args, "--port") ?? "0", CultureInfo.InvariantCulture);
         int[] workers = [.. (StubCommand.After(args, "--workers") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
-        bool direct = StubCommand.After(args, "--files") == "direct";
-        var usual = direct ? UringBulk.Copy : UringBulk.Call;
-        bool bulkKnown = Enum.TryParse(StubCommand.After(args, "--bulk") ?? usual.ToString(), ignoreCase: true, out UringBulk bulk);
-        if (port == 0 || workers.Length == 0 || !bulkKnown || (direct && bulk != UringBulk.Copy) || args[0] is not ("epoll" or "uring"))
+        if (port == 0 || workers.Length == 0)
         {
-            Console.Error.WriteLine("relay epoll|uring --port N --workers P1,P2,… [--bulk copy|splice|call] [--files plain|direct, the latter with copy only]");
+            Console.Error.WriteLine("relay --port N --workers P1,P2,…");
             return 2;
         }
 
@@ -30,24 +26,7 @@ internal static class RelayCommand
             return 1;
         }
 
-        if (args[0] == "epoll")
-        {
-            new EpollRelay(listener, workers).Run();
-            return 0;
-        }
-
-        if (Ring.TryCreate(out int error) is not { } ring)
-        {
-            Console.Error.WriteLine($"the kernel refuses io_uring: error {error}{(error == 1 ? " (see /proc/sys/kernel/io_uring_disabled)" : "")}");
-            return 1;
-        }
-
-        if (!ring.TryRegisterBuffers(out var buffers, out error))
-        {
-            Console.Error.WriteLine($"the kernel's io_uring takes no ring of buffers: error {error}");
-            return 1;
-        }
-
-        return new UringRelay(ring, buffers, listener, workers, bulk, direct).Run();
+        new EpollRelay(listener, workers).Run();
+        return 0;
     }
 }

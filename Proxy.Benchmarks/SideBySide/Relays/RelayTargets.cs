@@ -8,7 +8,7 @@ namespace TorBalancer.Benchmarks.SideBySide.Relays;
 /// <summary>The workers' addresses, by turns.</summary>
 internal sealed unsafe class RelayTargets
 {
-    public const int AddressLength = 16;
+    private const int AddressLength = 16;
 
     private readonly byte* _addresses;
     private readonly int _count;
@@ -28,13 +28,12 @@ internal sealed unsafe class RelayTargets
         }
     }
 
-    /// <summary>Where the next connection goes. The memory stays where it is.</summary>
-    public byte* NextAddress() => _addresses + ((uint)_next++ % _count * AddressLength);
+    /// <summary>Where the next connection goes.</summary>
+    private byte* NextAddress() => _addresses + ((uint)_next++ % _count * AddressLength);
 
-    /// <summary>A socket for a worker, or -1.</summary>
-    public static int CreateSocket(int flags)
+    private static int CreateSocket()
     {
-        int fd = Libc.Socket(Libc.AfInet, Libc.SockStream | Libc.SockCloExec | flags, 0);
+        int fd = Libc.Socket(Libc.AfInet, Libc.SockStream | Libc.SockCloExec | Libc.SockNonBlock, 0);
         int on = 1;
         if (fd >= 0)
             Libc.SetSocketOption(fd, Native.IpProtoTcp, Native.TcpNoDelay, &on, sizeof(int));
@@ -44,7 +43,7 @@ internal sealed unsafe class RelayTargets
     /// <summary>A socket that has begun to connect, or -1.</summary>
     public int Connect()
     {
-        int fd = CreateSocket(Libc.SockNonBlock);
+        int fd = CreateSocket();
         if (fd < 0 || Libc.Connect(fd, NextAddress(), AddressLength) == 0 || Libc.LastError == Native.InProgress)
             return fd;
         Libc.Close(fd);
