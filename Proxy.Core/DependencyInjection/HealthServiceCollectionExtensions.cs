@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
+using TorBalancer.Health.Commands;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Workers;

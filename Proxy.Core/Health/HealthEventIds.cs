@@ -1,6 +1,6 @@
 namespace TorBalancer.Health;
 
-/// <summary>Event ids 4000-4099: health; 4100-4149: alerts.</summary>
+/// <summary>Event ids 4000-4099: health. Never reused.</summary>
 internal static class HealthEventIds
 {
     public const int WorkerRecovered = 4000;
@@ -13,8 +13,4 @@ internal static class HealthEventIds
     public const int ProberStarted = 4007;
     public const int ProbeBroke = 4008;
     public const int TunnelsEnded = 4009;
-
-    public const int Alert = 4100;
-    public const int WebhookFailed = 4101;
-    public const int CommandFailed = 4102;
 }

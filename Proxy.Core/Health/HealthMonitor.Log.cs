@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TorBalancer.Health.Alerts;
 
 namespace TorBalancer.Health;
 
@@ -18,7 +19,7 @@ internal sealed partial class HealthMonitor
         [LoggerMessage(HealthEventIds.TunnelsEnded, LogLevel.Warning, "Worker {Worker} is gone: {Count} connections through it were ended")]
         public static partial void TunnelsEnded(ILogger logger, string worker, int count);
 
-        [LoggerMessage(HealthEventIds.Alert, LogLevel.Error, "Worker {Worker}: {Text}")]
+        [LoggerMessage(AlertEventIds.Alert, LogLevel.Error, "Worker {Worker}: {Text}")]
         public static partial void Alert(ILogger logger, string worker, string text);
 
         [LoggerMessage(HealthEventIds.DemotionFrozen, LogLevel.Warning, "Demotion is frozen: {Reason}")]

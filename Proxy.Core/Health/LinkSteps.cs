@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Connecting;
+using TorBalancer.Health.Commands;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 

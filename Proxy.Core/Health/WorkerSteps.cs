@@ -4,6 +4,7 @@ using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl;
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl;
 

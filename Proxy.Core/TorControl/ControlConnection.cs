@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Transport;
 
 namespace TorBalancer.TorControl;

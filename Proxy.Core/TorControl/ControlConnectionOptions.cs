@@ -1,3 +1,4 @@
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Transport;
 
 namespace TorBalancer.TorControl;

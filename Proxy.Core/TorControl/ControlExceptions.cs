@@ -1,7 +1,6 @@
-namespace TorBalancer.TorControl;
+using TorBalancer.TorControl.Syntax;
 
-/// <summary>What came in is not the control protocol. The connection cannot be used any further.</summary>
-internal sealed class ControlProtocolException(string message) : Exception(message);
+namespace TorBalancer.TorControl;
 
 /// <summary>The connection to the control port could not be made, or ended before a reply came.</summary>
 internal sealed class ControlConnectionException(string message, Exception? inner = null) : IOException(message, inner);

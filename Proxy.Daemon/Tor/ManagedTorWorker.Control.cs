@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Daemon.Tor;
 
@@ -77,7 +78,7 @@ internal sealed partial class ManagedTorWorker
         {
             // Asked now and then as well: what the events say is only a hint to look.
             var next = await NextAsync(subscription, stopping).ConfigureAwait(false) as StatusEvent;
-            status = next?.Bootstrap ?? (next is null ? await control.GetBootstrapAsync(stopping).ConfigureAwait(false) : status);
+            status = next is null ? await control.GetBootstrapAsync(stopping).ConfigureAwait(false) : BootstrapStatus.FromEvent(next) ?? status;
             Report(status);
         }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.TorControl;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Daemon.Tor;
 

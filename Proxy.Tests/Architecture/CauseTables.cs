@@ -41,14 +41,4 @@ internal static class CauseTables
 
         return table.ToString();
     }
-
-    /// <summary>The page with the table put between its marks.</summary>
-    public static string Insert(string page, string name, string table)
-    {
-        string begin = $"<!-- {name} -->", end = $"<!-- end of {name} -->";
-        int from = page.IndexOf(begin, StringComparison.Ordinal), to = page.IndexOf(end, StringComparison.Ordinal);
-        if (from < 0 || to < from)
-            throw new FormatException($"there is no place for the table: {begin} and {end}");
-        return $"{page[..from]}{begin}\n\n{table}\n{page[to..]}";
-    }
 }

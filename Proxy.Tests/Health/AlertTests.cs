@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
+using TorBalancer.Health.Commands;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Health;

@@ -9,16 +9,7 @@ namespace TorBalancer.Tests.Health;
 public class HealthDocumentationTests
 {
     [Test]
-    public void Transitions_are_those_of_the_table()
-    {
-        string text = Repository.Text("docs/health.md");
-        string expected = CauseTables.Insert(text, "transitions", Render());
-
-        if (Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1")
-            File.WriteAllText(Path.Combine(Repository.Root, "docs/health.md"), expected);
-        else
-            Assert.That(text, Is.EqualTo(expected));
-    }
+    public void Transitions_are_those_of_the_table() => GeneratedTable.Check("docs/health.md", "transitions", Render());
 
     private static string Render()
     {

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
+using TorBalancer.Health.Commands;
 using TorBalancer.Primitives;
 using TorBalancer.Tests.Support;
 using TorBalancer.Transport;

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
+using TorBalancer.Health.Commands;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport.Sockets;

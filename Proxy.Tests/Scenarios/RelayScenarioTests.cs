@@ -8,6 +8,7 @@ using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Scenarios;

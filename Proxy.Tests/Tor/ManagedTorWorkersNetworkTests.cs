@@ -9,6 +9,7 @@ using TorBalancer.Daemon.Tor;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.Tor;
 

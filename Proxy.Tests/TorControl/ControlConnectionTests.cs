@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl;
 

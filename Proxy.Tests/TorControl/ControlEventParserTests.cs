@@ -1,5 +1,6 @@
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl;
 
@@ -136,7 +137,7 @@ public sealed class ControlEventParserTests
     {
         var client = Parse<StatusEvent>("STATUS_CLIENT NOTICE CIRCUIT_NOT_ESTABLISHED REASON=CLOCK_JUMPED");
         Assert.That((client.Name, client.Severity, client.Action, client.Reason), Is.EqualTo(("STATUS_CLIENT", "NOTICE", "CIRCUIT_NOT_ESTABLISHED", "CLOCK_JUMPED")));
-        Assert.That(client.Bootstrap, Is.Null);
+        Assert.That(BootstrapStatus.FromEvent(client), Is.Null);
         var general = Parse<StatusEvent>("STATUS_GENERAL WARN CLOCK_SKEW SKEW=-3601 SOURCE=DIRSERV:192.0.2.1:80");
         Assert.That((general.Name, general.Keywords.Integer("SKEW")), Is.EqualTo(("STATUS_GENERAL", (long?)-3601)));
     }
@@ -144,8 +145,8 @@ public sealed class ControlEventParserTests
     [Test]
     public void Parse_of_BOOTSTRAP_with_a_problem()
     {
-        var status = Parse<StatusEvent>("STATUS_CLIENT WARN BOOTSTRAP PROGRESS=5 TAG=conn SUMMARY=\"Connecting to a relay\" WARNING=\"Network \\\"is\\\" unreachable\" REASON=NOROUTE COUNT=7 "
-            + $"RECOMMENDATION=warn HOSTID=\"{A}\" HOSTADDR=\"192.0.2.1:9001\"").Bootstrap;
+        var status = BootstrapStatus.FromEvent(Parse<StatusEvent>("STATUS_CLIENT WARN BOOTSTRAP PROGRESS=5 TAG=conn SUMMARY=\"Connecting to a relay\" WARNING=\"Network \\\"is\\\" unreachable\" REASON=NOROUTE COUNT=7 "
+            + $"RECOMMENDATION=warn HOSTID=\"{A}\" HOSTADDR=\"192.0.2.1:9001\""));
         Assert.That(status, Is.EqualTo(new BootstrapStatus(5, "conn", "Connecting to a relay")
         {
             Warning = "Network \"is\" unreachable",
@@ -246,7 +247,7 @@ public sealed class ControlEventParserTests
                 _ = (b.Timeout, b.CloseTimeout, b.Alpha, b.TotalTimes);
                 break;
             case StatusEvent s:
-                _ = s.Bootstrap;
+                _ = BootstrapStatus.FromEvent(s);
                 break;
             case OrConnEvent o:
                 _ = (o.Relay, o.Status, o.Circuits);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using TorBalancer.TorControl;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl;
 

@@ -1,4 +1,5 @@
 using TorBalancer.TorControl;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Health.Commands;
 
 namespace TorBalancer.Health.Alerts;
 
@@ -27,7 +28,7 @@ internal sealed partial class CommandAlertSink(string command, CommandRunner run
 
     private static partial class Log
     {
-        [LoggerMessage(HealthEventIds.CommandFailed, LogLevel.Warning, "[Alerts] Command failed (exit code {ExitCode}): {Output}")]
+        [LoggerMessage(AlertEventIds.CommandFailed, LogLevel.Warning, "[Alerts] Command failed (exit code {ExitCode}): {Output}")]
         public static partial void CommandFailed(ILogger logger, int? exitCode, string output);
     }
 }

@@ -78,7 +78,7 @@ internal sealed partial class WebhookAlertSink : IAlertSink, IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(HealthEventIds.WebhookFailed, LogLevel.Warning, "The alert could not be sent to [Alerts] Webhook: {Reason}")]
+        [LoggerMessage(AlertEventIds.WebhookFailed, LogLevel.Warning, "The alert could not be sent to [Alerts] Webhook: {Reason}")]
         public static partial void WebhookFailed(ILogger logger, string reason);
     }
 }

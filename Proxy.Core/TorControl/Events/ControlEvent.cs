@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Events;
 
 /// <summary>An asynchronous message of tor's. What a typed one does not name is in its <see cref="Keywords"/>.</summary>

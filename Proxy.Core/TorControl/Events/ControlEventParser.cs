@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Events;
 
 /// <summary>Makes an event of an asynchronous reply. Never throws: what it cannot read is a <see cref="GenericEvent"/>.</summary>

@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Events;
 
 /// <summary>HS_DESC: an onion service's descriptor was asked for, received, uploaded, or not.</summary>

@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Events;
 
 /// <summary>STATUS_CLIENT, STATUS_GENERAL or STATUS_SERVER: tor says how it fares. Arguments are the keywords.</summary>
@@ -18,9 +20,6 @@ internal sealed class StatusEvent : ControlEvent
 
     /// <summary>The argument REASON, which many actions have.</summary>
     public string? Reason => Keywords["REASON"];
-
-    /// <summary>How far the start has come, when this is BOOTSTRAP; else null.</summary>
-    public BootstrapStatus? Bootstrap => BootstrapStatus.FromEvent(this);
 
     public static StatusEvent? TryParse(string name, string text)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Events;
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Relays;
 

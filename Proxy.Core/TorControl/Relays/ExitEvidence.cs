@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>Why a relay was listed.</summary>

@@ -1,4 +1,5 @@
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Relays;
 

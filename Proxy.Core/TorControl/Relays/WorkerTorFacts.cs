@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>What a worker's tor says of itself at one moment; immutable. Counts are of the last minute.</summary>

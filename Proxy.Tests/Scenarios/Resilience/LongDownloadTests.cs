@@ -8,6 +8,7 @@ using TorBalancer.Daemon.Testnet.Origin;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Scenarios.Resilience;

@@ -1,5 +1,6 @@
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl.Relays;
 

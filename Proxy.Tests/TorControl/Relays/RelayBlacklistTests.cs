@@ -2,6 +2,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl.Relays;
 

@@ -1,6 +1,7 @@
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.TorControl.Relays;
 

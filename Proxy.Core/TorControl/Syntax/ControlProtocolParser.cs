@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>
 /// Cuts tor's side of a control connection into replies (control-spec, "Message format"). Pure: no input or output; it

@@ -1,4 +1,4 @@
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>One line of a reply.</summary>
 /// <param name="Text">What stands behind the status code, bytes mapped to Latin-1.</param>

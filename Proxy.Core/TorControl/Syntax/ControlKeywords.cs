@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Globalization;
 
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>The KEY=value part of a line, those that we do not know included. Keys in any letter case.</summary>
 internal sealed class ControlKeywords(IReadOnlyDictionary<string, string> values) : IEnumerable<KeyValuePair<string, string>>

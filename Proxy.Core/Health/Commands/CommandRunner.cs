@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace TorBalancer.Health;
+namespace TorBalancer.Health.Commands;
 
 /// <summary>How a command ended.</summary>
 /// <param name="ExitCode">Null: it could not be started, or was ended at its time limit.</param>

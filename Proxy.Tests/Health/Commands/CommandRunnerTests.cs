@@ -3,10 +3,11 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Health;
+using TorBalancer.Health.Commands;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
 
-namespace TorBalancer.Tests.Health;
+namespace TorBalancer.Tests.Health.Commands;
 
 /// <summary>The operator's commands, run by a real shell.</summary>
 [CancelAfter(60_000)]

@@ -1,4 +1,4 @@
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>A line <c>Key</c> (its default), <c>Key=value</c> or <c>Key="quoted"</c>, as GETCONF and CONF_CHANGED have it.</summary>
 internal static class ControlConfLine

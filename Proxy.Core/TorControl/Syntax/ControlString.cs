@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>Quoted strings of the control protocol (control-spec, "Notes on an escaping bug"), which are C strings in practice.</summary>
 internal static class ControlString

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>A relay as control messages name it: <c>$FINGERPRINT~nickname</c> (LongName in control-spec).</summary>
 /// <param name="Fingerprint">40 upper-case hex digits without the dollar sign; empty when only a nickname was given.</param>

@@ -1,4 +1,4 @@
-namespace TorBalancer.TorControl;
+namespace TorBalancer.TorControl.Syntax;
 
 /// <summary>
 /// Reads a line of a reply from the left: words, and KEY=value or KEY="quoted value". Takes any text whatever: it never
