@@ -31,10 +31,6 @@ internal sealed partial class ControlConnection
         return values;
     }
 
-    /// <summary>The lines of a value such as circuit-status or entry-guards; none when it is empty.</summary>
-    public async Task<IReadOnlyList<string>> GetInfoLinesAsync(string key, CancellationToken cancellationToken)
-        => (await GetInfoAsync(key, cancellationToken).ConfigureAwait(false)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-
     /// <summary>How far tor has come in its start.</summary>
     public async Task<BootstrapStatus> GetBootstrapAsync(CancellationToken cancellationToken)
     {
@@ -72,24 +68,10 @@ internal sealed partial class ControlConnection
     public Task<bool> CloseCircuitAsync(string id, bool onlyIfUnused, CancellationToken cancellationToken)
         => TryCommandAsync($"CLOSECIRCUIT {Word(id)}{(onlyIfUnused ? " IfUnused" : "")}", cancellationToken);
 
-    /// <summary>Closes a stream. False: there is none of that id.</summary>
-    /// <param name="reason">A RELAY_END reason of tor-spec: 1 is MISC.</param>
-    public Task<bool> CloseStreamAsync(string id, byte reason, CancellationToken cancellationToken)
-        => TryCommandAsync(string.Create(CultureInfo.InvariantCulture, $"CLOSESTREAM {Word(id)} {reason}"), cancellationToken);
-
-    /// <summary>Builds a new circuit and returns its id at once; its progress comes as CIRC events.</summary>
-    /// <param name="path">Fingerprints or nicknames, the guard first; empty: tor chooses.</param>
-    /// <param name="purpose">general or controller; null: tor's default.</param>
-    public Task<string> ExtendNewCircuitAsync(IReadOnlyList<string> path, string? purpose, CancellationToken cancellationToken)
-        => ExtendCircuitAsync("0", path, purpose, cancellationToken);
-
-    /// <summary>Extends the circuit <paramref name="id"/> ("0": a new one) and returns its id.</summary>
-    public async Task<string> ExtendCircuitAsync(string id, IReadOnlyList<string> path, string? purpose, CancellationToken cancellationToken)
+    /// <summary>Builds a new circuit of tor's own choice and returns its id at once; its progress comes as CIRC events.</summary>
+    public async Task<string> ExtendNewCircuitAsync(CancellationToken cancellationToken)
     {
-        string command = $"EXTENDCIRCUIT {Word(id)}"
-            + (path.Count == 0 ? "" : " " + string.Join(',', path.Select(Word)))
-            + (purpose is null ? "" : " purpose=" + Word(purpose));
-        var reply = await CommandAsync(command, cancellationToken).ConfigureAwait(false);
+        var reply = await CommandAsync("EXTENDCIRCUIT 0", cancellationToken).ConfigureAwait(false);
         var tokens = new ControlTokens(reply.Text);
         return tokens.TryWord(out string word) && word == "EXTENDED" && tokens.TryWord(out string circuit)
             ? circuit
@@ -98,13 +80,6 @@ internal sealed partial class ControlConnection
 
     /// <summary>From now on tor ends when this connection does.</summary>
     public Task TakeOwnershipAsync(CancellationToken cancellationToken) => CommandAsync("TAKEOWNERSHIP", cancellationToken);
-
-    /// <summary>Says goodbye and waits until tor has closed the connection.</summary>
-    public async Task QuitAsync(CancellationToken cancellationToken)
-    {
-        await CommandAsync("QUIT", cancellationToken).ConfigureAwait(false);
-        await Closed.WaitAsync(_options.CommandTimeout, _time, cancellationToken).ConfigureAwait(false);
-    }
 
     private async Task<ControlReply> CommandAsync(string command, CancellationToken cancellationToken)
     {

@@ -149,7 +149,7 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the connection and waits for the reader's end. Tor is not told: see <see cref="QuitAsync"/>.</summary>
+    /// <summary>Closes the connection and waits for the reader's end.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)

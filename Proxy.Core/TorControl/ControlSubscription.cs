@@ -13,7 +13,6 @@ internal sealed class ControlSubscription : IDisposable
     private readonly Channel<ControlEvent> _channel;
     private readonly Action<ControlSubscription> _unsubscribe;
     private long _lost;
-    private long _totalLost;
 
     internal ControlSubscription(int capacity, Action<ControlSubscription> unsubscribe)
     {
@@ -26,9 +25,6 @@ internal sealed class ControlSubscription : IDisposable
     }
 
     public ChannelReader<ControlEvent> Events => _channel.Reader;
-
-    /// <summary>Events dropped so far.</summary>
-    public long TotalLost => Volatile.Read(ref _totalLost);
 
     public void Dispose()
     {
@@ -43,7 +39,6 @@ internal sealed class ControlSubscription : IDisposable
             _lost = 0;
         if (_lost == 0 && _channel.Writer.TryWrite(message))
             return true;
-        Volatile.Write(ref _totalLost, _totalLost + 1);
         return ++_lost > 1;
     }
 

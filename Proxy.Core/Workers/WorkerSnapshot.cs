@@ -24,9 +24,6 @@ public sealed class WorkerSnapshot
     /// <summary>Every worker in the order of the file.</summary>
     public IReadOnlyList<WorkerState> All => AllWorkers;
 
-    /// <summary>Those that may be picked, in the order of the file.</summary>
-    public IReadOnlyList<WorkerState> Eligible => EligibleWorkers;
-
     /// <summary>True for the pool as it is tried when nobody is eligible: every worker that the operator has not drained.</summary>
     internal bool IsLastResort { get; }
 
@@ -38,6 +35,7 @@ public sealed class WorkerSnapshot
 
     internal WorkerState[] AllWorkers { get; }
 
+    /// <summary>Those that may be picked, in the order of the file.</summary>
     internal WorkerState[] EligibleWorkers { get; }
 
     internal int TotalWeight { get; }

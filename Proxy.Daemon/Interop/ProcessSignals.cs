@@ -25,23 +25,6 @@ internal static partial class ProcessSignals
 
     public static void Resume(int pid) => Send(pid, SigCont);
 
-    /// <summary>True while a process of that id exists; a zombie counts as gone.</summary>
-    public static bool IsRunning(int pid)
-    {
-        try
-        {
-            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
-
-            // "pid (name) S …": the name may hold anything, so the state stands behind the last parenthesis.
-            int end = stat.LastIndexOf(')');
-            return end > 0 && end + 2 < stat.Length && stat[end + 2] is not ('Z' or 'X');
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
     /// <summary>Its command line, arguments separated by spaces; empty when there is no such process.</summary>
     public static string CommandLine(int pid)
     {

@@ -101,7 +101,7 @@ public class WorkersTests
 
         Assert.That(view.GetProperty("health").GetProperty("state").GetString(), Is.EqualTo("HEALTHY"));
         Assert.That(view.GetProperty("health").TryGetProperty("reason", out _), Is.False);
-        Assert.That(pool.Snapshot.Eligible, Has.Count.EqualTo(1));
+        Assert.That(pool.Snapshot.EligibleWorkers, Has.Length.EqualTo(1));
     }
 
     [Test, CancelAfter(30_000)]

@@ -32,7 +32,7 @@ public class HealthMonitorTests
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
 
         Assert.That(bench.Changes, Is.EqualTo(["healthy>suspect", "suspect>dead", "dead>recovery"]));
-        Assert.That(bench.Pool.Snapshot.Eligible, Is.EqualTo([bench.Pool.Snapshot.All[1]]));
+        Assert.That(bench.Pool.Snapshot.EligibleWorkers, Is.EqualTo([bench.Pool.Snapshot.All[1]]));
         var view = bench.Monitor.View(bench.Worker);
         Assert.That((view.State, view.BackoffIndex, view.NextRetry), Is.EqualTo((WorkerOperationalState.Recovery, 0, TimeSpan.FromSeconds(1))));
     }

@@ -25,7 +25,7 @@ public sealed class WorkerReturnsTests : IDisposable
 
         await worker.DisposeAsync();
         await AdvanceUntilAsync(bench, () => bench.Worker.Operational == WorkerOperationalState.Recovery, token);
-        Assert.That(bench.Pool.Snapshot.Eligible, Is.Empty);
+        Assert.That(bench.Pool.Snapshot.EligibleWorkers, Is.Empty);
         await AdvanceUntilAsync(bench, () => bench.Monitor.View(bench.Worker).BackoffIndex >= 2, token);
 
         await using var again = new FakeTorWorker(socket);

@@ -28,9 +28,9 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
         await AssertServesAsync(daemon, "tor-1", token);
 
         int[] live = [await ProcessOfAsync(daemon, "tor-1", 1, token), await ProcessOfAsync(daemon, "tor-2", 0, token)];
-        Assert.That(live, Is.All.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(live, Is.All.Matches<int>(ProcessStates.IsRunning));
         Assert.That(await daemon.StopAsync(token), Is.Zero, string.Join('\n', daemon.Lines));
-        Assert.That(live, Has.None.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(live, Has.None.Matches<int>(ProcessStates.IsRunning));
     }
 
     [Test, CancelAfter(120_000)]
@@ -40,13 +40,13 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
         foreach (string id in Ids)
             await daemon.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
         int[] processes = [await ProcessOfAsync(daemon, "tor-1", 0, token), await ProcessOfAsync(daemon, "tor-2", 0, token)];
-        Assert.That(processes, Is.All.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning));
 
         daemon.Kill();
         await daemon.Exited.WaitAsync(token);
 
         // They see that their owner's connection is gone; nobody is there to wait for them, so this asks again.
-        while (processes.Any(ProcessSignals.IsRunning))
+        while (processes.Any(ProcessStates.IsRunning))
             await Task.Delay(50, token);
     }
 

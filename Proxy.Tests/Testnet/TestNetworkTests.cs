@@ -148,12 +148,12 @@ public sealed class TestNetworkTests
         {
             Assert.That(Ports(second).Intersect(Ports(_network)), Is.Empty);
             processes = [.. second.Nodes.Select(n => n.ProcessId)];
-            Assert.That(processes, Is.All.Matches<int>(ProcessSignals.IsRunning));
+            Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning));
             Assert.That(await FetchInTheEndAsync(second.Workers[0].SocksPort, $"{second.OnionAddress}/exit", cancellationToken), Is.EqualTo("unknown\n"));
             Assert.That(await FetchInTheEndAsync(_network.Workers[0].SocksPort, $"{_network.OnionAddress}/exit", cancellationToken), Is.EqualTo("unknown\n"));
         }
 
-        Assert.That(processes, Has.None.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(processes, Has.None.Matches<int>(ProcessStates.IsRunning));
         Assert.That(Directory.Exists(second.Directory), Is.False);
     }
 

@@ -53,7 +53,7 @@ public sealed class TestnetCommandTests
             Assert.That(json.RootElement.GetProperty("state").GetProperty("phase").GetString(), Is.EqualTo("Ready"));
         }
 
-        Assert.That(processes, Is.All.Matches<int>(ProcessSignals.IsRunning));
+        Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning));
         ProgramResult down = await TestnetAsync(cancellationToken, "down");
         Assert.That(down.ExitCode, Is.Zero, down.Error);
         Assert.That(down.Output, Does.Contain("stopped"));

@@ -51,7 +51,7 @@ public sealed class ManagedTorWorkersNetworkTests
             opened = message is StreamEvent { Stream: { Status: StreamStatus.Succeeded } stream } && stream.SocksPassword?.Length > 1 ? stream : null;
         }
 
-        Assert.That((opened.SocksUsername, opened.SocksPassword), Is.EqualTo(("<torS0X>0", "a\"b\\\u0001\u00ff")));
+        Assert.That((opened.Keywords["SOCKS_USERNAME"], opened.SocksPassword), Is.EqualTo(("<torS0X>0", "a\"b\\\u0001\u00ff")));
         var circuit = (await control.GetInfoLinesAsync("circuit-status", token)).Select(line => CircuitInfo.TryParse(line)!).Single(one => one.Id == opened.CircuitId);
         Assert.That(circuit.Status, Is.EqualTo(CircuitStatus.Built));
         Assert.That(circuit.Path, Has.Count.EqualTo(3).And.All.Matches<RelayName>(hop => hop.Fingerprint.Length == 40 && hop.Nickname is not null));

@@ -117,29 +117,13 @@ public sealed class RealTorControlTests
     }
 
     [Test, CancelAfter(60_000)]
-    public async Task Unknown_circuits_streams_and_events_are_told(CancellationToken token)
+    public async Task Unknown_circuits_and_events_are_told(CancellationToken token)
     {
         await using var tor = await RealTor.StartAsync(token, "CookieAuthentication 1");
         await using var control = await tor.ConnectAsync(token);
 
         Assert.That(await control.CloseCircuitAsync("4711", onlyIfUnused: false, token), Is.False);
-        Assert.That(await control.CloseStreamAsync("4711", 1, token), Is.False);
         Assert.That(() => control.SetEventsAsync(["CIRC", "NO_SUCH_EVENT"], token), Throws.InstanceOf<ControlReplyException>().With.Property("Code").EqualTo(552));
-        Assert.That(() => control.ExtendNewCircuitAsync(["$" + new string('A', 40)], null, token), Throws.InstanceOf<ControlReplyException>());
-    }
-
-    [Test, CancelAfter(60_000)]
-    public async Task QUIT_ends_the_connection_and_not_tor(CancellationToken token)
-    {
-        await using var tor = await RealTor.StartAsync(token, "CookieAuthentication 1");
-        await using (var control = await tor.ConnectAsync(token))
-        {
-            await control.QuitAsync(token);
-            Assert.That(control.Closed.IsCompleted);
-        }
-
-        await using var again = await tor.ConnectAsync(token);
-        Assert.That(await again.GetInfoAsync("process/pid", token), Is.EqualTo(tor.Process.ProcessId.ToString()));
     }
 
     [Test, CancelAfter(60_000)]

@@ -37,7 +37,7 @@ public class WorkerPoolTests
             Assert.That(after.Active, Is.EqualTo(1));
             Assert.That(after.Administrative, Is.EqualTo(WorkerAdministrativeState.Draining));
             Assert.That(pool.Find("w2"), Is.Null);
-            Assert.That(pool.Snapshot.Eligible.Select(static w => w.Id), Is.EqualTo(new[] { "w3" }));
+            Assert.That(pool.Snapshot.EligibleWorkers.Select(static w => w.Id), Is.EqualTo(new[] { "w3" }));
         });
     }
 
@@ -52,7 +52,7 @@ public class WorkerPoolTests
         var pool = PoolOf.Equal(1);
         pool.SetOperational(pool.Find("w1")!, operational, "");
         pool.SetAdministrative(pool.Find("w1")!, administrative);
-        Assert.That(pool.Snapshot.Eligible, Has.Count.EqualTo(eligible ? 1 : 0));
+        Assert.That(pool.Snapshot.EligibleWorkers, Has.Length.EqualTo(eligible ? 1 : 0));
     }
 
     [Test]

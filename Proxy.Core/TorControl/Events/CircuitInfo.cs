@@ -67,34 +67,13 @@ internal sealed class CircuitInfo
     /// <summary>Why it ended, as the relay that ended it says; only when it was ended from there.</summary>
     public string? RemoteReason => Keywords["REMOTE_REASON"];
 
-    /// <summary>HSCI_CONNECTING, HSCR_JOINED, …</summary>
-    public string? HsState => Keywords["HS_STATE"];
-
-    /// <summary>The onion address that it is for.</summary>
-    public string? RendQuery => Keywords["REND_QUERY"];
-
-    /// <summary>Bytes mapped to Latin-1, as in <see cref="Protocols.ClientCredentials"/>.</summary>
-    public string? SocksUsername => Keywords["SOCKS_USERNAME"];
-
     /// <summary>Bytes mapped to Latin-1.</summary>
     public string? SocksPassword => Keywords["SOCKS_PASSWORD"];
 
     /// <summary>32 hex digits that both legs of a conflux set share; null without conflux.</summary>
     public string? ConfluxId => Keywords["CONFLUX_ID"];
 
-    /// <summary>Round trip of this leg in microseconds; null when not measured.</summary>
-    public long? ConfluxRtt => Keywords.Integer("CONFLUX_RTT");
-
-    /// <summary><c>v1,effort</c> of a proof of work.</summary>
-    public string? HsPow => Keywords["HS_POW"];
-
     public DateTimeOffset? TimeCreated => Keywords.Time("TIME_CREATED");
-
-    /// <summary>CIRC_MINOR only: the purpose that it had.</summary>
-    public string? OldPurpose => Keywords["OLD_PURPOSE"];
-
-    /// <summary>CIRC_MINOR only: the state that it had.</summary>
-    public string? OldHsState => Keywords["OLD_HS_STATE"];
 
     public ControlKeywords Keywords { get; }
 

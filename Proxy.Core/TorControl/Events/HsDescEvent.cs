@@ -32,11 +32,6 @@ internal sealed class HsDescEvent : ControlEvent
     /// <summary>On FAILED: NOT_FOUND, BAD_DESC, QUERY_REJECTED, QUERY_NO_HSDIR, QUERY_RATE_LIMITED, UPLOAD_REJECTED, UNEXPECTED.</summary>
     public string? Reason => Keywords["REASON"];
 
-    public long? Replica => Keywords.Integer("REPLICA");
-
-    /// <summary>On REQUESTED and UPLOAD: where on the ring the directory was looked for.</summary>
-    public string? HsDirIndex => Keywords["HSDIR_INDEX"];
-
     /// <summary>Reads <c>action address authtype hsdir [descriptor id] *(KEY=value)</c>.</summary>
     public static HsDescEvent? TryParse(string text)
     {

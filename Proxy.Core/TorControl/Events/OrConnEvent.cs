@@ -46,12 +46,6 @@ internal sealed class OrConnEvent : ControlEvent
     /// <summary>DONE, CONNECTREFUSED, IDENTITY, CONNECTRESET, TIMEOUT, NOROUTE, IOERROR, TLS_ERROR, …; on FAILED and CLOSED.</summary>
     public string? Reason => Keywords["REASON"];
 
-    /// <summary>Circuits on it, when tor says so.</summary>
-    public long? Circuits => Keywords.Integer("NCIRCS");
-
-    /// <summary>Tells two connections to one relay apart.</summary>
-    public string? ConnectionId => Keywords["ID"];
-
     public static OrConnEvent? TryParse(string text)
     {
         var tokens = new ControlTokens(text);

@@ -57,29 +57,8 @@ internal sealed class BuildTimeoutEvent : ControlEvent
     /// <summary>COMPUTED, RESET, SUSPENDED, DISCARD or RESUME.</summary>
     public string Type { get; }
 
-    /// <summary>Circuits that were counted.</summary>
-    public long? TotalTimes => Keywords.Integer("TOTAL_TIMES");
-
     /// <summary>The new limit; null when tor does not say.</summary>
     public TimeSpan? Timeout => Keywords.Integer("TIMEOUT_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
-
-    /// <summary>When a slow circuit is given up even for measuring; null when tor does not say.</summary>
-    public TimeSpan? CloseTimeout => Keywords.Integer("CLOSE_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
-
-    /// <summary>Share of circuits, 0 to 1, that took longer than the limit.</summary>
-    public double? TimeoutRate => Keywords.Fraction("TIMEOUT_RATE");
-
-    /// <summary>Share of circuits, 0 to 1, that were given up.</summary>
-    public double? CloseRate => Keywords.Fraction("CLOSE_RATE");
-
-    /// <summary>Pareto scale in milliseconds.</summary>
-    public long? Xm => Keywords.Integer("XM");
-
-    /// <summary>Pareto shape.</summary>
-    public double? Alpha => Keywords.Fraction("ALPHA");
-
-    /// <summary>The quantile, 0 to 1, that the limit stands for.</summary>
-    public double? CutoffQuantile => Keywords.Fraction("CUTOFF_QUANTILE");
 
     public static BuildTimeoutEvent? TryParse(string text)
     {

@@ -73,9 +73,6 @@ internal sealed class StreamInfo
 
     public string TargetHost => Target.LastIndexOf(':') is >= 0 and var colon ? Target[..colon] : Target;
 
-    /// <summary>0 for a resolve, or when there is none.</summary>
-    public int TargetPort => PortOf(Target) ?? 0;
-
     /// <summary>END, DESTROY, TIMEOUT, EXITPOLICY, CANT_ATTACH, …; END: see <see cref="RemoteReason"/>.</summary>
     public string? Reason => Keywords["REASON"];
 
@@ -94,22 +91,8 @@ internal sealed class StreamInfo
     /// <summary>USER, DIR_FETCH, DNS_REQUEST, …</summary>
     public string? Purpose => Keywords["PURPOSE"];
 
-    /// <summary>Bytes mapped to Latin-1, as in <see cref="Protocols.ClientCredentials"/>.</summary>
-    public string? SocksUsername => Keywords["SOCKS_USERNAME"];
-
     /// <summary>Bytes mapped to Latin-1.</summary>
     public string? SocksPassword => Keywords["SOCKS_PASSWORD"];
-
-    /// <summary>SOCKS4, SOCKS5, TRANS, DNS, HTTPCONNECT, …</summary>
-    public string? ClientProtocol => Keywords["CLIENT_PROTOCOL"];
-
-    /// <summary>Counts the NEWNYM signals: streams of different epochs share no circuit.</summary>
-    public long? NymEpoch => Keywords.Integer("NYM_EPOCH");
-
-    public long? SessionGroup => Keywords.Integer("SESSION_GROUP");
-
-    /// <summary>The fields of this event that must be equal for two streams to share a circuit.</summary>
-    public IReadOnlyList<string> IsolationFields => Keywords.List("ISO_FIELDS");
 
     public ControlKeywords Keywords { get; }
 

@@ -44,8 +44,6 @@ internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, in
     /// <summary>Circuits that were replaced so far.</summary>
     public long Rebuilds { get; private set; }
 
-    public int RunCount => _runs.Count;
-
     /// <summary>
     /// Counts; the circuit when it has just become broken. The caller has another built and calls <see cref="Replaced"/>, or
     /// <see cref="Kept"/> when that fails.

@@ -138,7 +138,7 @@ internal sealed partial class CircuitReplacement(
 
         try
         {
-            string id = await control.ExtendNewCircuitAsync([], null, cancellationToken);
+            string id = await control.ExtendNewCircuitAsync(cancellationToken);
             var pending = new PendingRebuild(broken, id, attempt, begun);
             lock (_lock)
             {

@@ -27,16 +27,6 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
     private long _lastChange;
     private TimeSpan _interval;
 
-    /// <summary>What the operator has set, without ours.</summary>
-    public string OperatorValue
-    {
-        get
-        {
-            lock (_lock)
-                return _base;
-        }
-    }
-
     /// <summary>True when relays of ours are excluded in tor now.</summary>
     public bool IsInForce
     {

@@ -30,8 +30,6 @@ internal sealed class ExitEvidence(TimeProvider time, int threshold)
 
     private readonly Dictionary<string, List<Failure>> _exits = new(StringComparer.Ordinal);
 
-    public int ExitCount => _exits.Count;
-
     /// <summary>Counts a failure. The evidence when it has become enough, else null.</summary>
     public EvidenceView? Failed(in StreamVerdict verdict)
     {

@@ -30,7 +30,7 @@ public sealed class OutageTests : ResilienceFixture
         {
             foreach (string id in ids)
                 await Network.KillAsync(id);
-            await UntilAsync(() => proxy.Pool.Snapshot.Eligible.Count == 0, Patience, "nobody is eligible", token, () => Told(proxy));
+            await UntilAsync(() => proxy.Pool.Snapshot.EligibleWorkers.Length == 0, Patience, "nobody is eligible", token, () => Told(proxy));
             Assert.That(proxy.Health.IsFrozen, Is.False, "their processes are gone, whatever the network does");
 
             // No worker is asked, so nothing of [Connect] Timeout (90 s) is used; the rest is a loaded machine's.

@@ -31,7 +31,6 @@ public sealed class EvidenceTests
         evidence.Succeeded(new RelayName("E", null));
 
         Assert.That(evidence.Failed(Verdict("e", "3", "c")), Is.Null);
-        Assert.That(evidence.ExitCount, Is.EqualTo(1));
     }
 
     [TestCase(300, true)]

@@ -1,0 +1,24 @@
+using System.Globalization;
+
+namespace TorBalancer.Tests.Support;
+
+/// <summary>What /proc says of a process.</summary>
+internal static class ProcessStates
+{
+    /// <summary>True while a process of that id exists; a zombie counts as gone.</summary>
+    public static bool IsRunning(int pid)
+    {
+        try
+        {
+            string stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+
+            // "pid (name) S …": the name may hold anything, so the state stands behind the last parenthesis.
+            int end = stat.LastIndexOf(')');
+            return end > 0 && end + 2 < stat.Length && stat[end + 2] is not ('Z' or 'X');
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}
