@@ -59,6 +59,9 @@ public enum FailureCause : byte
     ClientClosed,
     HandshakeTimeout,
     BadRequest,
+
+    /// <summary>A head, trailers or a request line that may be valid, but larger than is taken.</summary>
+    RequestHeadTooLarge,
     ProtocolDisabled,
     AuthRequired,
     AuthFailed,
@@ -105,6 +108,9 @@ public enum FailureCause : byte
 
     // an answer of the target that is not HTTP, on the absolute-form path
     TargetProtocol,
+
+    /// <summary>An answer whose head may be valid, but is larger than is taken.</summary>
+    TargetHeadTooLarge,
     TargetClosed,
 
     // a stream over a WireGuard link that ended, or stayed silent, before its first byte: there is no other answer

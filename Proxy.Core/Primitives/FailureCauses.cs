@@ -35,6 +35,7 @@ public static class FailureCauses
         Row(FailureCause.ClientClosed, "client_closed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
         Row(FailureCause.HandshakeTimeout, "handshake_timeout", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
         Row(FailureCause.BadRequest, "bad_request", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
+        Row(FailureCause.RequestHeadTooLarge, "request_head_too_large", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
         Row(FailureCause.ProtocolDisabled, "protocol_disabled", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
         Row(FailureCause.AuthRequired, "auth_required", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
         Row(FailureCause.AuthFailed, "auth_failed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
@@ -78,6 +79,7 @@ public static class FailureCauses
         Row(FailureCause.OnionIntroTimeout, "onion_intro_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
 
         Row(FailureCause.TargetProtocol, "target_protocol", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
+        Row(FailureCause.TargetHeadTooLarge, "target_head_too_large", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.TargetClosed, "target_closed", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.LinkDown, "link_down", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
         Row(FailureCause.NoFirstByte, "no_first_byte", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never, FailureEvidence.Ambiguous);

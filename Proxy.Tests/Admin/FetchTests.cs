@@ -186,6 +186,40 @@ public class FetchTests
         AssertLeasesReturned(admin);
     }
 
+    [Test, CancelAfter(30_000)]
+    public async Task Head_over_128_KiB_is_called_too_large(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        new HttpScript()
+            .On("a.example/fits", $"HTTP/1.1 200 OK\r\nX: {new string('y', 127 * 1024)}\r\nContent-Length: 2\r\n\r\nok")
+            .On("a.example/over", $"HTTP/1.1 200 OK\r\nX: {new string('y', 129 * 1024)}\r\nContent-Length: 2\r\n\r\nok").Behind(worker);
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+
+        Assert.That((await admin.FetchAsync("""{"url":"http://a.example/fits"}""", token)).GetProperty("body").GetString(), Is.EqualTo("ok"));
+        Assert.That(CauseOf(await admin.FetchAsync("""{"url":"http://a.example/over"}""", token)), Is.EqualTo("target_head_too_large"));
+    }
+
+    [TestCase("HTTP/1.1 304 Not\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 304, "")]
+    [TestCase("HTTP/1.1 204 No\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "")]
+    [TestCase("HTTP/1.1 103 Early\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok")]
+    [TestCase("HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\nok", 205, "ok")]
+    [TestCase("HTTP/1.1 200 OK\r\nConnection: keep-alive; timeout=5\r\nContent-Length: 2\r\n\r\nok", 200, "ok")]
+    [TestCase("HTTP/1.1 200\nX : y\nContent-Length: 2\n\nok", 200, "ok")]
+    [TestCase("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok", 200, "ok")]
+    [CancelAfter(30_000)]
+    public async Task Answer_of_bad_style_is_an_answer(string bytes, int status, string body, CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        new HttpScript().On("a.example/", bytes).Behind(worker);
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+
+        var answer = await admin.FetchAsync("""{"url":"http://a.example/"}""", token);
+
+        Assert.That(answer.GetProperty("success").GetBoolean(), Is.True, answer.ToString());
+        Assert.That(answer.GetProperty("status_code").GetInt32(), Is.EqualTo(status));
+        Assert.That(answer.GetProperty("body").GetString(), Is.EqualTo(body));
+    }
+
     [TestCase((byte)5, "connection_refused", 1)]
     [TestCase((byte)4, "host_unreachable", 2)]
     [TestCase((byte)1, "general_failure", 2)]

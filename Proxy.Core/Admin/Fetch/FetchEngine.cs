@@ -118,7 +118,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         return error switch
         {
             HttpRequestError.SecureConnectionError => new ProxyError(FailureCause.TargetProtocol, "TLS failed: " + InnerText(failure)),
-            HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded => new ProxyError(FailureCause.TargetProtocol, failure.Message),
+            HttpRequestError.ConfigurationLimitExceeded => new ProxyError(FailureCause.TargetHeadTooLarge, failure.Message),
+            HttpRequestError.InvalidResponse => new ProxyError(FailureCause.TargetProtocol, failure.Message),
             _ when failure is InvalidDataException || failure.InnerException is InvalidDataException =>
                 new ProxyError(FailureCause.TargetProtocol, "the compressed body is broken"),
             _ => Ended(),

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
+using TorBalancer.Protocols.Http;
 using TorBalancer.Server;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
@@ -94,6 +95,7 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
 
         // A body that nobody wants is not read behind our back while the connection is closed.
         MaxResponseDrainSize = 0,
+        MaxResponseHeadersLength = HttpLimits.HeadBytes / 1024,
         AutomaticDecompression = decompression,
         ActivityHeadersPropagator = null,
         ConnectTimeout = Timeout.InfiniteTimeSpan,

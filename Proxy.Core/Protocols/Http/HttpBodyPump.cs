@@ -17,6 +17,9 @@ internal enum HttpBodyEnd : byte
     /// <summary>The source's chunks are not chunks.</summary>
     SourceMalformed,
 
+    /// <summary>The source's chunk extensions or trailers are larger than <see cref="HttpLimits"/>; they may be valid.</summary>
+    SourceTooLarge,
+
     /// <summary>Nobody takes the bytes any more.</summary>
     SinkBroken,
 
@@ -37,6 +40,7 @@ internal readonly record struct HttpBodyPlan(HttpBodyKind Kind, long Length, boo
 internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
 {
     private HttpBodyPlan _plan;
+    private HttpChunkDecoder _decoder;
     private long _moved;
     private volatile bool _sourceDone;
 
@@ -48,6 +52,9 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
     /// it true.
     /// </summary>
     public bool SourceDone => _sourceDone;
+
+    /// <summary>Its framing was not quite as it should be: what follows from the same source is not trusted.</summary>
+    public bool IsRepaired { get; private set; }
 
     /// <summary>Ends with <see cref="HttpBodyEnd.TooLong"/> behind this many bytes of body.</summary>
     public long Limit { get; init; } = long.MaxValue;
@@ -126,7 +133,7 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
 
     private async ValueTask<HttpBodyEnd> MoveChunksAsync(CancellationToken readToken, CancellationToken writeToken)
     {
-        var decoder = new HttpChunkDecoder(_plan.Lenient);
+        _decoder = new HttpChunkDecoder(_plan.Lenient);
         while (true)
         {
             var (read, end) = await NextAsync(readToken, writeToken);
@@ -138,18 +145,17 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             {
                 foreach (var segment in read.Buffer)
                 {
-                    for (int at = 0; at < segment.Length && status is HttpChunkStatus.NeedMore or HttpChunkStatus.Data;)
+                    int at = 0;
+                    do
                     {
-                        status = decoder.Step(segment.Span[at..], out int consumed, out int dataStart, out int dataLength);
-                        if (dataLength > 0 && !await EmitAsync(segment.Slice(at + dataStart, dataLength), writeToken))
+                        int before = at;
+                        status = Gather(segment.Span, ref at, out int left);
+                        used += at - before;
+                        if (left > 0 && !await EmitAsync(segment.Slice(at - left, left), writeToken))
                             return Failed;
-                        at += consumed;
-                        used += consumed;
-                        if (at == segment.Length)
-                            break;
                     }
-
-                    if (status is HttpChunkStatus.LastChunk or HttpChunkStatus.Malformed)
+                    while (status == HttpChunkStatus.Data);
+                    if (status != HttpChunkStatus.NeedMore)
                         break;
                 }
             }
@@ -158,8 +164,11 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
                 Advance(used, read.Buffer.GetPosition(used));
             }
 
+            IsRepaired = _decoder.IsRepaired;
             if (status == HttpChunkStatus.Malformed)
                 return HttpBodyEnd.SourceMalformed;
+            if (status == HttpChunkStatus.TooLarge)
+                return HttpBodyEnd.SourceTooLarge;
             if (status == HttpChunkStatus.LastChunk)
                 return await MoveTrailersAsync(readToken, writeToken);
             if (read.IsCompleted)
@@ -167,9 +176,32 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
         }
     }
 
+    /// <summary>
+    /// Decodes from <paramref name="at"/> as long as no write is needed: chunks of a few bytes cost a few instructions each.
+    /// </summary>
+    /// <returns>Data when the <paramref name="left"/> bytes in front of <paramref name="at"/> must be written before it goes on.</returns>
+    private HttpChunkStatus Gather(ReadOnlySpan<byte> input, ref int at, out int left)
+    {
+        left = 0;
+        while (at < input.Length)
+        {
+            var status = _decoder.Step(input[at..], out int consumed, out int dataStart, out int dataLength);
+            var data = input.Slice(at + dataStart, dataLength);
+            at += consumed;
+            if (status == HttpChunkStatus.Data && TryTake(data))
+                continue;
+            if (status == HttpChunkStatus.Data)
+                left = dataLength;
+            if (status != HttpChunkStatus.NeedMore)
+                return status;
+        }
+
+        return HttpChunkStatus.NeedMore;
+    }
+
     private async ValueTask<HttpBodyEnd> MoveTrailersAsync(CancellationToken readToken, CancellationToken writeToken)
     {
-        var scanner = HttpHeadScanner.ForTrailers();
+        var scanner = HttpHeadScanner.ForTrailers(_plan.Lenient);
         while (true)
         {
             var (read, end) = await NextAsync(readToken, writeToken);
@@ -185,11 +217,12 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             }
 
             using var trailers = new HttpTrailers();
-            string? problem = status == HttpScanStatus.Complete ? trailers.Parse(read.Buffer.Slice(0, length)) : "";
+            string? problem = status == HttpScanStatus.Complete ? trailers.Parse(read.Buffer.Slice(0, length), _plan.Lenient) : "";
             from.AdvanceTo(read.Buffer.GetPosition(length));
             if (problem is not null)
-                return HttpBodyEnd.SourceMalformed;
+                return status is HttpScanStatus.Complete or HttpScanStatus.BareLineFeed ? HttpBodyEnd.SourceMalformed : HttpBodyEnd.SourceTooLarge;
             _sourceDone = true;
+            IsRepaired |= trailers.IsRepaired;
             if (to is not null && _plan.ChunkedOut)
             {
                 to.Append("0\r\n"u8);
@@ -245,14 +278,21 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
 
     private async ValueTask<bool> EmitAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
-        _moved += data.Length;
+        if (TryTake(data.Span))
+            return true;
         if (to is null)
-            return _moved <= Limit;
-        if (_plan.ChunkedOut)
-            to.AppendChunkSize(data.Length);
-        await to.WriteAsync(data, cancellationToken);
-        if (_plan.ChunkedOut)
-            to.Append("\r\n"u8);
+            return false;
+        _moved += data.Length;
+        await to.WriteAsync(data, _plan.ChunkedOut, cancellationToken);
         return !to.IsBroken;
+    }
+
+    /// <summary>Takes body bytes that need no write. False when they do, or are more than was to be drained.</summary>
+    private bool TryTake(ReadOnlySpan<byte> data)
+    {
+        bool taken = to is null ? _moved + data.Length <= Limit : to.TryGather(data, _plan.ChunkedOut);
+        if (taken)
+            _moved += data.Length;
+        return taken;
     }
 }

@@ -12,8 +12,11 @@ internal enum HttpChunkStatus : byte
     /// <summary>The last chunk's line is over; the trailer section follows, if only its empty line.</summary>
     LastChunk,
 
-    /// <summary>Not chunked coding, or too much of what is not body.</summary>
+    /// <summary>Not chunked coding.</summary>
     Malformed,
+
+    /// <summary>More of what is not body than <see cref="HttpLimits"/> allows.</summary>
+    TooLarge,
 }
 
 /// <summary>
@@ -23,9 +26,12 @@ internal enum HttpChunkStatus : byte
 /// 26 bytes CRLF
 /// 0 CRLF             last chunk
 /// </code>
-/// A bare LF or CR is an error everywhere: recipients differ on them, and requests were smuggled that way.
+/// A bare CR is an error everywhere, and in requests a bare LF: recipients differ on them, and requests were smuggled that way.
 /// </summary>
-/// <param name="lenient">Spaces behind the size are taken: some servers pad it.</param>
+/// <param name="lenient">
+/// For responses: spaces behind the size and any number of zeros in front of it are taken, as some servers pad it, and LF
+/// alone behind the size and behind the data. Within an extension it stays an error: it would end the line for some only.
+/// </param>
 internal struct HttpChunkDecoder(bool lenient)
 {
     private enum State : byte
@@ -44,6 +50,10 @@ internal struct HttpChunkDecoder(bool lenient)
     private int _digits;
     private int _lineBytes;
     private int _extensionBytes;
+    private bool _tooLarge;
+
+    /// <summary>A line ended in LF alone: the sender is not trusted with another message.</summary>
+    public bool IsRepaired { get; private set; }
 
     /// <summary>
     /// Takes framing and at most one run of data from the front of <paramref name="input"/>. Call it again with the rest
@@ -66,8 +76,10 @@ internal struct HttpChunkDecoder(bool lenient)
                 return HttpChunkStatus.Data;
             }
 
+            if (TakePlainFraming(input, ref consumed))
+                continue;
             if (!Frame(input[consumed++], out bool last))
-                return HttpChunkStatus.Malformed;
+                return _tooLarge ? HttpChunkStatus.TooLarge : HttpChunkStatus.Malformed;
             if (last)
                 return HttpChunkStatus.LastChunk;
         }
@@ -75,41 +87,67 @@ internal struct HttpChunkDecoder(bool lenient)
         return HttpChunkStatus.NeedMore;
     }
 
+    /// <summary>
+    /// The usual forms at once, whole: CR LF behind data, and a size of up to eight digits with its CR LF that is not the
+    /// last chunk's. They mean the same as byte by byte, which is for all others and for those that were cut in two.
+    /// </summary>
+    private bool TakePlainFraming(ReadOnlySpan<byte> input, ref int consumed)
+    {
+        int at = consumed;
+        long size = 0;
+        if (_state == State.Size && _lineBytes == 0)
+        {
+            for (; at < input.Length && at - consumed < 8 && char.IsAsciiHexDigit((char)input[at]); at++)
+                size = (size << 4) + HexValue(input[at]);
+            if (size == 0)
+                return false;
+        }
+        else if (_state != State.DataReturn)
+        {
+            return false;
+        }
+
+        if (at + 1 >= input.Length || input[at] != '\r' || input[at + 1] != '\n')
+            return false;
+        consumed = at + 2;
+        _size = size;
+        _state = _state == State.Size ? State.Data : State.Size;
+        return true;
+    }
+
     private bool Frame(byte c, out bool last)
     {
         last = false;
         if (_state is not (State.DataReturn or State.DataLineFeed) && ++_lineBytes > HttpLimits.ChunkLineBytes)
-            return false;
+            return TooLarge();
         switch (_state)
         {
             case State.Size:
                 if (char.IsAsciiHexDigit((char)c))
                 {
                     // 15 digits: no sum of it and a position can overflow
-                    if (++_digits > 15)
+                    if (!lenient || _size > 0 || _digits == 0 || c != '0')
+                        _digits++;
+                    if (_digits > 15)
                         return false;
                     _size = (_size << 4) + HexValue(c);
                     return true;
                 }
 
-                return _digits > 0 && EndOfSize(c);
+                return _digits > 0 && EndOfSize(c, out last);
             case State.AfterSize:
-                return c switch
-                {
-                    (byte)' ' or (byte)'\t' => true,
-                    (byte)'\r' when lenient => Go(State.SizeLineFeed),
-                    (byte)';' => Go(State.Extension),
-                    _ => false,
-                };
+                return (c != '\r' || lenient) && EndOfSize(c, out last);
             case State.Extension:
                 if (c == '\r')
                     return Go(State.SizeLineFeed);
-                return c is (byte)'\t' or >= 0x20 and not 0x7f && ++_extensionBytes <= HttpLimits.ChunkExtensionBytes;
+                if (c is not ((byte)'\t' or (>= 0x20 and not 0x7f)))
+                    return false;
+                return ++_extensionBytes <= HttpLimits.ChunkExtensionBytes || TooLarge();
             case State.SizeLineFeed:
-                last = _size == 0;
-                _digits = 0;
-                _lineBytes = 0;
-                return c == '\n' && Go(State.Data);
+                return c == '\n' && EndLine(out last);
+            case State.DataReturn when c == '\n' && lenient:
+                IsRepaired = true;
+                return Go(State.Size);
             case State.DataReturn:
                 return c == '\r' && Go(State.DataLineFeed);
             default:
@@ -117,13 +155,38 @@ internal struct HttpChunkDecoder(bool lenient)
         }
     }
 
-    private bool EndOfSize(byte c) => c switch
+    private bool EndOfSize(byte c, out bool last)
     {
-        (byte)'\r' => Go(State.SizeLineFeed),
-        (byte)';' => Go(State.Extension),
-        (byte)' ' or (byte)'\t' => Go(State.AfterSize),
-        _ => false,
-    };
+        last = false;
+        switch (c)
+        {
+            case (byte)'\n' when lenient:
+                IsRepaired = true;
+                return EndLine(out last);
+            case (byte)'\r':
+                return Go(State.SizeLineFeed);
+            case (byte)';':
+                return Go(State.Extension);
+            case (byte)' ' or (byte)'\t':
+                return Go(State.AfterSize);
+            default:
+                return false;
+        }
+    }
+
+    private bool EndLine(out bool last)
+    {
+        last = _size == 0;
+        _digits = 0;
+        _lineBytes = 0;
+        return Go(State.Data);
+    }
+
+    private bool TooLarge()
+    {
+        _tooLarge = true;
+        return false;
+    }
 
     private bool Go(State next)
     {

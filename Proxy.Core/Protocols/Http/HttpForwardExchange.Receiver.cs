@@ -1,3 +1,5 @@
+using TorBalancer.Primitives;
+
 namespace TorBalancer.Protocols.Http;
 
 internal sealed partial class HttpForwardExchange
@@ -10,7 +12,7 @@ internal sealed partial class HttpForwardExchange
         /// <summary>It closed within a head, or after interim responses only.</summary>
         Closed,
 
-        /// <summary>Not HTTP/1, or with a body whose end could be taken for two places.</summary>
+        /// <summary>Not HTTP/1, with a body whose end could be taken for two places, or too large.</summary>
         Malformed,
 
         Complete,
@@ -21,7 +23,7 @@ internal sealed partial class HttpForwardExchange
         /// <summary>It closed within the body, whose beginning the client has.</summary>
         Truncated,
 
-        /// <summary>The body turned out malformed when the client had its beginning.</summary>
+        /// <summary>The body turned out malformed, or its trailers too large, when the client had its beginning.</summary>
         TruncatedMalformed,
 
         ClientGone,
@@ -29,7 +31,14 @@ internal sealed partial class HttpForwardExchange
         Cancelled,
     }
 
-    private readonly record struct Answer(AnswerEnd End, string? Problem = null, bool CloseClient = false, bool KeepUpstream = false);
+    /// <param name="End">How it ended.</param>
+    /// <param name="Error">What is wrong with an answer that is <see cref="AnswerEnd.Malformed"/> in whole or in part.</param>
+    /// <param name="CloseClient">No further request can come from the client.</param>
+    /// <param name="KeepUpstream">The upstream may carry another.</param>
+    private readonly record struct Answer(AnswerEnd End, ProxyError Error = default, bool CloseClient = false, bool KeepUpstream = false)
+    {
+        public static Answer Malformed(string problem) => new(AnswerEnd.Malformed, new ProxyError(FailureCause.TargetProtocol, problem));
+    }
 
     private async ValueTask<Answer> ReceiveAsync(RequestSender sender)
     {
@@ -51,7 +60,7 @@ internal sealed partial class HttpForwardExchange
                 return new Answer(AnswerEnd.ClientGone);
         }
 
-        return new Answer(AnswerEnd.Malformed, "too many interim responses");
+        return Answer.Malformed("too many interim responses");
     }
 
     private async ValueTask<Answer?> ReceiveHeadAsync(bool first)
@@ -66,7 +75,7 @@ internal sealed partial class HttpForwardExchange
                 return new Answer(silent ? AnswerEnd.NoAnswer : AnswerEnd.Closed);
             var buffer = read.Result.Buffer;
             silent &= buffer.IsEmpty;
-            var status = HttpResponseParser.TryParse(ref buffer, ref scanner, _client.Head.IsHead, _response, out string? problem);
+            var status = HttpResponseParser.TryParse(ref buffer, ref scanner, _client.Head.IsHead, _response, out var error);
             if (status == HttpParseStatus.Incomplete)
                 input.AdvanceTo(buffer.Start, buffer.End);
             else
@@ -74,7 +83,7 @@ internal sealed partial class HttpForwardExchange
             if (status == HttpParseStatus.Complete)
                 return null;
             if (status == HttpParseStatus.Rejected)
-                return new Answer(AnswerEnd.Malformed, problem);
+                return new Answer(AnswerEnd.Malformed, error);
             if (read.Result.IsCompleted)
                 return new Answer(silent ? AnswerEnd.NoAnswer : AnswerEnd.Closed);
         }
@@ -85,7 +94,7 @@ internal sealed partial class HttpForwardExchange
         // Only a proxy may send 407, and between us and the origin there is none: it would make the client show its
         // proxy password to whoever asks.
         if (_response.Status == 407)
-            return new Answer(AnswerEnd.Malformed, "an origin that asks for the proxy's password (407)");
+            return Answer.Malformed("an origin that asks for the proxy's password (407)");
 
         var head = _client.Head;
         bool chunkedOut = _response.Body == HttpBodyKind.Chunked && head.MinorVersion == 1;
@@ -96,12 +105,17 @@ internal sealed partial class HttpForwardExchange
 
         var input = Upstream!.Connection.Input;
         var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true);
-        var end = await new HttpBodyPump(input, _toClient).RunAsync(plan, _cancel.Token, _cancel.Token);
+        var pump = new HttpBodyPump(input, _toClient);
+        var end = await pump.RunAsync(plan, _cancel.Token, _cancel.Token);
+        bool keep = _response.KeepAlive && head.KeepAlive && !pump.IsRepaired;
         return end switch
         {
-            HttpBodyEnd.Complete => new Answer(AnswerEnd.Complete, null, close, _response.KeepAlive && head.KeepAlive && IsSilent(input)),
+            HttpBodyEnd.Complete => new Answer(AnswerEnd.Complete, ProxyError.None, close, keep && IsSilent(input)),
             HttpBodyEnd.SinkBroken => new Answer(AnswerEnd.ClientGone),
-            HttpBodyEnd.SourceMalformed => new Answer(AnswerEnd.TruncatedMalformed, "a body that is not valid chunked coding"),
+            HttpBodyEnd.SourceMalformed =>
+                new Answer(AnswerEnd.TruncatedMalformed, new ProxyError(FailureCause.TargetProtocol, "a body that is not valid chunked coding")),
+            HttpBodyEnd.SourceTooLarge =>
+                new Answer(AnswerEnd.TruncatedMalformed, new ProxyError(FailureCause.TargetHeadTooLarge, "chunk extensions or trailers that are too large")),
             _ => new Answer(AnswerEnd.Truncated),
         };
     }
@@ -109,7 +123,7 @@ internal sealed partial class HttpForwardExchange
     private async ValueTask<Answer> SwitchAsync(RequestSender sender)
     {
         if (!_client.Head.IsUpgrade || !sender.BodyTaken)
-            return new Answer(AnswerEnd.Malformed, "a switch of protocols that was not asked for");
+            return Answer.Malformed("a switch of protocols that was not asked for");
         _status = 101;
         HttpHeadWriter.WriteResponse(_toClient, _response, chunked: false, close: false);
         return new Answer(await _toClient.FlushAsync(_cancel.Token) ? AnswerEnd.Switched : AnswerEnd.ClientGone);

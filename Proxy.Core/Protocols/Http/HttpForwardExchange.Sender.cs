@@ -20,7 +20,8 @@ internal sealed partial class HttpForwardExchange
         /// <summary>Part of the body was taken from the client: the request cannot be sent a second time.</summary>
         public bool Touched => _pump.Touched;
 
-        public bool Malformed { get; private set; }
+        /// <summary>Its body is not what it should be: the answer to it. Null while nothing is wrong.</summary>
+        public HttpReject? Refused { get; private set; }
 
         public bool ClientGone => watch.Gone;
 
@@ -70,8 +71,10 @@ internal sealed partial class HttpForwardExchange
                     case HttpBodyEnd.Complete:
                         _bodyDone = true;
                         break;
-                    case HttpBodyEnd.SourceMalformed:
-                        Malformed = true;
+                    case HttpBodyEnd.SourceMalformed or HttpBodyEnd.SourceTooLarge:
+                        Refused = end == HttpBodyEnd.SourceMalformed
+                            ? HttpReject.BadRequest("the request body is not valid chunked coding")
+                            : HttpReject.TooLarge(431, "chunk extensions or trailers that are too large");
                         await exchange._cancel.CancelAsync();
                         return;
                     case HttpBodyEnd.SourceClosed or HttpBodyEnd.SourceBroken:

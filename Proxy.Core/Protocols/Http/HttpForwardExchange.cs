@@ -174,7 +174,7 @@ internal sealed partial class HttpForwardExchange : IDisposable
         }
         catch (OperationCanceledException) when (!_outer.IsCancellationRequested)
         {
-            answer = new Answer(AnswerEnd.Cancelled, null);
+            answer = new Answer(AnswerEnd.Cancelled);
         }
         finally
         {
@@ -209,10 +209,10 @@ internal sealed partial class HttpForwardExchange : IDisposable
                 Error = new ProxyError(FailureCause.TargetClosed, "the target closed the connection in the middle of its answer");
                 return HttpExchangeEnd.Abort;
             case AnswerEnd.TruncatedMalformed:
-                Error = new ProxyError(FailureCause.TargetProtocol, answer.Problem);
+                Error = answer.Error;
                 return HttpExchangeEnd.Abort;
             case AnswerEnd.Malformed:
-                return await FailAsync(new ProxyError(FailureCause.TargetProtocol, answer.Problem), 0, sender.BodyDone, bodyPending: false);
+                return await FailAsync(answer.Error, 0, sender.BodyDone, bodyPending: false);
             default:
                 return await FailAsync(new ProxyError(FailureCause.TargetClosed), 0, sender.BodyDone, bodyPending: false);
         }
@@ -221,7 +221,7 @@ internal sealed partial class HttpForwardExchange : IDisposable
     /// <summary>The request side ended the exchange: the client is gone, or what it sent as a body is none.</summary>
     private async ValueTask<HttpExchangeEnd?> CancelledAsync(RequestSender sender)
     {
-        if (sender.ClientGone || !sender.Malformed)
+        if (sender.ClientGone || sender.Refused is not { } refused)
         {
             Error = new ProxyError(FailureCause.ClientClosed);
             if (!sender.BodyDone)
@@ -230,10 +230,9 @@ internal sealed partial class HttpForwardExchange : IDisposable
         }
 
         Upstream!.Connection.Abort();
-        var error = new ProxyError(FailureCause.BadRequest, "the request body is not valid chunked coding");
         if (_status == 0)
-            return await FailAsync(error, 400, mayContinue: false, bodyPending: true);
-        Error = error;
+            return await FailAsync(refused.Error, refused.Status, mayContinue: false, bodyPending: true);
+        Error = refused.Error;
         return HttpExchangeEnd.Abort;
     }
 

@@ -14,27 +14,40 @@ internal enum HttpBodyKind : byte
 }
 
 /// <summary>Content-Length and Transfer-Encoding of one message, taken together.</summary>
-internal readonly record struct HttpFraming(bool Chunked, long ContentLength, string? Problem)
+/// <param name="Chunked">The body is chunked.</param>
+/// <param name="ContentLength">What Content-Length says, whatever else is wrong; -1 when it says nothing certain.</param>
+/// <param name="Problem">Why the body's end is uncertain; null when it is not.</param>
+/// <param name="IsRepaired">A transfer coding that changes nothing was left out.</param>
+internal readonly record struct HttpFraming(bool Chunked, long ContentLength, string? Problem, bool IsRepaired)
 {
     /// <summary>
     /// Reads both fields. Whatever two recipients could understand differently is a problem, never a guess: both
     /// fields at once, lengths that differ or are no plain number, any coding but exactly one "chunked", and a transfer
     /// coding of a peer that speaks HTTP/1.0 (RFC 9112, sections 6.1-6.3).
     /// </summary>
-    public static HttpFraming Read(HttpHead head, int minorVersion)
+    /// <param name="head">The message.</param>
+    /// <param name="minorVersion">Of its HTTP version.</param>
+    /// <param name="lenient">
+    /// For responses: "identity" in front of everything else, and an empty list, are no coding at all (RFC 2616, section
+    /// 3.6). Old servers send them, and clients agree on what they mean.
+    /// </param>
+    public static HttpFraming Read(HttpHead head, int minorVersion, bool lenient)
     {
         long length = -1;
-        int codings = 0;
+        bool chunked = false;
         bool transferEncoding = false;
+        bool identity = false;
+        string? lengthProblem = null;
+        string? codingProblem = null;
         foreach (ref readonly var field in head.Fields)
         {
             var value = head.Value(field);
             if (field.Id == HttpFieldId.ContentLength)
             {
                 if (!TryParseLengths(value, out long found))
-                    return Bad("a Content-Length that is no number");
-                if (length >= 0 && found != length)
-                    return Bad("several Content-Length that differ");
+                    lengthProblem = "a Content-Length that is no number";
+                else if (length >= 0 && found != length)
+                    lengthProblem = "several Content-Length that differ";
                 length = found;
             }
             else if (field.Id == HttpFieldId.TransferEncoding)
@@ -42,22 +55,36 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
                 transferEncoding = true;
                 while (HttpChars.TryTakeListMember(ref value, out var coding))
                 {
-                    if (++codings > 1 || !HttpChars.EqualsIgnoreCase(coding, "chunked"u8))
-                        return Bad("a Transfer-Encoding other than chunked");
+                    if (lenient && !chunked && HttpChars.EqualsIgnoreCase(coding, "identity"u8))
+                        identity = true;
+                    else if (chunked || !HttpChars.EqualsIgnoreCase(coding, "chunked"u8))
+                        codingProblem = "a Transfer-Encoding other than chunked";
+                    else
+                        chunked = true;
                 }
             }
         }
 
-        if (!transferEncoding)
-            return new HttpFraming(false, length, null);
-        if (length >= 0)
-            return Bad("both Content-Length and Transfer-Encoding");
-        if (minorVersion == 0)
-            return Bad("a Transfer-Encoding in HTTP/1.0");
-        return codings == 1 ? new HttpFraming(true, -1, null) : Bad("a Transfer-Encoding without a coding");
+        if (head.HasUnclearFraming)
+            lengthProblem = codingProblem = "a control character in Content-Length or Transfer-Encoding";
+        if (codingProblem is null && chunked && length >= 0)
+            codingProblem = "both Content-Length and Transfer-Encoding";
+        if (codingProblem is null && chunked && minorVersion == 0)
+            codingProblem = "a Transfer-Encoding in HTTP/1.0";
+        if (codingProblem is null && transferEncoding && !lenient)
+            codingProblem = StrictProblem(chunked, length, minorVersion);
+        bool isRepaired = transferEncoding && (identity || !chunked);
+        return new HttpFraming(chunked, lengthProblem is null ? length : -1, lengthProblem ?? codingProblem, isRepaired);
     }
 
-    private static HttpFraming Bad(string problem) => new(false, -1, problem);
+    /// <summary>A Transfer-Encoding without any coding is no less a second answer.</summary>
+    private static string? StrictProblem(bool chunked, long length, int minorVersion) => (chunked, length, minorVersion) switch
+    {
+        (true, _, _) => null,
+        (_, >= 0, _) => "both Content-Length and Transfer-Encoding",
+        (_, _, 0) => "a Transfer-Encoding in HTTP/1.0",
+        _ => "a Transfer-Encoding without a coding",
+    };
 
     /// <summary>"5", and also "5, 5", which comes of merged duplicates (RFC 9110, section 8.6).</summary>
     private static bool TryParseLengths(ReadOnlySpan<byte> value, out long length)

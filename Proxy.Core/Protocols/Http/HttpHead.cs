@@ -8,10 +8,21 @@ namespace TorBalancer.Protocols.Http;
 /// </summary>
 internal abstract class HttpHead : IDisposable
 {
+    private const string ControlInValue = "a control character in a field value";
+
     private byte[] _bytes = [];
     private HttpField[] _fields = [];
     private readonly (int Start, int Length)[] _connectionOptions = new (int, int)[HttpLimits.ConnectionOptions];
     private int _connectionOptionCount;
+
+    /// <summary>
+    /// Something was left out or read in one of several ways that recipients have: its sender may think of another end
+    /// than ours, so no further message is read behind this one.
+    /// </summary>
+    public bool IsRepaired { get; protected set; }
+
+    /// <summary>A control character stood in Content-Length or Transfer-Encoding: some recipients skip it and some do not.</summary>
+    public bool HasUnclearFraming { get; private set; }
 
     protected int Length { get; private set; }
 
@@ -55,6 +66,8 @@ internal abstract class HttpHead : IDisposable
         Length = 0;
         FieldCount = 0;
         _connectionOptionCount = 0;
+        IsRepaired = false;
+        HasUnclearFraming = false;
     }
 
     public void Dispose() => Release();
@@ -82,46 +95,64 @@ internal abstract class HttpHead : IDisposable
     }
 
     /// <summary>
-    /// Parses field lines up to the empty line. <paramref name="lenient"/> does for responses what RFC 9112 asks of a
-    /// proxy: folded lines are joined (section 5.2), a space before the colon is removed (5.1), stray controls become spaces.
+    /// Parses field lines up to the empty line. <paramref name="lenient"/> is for responses, where only what endangers
+    /// framing or could split a message is refused: NUL, a CR within a line, controls in names. The rest is repaired as RFC
+    /// 9112 asks of a proxy (folded lines joined, 5.2; space before the colon removed, 5.1; indented first lines skipped,
+    /// 2.2; stray controls made spaces), and lines that are no field at all are left out.
     /// </summary>
     /// <returns>Null, or what is wrong.</returns>
-    protected string? ParseFields(int at, int maxFields, bool lenient)
+    protected string? ParseFields(int at, bool lenient)
     {
+        bool foldable = false;
         while (at < Length)
         {
             var (start, length) = TakeLine(ref at);
             if (length == 0)
                 break;
+            if (lenient)
+                TrimReturns(start, ref length);
             if (_bytes[start] is (byte)' ' or (byte)'\t')
             {
-                if (!lenient || FieldCount == 0)
+                if (!lenient)
                     return "a folded or indented field line";
-                if (!TryUnfold(start, length))
-                    return "a control character in a field value";
+                if (!CleanValue(start, length, lenient, out bool cleaned))
+                    return ControlInValue;
+                if (foldable)
+                    Unfold(start, length, cleaned);
+                else
+                    IsRepaired = true;
                 continue;
             }
 
             int colon = _bytes.AsSpan(start, length).IndexOf((byte)':');
-            if (colon <= 0)
-                return "a field line without a name or a colon";
-            int nameLength = lenient ? _bytes.AsSpan(start, colon).TrimEnd(" \t"u8).Length : colon;
-            if (!HttpChars.IsToken(_bytes.AsSpan(start, nameLength)))
-                return "a field name with a space or another forbidden character";
-            if (FieldCount == maxFields)
-                return "too many field lines";
+            string? problem = CheckName(start, colon, lenient, out int nameLength);
+            if (problem is not null && !lenient)
+                return problem;
+            foldable = problem is null;
+            if (!foldable)
+            {
+                if (_bytes.AsSpan(start, colon < 0 ? length : colon).ContainsAny(HttpChars.FieldValueForbidden))
+                    return "a control character in a field name";
+                IsRepaired = true;
+            }
+
             int valueStart = start + colon + 1;
             int valueLength = length - colon - 1;
-            if (!CleanValue(valueStart, valueLength, lenient))
-                return "a control character in a field value";
-            Add(start, nameLength, valueStart, valueLength);
+            if (!CleanValue(valueStart, valueLength, lenient, out bool changed))
+                return ControlInValue;
+            if (foldable)
+                Add(start, nameLength, valueStart, valueLength, changed);
         }
 
         return null;
     }
 
-    /// <summary>Collects what the Connection fields list; they may come anywhere in the head.</summary>
-    protected string? CollectConnectionOptions()
+    /// <summary>
+    /// Collects what the Connection fields list; they may come anywhere in the head. Of responses, members that are no
+    /// names say nothing (RFC 9110, section 7.6.1): "keep-alive; timeout=5" is common.
+    /// </summary>
+    /// <returns>Null, or what is wrong.</returns>
+    protected string? CollectConnectionOptions(bool lenient)
     {
         _connectionOptionCount = 0;
         foreach (ref readonly var field in Fields)
@@ -132,10 +163,17 @@ internal abstract class HttpHead : IDisposable
             var list = value;
             while (HttpChars.TryTakeListMember(ref list, out var member))
             {
-                if (!HttpChars.IsToken(member))
+                bool isName = HttpChars.IsToken(member);
+                if (!isName && !lenient)
                     return "a Connection field that lists something else than names";
                 if (_connectionOptionCount == HttpLimits.ConnectionOptions)
-                    return "a Connection field that lists too many names";
+                {
+                    IsRepaired = true;
+                    return lenient ? null : "a Connection field that lists too many names";
+                }
+
+                if (!isName)
+                    continue;
                 value.Overlaps(member, out int offset);
                 _connectionOptions[_connectionOptionCount++] = (field.ValueStart + offset, member.Length);
             }
@@ -144,7 +182,46 @@ internal abstract class HttpHead : IDisposable
         return null;
     }
 
-    private void Add(int nameStart, int nameLength, int valueStart, int valueLength)
+    /// <summary>Replaces stray controls by spaces. False when one is met that may not be.</summary>
+    protected bool CleanValue(int start, int length, bool lenient, out bool changed)
+    {
+        changed = false;
+        var value = _bytes.AsSpan(start, length);
+        int at;
+        while ((at = value.IndexOfAny(HttpChars.FieldValueForbidden)) >= 0)
+        {
+            if (!lenient || value[at] is 0 or (byte)'\r' or (byte)'\n')
+                return false;
+            value[at] = (byte)' ';
+            changed = true;
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes away further CRs in front of a line's end, as servers send that add CR LF to what has it already.</summary>
+    protected void TrimReturns(int start, ref int length)
+    {
+        while (length > 1 && _bytes[start + length - 1] == (byte)'\r')
+        {
+            length--;
+            IsRepaired = true;
+        }
+    }
+
+    private string? CheckName(int start, int colon, bool lenient, out int nameLength)
+    {
+        nameLength = 0;
+        if (colon <= 0)
+            return "a field line without a name or a colon";
+        nameLength = lenient ? _bytes.AsSpan(start, colon).TrimEnd(" \t"u8).Length : colon;
+        if (!HttpChars.IsToken(_bytes.AsSpan(start, nameLength)))
+            return "a field name with a space or another forbidden character";
+        IsRepaired |= nameLength != colon;
+        return null;
+    }
+
+    private void Add(int nameStart, int nameLength, int valueStart, int valueLength, bool cleaned)
     {
         if (FieldCount == _fields.Length)
         {
@@ -156,6 +233,7 @@ internal abstract class HttpHead : IDisposable
         }
 
         var id = HttpFieldNames.Identify(_bytes.AsSpan(nameStart, nameLength));
+        HasUnclearFraming |= cleaned && IsFraming(id);
         _fields[FieldCount++] = Trimmed(id, nameStart, nameLength, valueStart, valueLength);
     }
 
@@ -167,28 +245,14 @@ internal abstract class HttpHead : IDisposable
         return new HttpField(id, nameStart, nameLength, valueStart + leading, length);
     }
 
-    private bool TryUnfold(int start, int length)
+    private void Unfold(int start, int length, bool cleaned)
     {
-        if (!CleanValue(start, length, lenient: true))
-            return false;
         ref var last = ref _fields[FieldCount - 1];
+        HasUnclearFraming |= cleaned && IsFraming(last.Id);
         int valueEnd = last.ValueStart + last.ValueLength;
         _bytes.AsSpan(valueEnd, start - valueEnd).Fill((byte)' ');
         last = Trimmed(last.Id, last.NameStart, last.NameLength, last.ValueStart, start + length - last.ValueStart);
-        return true;
     }
 
-    private bool CleanValue(int start, int length, bool lenient)
-    {
-        var value = _bytes.AsSpan(start, length);
-        int at;
-        while ((at = value.IndexOfAny(HttpChars.FieldValueForbidden)) >= 0)
-        {
-            if (!lenient || value[at] is 0 or (byte)'\r' or (byte)'\n')
-                return false;
-            value[at] = (byte)' ';
-        }
-
-        return true;
-    }
+    private static bool IsFraming(HttpFieldId id) => id is HttpFieldId.ContentLength or HttpFieldId.TransferEncoding;
 }

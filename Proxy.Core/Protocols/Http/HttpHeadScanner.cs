@@ -51,14 +51,15 @@ internal struct HttpHeadScanner
     public int Start { get; private set; }
 
     public static HttpHeadScanner ForRequest() =>
-        new(HttpLimits.RequestLineBytes, HttpLimits.HeadBytes, HttpLimits.RequestFields + 1, lenient: false, skipEmptyLine: true);
+        new(HttpLimits.RequestLineBytes, HttpLimits.HeadBytes, HttpLimits.Fields + 1, lenient: false, skipEmptyLine: true);
 
     /// <summary>Responses may end lines with LF alone (RFC 9112, section 2.2): they are written anew before the client sees them.</summary>
     public static HttpHeadScanner ForResponse() =>
-        new(HttpLimits.HeadBytes, HttpLimits.HeadBytes, HttpLimits.ResponseFields + 1, lenient: true, skipEmptyLine: false);
+        new(HttpLimits.HeadBytes, HttpLimits.HeadBytes, HttpLimits.Fields + 1, lenient: true, skipEmptyLine: false);
 
-    public static HttpHeadScanner ForTrailers() =>
-        new(HttpLimits.TrailerBytes, HttpLimits.TrailerBytes, HttpLimits.TrailerFields, lenient: false, skipEmptyLine: false);
+    /// <param name="lenient">Lines may end with LF alone: those of responses.</param>
+    public static HttpHeadScanner ForTrailers(bool lenient) =>
+        new(HttpLimits.TrailerBytes, HttpLimits.TrailerBytes, HttpLimits.TrailerFields, lenient, skipEmptyLine: false);
 
     /// <summary>Goes on with the same bytes and those that came since. <paramref name="length"/> includes the empty line.</summary>
     public HttpScanStatus Scan(in ReadOnlySequence<byte> buffer, out int length)

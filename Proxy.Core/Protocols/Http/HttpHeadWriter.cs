@@ -54,6 +54,12 @@ internal static class HttpHeadWriter
         output.Append("\r\n"u8);
     }
 
+    /// <summary>
+    /// Content-Length goes along where there is no body, too: it is the size that a GET would have had (RFC 9110, section
+    /// 8.6). Transfer-Encoding belongs to the hop before; where there is no body nobody needs it.
+    /// </summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="head">The answer.</param>
     /// <param name="chunked">The body is written in chunks.</param>
     /// <param name="close">The connection ends behind this response.</param>
     public static void WriteResponse(HttpOutput output, HttpResponseHead head, bool chunked, bool close)
@@ -72,7 +78,7 @@ internal static class HttpHeadWriter
         {
             switch (field.Id)
             {
-                case HttpFieldId.ContentLength when !lengthWritten:
+                case HttpFieldId.ContentLength when !lengthWritten && head.ContentLength >= 0:
                     lengthWritten = true;
                     WriteLength(output, head, field);
                     break;

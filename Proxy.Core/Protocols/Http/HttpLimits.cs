@@ -3,19 +3,16 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>How much of a message is held in memory before it is refused. Bodies have no limit: they are never held.</summary>
 internal static class HttpLimits
 {
-    /// <summary>Bytes of a request or response head, its empty line included.</summary>
-    public const int HeadBytes = 64 * 1024;
+    /// <summary>Bytes of a request or response head, its empty line included. Memory grows with what comes, not with this.</summary>
+    public const int HeadBytes = 128 * 1024;
 
     /// <summary>Bytes of a request line, its line end included.</summary>
     public const int RequestLineBytes = 16 * 1024;
 
-    /// <summary>Field lines of a request head.</summary>
-    public const int RequestFields = 128;
+    /// <summary>Field lines of a request or response head, folded lines included.</summary>
+    public const int Fields = 1000;
 
-    /// <summary>Field lines of a response head: pages set more cookies than browsers send fields.</summary>
-    public const int ResponseFields = 256;
-
-    /// <summary>Names that all Connection fields of a message may list.</summary>
+    /// <summary>Names that all Connection fields of a request may list; of a response's, those that are heeded.</summary>
     public const int ConnectionOptions = 32;
 
     /// <summary>Bytes of one chunk-size line, extensions included.</summary>
@@ -29,6 +26,9 @@ internal static class HttpLimits
 
     /// <summary>Field lines of a trailer section.</summary>
     public const int TrailerFields = 64;
+
+    /// <summary>White space and line ends in front of a status line: two empty lines, as some servers leave behind a body.</summary>
+    public const int StatusLineSlop = 4;
 
     /// <summary>Interim (1xx) responses before the final one.</summary>
     public const int InterimResponses = 32;

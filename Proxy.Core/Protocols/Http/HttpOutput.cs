@@ -18,8 +18,12 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     /// <summary>From here on copying costs more than a write of its own; readers hand out pieces of 4 KiB and more.</summary>
     private const int DirectBytes = 16 * 1024;
 
+    /// <summary>What is kept free in front of a gathered chunk: its size, which the buffer bounds to four digits, CR LF.</summary>
+    private const int ChunkSizeBytes = 6;
+
     private byte[] _buffer = [];
     private int _used;
+    private int _chunkStart = -1;
 
     /// <summary>Bytes written so far.</summary>
     public long Written { get; private set; }
@@ -29,13 +33,32 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
 
     public bool HasPending => _used > 0;
 
-    /// <summary>Adds to what is pending; for heads and framing, whose size is bounded.</summary>
+    /// <summary>Adds to what is pending, and ends a chunk that was being gathered; for heads and framing, whose size is bounded.</summary>
     public void Append(ReadOnlySpan<byte> data)
     {
-        if (data.Length > _buffer.Length - _used)
-            Grow(data.Length);
-        data.CopyTo(_buffer.AsSpan(_used));
-        _used += data.Length;
+        EndChunk();
+        Add(data);
+    }
+
+    /// <summary>
+    /// Adds body bytes, if they are short and the buffer has room for them. In chunked coding all that is added so before
+    /// something else is written becomes one chunk, however many it came in (RFC 9112, section 7.1).
+    /// </summary>
+    /// <returns>False when nothing was added: <see cref="WriteAsync"/> is needed.</returns>
+    public bool TryGather(ReadOnlySpan<byte> data, bool chunked)
+    {
+        int framing = !chunked ? 0 : _chunkStart >= 0 ? 2 : ChunkSizeBytes + 2;
+        if (data.Length >= DirectBytes || _used + data.Length + framing > BufferBytes)
+            return false;
+        if (chunked && _chunkStart < 0)
+        {
+            int start = _used;
+            Add("0000\r\n"u8);
+            _chunkStart = start;
+        }
+
+        Add(data);
+        return true;
     }
 
     public void AppendNumber(long value)
@@ -45,28 +68,24 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
         Append(digits[..length]);
     }
 
-    /// <summary>A chunk's size line (RFC 9112, section 7.1).</summary>
-    public void AppendChunkSize(int size)
-    {
-        Span<byte> digits = stackalloc byte[8];
-        Utf8Formatter.TryFormat(size, digits, out int length, new StandardFormat('x'));
-        Append(digits[..length]);
-        Append("\r\n"u8);
-    }
-
     /// <summary>Adds body bytes: short ones are gathered, long ones go out by themselves behind what is pending.</summary>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> data, bool chunked, CancellationToken cancellationToken)
     {
+        if (TryGather(data.Span, chunked))
+            return;
         if (data.Length < DirectBytes)
         {
-            if (_used + data.Length > BufferBytes)
-                await FlushAsync(cancellationToken);
-            Append(data.Span);
+            await FlushAsync(cancellationToken);
+            TryGather(data.Span, chunked);
             return;
         }
 
+        if (chunked)
+            AppendChunkSize(data.Length);
         await FlushAsync(cancellationToken);
         await SendAsync(data, cancellationToken);
+        if (chunked)
+            Append("\r\n"u8);
     }
 
     /// <summary>Writes all that is pending. False when the peer is gone.</summary>
@@ -74,6 +93,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     {
         if (_used > 0)
         {
+            EndChunk();
             int length = _used;
             await SendAsync(_buffer.AsMemory(0, length), cancellationToken);
             _used = 0;
@@ -86,6 +106,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     public void Release()
     {
         _used = 0;
+        _chunkStart = -1;
         if (_buffer.Length > 0)
             ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
@@ -112,6 +133,43 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
             counters?.AddFromClient(data.Length);
         else
             counters?.AddFromUpstream(data.Length);
+    }
+
+    private void Add(ReadOnlySpan<byte> data)
+    {
+        if (data.Length > _buffer.Length - _used)
+            Grow(data.Length);
+        data.CopyTo(_buffer.AsSpan(_used));
+        _used += data.Length;
+    }
+
+    /// <summary>A chunk's size line (RFC 9112, section 7.1).</summary>
+    private void AppendChunkSize(int size)
+    {
+        Span<byte> line = stackalloc byte[10];
+        Append(FormatChunkSize(size, line));
+    }
+
+    /// <summary>Writes the size of the chunk that was being gathered in front of it; what stays free there is closed up.</summary>
+    private void EndChunk()
+    {
+        if (_chunkStart < 0)
+            return;
+        var chunk = _buffer.AsSpan(_chunkStart, _used - _chunkStart);
+        Span<byte> line = stackalloc byte[10];
+        var size = FormatChunkSize(chunk.Length - ChunkSizeBytes, line);
+        chunk[ChunkSizeBytes..].CopyTo(chunk[size.Length..]);
+        size.CopyTo(chunk);
+        _used -= ChunkSizeBytes - size.Length;
+        _chunkStart = -1;
+        Add("\r\n"u8);
+    }
+
+    private static ReadOnlySpan<byte> FormatChunkSize(int size, Span<byte> line)
+    {
+        Utf8Formatter.TryFormat(size, line, out int length, new StandardFormat('x'));
+        "\r\n"u8.CopyTo(line[length..]);
+        return line[..(length + 2)];
     }
 
     private void Grow(int more)

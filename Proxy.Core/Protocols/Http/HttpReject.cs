@@ -13,11 +13,14 @@ internal readonly record struct HttpReject(ProxyError Error, int Status)
 
     public static HttpReject Of(int status, string detail) => new(new ProxyError(FailureCause.BadRequest, detail), status);
 
+    /// <summary>Valid as far as it was read, but larger than <see cref="HttpLimits"/> (RFC 6585, section 5; RFC 9112, section 3).</summary>
+    public static HttpReject TooLarge(int status, string detail) => new(new ProxyError(FailureCause.RequestHeadTooLarge, detail), status);
+
     public static HttpReject ForScan(HttpScanStatus status) => status switch
     {
         HttpScanStatus.BareLineFeed => BadRequest("a line that ends without CR LF"),
-        HttpScanStatus.FirstLineTooLong => Of(414, "the request line is too long"),
-        HttpScanStatus.TooLarge => Of(431, "the request head is too large"),
-        _ => Of(431, "too many field lines"),
+        HttpScanStatus.FirstLineTooLong => TooLarge(414, $"a request line of more than {HttpLimits.RequestLineBytes / 1024} KiB"),
+        HttpScanStatus.TooLarge => TooLarge(431, $"a request head of more than {HttpLimits.HeadBytes / 1024} KiB"),
+        _ => TooLarge(431, $"a request head of more than {HttpLimits.Fields} field lines"),
     };
 }

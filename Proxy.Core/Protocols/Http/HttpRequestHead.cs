@@ -74,7 +74,7 @@ internal sealed partial class HttpRequestHead : HttpHead
         var line = TakeLine(ref at);
         if (!ParseRequestLine(line.Start, line.Length, out var target, out reject))
             return false;
-        string? problem = ParseFields(at, HttpLimits.RequestFields, lenient: false) ?? CollectConnectionOptions();
+        string? problem = ParseFields(at, lenient: false) ?? CollectConnectionOptions(lenient: false);
         if (problem is not null)
             return Refuse(HttpReject.BadRequest(problem), out reject);
 
@@ -130,7 +130,7 @@ internal sealed partial class HttpRequestHead : HttpHead
     private bool SetFraming(out HttpReject reject)
     {
         reject = default;
-        var framing = HttpFraming.Read(this, MinorVersion);
+        var framing = HttpFraming.Read(this, MinorVersion, lenient: false);
         if (framing.Problem is not null)
             return Refuse(HttpReject.BadRequest(framing.Problem), out reject);
         ContentLength = framing.ContentLength;

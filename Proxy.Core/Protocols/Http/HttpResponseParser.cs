@@ -1,39 +1,82 @@
 using System.Buffers;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
 
-/// <summary>Parses response heads. Pure. Lenient where RFC 9112 tells a proxy how to repair, strict where a body's end is at stake.</summary>
+/// <summary>
+/// Parses response heads. Pure. What a target sends is judged by what it endangers: what leaves a body's end uncertain or
+/// could split a message is refused; the rest is taken as browsers take it and written anew before a client sees it.
+/// </summary>
 internal static class HttpResponseParser
 {
     /// <param name="buffer">All bytes since the last message; on completion, what is behind the head.</param>
     /// <param name="scanner">Made by <see cref="HttpHeadScanner.ForResponse"/> for each head and kept while it is incomplete.</param>
     /// <param name="toHeadRequest">The request was HEAD: there is no body, whatever the fields say.</param>
     /// <param name="head">Filled on completion.</param>
-    /// <param name="problem">What is wrong with it when it is refused.</param>
+    /// <param name="error">
+    /// Why it is refused: <see cref="FailureCause.TargetProtocol"/>, or <see cref="FailureCause.TargetHeadTooLarge"/> when
+    /// it is larger than <see cref="HttpLimits"/>.
+    /// </param>
     public static HttpParseStatus TryParse(
-        ref ReadOnlySequence<byte> buffer, ref HttpHeadScanner scanner, bool toHeadRequest, HttpResponseHead head, out string? problem)
+        ref ReadOnlySequence<byte> buffer, ref HttpHeadScanner scanner, bool toHeadRequest, HttpResponseHead head, out ProxyError error)
     {
-        problem = null;
-        var scan = scanner.Scan(buffer, out int length);
-        if (scan == HttpScanStatus.Incomplete)
-            return LooksWrong(buffer, ref problem) ? HttpParseStatus.Rejected : HttpParseStatus.Incomplete;
-        problem = scan == HttpScanStatus.Complete ? head.Parse(buffer.Slice(0, length), toHeadRequest) : "a response head that is too large";
-        if (problem is not null)
+        error = ProxyError.None;
+        if (!TrySkipSlop(buffer, out var rest))
+            return HttpParseStatus.Incomplete;
+        if (!LooksRight(rest))
+        {
+            error = new ProxyError(FailureCause.TargetProtocol, "no HTTP/1 status line");
             return HttpParseStatus.Rejected;
-        buffer = buffer.Slice(length);
+        }
+
+        var scan = scanner.Scan(rest, out int length);
+        if (scan == HttpScanStatus.Incomplete)
+            return HttpParseStatus.Incomplete;
+        if (scan != HttpScanStatus.Complete)
+        {
+            error = new ProxyError(FailureCause.TargetHeadTooLarge, TooLarge(scan));
+            return HttpParseStatus.Rejected;
+        }
+
+        string? problem = head.Parse(rest.Slice(0, length), toHeadRequest);
+        if (problem is not null)
+        {
+            error = new ProxyError(FailureCause.TargetProtocol, problem);
+            return HttpParseStatus.Rejected;
+        }
+
+        buffer = rest.Slice(length);
         return HttpParseStatus.Complete;
     }
 
-    /// <summary>Something that greets first and then waits (SSH, SMTP) would otherwise be waited for until the client gives up.</summary>
-    private static bool LooksWrong(in ReadOnlySequence<byte> buffer, ref string? problem)
+    /// <summary>True for what begins with "HTTP/", in capitals or not.</summary>
+    internal static bool StartsWithName(ReadOnlySpan<byte> line) => line.Length >= 5 && HttpChars.EqualsIgnoreCase(line[..5], "HTTP/"u8);
+
+    /// <summary>
+    /// What is behind white space and line ends; a server that ends a body with one CR LF too many sends them in front of
+    /// its next answer. False while nothing else has come. The same for every call with more of the same bytes.
+    /// </summary>
+    private static bool TrySkipSlop(in ReadOnlySequence<byte> buffer, out ReadOnlySequence<byte> rest)
     {
-        var expected = "HTTP/1."u8;
+        Span<byte> start = stackalloc byte[HttpLimits.StatusLineSlop];
+        int length = (int)Math.Min(buffer.Length, start.Length);
+        buffer.Slice(0, length).CopyTo(start);
+        int slop = length - start[..length].TrimStart(" \t\r\n"u8).Length;
+        rest = buffer.Slice(slop);
+        return !rest.IsEmpty;
+    }
+
+    /// <summary>Something that greets first and then waits (SSH, SMTP) would otherwise be waited for until the client gives up.</summary>
+    private static bool LooksRight(in ReadOnlySequence<byte> buffer)
+    {
+        var expected = "HTTP/"u8;
         Span<byte> start = stackalloc byte[expected.Length];
         int length = (int)Math.Min(buffer.Length, expected.Length);
         buffer.Slice(0, length).CopyTo(start);
-        if (expected.StartsWith(start[..length]))
-            return false;
-        problem = "no HTTP/1 status line";
-        return true;
+        return HttpChars.EqualsIgnoreCase(start[..length], expected[..length]);
     }
+
+    private static string TooLarge(HttpScanStatus status) => status == HttpScanStatus.TooManyLines
+        ? $"a response head of more than {HttpLimits.Fields} field lines"
+        : $"a response head of more than {HttpLimits.HeadBytes / 1024} KiB";
 }

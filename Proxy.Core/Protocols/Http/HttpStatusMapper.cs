@@ -28,6 +28,7 @@ internal static class HttpStatusMapper
         FailureCause.ClientClosed => Row(400, Request, "The client closed the connection before its request was answered."),
         FailureCause.HandshakeTimeout => Row(408, Request, "The request did not arrive completely in time."),
         FailureCause.BadRequest => Row(400, Request, "The request cannot be understood or is not safe to forward."),
+        FailureCause.RequestHeadTooLarge => Row(431, Request, "The head of the request is larger than this proxy takes."),
         FailureCause.ProtocolDisabled => Row(403, Denied, "This listener does not speak HTTP."),
         FailureCause.AuthRequired => Row(407, Request, "This proxy wants a user name and a password."),
         FailureCause.AuthFailed => Row(407, Request, "The user name or the password is wrong."),
@@ -69,6 +70,7 @@ internal static class HttpStatusMapper
         FailureCause.OnionIntroTimeout => Row(504, Timeout, "The introduction to the onion service timed out."),
 
         FailureCause.TargetProtocol => Row(502, "http_protocol_error", "The target's answer is not valid HTTP/1."),
+        FailureCause.TargetHeadTooLarge => Row(502, "http_response_header_section_size", "The head of the target's answer is larger than this proxy takes."),
         FailureCause.TargetClosed => Row(502, Terminated, "The target closed the connection before it answered."),
         FailureCause.LinkDown => Row(502, Unroutable, "The WireGuard link to the worker is down."),
         FailureCause.NoFirstByte => Row(502, Terminated, "The stream through the worker ended before its first byte."),

@@ -45,11 +45,11 @@ public sealed class HttpChunkDecoderTests
     }
 
     [Test]
-    public void Step_endless_extensions_are_malformed()
+    public void Step_endless_extensions_are_too_large()
     {
-        Assert.That(Decode(["5;" + new string('x', 5000)], lenient: false), Does.StartWith("Malformed"));
+        Assert.That(Decode(["5;" + new string('x', 5000)], lenient: false), Does.StartWith("TooLarge"));
         string chunk = "1;" + new string('x', 4000) + "\r\na\r\n";
-        Assert.That(Decode(Enumerable.Repeat(chunk, 20), lenient: false), Does.StartWith("Malformed"));
+        Assert.That(Decode(Enumerable.Repeat(chunk, 20), lenient: false), Does.StartWith("TooLarge"));
     }
 
     [Test]
@@ -78,7 +78,7 @@ public sealed class HttpChunkDecoderTests
                 Assert.That(consumed, Is.GreaterThan(0));
                 body.Append(Encoding.Latin1.GetString(bytes, at + start, length));
                 at += consumed;
-                if (status is HttpChunkStatus.Malformed or HttpChunkStatus.LastChunk)
+                if (status is HttpChunkStatus.Malformed or HttpChunkStatus.TooLarge or HttpChunkStatus.LastChunk)
                     return $"{status}:{body}";
             }
         }

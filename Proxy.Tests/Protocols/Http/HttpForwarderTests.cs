@@ -51,7 +51,7 @@ public sealed class HttpForwarderTests
     }
 
     [TestCase("Content-Length: 11\r\n\r\nhello world", "Content-Length: 11\r\n\r\nhello world")]
-    [TestCase("Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")]
+    [TestCase("Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n")]
     [TestCase(
         "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nContent-Length: 5\r\nHost: evil\r\nAuthorization: x\r\n\r\n",
         "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\n\r\n")]
@@ -76,6 +76,13 @@ public sealed class HttpForwarderTests
         ["HEAD", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true],
         ["304", Get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n", true],
         ["204", Get, "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n", true],
+        ["HEAD, both", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true],
+        ["304, both", Get, "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", true],
+        ["204, both", Get, "HTTP/1.1 204 No\r\nContent-Length: 5\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n", true],
+        ["interim, both", Get, "HTTP/1.1 103 Early\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true],
+        ["205", Get, "HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\nok", true],
+        ["keep-alive; timeout", Get, "HTTP/1.1 200 OK\r\nConnection: keep-alive; timeout=5\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true],
+        ["bare LF in chunks", Get, "HTTP/2.0 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true],
         ["interim", Get, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true],
         ["interim, 1.0", "GET http://h/ HTTP/1.0\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", false],
         ["chunked to 1.0", "GET http://h/ HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", false],

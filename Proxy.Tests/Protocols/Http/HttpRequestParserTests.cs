@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using TorBalancer.Primitives;
 using TorBalancer.Protocols.Http;
 
 namespace TorBalancer.Tests.Protocols.Http;
@@ -111,11 +112,13 @@ public sealed class HttpRequestParserTests
         Assert.That(HttpBytes.ParseRequest("GET http://h/" + new string('a', 17000), head, out var reject), Is.EqualTo(HttpParseStatus.Rejected));
         Assert.That(reject.Status, Is.EqualTo(414));
         string start = "GET http://h/ HTTP/1.1\r\nHost: h\r\n";
-        Assert.That(HttpBytes.ParseRequest(start + "X: " + new string('a', 66000), head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
-        Assert.That(reject.Status, Is.EqualTo(431));
-        string many = string.Concat(Enumerable.Repeat("A: b\r\n", 200));
-        Assert.That(HttpBytes.ParseRequest(start + many + "\r\n", head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
-        Assert.That(reject.Status, Is.EqualTo(431));
+        Assert.That(reject.Error.Cause, Is.EqualTo(FailureCause.RequestHeadTooLarge));
+        Assert.That(HttpBytes.ParseRequest(start + "X: " + new string('a', 128 * 1024), head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
+        Assert.That((reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 128 KiB")));
+        string many = string.Concat(Enumerable.Repeat("A: b\r\n", 999));
+        Assert.That(HttpBytes.ParseRequest(start + many + "\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
+        Assert.That(HttpBytes.ParseRequest(start + many + "A: b\r\n\r\n", head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
+        Assert.That((reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 1000 field lines")));
         string host = new('h', 256);
         Assert.That(HttpBytes.ParseRequest($"CONNECT {host}:443 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Rejected));
         Assert.That(HttpBytes.ParseRequest($"CONNECT {host[1..]}:65535 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
