@@ -14,6 +14,7 @@ namespace TorBalancer.Configuration;
 /// [Section]  [Kind:name]                      a comment may follow
 /// Key = value ; comment                       a ';' that begins the value or follows white space, outside double quotes
 /// Key = "value ; value"                       quotes around a whole value are taken off
+/// Key = value # no comment                    kept; who reads the entry refuses it, see <see cref="ValueSyntax"/>
 /// </code>
 /// </remarks>
 internal sealed class ConfFile
@@ -30,9 +31,10 @@ internal sealed class ConfFile
     public IReadOnlyList<ConfSection> Sections { get; }
 
     /// <summary>Reads the whole text; what is wrong with it goes to <paramref name="issues"/>, and the rest is kept.</summary>
-    public static ConfFile Parse(string text, string path, ConfigurationIssues issues)
+    /// <param name="advice">Gets what stood in the way of a line, and the section, and may say what was meant; null: nobody is asked.</param>
+    public static ConfFile Parse(string text, string path, ConfigurationIssues issues, ILineAdvice? advice = null)
     {
-        var parser = new Parser(path, issues);
+        var parser = new Parser(path, issues, advice);
         using var reader = new StringReader(text.StartsWith('\uFEFF') ? text[1..] : text);
         while (reader.ReadLine() is { } line)
             parser.Line(line);
@@ -55,8 +57,10 @@ internal sealed class ConfFile
         return new MemoryStream(Encoding.UTF8.GetBytes(text.ToString()));
     }
 
-    private sealed class Parser(string path, ConfigurationIssues issues)
+    private sealed class Parser(string path, ConfigurationIssues issues, ILineAdvice? advice)
     {
+        private const string NoEntry = "neither [Section] nor Key = value nor a comment (; or #)";
+
         private readonly Dictionary<string, int> _sectionLines = new(StringComparer.OrdinalIgnoreCase);
         private readonly Dictionary<string, int> _keyLines = new(StringComparer.OrdinalIgnoreCase);
         private List<ConfEntry>? _entries;
@@ -70,8 +74,15 @@ internal sealed class ConfFile
         {
             _line++;
             var line = raw.AsSpan().Trim();
-            if (line.IsEmpty || line[0] is ';' or '#')
+            if (line.IsEmpty)
                 return;
+            if (line[0] is ';' or '#')
+            {
+                if (ConfEncoding.Problem(line) is { } problem)
+                    Error($"the comment {problem}");
+                return;
+            }
+
             if (line[0] == '[')
                 Header(line);
             else
@@ -84,17 +95,23 @@ internal sealed class ConfFile
 
             // Until a good header comes, the lines below a bad one are not reported: they are not what is wrong.
             _entries = null;
+            if (ConfEncoding.Problem(line) is { } problem)
+            {
+                Error($"the section header {problem}");
+                return;
+            }
+
             int close = line.IndexOf(']');
             if (close < 0)
             {
-                Error("a section header without its closing ']'");
+                Error($"a section header without its closing ']'{advice?.OfHeader(line)}");
                 return;
             }
 
             var rest = line[(close + 1)..].TrimStart();
             if (!rest.IsEmpty && rest[0] != ';')
             {
-                Error("something behind the ']' of a section header; only a comment (;) may follow it");
+                Error($"something behind the ']' of a section header; only a comment (;) may follow it{advice?.OfHeader(line)}");
                 return;
             }
 
@@ -120,27 +137,38 @@ internal sealed class ConfFile
             var key = equals < 0 ? [] : line[..equals].TrimEnd();
             if (equals < 0 || !ConfText.IsName(key))
             {
-                if (_entries is not null || !_headerSeen)
-                    Error("neither [Section] nor Key = value nor a comment (; or #)");
+                bool isNoise = _entries is null && _headerSeen;
+
+                // A header in other brackets. What stands below it is not what is wrong.
+                if (equals < 0 && (line[0] is '(' or '{' or '<' || (line[^1] == ']' && !line.ContainsAny(' ', '\t'))))
+                    (_headerSeen, _entries) = (true, null);
+                if (!isNoise)
+                    Error($"{(ConfEncoding.Problem(line) is { } problem ? $"the line {problem}" : NoEntry)}{advice?.OfLine(_entries is null ? "" : _section, line)}");
                 return;
             }
 
             if (_entries is null)
             {
                 if (!_headerSeen)
-                    Error($"{key} stands before the first [Section]");
+                    Error($"{key} stands before the first [Section]{advice?.OfOrphan(key)}");
                 return;
             }
 
-            if (!TryValue(line[(equals + 1)..].Trim(), out string value))
+            if (!TryValue(line[(equals + 1)..].Trim(), out string value, out bool isQuoted))
             {
                 Error($"[{ConfText.Printable(_section)}] {key}: the value begins with a double quote that is not closed");
                 return;
             }
 
+            if (ConfEncoding.Problem(value) is null && ConfEncoding.Problem(line) is { } unreadable)
+            {
+                Error($"[{ConfText.Printable(_section)}] {key}: the comment {unreadable}");
+                return;
+            }
+
             string path = $"{_section}:{key}";
             if (_keyLines.TryAdd(path, _line))
-                _entries.Add(new ConfEntry(key.ToString(), value, _line));
+                _entries.Add(new ConfEntry(key.ToString(), value, _line, isQuoted));
             else
                 Error($"[{ConfText.Printable(_section)}] {key} is given twice, the first time in line {Text(_keyLines[path])}");
         }
@@ -150,9 +178,9 @@ internal sealed class ConfFile
         private void Error(string message) => issues.Error(new ConfigurationOrigin(ConfigurationLayer.File, path, _line), message);
 
         /// <summary>Takes the comment and whole-value quotes off. A quote with no partner is a character like any other.</summary>
-        private static bool TryValue(ReadOnlySpan<char> text, out string value)
+        private static bool TryValue(ReadOnlySpan<char> text, out string value, out bool isQuoted)
         {
-            value = "";
+            (value, isQuoted) = ("", false);
             int firstPartner = -1;
             for (int i = 0; i < text.Length; i++)
             {
@@ -178,7 +206,8 @@ internal sealed class ConfFile
                 }
             }
 
-            value = (firstPartner > 0 && firstPartner == text.Length - 1 ? text[1..^1] : text).ToString();
+            isQuoted = firstPartner > 0 && firstPartner == text.Length - 1;
+            value = (isQuoted ? text[1..^1] : text).ToString();
             return true;
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace TorBalancer.Configuration;
@@ -24,7 +25,7 @@ internal static class ConfText
         return true;
     }
 
-    /// <summary>Text for a terminal: control characters replaced, cut at a readable length, credentials of a URL hidden.</summary>
+    /// <summary>Text for a terminal: control characters replaced, invisible ones named, cut at a readable length, credentials of a URL hidden.</summary>
     public static string Printable(string text)
     {
         int at = text.LastIndexOf('@');
@@ -44,9 +45,17 @@ internal static class ConfText
                 break;
             }
 
-            shown.Append(char.IsControl(c) || char.IsSurrogate(c) ? '?' : c);
+            // What cannot be seen is named: "random" with such a character is refused, and nobody would see why.
+            if (IsInvisible(c))
+                shown.Append(CultureInfo.InvariantCulture, $"<U+{(int)c:X4}>");
+            else
+                shown.Append(char.IsControl(c) || char.IsSurrogate(c) ? '?' : c);
         }
 
         return shown.ToString();
     }
+
+    /// <summary>Format characters such as a zero-width space, and spaces that are not the one of the keyboard.</summary>
+    public static bool IsInvisible(char c) =>
+        char.GetUnicodeCategory(c) is UnicodeCategory.Format || (c > '\x7f' && char.IsWhiteSpace(c) && !char.IsControl(c));
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;
 
@@ -14,7 +15,7 @@ internal static class ConfigurationOverrides
 {
     public const string Prefix = "TORBALANCER_";
 
-    public static List<ConfigurationOverride> FromEnvironment(IReadOnlyDictionary<string, string> environment, ConfigurationIssues issues)
+    public static List<ConfigurationOverride> FromEnvironment(IReadOnlyDictionary<string, string> environment, ConfigurationIssues issues, OverrideAdvice advice)
     {
         var found = new List<ConfigurationOverride>();
         var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -23,8 +24,9 @@ internal static class ConfigurationOverrides
         var variables = new List<string>();
         foreach (string variable in environment.Keys)
         {
-            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-                && !variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
+            if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+                WarnOfPrefix(variable, issues, advice);
+            else if (!variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
                 variables.Add(variable);
         }
 
@@ -34,7 +36,7 @@ internal static class ConfigurationOverrides
             var origin = new ConfigurationOrigin(ConfigurationLayer.Environment, ConfText.Printable(variable));
             string path = variable[Prefix.Length..].Replace("__", ":", StringComparison.Ordinal);
             if (!TrySplit(path, out string section, out string key))
-                issues.Warning(origin, $"names no key and is not used; keys are set as {Prefix}Section__Key, with two underscores");
+                issues.Warning(origin, $"names no key and is not used; keys are set as {Prefix}Section__Key, with two underscores{Meant(variable, advice)}");
             else if (!seen.TryAdd(path, variable))
                 issues.Error(origin, $"sets the same key as {ConfText.Printable(seen[path])}, which differs in letter case only");
             else
@@ -45,7 +47,7 @@ internal static class ConfigurationOverrides
     }
 
     /// <param name="malformed">True when an argument has not the form of an override.</param>
-    public static List<ConfigurationOverride> FromArguments(IReadOnlyList<string> arguments, ConfigurationIssues issues, out bool malformed)
+    public static List<ConfigurationOverride> FromArguments(IReadOnlyList<string> arguments, ConfigurationIssues issues, OverrideAdvice advice, out bool malformed)
     {
         malformed = false;
         var found = new List<ConfigurationOverride>();
@@ -61,7 +63,9 @@ internal static class ConfigurationOverrides
 
                 // The argument itself is not shown: it may be what is left of a password with spaces.
                 string number = (i + 1).ToString(CultureInfo.InvariantCulture);
-                issues.Error(origin, $"override {number} is not --Section:Key=value or --Section:Key value; a file is named with --config FILE");
+                string? meant = advice.Meant(option, ":");
+                string hint = meant is null ? "" : $"; did you mean --{meant}?";
+                issues.Error(origin, $"override {number} is not --Section:Key=value or --Section:Key value; a file is named with --config FILE{hint}");
                 continue;
             }
 
@@ -77,6 +81,27 @@ internal static class ConfigurationOverrides
         }
 
         return found;
+    }
+
+    /// <summary>A variable whose prefix is misspelt sets nothing, and nobody would see it. Two underscores show that a key was meant.</summary>
+    private static void WarnOfPrefix(string variable, ConfigurationIssues issues, OverrideAdvice advice)
+    {
+        if (!variable.Contains("__", StringComparison.Ordinal) || char.ToUpperInvariant(variable[0]) != 'T')
+            return;
+        for (int end = 0; end < variable.Length; end++)
+        {
+            if (variable[end] != '_' || Spelling.Distance(variable.AsSpan(0, end), Prefix.AsSpan(0, Prefix.Length - 1)) > 2 || advice.Meant(variable[(end + 1)..], "__") is not { } meant)
+                continue;
+            issues.Warning(new ConfigurationOrigin(ConfigurationLayer.Environment, ConfText.Printable(variable)), $"is not used; did you mean {Prefix}{meant}?");
+            return;
+        }
+    }
+
+    private static string Meant(string variable, OverrideAdvice advice)
+    {
+        if (Spelling.Distance(variable, ConfigurationFileLocator.Variable) <= 5 && variable.Contains("CONF", StringComparison.OrdinalIgnoreCase))
+            return $"; did you mean {ConfigurationFileLocator.Variable}?";
+        return advice.Meant(variable[Prefix.Length..], "__") is { } meant ? $"; did you mean {Prefix}{meant}?" : "";
     }
 
     /// <summary>The last colon divides section and key: Worker:w1:Address.</summary>

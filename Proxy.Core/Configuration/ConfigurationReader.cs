@@ -10,6 +10,7 @@ internal sealed class ConfigurationReader
 {
     private readonly ConfigurationSources _sources;
     private readonly ConfigurationSchema _schema;
+    private readonly NameAdvice _names;
     private readonly SectionTable _sections;
     private readonly string? _path;
     private readonly string _fileDirectory;
@@ -22,7 +23,8 @@ internal sealed class ConfigurationReader
         _path = sources.FileText is null ? ConfigurationFileLocator.Locate(sources) : sources.ConfigPath ?? "torbalancer.conf";
         Whole = _path is null ? default : new ConfigurationOrigin(ConfigurationLayer.File, _path);
         Origins = new KeyOrigins(Whole);
-        _sections = new SectionTable(_schema, Issues, Origins);
+        _names = new NameAdvice(_schema);
+        _sections = new SectionTable(_schema, _names, Issues, Origins);
         _fileDirectory = _path is { Length: > 0 } && !_path.Contains('\0')
             ? Path.GetDirectoryName(Path.GetFullPath(_path, sources.WorkingDirectory)) ?? "/"
             : sources.WorkingDirectory;
@@ -103,14 +105,15 @@ internal sealed class ConfigurationReader
         var builder = new ConfigurationBuilder();
         if (ReadText() is { } text)
         {
-            var file = ConfFile.Parse(text, _path!, Issues);
+            var file = ConfFile.Parse(text, _path!, Issues, new LineAdvice(_names));
             foreach (var written in file.Sections)
                 Resolve(written);
             builder.AddIniStream(file.OpenCleaned());
         }
 
-        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromEnvironment(_sources.Environment, Issues)));
-        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromArguments(_sources.Arguments, Issues, out bool malformed)));
+        var advice = new OverrideAdvice(_schema);
+        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromEnvironment(_sources.Environment, Issues, advice)));
+        builder.AddInMemoryCollection(Resolve(ConfigurationOverrides.FromArguments(_sources.Arguments, Issues, advice, out bool malformed)));
         _usageErrors |= malformed;
         return builder.Build();
     }
@@ -141,7 +144,11 @@ internal sealed class ConfigurationReader
         if (section is null)
             return;
         foreach (var entry in written.Entries)
-            _sections.Key(section, entry.Key, entry.Value, new ConfigurationOrigin(ConfigurationLayer.File, _path!, entry.Line));
+        {
+            var origin = new ConfigurationOrigin(ConfigurationLayer.File, _path!, entry.Line);
+            if (_sections.Key(section, entry.Key, entry.Value, origin) is { } row && ValueSyntax.Check(row, entry, Context(ConfigurationLayer.File)) is { } problem)
+                Refuse(section.Path, row, entry.Value, origin, problem);
+        }
     }
 
     private Dictionary<string, string?> Resolve(List<ConfigurationOverride> overrides)
@@ -150,8 +157,11 @@ internal sealed class ConfigurationReader
         foreach (var one in overrides)
         {
             var section = _sections.Section(one.Section, one.Origin);
-            if (section is not null && _sections.Key(section, one.Key, one.Value, one.Origin))
-                values[$"{section.Path}:{one.Key}"] = one.Value;
+            if (section is null || _sections.Key(section, one.Key, one.Value, one.Origin) is not { } row)
+                continue;
+            values[$"{section.Path}:{one.Key}"] = one.Value;
+            if (ConfEncoding.Problem(one.Value) is { } unreadable)
+                Refuse(section.Path, row, one.Value, one.Origin, new ValueProblem(unreadable, ShowAllowed: false));
         }
 
         return values;
@@ -166,18 +176,28 @@ internal sealed class ConfigurationReader
             string? text = configuration[$"{path}:{row.Name}"]?.Trim();
             if (string.IsNullOrEmpty(text))
                 continue;
-            var origin = Origins.Of(path, row.Name);
-            _sources.Environment.TryGetValue("HOME", out var home);
-            var context = new ValueContext(origin.Layer == ConfigurationLayer.File ? _fileDirectory : _sources.WorkingDirectory, home);
-            var problem = row.Apply(target, text, context);
-            if (problem is null)
+            if (Origins.AnyFailed(path, row.Name))
                 continue;
-            Origins.AddFailed(path, row.Name);
-            string found = row.IsSecret ? row.Name : $"{row.Name} = \"{ConfText.Printable(text)}\"";
-            string allowed = problem.ShowAllowed ? $"; allowed: {row.Allowed}" : "";
-            string meant = problem.Suggestion is null ? "" : $"; did you mean \"{problem.Suggestion}\"?";
-            Issues.Error(origin, $"[{path}] {found} {problem.What}{allowed}{meant}");
+            var origin = Origins.Of(path, row.Name);
+            var context = Context(origin.Layer);
+            if (row.Apply(target, text, context) is { } problem)
+                Refuse(path, row, text, origin, row.IsSecret ? problem : ValueAdvice.Improve(row, text, context, problem));
         }
+    }
+
+    private ValueContext Context(ConfigurationLayer layer)
+    {
+        _sources.Environment.TryGetValue("HOME", out var home);
+        return new ValueContext(layer == ConfigurationLayer.File ? _fileDirectory : _sources.WorkingDirectory, home);
+    }
+
+    private void Refuse(string path, SchemaKey row, string text, ConfigurationOrigin origin, ValueProblem problem)
+    {
+        Origins.AddFailed(path, row.Name);
+        string found = row.IsSecret ? row.Name : $"{row.Name} = \"{ConfText.Printable(text)}\"";
+        string allowed = problem.ShowAllowed ? $"; allowed: {row.Allowed}" : "";
+        string meant = problem.Suggestion is null || row.IsSecret ? "" : $"; did you mean \"{problem.Suggestion}\"?";
+        Issues.Error(origin, $"[{path}] {found} {problem.What}{allowed}{meant}");
     }
 
     private void WarnOfSecretsInFile()

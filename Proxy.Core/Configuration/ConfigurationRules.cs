@@ -8,6 +8,7 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
 {
     private readonly ConfigurationIssues _issues = reader.Issues;
     private readonly KeyOrigins _origins = reader.Origins;
+    private static readonly string[] RuleKeys = ["Domain", "Port", "Network", "Route"];
 
     public void Check()
     {
@@ -35,9 +36,13 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
                 Warning(section, "AllowFrom", $"AllowFrom = {network} lets everyone use this proxy");
         }
 
+        if (listener.AllowFrom.Count > 0 && listener.Address is IPEndPoint local && IPAddress.IsLoopback(local.Address)
+            && !listener.AllowFrom.Any(static network => network.Contains(IPAddress.Loopback) || network.Contains(IPAddress.IPv6Loopback)))
+            Warning(section, "AllowFrom", $"AllowFrom lets nobody in: only clients on this machine reach {local}, and they are in none of its networks");
+
         if (_origins.AnyFailed(section, "Auth", "Users", "UsersFile"))
             return;
-        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0)
+        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !_origins.HasUnknown(section))
             Error(section, "Auth", "Auth = required, but there are no users; add Users = name:password or UsersFile = a file with them");
         if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
             Warning(section, _origins.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
@@ -68,7 +73,11 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
             if (_origins.AnyFailed(section, key))
                 return;
             var clash = taken.Find(one => SameAddress(one.Address, address));
-            if (clash.Section is not null)
+
+            // A default has no line: what the user wrote is where the mistake is seen.
+            if (clash.Section is not null && !_origins.IsSet(section, key) && _origins.IsSet(clash.Section, clash.Key))
+                Error(clash.Section, clash.Key, $"{clash.Key} = \"{clash.Address}\" is taken by [{section}] {key} = \"{address}\", its default");
+            else if (clash.Section is not null)
                 Error(section, key, $"{key} = \"{address}\" is taken by [{clash.Section}] {clash.Key} = \"{clash.Address}\"");
             taken.Add((address, section, key));
         }
@@ -103,6 +112,7 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
     private void CheckWorkers()
     {
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        var controls = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var worker in options.Workers)
         {
             string section = $"Worker:{worker.Name}";
@@ -111,6 +121,12 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
             string endPoint = worker.SocksEndPoint.ToString()!;
             if (!seen.TryAdd(endPoint, section))
                 Error(section, SocksKey(section), $"{endPoint} is the SOCKS address of [{seen[endPoint]}] already; two workers need two tor processes");
+            if (worker.ControlEndPoint is not { } control || _origins.AnyFailed(section, "ControlPort"))
+                continue;
+            if (SameAddress(control, worker.SocksEndPoint))
+                Error(section, "ControlPort", $"ControlPort is the same as its SocksPort ({control}); tor has one port for each");
+            else if (!controls.TryAdd(control.ToString()!, section))
+                Error(section, "ControlPort", $"{control} is the control port of [{controls[control.ToString()!]}] already; two workers need two tor processes");
         }
 
         const string Managed = "ManagedWorkers";
@@ -128,6 +144,7 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
     {
         foreach (var rule in options.Route.Rules)
             CheckRule(rule, $"Rule:{rule.Name}");
+        CheckOrder(options.Route.Rules);
 
         bool wantsLink = options.Route.Clearnet == ClearnetRoute.Wireguard, ruleWantsLink = options.Route.Rules.Any(static rule => rule.Route == RuleRoute.Wireguard);
         if ((wantsLink || ruleWantsLink) && !options.Workers.Any(static worker => worker.WgInterface.Length > 0))
@@ -168,7 +185,7 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
 
     private void CheckRule(RuleOptions rule, string section)
     {
-        if (_origins.AnyFailed(section, "Domain", "Port", "Network", "Route"))
+        if (_origins.AnyFailed(section, RuleKeys) || _origins.HasUnknown(section))
             return;
         if (rule.Route is null)
             _issues.Error(_origins.Of(section, "Route"), $"[{section}] needs a Route: auto, socks, wireguard or reject");
@@ -179,6 +196,28 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         if (rule.Route == RuleRoute.Wireguard && rule.Domains.Any(static domain => domain == "onion" || domain.EndsWith(".onion", StringComparison.Ordinal)))
             Warning(section, "Route", "onion services always go by a SocksPort, whatever a rule says; only reject holds for them");
     }
+
+    /// <summary>The first rule that fits decides: one behind another that fits all the same targets never does.</summary>
+    private void CheckOrder(IList<RuleOptions> rules)
+    {
+        for (int later = 1; later < rules.Count; later++)
+        {
+            string section = $"Rule:{rules[later].Name}";
+            if (rules.Take(later).FirstOrDefault(earlier => Covers(earlier, rules[later])) is { } first && !_origins.AnyFailed(section, RuleKeys) && !_origins.AnyFailed($"Rule:{first.Name}", RuleKeys))
+                _issues.Warning(_origins.Of(section, "Route"), $"[{section}] never decides: [Rule:{first.Name}] stands before it and fits every target of it");
+        }
+    }
+
+    /// <summary>True when every target that <paramref name="narrow"/> fits is one of <paramref name="wide"/> as well.</summary>
+    private static bool Covers(RuleOptions wide, RuleOptions narrow) =>
+        (wide.Domains.Count > 0 || wide.Ports.Count > 0 || wide.Networks.Count > 0)
+        && Each(wide.Domains, narrow.Domains, static (all, one) => one == all || one.EndsWith("." + all, StringComparison.Ordinal))
+        && Each(wide.Ports, narrow.Ports, static (all, one) => all.First <= one.First && one.Last <= all.Last)
+        && Each(wide.Networks, narrow.Networks, static (all, one) => all.PrefixLength <= one.PrefixLength && all.Contains(one.BaseAddress));
+
+    /// <summary>No condition fits everything.</summary>
+    private static bool Each<T>(IList<T> wide, IList<T> narrow, Func<T, T, bool> covers) =>
+        wide.Count == 0 || (narrow.Count > 0 && narrow.All(one => wide.Any(all => covers(all, one))));
 
     /// <summary>True when binding both would fail: equal, or the same port with one of them on all addresses of the family.</summary>
     private static bool SameAddress(EndPoint left, EndPoint right)

@@ -102,10 +102,20 @@ internal sealed partial class ConfigurationSchema
         return new ValueParser<HedgeOptions>($"off, adaptive, or after: with {after.Allowed}", (string text, ValueContext context, out HedgeOptions value) =>
         {
             if (!text.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
-                return word.Parse(text, context, out value);
+            {
+                // 2s and after 2s and after=2s: the delay is there, only not its form.
+                bool isAfter = text.StartsWith(prefix.TrimEnd(':'), StringComparison.OrdinalIgnoreCase);
+                string rest = isAfter ? text[(prefix.Length - 1)..].Trim(' ', '=', '_', '-') : text;
+                return word.Parse(text, context, out value) switch
+                {
+                    { Suggestion: null } unknown when rest.Length > 0 && char.IsAsciiDigit(rest[0]) => unknown with { Suggestion = prefix + (after.Parse(rest, context, out _)?.Suggestion ?? rest) },
+                    var known => known,
+                };
+            }
+
             var problem = after.Parse(text[prefix.Length..].Trim(), context, out var delay);
             value = new HedgeOptions(HedgeKind.After, delay);
-            return problem;
+            return problem is { Suggestion: { } meant } ? problem with { Suggestion = prefix + meant } : problem;
         });
     }
 

@@ -75,7 +75,7 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.ControlPort = value)
         .Key("ControlCookie", Values.FilePath, "", "The control port's cookie file; empty: where tor says it is.",
             (draft, value) => draft.Options.ControlCookie = value)
-        .Key("ControlPassword", Values.Text("a password without control characters"), "", "The control port's password.",
+        .Key("ControlPassword", Values.ControlPassword, "", "The control port's password.",
             (draft, value) => draft.Options.ControlPassword = value, secret: true)
         .Key("SshPort", Values.Port, "", "A TCP port that says whether the host is up: the first step of recovery.",
             (draft, value) => draft.Options.SshPort = value)

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace TorBalancer.Configuration;
 
 /// <summary>The few things that reading a configuration asks of the file system.</summary>
@@ -7,7 +5,9 @@ internal interface IConfigurationFiles
 {
     bool Exists(string path);
 
-    /// <summary>The whole text, or false with a predicate such as "does not exist".</summary>
+    /// <summary>
+    /// The whole text, or false with a predicate such as "does not exist". Bytes that are not UTF-8 are in it as <see cref="ConfEncoding"/> says.
+    /// </summary>
     bool TryRead(string path, out string text, out string problem);
 
     /// <summary>The permissions, or null where they are unknown.</summary>
@@ -49,10 +49,7 @@ internal sealed class DiskFiles : IConfigurationFiles
                 }
             }
 
-            bytes.Position = 0;
-            using var reader = new StreamReader(bytes, Encoding.UTF8, detectEncodingFromByteOrderMarks: true);
-            text = reader.ReadToEnd();
-            return true;
+            return ConfEncoding.TryDecode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), out text, out problem);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -6,6 +6,7 @@ internal sealed class KeyOrigins(ConfigurationOrigin whole)
     private readonly Dictionary<string, ConfigurationOrigin> _sections = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, ConfigurationOrigin> _keys = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _set = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _unknown = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _failed = new(StringComparer.OrdinalIgnoreCase);
 
     public void AddSection(string section, ConfigurationOrigin origin) => _sections.TryAdd(section, origin);
@@ -20,6 +21,11 @@ internal sealed class KeyOrigins(ConfigurationOrigin whole)
         else
             _set.Add(path);
     }
+
+    /// <summary>A section holds a key that does not exist: what it then lacks would only be a second complaint.</summary>
+    public void AddUnknown(string section) => _unknown.Add(section);
+
+    public bool HasUnknown(string section) => _unknown.Contains(section);
 
     public void AddFailed(string section, string key) => _failed.Add($"{section}:{key}");
 

@@ -31,13 +31,23 @@ internal sealed class ListenerDraft(string name)
         var users = new List<Credential>();
         var lines = new List<int>();
         int number = 0;
-        using var file = new StringReader(text);
+        using var file = new StringReader(text.TrimStart('\uFEFF'));
         while (file.ReadLine() is { } line)
         {
             number++;
             line = line.Trim();
+            var at = new ConfigurationOrigin(ConfigurationLayer.File, path, number);
+            if (ConfEncoding.Problem(line) is { } unreadable)
+            {
+                reader.Issues.Error(at, $"the line {unreadable}");
+                reader.Origins.AddFailed(section, "UsersFile");
+                continue;
+            }
+
             if (line.Length == 0 || line[0] == '#')
                 continue;
+            if (ValueSyntax.CommentSign(line) > 0)
+                reader.Issues.Warning(at, "the # is a part of the password: here a comment is a line of its own");
             var wrong = Credentials.Parse(line, out var credential);
             if (wrong is null)
             {
@@ -46,7 +56,7 @@ internal sealed class ListenerDraft(string name)
             }
             else
             {
-                var at = new ConfigurationOrigin(ConfigurationLayer.File, path, number);
+                reader.Origins.AddFailed(section, "UsersFile");
                 reader.Issues.Error(at, $"the line {wrong.What}; allowed: name:password, one per line, # for comments");
             }
         }

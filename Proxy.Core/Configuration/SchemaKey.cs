@@ -6,7 +6,9 @@ namespace TorBalancer.Configuration;
 /// <param name="defaultText">What the key has when it is left out, as it would be written; empty: nothing.</param>
 /// <param name="description">One line.</param>
 /// <param name="isSecret">The value never appears in a message.</param>
-internal abstract class SchemaKey(string name, string allowed, string defaultText, string description, bool isSecret)
+/// <param name="check">What is wrong with a value; null: nothing.</param>
+internal abstract class SchemaKey(
+    string name, string allowed, string defaultText, string description, bool isSecret, Func<string, ValueContext, ValueProblem?> check)
 {
     public string Name { get; } = name;
 
@@ -17,12 +19,16 @@ internal abstract class SchemaKey(string name, string allowed, string defaultTex
     public string Description { get; } = description;
 
     public bool IsSecret { get; } = isSecret;
+
+    /// <summary>Judges a value and puts it nowhere: what a message suggests is tried here first.</summary>
+    public Func<string, ValueContext, ValueProblem?> Check { get; } = check;
 }
 
 /// <summary>A row with the code that puts its value into place; null: done.</summary>
 internal sealed class SchemaKey<TTarget>(
-    string name, string allowed, string defaultText, string description, bool isSecret, Func<TTarget, string, ValueContext, ValueProblem?> apply)
-    : SchemaKey(name, allowed, defaultText, description, isSecret)
+    string name, string allowed, string defaultText, string description, bool isSecret,
+    Func<TTarget, string, ValueContext, ValueProblem?> apply, Func<string, ValueContext, ValueProblem?> check)
+    : SchemaKey(name, allowed, defaultText, description, isSecret, check)
 {
     public Func<TTarget, string, ValueContext, ValueProblem?> Apply { get; } = apply;
 }

@@ -33,7 +33,8 @@ internal sealed class SchemaSection<TTarget>(string name, bool isNamed = false) 
             if (problem is null)
                 set(target, value);
             return problem;
-        }));
+        },
+        (text, context) => parser.Parse(text, context, out _)));
         return this;
     }
 

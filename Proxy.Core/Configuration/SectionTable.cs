@@ -1,5 +1,3 @@
-using TorBalancer.Primitives;
-
 namespace TorBalancer.Configuration;
 
 /// <summary>A section that some layer names.</summary>
@@ -12,7 +10,7 @@ internal sealed record SectionInstance(SchemaSection Schema, string Name, string
 /// Resolves what the layers name to sections and keys of the schema, and remembers the named ones in the order in which
 /// they came: the file's order is the order of mode failover.
 /// </summary>
-internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssues issues, KeyOrigins origins)
+internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice, ConfigurationIssues issues, KeyOrigins origins)
 {
     private readonly Dictionary<string, SectionInstance> _byPath = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<SectionInstance> _inOrder = [];
@@ -31,9 +29,8 @@ internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssu
         string shown = ConfText.Printable(written);
         if (section is null)
         {
-            string? near = Spelling.Closest(kind, schema.Sections.Select(one => one.Name));
-            string meant = near is null ? "" : $"; did you mean [{Header(schema.Find(near)!)}]?";
-            issues.Error(origin, $"there is no section [{shown}]; allowed: {string.Join(", ", schema.Sections.Select(Header))}{meant}");
+            string meant = advice.MeantHeader(written) is { } header ? $"; did you mean [{header}]?" : "";
+            issues.Error(origin, $"there is no section [{shown}]; allowed: {string.Join(", ", schema.Sections.Select(NameAdvice.Header))}{meant}");
             return null;
         }
 
@@ -49,27 +46,24 @@ internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssu
         return null;
     }
 
-    /// <summary>Takes note of a key, or says that there is none of that name. The value is never part of the message.</summary>
-    public bool Key(SectionInstance section, string key, string value, ConfigurationOrigin origin)
+    /// <summary>
+    /// Takes note of a key, or says that there is none of that name. The value is part of the message only as far as the key that
+    /// was meant accepts it and is no secret.
+    /// </summary>
+    /// <returns>The key; null: there is none.</returns>
+    public SchemaKey? Key(SectionInstance section, string key, string value, ConfigurationOrigin origin)
     {
         var row = section.Schema.Find(key);
         if (row is not null)
         {
             origins.AddKey(section.Path, row.Name, value, origin);
-            return true;
+            return row;
         }
 
-        string hint;
-        var homes = schema.Sections.Where(other => other.Find(key) is not null).ToList();
-        if (homes.Count > 0)
-            hint = $"; {homes[0].Find(key)!.Name} belongs into {string.Join(" or ", homes.Select(home => $"[{Header(home)}]"))}";
-        else if (Spelling.Closest(key, section.Schema.Keys.Select(one => one.Name)) is { } near)
-            hint = $"; did you mean \"{near}\"?";
-        else
-            hint = "";
+        origins.AddUnknown(section.Path);
         string allowed = string.Join(", ", section.Schema.Keys.Select(one => one.Name));
-        issues.Error(origin, $"[{section.Path}] has no key \"{ConfText.Printable(key)}\"; allowed: {allowed}{hint}");
-        return false;
+        issues.Error(origin, $"[{section.Path}] has no key \"{ConfText.Printable(key)}\"; allowed: {allowed}{advice.OfKey(section.Schema, key, value)}");
+        return null;
     }
 
     private SectionInstance Add(SectionInstance instance, ConfigurationOrigin origin)
@@ -79,6 +73,4 @@ internal sealed class SectionTable(ConfigurationSchema schema, ConfigurationIssu
         origins.AddSection(instance.Path, origin);
         return instance;
     }
-
-    private static string Header(SchemaSection section) => section.IsNamed ? section.Name + ":name" : section.Name;
 }

@@ -4,7 +4,8 @@ namespace TorBalancer.Configuration;
 /// <param name="What">A predicate, read behind the value: "is not a duration".</param>
 /// <param name="Suggestion">What was probably meant; null: no idea.</param>
 /// <param name="ShowAllowed">False where <paramref name="What"/> says it all and the list of what is allowed would mislead.</param>
-internal sealed record ValueProblem(string What, string? Suggestion = null, bool ShowAllowed = true);
+/// <param name="Item">The item of a list that <paramref name="Suggestion"/> would take the place of; null: it takes the place of the whole value.</param>
+internal sealed record ValueProblem(string What, string? Suggestion = null, bool ShowAllowed = true, string? Item = null);
 
 /// <summary>What a parser may want to know of a value's surroundings.</summary>
 /// <param name="BaseDirectory">What a relative path is relative to: the file's directory, or the working directory.</param>

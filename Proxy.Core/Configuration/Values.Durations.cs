@@ -18,14 +18,23 @@ internal static partial class Values
                 return null;
             if (text == "0" && min == TimeSpan.Zero)
                 return null;
-            if (!TryDuration(text, out value))
-            {
-                bool bare = text.Length is > 0 and < 10 && text.All(char.IsAsciiDigit);
-                return bare ? new ValueProblem("has no unit", text + "s") : new ValueProblem("is not a duration");
-            }
-
-            return value < min || value > max ? new ValueProblem("is out of range") : null;
+            if (TryDuration(text, out value))
+                return value < min || value > max ? new ValueProblem("is out of range") : null;
+            bool bare = text.Length is > 0 and < 10 && text.All(char.IsAsciiDigit);
+            return new ValueProblem(bare ? "has no unit" : "is not a duration", bare ? WithUnit(text, min, max) : LooseDuration.Rewrite(text, min, max));
         });
+    }
+
+    /// <summary>Seconds, or the milliseconds of those who count in them, where these alone are in range.</summary>
+    private static string? WithUnit(string number, TimeSpan min, TimeSpan max)
+    {
+        foreach (string unit in (ReadOnlySpan<string>)["s", "ms"])
+        {
+            if (TryDuration(number + unit, out var value) && value >= min && value <= max)
+                return number + unit;
+        }
+
+        return null;
     }
 
     /// <summary>The shortest text that parses to <paramref name="value"/>.</summary>

@@ -8,6 +8,9 @@ namespace TorBalancer.Configuration;
 /// <summary>Addresses, ports, networks and canary targets. Nothing here ever looks a name up.</summary>
 internal static partial class Values
 {
+    // Before those that are made from it.
+    private static readonly ValueParser<int> PortNumber = Number(1, 65535);
+
     public static ValueParser<IPAddress> Address { get; } = new("an IP address", ParseAddress);
 
     /// <summary>Where a listener listens. Port 0: the system picks one.</summary>
@@ -21,7 +24,7 @@ internal static partial class Values
     /// <summary>[Worker:…] Address: an IP address (as an end point with port 0) or a unix socket.</summary>
     public static ValueParser<EndPoint> WorkerAddress { get; } = new("an IP address, localhost or unix:/path", ParseWorkerAddress);
 
-    public static ValueParser<int> Port { get; } = Number(1, 65535);
+    public static ValueParser<int> Port { get; } = new(PortNumber.Allowed, ParsePort);
 
     /// <summary>SocksPort and ControlPort.</summary>
     public static ValueParser<PortOrSocket> PortOrSocket { get; } =
@@ -45,7 +48,7 @@ internal static partial class Values
         new("an onion address, as name.onion, name.onion:port or http(s)://name.onion/…", ParseOnionCanary);
 
     /// <summary>A literal as the RFCs write it: 0x7f.1, 127.1 and 010.0.0.1 mean something else to each reader.</summary>
-    private static bool TryLiteral(string text, out IPAddress address)
+    internal static bool TryLiteral(string text, out IPAddress address)
     {
         if (!IPAddress.TryParse(text, out address!) || text.Contains('['))
             return false;
@@ -56,7 +59,7 @@ internal static partial class Values
         return true;
     }
 
-    private static bool TryHost(string text, out IPAddress address)
+    internal static bool TryHost(string text, out IPAddress address)
     {
         if (!text.Equals("localhost", StringComparison.OrdinalIgnoreCase))
             return TryLiteral(text, out address);
@@ -65,7 +68,7 @@ internal static partial class Values
     }
 
     private static ValueProblem? ParseAddress(string text, ValueContext context, out IPAddress value) =>
-        TryLiteral(text, out value) ? null : new ValueProblem("is not an IP address");
+        TryLiteral(text, out value) ? null : AddressDiagnosis.OfHost(text, new ValueProblem("is not an IP address"), "which does not belong here");
 
     private static ValueProblem? ParseListenAddress(string text, ValueContext context, out EndPoint value)
     {
@@ -78,7 +81,7 @@ internal static partial class Values
 
         var problem = ParseIPEndPoint(text, out var ip);
         value = ip;
-        return problem;
+        return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1080);
     }
 
     private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value)
@@ -90,12 +93,15 @@ internal static partial class Values
             return new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false);
         var problem = ParseIPEndPoint(text, out var endPoint);
         value = endPoint;
-        if (problem is null && !IPAddress.IsLoopback(endPoint.Address))
-            return new ValueProblem("is not on loopback; the admin API has no passwords and must not be reachable from elsewhere");
-        return problem;
+        if (problem is not null)
+            return AddressDiagnosis.OfEndPoint(text, problem, 1081);
+        return IPAddress.IsLoopback(endPoint.Address)
+            ? null
+            : new ValueProblem("is not on loopback; the admin API has no passwords and must not be reachable from elsewhere");
     }
 
-    private static ValueProblem? ParseIPEndPoint(string text, out IPEndPoint value)
+    /// <summary>host:port or [v6]:port, the host a literal or localhost. What was meant instead is <see cref="AddressDiagnosis"/>'s matter.</summary>
+    internal static ValueProblem? ParseIPEndPoint(string text, out IPEndPoint value)
     {
         value = null!;
         int colon = text.LastIndexOf(':');
@@ -104,9 +110,9 @@ internal static partial class Values
         if (bracketed && close < 0)
             return new ValueProblem("has no closing ']'");
         if (!bracketed && text.Count(c => c == ':') > 1)
-            return new ValueProblem("is an IPv6 address without brackets", TryLiteral(text, out _) ? $"[{text}]:1080" : null);
+            return new ValueProblem(LooksLikeIPv6(text) ? "is an IPv6 address without brackets" : "is not an address with a port");
         if (colon <= close)
-            return new ValueProblem("has no port", TryHost(text.Trim('[', ']'), out _) ? $"{text}:1080" : null);
+            return new ValueProblem("has no port");
         if (bracketed && colon != close + 1)
             return new ValueProblem("is not an address with a port");
         if (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port) || port > 65535)
@@ -122,7 +128,7 @@ internal static partial class Values
     {
         var problem = ParseIPEndPoint(text, out value);
         if (problem is not null)
-            return problem with { Suggestion = null };
+            return AddressDiagnosis.OfEndPoint(text, problem, null);
         return value.Port == 0 ? new ValueProblem("has no valid port") : null;
     }
 
@@ -138,19 +144,23 @@ internal static partial class Values
 
         // The brackets of [v6]:port, which other keys need, say nothing else here.
         string host = text is ['[', .. var inner, ']'] && inner.Contains(':') ? inner : text;
-        if (TryHost(host, out var address))
+        if (TryHost(host, out var address) && !(host == text && AddressDiagnosis.HidesPort(text)))
         {
             value = new IPEndPoint(address, 0);
-            return null;
+            return address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)
+                ? new ValueProblem("stands for every address of this machine and is none to connect to", address.Equals(IPAddress.Any) ? "127.0.0.1" : "::1")
+                : null;
         }
 
-        if (ParseIPEndPoint(text, out var endPoint) is null)
-            return new ValueProblem("carries a port, which goes into SocksPort", endPoint.Address.ToString());
         bool looksLikeName = text.Any(char.IsAsciiLetter) && !text.Contains(':') && !text.Contains('/');
-        return looksLikeName
+        return AddressDiagnosis.OfHost(text, looksLikeName
             ? new ValueProblem("is a host name, which would have to be resolved outside Tor")
-            : new ValueProblem("is not an address");
+            : new ValueProblem("is not an address"), "which goes into SocksPort");
     }
+
+    /// <summary>SshPort and DnsPort.</summary>
+    private static ValueProblem? ParsePort(string text, ValueContext context, out int value) =>
+        PortNumber.Parse(text, context, out value) is { } problem ? AddressDiagnosis.OfPort(text, problem, "which does not belong here") : null;
 
     private static ValueProblem? ParsePortOrSocket(string text, ValueContext context, out PortOrSocket value)
     {
@@ -161,9 +171,9 @@ internal static partial class Values
             return wrong;
         }
 
-        var problem = Port.Parse(text, context, out int port);
+        var problem = PortNumber.Parse(text, context, out int port);
         value = new PortOrSocket(port, null);
-        return problem;
+        return problem is null ? null : AddressDiagnosis.OfPort(text, problem, "which goes into Address");
     }
 
     private static ValueProblem? ParseNetwork(string text, ValueContext context, out IPNetwork value)
@@ -171,11 +181,13 @@ internal static partial class Values
         value = default;
         int slash = text.IndexOf('/');
         if (!TryLiteral(slash < 0 ? text : text[..slash], out var address))
-            return new ValueProblem("is not a network");
+            return new ValueProblem("is not a network", AddressDiagnosis.Network(text));
+        if (slash < 0 && AddressDiagnosis.HidesPort(text))
+            return new ValueProblem("seems to carry a port, and a network has none (with /128 it is an address)", text[..text.LastIndexOf(':')]);
         int bits = address.GetAddressBytes().Length * 8;
         int length = bits;
         if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > bits))
-            return new ValueProblem(string.Create(CultureInfo.InvariantCulture, $"has no prefix length from 0 to {bits}"));
+            return new ValueProblem(string.Create(CultureInfo.InvariantCulture, $"has no prefix length from 0 to {bits}"), AddressDiagnosis.Network(text));
 
         byte[] masked = address.GetAddressBytes();
         for (int bit = length; bit < bits; bit++)
@@ -193,7 +205,7 @@ internal static partial class Values
     {
         value = text;
         if (!text.Contains("://", StringComparison.Ordinal))
-            return HostEndPoint.TryParseAuthority(text, null, out var target) ? CheckOnion(target) : new ValueProblem("is neither host:port nor a URL");
+            return HostEndPoint.TryParseAuthority(text, null, out var target) ? CheckOnion(target) : new ValueProblem("is neither host:port nor a URL", AsUrl(text));
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Host.Length == 0
             || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
             return new ValueProblem("is not an http or https URL");
@@ -209,7 +221,7 @@ internal static partial class Values
             value = text + ":80";
         var problem = ParseCanary(value, context, out value);
         if (problem is not null)
-            return problem;
+            return text.Contains(".onion", StringComparison.OrdinalIgnoreCase) ? problem : new ValueProblem("is not an onion address");
         string authority = value.Contains("://", StringComparison.Ordinal) ? new Uri(value).Host : value[..value.LastIndexOf(':')];
         return OnionAddress.IsOnionName(authority) ? null : new ValueProblem("is not an onion address");
     }
@@ -218,14 +230,28 @@ internal static partial class Values
     {
         value = text;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
-            return new ValueProblem("is not an http or https URL");
+            return new ValueProblem("is not an http or https URL", text.Contains("://", StringComparison.Ordinal) ? null : "http://" + text);
         if (url.UserInfo.Length > 0)
             return new ValueProblem("carries a user name, which is not sent");
         return TryHost(url.Host.Trim('[', ']'), out _) ? null : new ValueProblem("has a host that is not an IP address (names are not looked up here)");
     }
 
+    /// <summary>A name alone as the URL that is fetched from it; null when it is no name.</summary>
+    private static string? AsUrl(string text)
+    {
+        string rest = text[(text.IndexOf(':') + 1)..].TrimStart('/');
+        int slash = rest.IndexOf('/');
+        string host = slash < 0 ? rest : rest[..slash];
+        return host.Contains('.') && HostEndPoint.TryCreate(host, 443, out _) ? $"https://{host}/{(slash < 0 ? "" : rest[(slash + 1)..])}" : null;
+    }
+
+    private static bool LooksLikeIPv6(string text) =>
+        text.All(static c => char.IsAsciiHexDigit(c) || c is ':' or '.') || TryLiteral(text, out _);
+
     private static ValueProblem? CheckOnion(HostEndPoint target) =>
         target.IsOnion && !OnionAddress.IsValid(target.Host)
-            ? new ValueProblem("is not a valid onion address (its checksum does not match)")
+            ? new ValueProblem(IsVersion2(target.Host) ? "is an onion address of version 2, which tor serves no more" : "is not a valid onion address (its checksum does not match)")
             : null;
+
+    private static bool IsVersion2(string host) => host.TrimEnd('.').Split('.') is [.., { Length: 16 }, _];
 }

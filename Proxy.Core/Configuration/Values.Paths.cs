@@ -31,7 +31,7 @@ internal static partial class Values
             if (value is "auto" or "none")
                 return null;
             if (!IsUnix(text))
-                return new ValueProblem("is not a unix socket", Spelling.Closest(text, ["auto", "none"]));
+                return new ValueProblem("is not a unix socket", text.StartsWith('/') ? UnixPrefix + text : Spelling.Closest(text, ["auto", "none"]));
             value = text;
             return ParseUnix(text, out _);
         });

@@ -22,7 +22,8 @@ internal static partial class Values
         string name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
         value = name.Trim('.').ToLowerInvariant();
         if (!HostEndPoint.TryCreate(value, 0, out var host))
-            return new ValueProblem("is not a name");
+            return text.Contains('/') && ParseNetwork(text, context, out _) is null ? new ValueProblem("is a network; that goes into Network", ShowAllowed: false)
+                : DomainOf(text) is { } meant ? new ValueProblem("is not a name alone (a port goes into Port)", meant) : new ValueProblem("is not a name");
         return host.Address is null ? null : new ValueProblem("is an address; that goes into Network", ShowAllowed: false);
     }
 
@@ -35,6 +36,15 @@ internal static partial class Values
         if (!isFirst || !isLast)
             return new ValueProblem("is not a port or a range of ports");
         return first <= last ? null : new ValueProblem("ends before it begins");
+    }
+
+    /// <summary>The name in a URL or in host:port; null: there is none.</summary>
+    private static string? DomainOf(string text)
+    {
+        int scheme = text.IndexOf("://", StringComparison.Ordinal);
+        string rest = scheme < 0 ? text : text[(scheme + 3)..];
+        string name = rest.Split('/', ':', '?', '#')[0];
+        return name != text && HostEndPoint.TryCreate(name, 0, out var host) && host.Address is null ? name : null;
     }
 
     private static bool TryPort(string text, out int port) =>

@@ -17,6 +17,18 @@ internal static partial class Values
     public static ValueParser<string> WireGuardInterface { get; } =
         new("the name of a network interface, up to 15 letters", ParseInterface);
 
+    /// <summary>[Worker:…] ControlPassword. torrc has its hash (control-spec, section 3.5), which logs nobody in.</summary>
+    public static ValueParser<string> ControlPassword { get; } = new("a password without control characters",
+        static (string text, ValueContext _, out string value) =>
+        {
+            value = text;
+            if (text.Any(char.IsControl))
+                return new ValueProblem("holds a control character");
+            return text.Length == 61 && text.StartsWith("16:", StringComparison.Ordinal) && text[3..].All(char.IsAsciiHexDigit)
+                ? new ValueProblem("is torrc's HashedControlPassword; the password itself belongs here", ShowAllowed: false)
+                : null;
+        });
+
     public static ValueParser<string> Text(string allowed) => new(allowed, static (string text, ValueContext _, out string value) =>
     {
         value = text;
@@ -55,7 +67,7 @@ internal static partial class Values
             }
 
             value = default!;
-            return new ValueProblem($"is not {noun}", Spelling.Closest(text, allowed));
+            return new ValueProblem($"is not {noun}", Spelling.Closest(text, allowed) ?? Spelling.SharingStem(text, allowed));
         });
     }
 
@@ -79,7 +91,7 @@ internal static partial class Values
                     return new ValueProblem("has an empty item between its commas");
                 var problem = item.Parse(part, context, out var parsed);
                 if (problem is not null)
-                    return problem with { What = part == text ? problem.What : $"has \"{ConfText.Printable(part)}\", which {problem.What}" };
+                    return part == text ? problem : problem with { What = $"has \"{ConfText.Printable(part)}\", which {problem.What}", Item = part };
                 value.Add(parsed);
             }
 
@@ -103,12 +115,30 @@ internal static partial class Values
     {
         value = UnixFileMode.None;
         if (text.Length is < 3 or > 4 || (text.Length == 4 && text[0] != '0') || text.Any(c => c is < '0' or > '7'))
-            return new ValueProblem("is not a set of octal permissions");
+            return new ValueProblem("is not a set of octal permissions", Octal(text));
         int bits = 0;
         foreach (char c in text)
             bits = (bits << 3) | (c - '0');
         value = (UnixFileMode)bits;
         return null;
+    }
+
+    /// <summary>0o660 and rw-rw---- as octal digits; null: neither.</summary>
+    private static string? Octal(string text)
+    {
+        if (text.StartsWith("0o", StringComparison.OrdinalIgnoreCase))
+            return "0" + text[2..];
+        if (text.Length != 9)
+            return null;
+        int bits = 0;
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (text[i] != '-' && text[i] != "rwx"[i % 3])
+                return null;
+            bits = (bits << 1) | (text[i] == '-' ? 0 : 1);
+        }
+
+        return "0" + Convert.ToString(bits, 8).PadLeft(3, '0');
     }
 
     private static ValueProblem? ParseInterface(string text, ValueContext context, out string value)

@@ -6,8 +6,8 @@ internal static class Spelling
     private const int MaxLength = 64;
 
     /// <summary>
-    /// The candidate nearest to <paramref name="word"/>, letter case ignored: at most two edits away (one for words of
-    /// up to three letters), or else the only one that begins with it. Null when nothing is near.
+    /// The candidate nearest to <paramref name="word"/>, letter case ignored: the same but for separators, at most two edits away
+    /// (one for words of up to three letters), or else the only one that begins with it. Null when nothing is near.
     /// </summary>
     public static string? Closest(string word, IEnumerable<string> candidates)
     {
@@ -18,6 +18,8 @@ internal static class Spelling
         int bestDistance = limit + 1, prefixes = 0;
         foreach (string candidate in candidates)
         {
+            if (Same(word, candidate))
+                return candidate;
             if (word.Length >= 3 && candidate.StartsWith(word, StringComparison.OrdinalIgnoreCase))
             {
                 prefixed = candidate;
@@ -35,6 +37,48 @@ internal static class Spelling
         }
 
         return best ?? (prefixes == 1 ? prefixed : null);
+    }
+
+    /// <summary>
+    /// The one candidate that begins as <paramref name="word"/> does, for at least four letters and two thirds of the shorter
+    /// one, or that is wholly its beginning: Balance is Balancing, Logging is Log. Null when there is none, or several.
+    /// </summary>
+    public static string? SharingStem(string word, IEnumerable<string> candidates)
+    {
+        if (word.Length is 0 or > MaxLength || !word.All(static c => char.IsLetterOrDigit(c) || c is '-' or '_'))
+            return null;
+        string? best = null;
+        int longest = 0;
+        foreach (string candidate in candidates)
+        {
+            int shared = 0;
+            while (shared < word.Length && shared < candidate.Length && Same(word[shared], candidate[shared]))
+                shared++;
+            bool isStem = shared >= 4 && shared * 3 >= Math.Min(word.Length, candidate.Length) * 2;
+            if ((!isStem && !(shared == candidate.Length && shared >= 3)) || shared < longest)
+                continue;
+            best = shared == longest ? null : candidate;
+            longest = shared;
+        }
+
+        return best;
+    }
+
+    /// <summary>True when both are the same word but for letter case and for what people put between its parts: "listen-address" is "ListenAddress".</summary>
+    public static bool Same(string left, string right)
+    {
+        int i = 0, j = 0;
+        while (true)
+        {
+            while (i < left.Length && IsSeparator(left[i]))
+                i++;
+            while (j < right.Length && IsSeparator(right[j]))
+                j++;
+            if (i == left.Length || j == right.Length)
+                return i == left.Length && j == right.Length;
+            if (!Same(left[i++], right[j++]))
+                return false;
+        }
     }
 
     /// <summary>
@@ -66,6 +110,8 @@ internal static class Spelling
 
         return previous[right.Length];
     }
+
+    private static bool IsSeparator(char c) => c is '-' or '_' or ' ' or '\t';
 
     private static bool Same(char a, char b) => char.ToLowerInvariant(a) == char.ToLowerInvariant(b);
 }

@@ -30,11 +30,15 @@ internal static class EnvCommand
         // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
         (ListenerProtocols Protocol, string Scheme)[] schemes = [(ListenerProtocols.Http, "http"), (ListenerProtocols.Socks5, "socks5h"), (ListenerProtocols.Socks4, "socks4a")];
         var (listener, scheme) = schemes
-            .Select(known => (Listener: options.Listeners.FirstOrDefault(l => l.Address is IPEndPoint && l.Protocols.HasFlag(known.Protocol)), known.Scheme))
+            .Select(known => (Listener: options.Listeners.FirstOrDefault(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)), known.Scheme))
             .FirstOrDefault(static found => found.Listener is not null);
         if (listener is null)
         {
-            error.WriteLine("torbalancer: no listener has a TCP address; programs that read these variables need one");
+            // Another process cannot know what the system picked; a variable with port 0 would point at nothing.
+            var picked = options.Listeners.FirstOrDefault(static l => l.Address is IPEndPoint);
+            error.WriteLine(picked is null
+                ? "torbalancer: no listener has a TCP address; programs that read these variables need one"
+                : $"torbalancer: [Listener:{picked.Name}] Address = {picked.Address} lets the system pick another port at each start (the log says which); give it one of its own, such as {new IPEndPoint(((IPEndPoint)picked.Address).Address, 1080)}");
             return 1;
         }
 
@@ -42,6 +46,8 @@ internal static class EnvCommand
         var reachable = address.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address.Address;
         string url = $"{scheme}://{new IPEndPoint(reachable, address.Port)}";
 
+        if (listener.Auth == ListenerAuth.Required)
+            output.WriteLine($"# {listener.Name} asks for a user: write name:password@ behind {scheme}:// (in percent-encoding where need be)");
         output.WriteLine($"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
         foreach (string name in (ReadOnlySpan<string>)["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
             output.WriteLine($"export {name}={url}");

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Configuration;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -99,7 +100,9 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
         {
             // A name would be resolved by wg, outside Tor, each time the link comes up.
             if (!IPEndPoint.TryParse(text, out var endPoint) || !IsAsWritten(text, endPoint))
-                return (null, $"--endpoint {text} is not an IP address with a port");
+                return (null, $"--endpoint {text} is not an IP address with a port{Hint(text)}");
+            if (AddressDiagnosis.HidesPort(text))
+                return (null, $"--endpoint {text} is an IPv6 address without brackets{Hint(text)}");
             if (endPoint.Port == 0)
                 endPoint.Port = DefaultPort;
             if (parsed.Contains(endPoint))
@@ -111,6 +114,9 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
             ? (new WireGuardPlan(parsed, network), "")
             : (null, $"--network {network} is not the beginning of a private network; allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168");
     }
+
+    private static string Hint(string text) =>
+        AddressDiagnosis.OfEndPoint(text, new ValueProblem(""), DefaultPort).Suggestion is { } meant && !meant.StartsWith("127.", StringComparison.Ordinal) ? $"; did you mean {meant}?" : "";
 
     /// <summary>Two decimal numbers of RFC 1918: whatever else is not public has a meaning of its own. With leading zeros they would be octal to some.</summary>
     private static bool IsPrivate(string network)

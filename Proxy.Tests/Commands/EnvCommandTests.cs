@@ -9,6 +9,7 @@ public class EnvCommandTests
     [TestCase("[Listener:a]\nAddress = [::]:1090\nAllowFrom = ::1\nProtocols = http", "http://[::1]:1090")]
     [TestCase("[Listener:a]\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = http", "http://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nAddress = unix:/tmp/a\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5, socks4", "socks5h://127.0.0.1:1090")]
+    [TestCase("[Listener:a]\nAddress = 127.0.0.1:0\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5", "socks5h://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nAddress = [::1]:1090\nProtocols = socks4", "socks4a://[::1]:1090")]
     public void Env_names_the_best_that_a_listener_speaks(string text, string expected)
     {
@@ -20,6 +21,29 @@ public class EnvCommandTests
         Assert.That((code, error.ToString()), Is.EqualTo((0, "")));
         foreach (string name in (string[])["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
             Assert.That(output.ToString(), Does.Contain($"\nexport {name}={expected}\n"));
+    }
+
+    [Test]
+    public void Env_port_that_the_system_picks_is_1_and_says_what_to_do()
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+
+        int code = EnvCommand.Print(Loading.Text("[Listener:a]\nAddress = 127.0.0.1:0").Options, output, error);
+
+        Assert.That((code, output.ToString()), Is.EqualTo((1, "")));
+        Assert.That(error.ToString(), Does.Contain("[Listener:a] Address = 127.0.0.1:0").And.Contain("the log says which").And.Contain("127.0.0.1:1080"));
+    }
+
+    [Test]
+    public void Env_listener_that_asks_for_a_user_says_where_to_write_it()
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+
+        EnvCommand.Print(Loading.Text("[Listener:a]\nAuth = required\nUsers = ann:s3cret").Options, output, error);
+
+        Assert.That(output.ToString(), Does.StartWith("# a asks for a user: write name:password@ behind http://").And.Not.Contain("s3cret"));
     }
 
     [Test]

@@ -103,6 +103,35 @@ public class ConfigurationLayeringTests
         Assert.That(Loading.Join(result.Warnings), Does.StartWith("environment variable TORBALANCER_Balancing_Mode: names no key").And.Not.Contain("OTHER"));
     }
 
+    [TestCase("TORBALANCER_BALANCING_MODE", "TORBALANCER_Balancing__Mode")]
+    [TestCase("TORBALANCER_Connect_Attempt_Timeout", "TORBALANCER_Connect__AttemptTimeout")]
+    [TestCase("TORBALANCER_Worker_w1_SocksPort", "TORBALANCER_Worker__w1__SocksPort")]
+    [TestCase("TORBALANCER_Attempts", "TORBALANCER_Connect__Attempts")]
+    [TestCase("TORBALANCER_CONFIG_FILE", "TORBALANCER_CONFIG")]
+    [TestCase("TORBALLANCER_Balancing__Mode", "TORBALANCER_Balancing__Mode")]
+    [TestCase("TOR_BALANCER_Balancing__Mode", "TORBALANCER_Balancing__Mode")]
+    public void Load_environment_variable_that_sets_nothing_is_a_warning_with_the_right_one(string name, string meant)
+    {
+        var result = Loading.Sources(environment: new() { [name] = "x" });
+
+        Assert.That(result.IsValid, Is.True);
+        Assert.That(Loading.Join(result.Warnings), Does.StartWith($"environment variable {name}: ").And.EndsWith($"; did you mean {meant}?"));
+    }
+
+    [TestCase("\"random\"", "random")]
+    [TestCase("random # any", "random")]
+    [TestCase("roundrobin", "round_robin")]
+    public void Load_environment_value_gets_a_suggestion_too(string value, string meant) =>
+        Assert.That(Loading.Join(Loading.Sources(environment: new() { ["TORBALANCER_Balancing__Mode"] = value }).Errors), Does.EndWith($"; did you mean \"{meant}\"?"));
+
+    [TestCase("--Balancing:Mode", "--Balancing.Mode=random")]
+    [TestCase("--Balancing:Mode", "--Balancing__Mode=random")]
+    [TestCase("--Balancing:Mode", "Balancing:Mode=random")]
+    [TestCase("--Connect:Attempts", "--attempts=3")]
+    [TestCase("--Worker:w1:SocksPort", "--worker-w1-socks-port=9050")]
+    public void Load_command_line_malformed_names_the_right_form(string meant, string argument) =>
+        Assert.That(Loading.Join(Loading.Sources(arguments: [argument]).Errors), Does.EndWith($"; did you mean {meant}?"));
+
     [TestCase("command line: override 1 is not --Section:Key=value", "file.conf")]
     [TestCase("command line: override 1 is not --Section:Key=value", "--mode=random")]
     [TestCase("command line: override 2 is not --Section:Key=value", "--Log:Level=info", "-x")]

@@ -56,7 +56,7 @@ public class ConfigurationRulesTests
         if (expected.StartsWith("t.conf", StringComparison.Ordinal))
             Assert.That(errors, Is.EqualTo(expected));
         else
-            Assert.That(errors, Does.StartWith("t.conf: [Admin] Address = \"127.0.0.1:1081\" is taken by [Listener:a] Address"));
+            Assert.That(errors, Does.StartWith("t.conf:2: [Listener:a] Address = ").And.EndsWith("1081\" is taken by [Admin] Address = \"127.0.0.1:1081\", its default"));
     }
 
     [TestCase("[Listener:a]\nAddress = 127.0.0.1:0\n[Listener:b]\nAddress = 127.0.0.1:0")]
@@ -159,5 +159,41 @@ public class ConfigurationRulesTests
         Assert.That((listener.Mode, listener.Isolation, listener.ExtendedErrors), Is.EqualTo(("sticky", (IsolationMode?)IsolationMode.Destination, true)));
         Assert.That((listener.HandshakeTimeout, listener.MaxConnections), Is.EqualTo((TimeSpan.FromSeconds(3), 100)));
         Assert.That(listener.SocketMode, Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+    }
+
+    /// <summary>Passwords with the signs of comments stay possible: without white space in front of them, or in double quotes.</summary>
+    [TestCase("ann:a#b;c", "a#b;c")]
+    [TestCase("\"ann:a # b ; c\"", "a # b ; c")]
+    [TestCase("\"ann:'x'\" ; the admin", "'x'")]
+    [TestCase("ann:it's\"so", "it's\"so")]
+    [TestCase("ann:a:b", "a:b")]
+    [TestCase("\"ann:back\\\"", "back\\")]
+    public void Users_passwords_with_signs_are_kept(string users, string password)
+    {
+        var result = Loading.Text($"[Listener:a]\nAuth = required\nUsers = {users}");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(result.Options.Listeners.Single().Users["ann"], Is.EqualTo(password));
+    }
+
+    [TestCase("[fd00::7:9050]", "[fd00::7:9050]:9050")]
+    [TestCase("fd00::7:8", "[fd00::7:8]:9050")]
+    [TestCase("2001:db8:0:0:0:0:0:9050", "[2001:db8::9050]:9050")]
+    public void Worker_address_that_cannot_be_mistaken_is_taken(string address, string socks) =>
+        Assert.That(Loading.Dump(Loading.Text($"[Worker:a]\nAddress = {address}").Options.Workers.Single().SocksEndPoint), Is.EqualTo(socks));
+
+    [TestCase("Domain = example.org", "Domain = www.example.org\nPort = 80", true)]
+    [TestCase("Port = 1-1000", "Port = 22, 80", true)]
+    [TestCase("Network = 10.0.0.0/8", "Network = 10.1.0.0/16", true)]
+    [TestCase("Domain = www.example.org", "Domain = example.org", false)]
+    [TestCase("Domain = example.org\nPort = 80", "Domain = example.org", false)]
+    [TestCase("Domain = ample.org", "Domain = example.org", false)]
+    [TestCase("Network = 10.1.0.0/16", "Network = 10.0.0.0/8", false)]
+    public void Rule_behind_one_that_fits_all_of_it_is_a_warning(string first, string second, bool warns)
+    {
+        var result = Loading.Text($"[Rule:a]\n{first}\nRoute = reject\n[Rule:b]\n{second}\nRoute = socks");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(Loading.Join(result.Warnings), warns ? Does.EndWith("[Rule:b] never decides: [Rule:a] stands before it and fits every target of it") : Is.Empty);
     }
 }

@@ -45,6 +45,21 @@ public class UsersFileTests
     }
 
     [Test]
+    public void UsersFile_number_sign_behind_a_password_is_a_warning()
+    {
+        var result = Load("ann:s3cret # the admin\nbob:#x");
+
+        Assert.That(result.IsValid, Is.True, "here it is the only way to have one");
+        Assert.That(Loading.Join(result.Warnings), Is.EqualTo("/users:1: the # is a part of the password: here a comment is a line of its own"));
+        Assert.That(result.Options.Listeners[0].Users["bob"], Is.EqualTo("#x"));
+    }
+
+    [TestCase("ann:$apr1$s3cretaa$0123456789012345678901")]
+    [TestCase("ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC")]
+    [TestCase("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=")]
+    public void UsersFile_hash_refused(string line) => Assert.That(Loading.Join(Load(line).Errors), Is.EqualTo("/users:1: the line has a hash where the password belongs; passwords are compared as they are written here; allowed: name:password, one per line, # for comments"));
+
+    [Test]
     public void UsersFile_too_long_for_the_protocol_refused()
     {
         Assert.That(Load("ann:" + new string('x', 255)).IsValid, Is.True);
