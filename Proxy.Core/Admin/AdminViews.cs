@@ -12,6 +12,12 @@ namespace TorBalancer.Admin;
 internal sealed class AdminViews(
     WorkerPool pool, IWorkerHealthView health, ITorFacts tor, ProxyServer server, ExitLookup exits, SessionTable sessions, LogOptions log, TimeProvider time)
 {
+    public int WorkerCount => pool.Snapshot.AllWorkers.Length;
+
+    public int ConnectionCount => server.Connections.Count;
+
+    public int SessionCount => sessions.Count;
+
     public HealthView Health()
     {
         var all = pool.Snapshot.AllWorkers;

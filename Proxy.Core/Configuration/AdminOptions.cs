@@ -5,6 +5,9 @@ namespace TorBalancer.Configuration;
 /// <summary>[Admin]: the admin API's address and the command line's socket.</summary>
 public sealed class AdminOptions
 {
+    /// <summary>256 MiB.</summary>
+    internal const long DefaultFetchMemory = 256L << 20;
+
     /// <summary>host:port; loopback only. Default 127.0.0.1:1081; null: none.</summary>
     public IPEndPoint? Address { get; set; } = new(IPAddress.Loopback, 1081);
 
@@ -13,4 +16,7 @@ public sealed class AdminOptions
 
     /// <summary>auto, unix:/path or none. Default auto: the service's runtime directory, else the user's.</summary>
     public string Socket { get; set; } = "auto";
+
+    /// <summary>Bytes that all fetches together may hold, 64 MiB to 64 GiB. Default 256 MiB.</summary>
+    public long FetchMemory { get; set; } = DefaultFetchMemory;
 }

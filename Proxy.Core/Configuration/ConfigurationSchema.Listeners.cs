@@ -9,7 +9,10 @@ internal sealed partial class ConfigurationSchema
             (options, value) => (options.Address, options.IsAddressConfigured) = (value, true))
         .Key("Socket", Values.AdminSocket, "auto",
             "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
-            (options, value) => options.Socket = value);
+            (options, value) => options.Socket = value)
+        .Key("FetchMemory", Values.Size(64L << 20, 64L << 30), "256MiB",
+            "What all fetches of the admin API together may hold in memory; more of them wait, and are answered with 503 when their time is over.",
+            (options, value) => options.FetchMemory = value);
 
     public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log")
         .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",

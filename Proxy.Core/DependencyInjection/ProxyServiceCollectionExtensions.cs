@@ -126,6 +126,8 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<TimeProvider>())
         {
             FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
+            Memory = new MemoryBudget(Options(provider).Admin.FetchMemory),
+            Trim = provider.GetService<MemoryTrim>(),
         });
         services.AddSingleton<FetchEngine>();
         return services;

@@ -18,6 +18,9 @@ internal sealed partial class MemoryTrim : IDisposable
     /// <summary>Bytes in one step: some fifty new connections. With more it waits, because a collection would hold them up.</summary>
     public const long Little = 256 << 10;
 
+    /// <summary>M_MMAP_THRESHOLD, mallopt(3), and bytes.</summary>
+    private const int MmapThreshold = -3, LargePiece = 256 << 10;
+
     private readonly Func<long> _allocated;
     private readonly Action _collect;
     private readonly ITimer _timer;
@@ -35,12 +38,15 @@ internal sealed partial class MemoryTrim : IDisposable
     }
 
     /// <summary>Of this process.</summary>
-    public static MemoryTrim Create(TimeProvider time) => new(
-        time, static () => GC.GetTotalAllocatedBytes(), static () =>
+    public static MemoryTrim Create(TimeProvider time)
+    {
+        FixThreshold();
+        return new MemoryTrim(time, static () => GC.GetTotalAllocatedBytes(), static () =>
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             TrimNative();
         });
+    }
 
     /// <summary>Something was begun; cheap, for every connection. The first time counts what the start has left.</summary>
     public void Touch()
@@ -66,8 +72,29 @@ internal sealed partial class MemoryTrim : IDisposable
         }
     }
 
+    /// <summary>
+    /// What the C library gives out in one large piece (windows of decompressors) is the system's again when it is freed. By
+    /// itself it takes each such piece as a reason to keep the next ones up to 32 MiB, in as many heaps as there are threads.
+    /// </summary>
+    private static void FixThreshold()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        try
+        {
+            _ = SetOption(MmapThreshold, LargePiece);
+        }
+        catch (TypeLoadException)
+        {
+            // Not glibc.
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int TrimHeap(nuint keep);
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetOption(int option, int value);
 
     private void Look()
     {

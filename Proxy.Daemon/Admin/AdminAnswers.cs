@@ -8,8 +8,20 @@ namespace TorBalancer.Daemon.Admin;
 /// <summary>Writes JSON and problems.</summary>
 internal static class AdminAnswers
 {
+    public const string JsonType = "application/json; charset=utf-8";
+
+    /// <summary>When somebody who was turned away for want of memory should come again, seconds.</summary>
+    private const string RetrySeconds = "5";
+
     public static Task WriteJsonAsync<T>(this HttpContext context, T value, JsonTypeInfo<T> type) =>
-        context.Response.WriteAsJsonAsync(value, type, "application/json; charset=utf-8", context.RequestAborted);
+        context.Response.WriteAsJsonAsync(value, type, JsonType, context.RequestAborted);
+
+    /// <summary>503: the same may work a little later.</summary>
+    public static Task WriteBusyAsync(this HttpContext context, string detail)
+    {
+        context.Response.Headers.RetryAfter = RetrySeconds;
+        return context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, detail);
+    }
 
     public static Task WriteProblemAsync(this HttpContext context, int status, string detail, string? field = null, IReadOnlyList<string>? allowed = null)
     {

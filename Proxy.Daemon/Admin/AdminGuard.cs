@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -19,7 +20,7 @@ internal static class AdminGuard
 
         // A unix socket has no address, and no page can reach one.
         bool overTcp = context.Connection.LocalIpAddress is not null;
-        if (overTcp && !IsOurHost(context.Request.Host.Value, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
+        if (overTcp && HostOf(context) is { } host && !IsOurHost(host, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
             return context.WriteProblemAsync(StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port");
         if (!IsOurOrigin(context.Request))
             return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
@@ -27,6 +28,31 @@ internal static class AdminGuard
             return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)");
         return next(context);
     }
+
+    /// <summary>True for "/" and "*" (RFC 9112, section 3.2.4): not a thing of the server's but the server.</summary>
+    public static bool IsServerItself(HttpContext context) => context.Request.Path.Value is "/" || TargetOf(context) == "*";
+
+    /// <summary>
+    /// Which server the client means; null when it does not say, as only HTTP/1.0 allows (RFC 9112, section 3.2; the web server
+    /// answers 400 to the others, and where Host differs from an absolute target). Load balancers' checks are like that;
+    /// browsers always send a Host, so it cannot be a page's doing.
+    /// </summary>
+    private static string? HostOf(HttpContext context)
+    {
+        if (context.Request.Headers.Host.Count > 0)
+            return context.Request.Host.Value ?? "";
+
+        // Absolute form names the server too (section 3.2.2).
+        string target = TargetOf(context);
+        int authority = target.IndexOf("://", StringComparison.Ordinal);
+        if (authority < 0 || target[0] == '/')
+            return null;
+        string rest = target[(authority + "://".Length)..];
+        int end = rest.AsSpan().IndexOfAny('/', '?', '#');
+        return end < 0 ? rest : rest[..end];
+    }
+
+    private static string TargetOf(HttpContext context) => context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
 
     internal static bool IsOurHost(string? host, int port, string localAddress)
     {

@@ -2,7 +2,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TorBalancer.Admin;
-using TorBalancer.Admin.Fetch;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -26,7 +25,6 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 [JsonSerializable(typeof(ConnectionsView))]
 [JsonSerializable(typeof(SessionsView))]
 [JsonSerializable(typeof(RotationView))]
-[JsonSerializable(typeof(FetchResult))]
 [JsonSerializable(typeof(ProblemView))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {

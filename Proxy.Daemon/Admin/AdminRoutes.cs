@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,18 +16,38 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
     private static readonly string[] Read = ["GET", "HEAD"];
     private static readonly string[] Write = ["POST"];
 
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
+    /// <summary>What lists and larger request bodies may take, of all clients together.</summary>
+    private const long MaxMemory = 64L << 20;
+
+    /// <summary>A list that takes no more is always given.</summary>
+    private const long SmallList = 64 * 1024;
+
+    /// <summary>What a worker, a connection and a session take in a list, bytes: the record and its strings.</summary>
+    private const int WorkerMemory = 1024, ConnectionMemory = 512, SessionMemory = 256;
+
+    private readonly MemoryBudget _memory = new(MaxMemory);
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/api/v1/health", Read, context => context.WriteJsonAsync(views.Health(), AdminJson.Instance.HealthView));
-        routes.MapMethods("/api/v1/workers", Read, context => context.WriteJsonAsync(views.Workers(), AdminJson.Instance.WorkersView));
-        routes.MapMethods("/api/v1/connections", Read, context => context.WriteJsonAsync(views.Connections(), AdminJson.Instance.ConnectionsView));
+        routes.MapMethods("/api/v1/health", Read, context => ListAsync(context, views.WorkerCount * WorkerMemory, views.Health, AdminJson.Instance.HealthView));
+        routes.MapMethods("/api/v1/workers", Read, context => ListAsync(context, views.WorkerCount * WorkerMemory, views.Workers, AdminJson.Instance.WorkersView));
+        routes.MapMethods("/api/v1/connections", Read, context => ListAsync(context, views.ConnectionCount * ConnectionMemory, views.Connections, AdminJson.Instance.ConnectionsView));
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
-        routes.MapMethods("/api/v1/sessions", Read, context => context.WriteJsonAsync(views.Sessions(), AdminJson.Instance.SessionsView));
+        routes.MapMethods("/api/v1/sessions", Read, context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView));
         routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
+    }
+
+    /// <summary>A list stands in memory until its reader has it all, and there may be as many readers as places.</summary>
+    /// <param name="size">About how much that is, bytes.</param>
+    private async Task ListAsync<T>(HttpContext context, long size, Func<T> list, JsonTypeInfo<T> type)
+    {
+        using var share = _memory.Open(size);
+        if (size > SmallList && !share.TryGrow(share.Claim))
+            await context.WriteBusyAsync("too many lists are being read");
+        else
+            await context.WriteJsonAsync(list(), type);
     }
 
     private Task CommandAsync(HttpContext context, Func<string, WorkerState?> command)
@@ -58,10 +78,11 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
             return;
         }
 
-        var (request, problem) = await ReadAsync(context);
+        var (request, problem, isRefused) = await AdminBody.ReadAsync(context, _memory);
         if (request is null)
         {
-            await context.WriteProblemAsync(StatusCodes.Status400BadRequest, problem!.Detail, problem.Field, problem.Allowed);
+            await (isRefused ? context.WriteBusyAsync("too many large requests are being sent")
+                : context.WriteProblemAsync(StatusCodes.Status400BadRequest, problem!.Detail, problem.Field, problem.Allowed));
             return;
         }
 
@@ -74,8 +95,17 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         try
         {
-            var result = await fetch.FetchAsync(request, either.Token);
-            await context.WriteJsonAsync(result, AdminJson.Instance.FetchResult);
+            context.MoveTo(AdminPlaceState.Working);
+            using var result = await fetch.FetchAsync(request, either.Token);
+            context.MoveTo(AdminPlaceState.Answering);
+            if (result.IsShortOfMemory)
+            {
+                await context.WriteBusyAsync(result.Error!.Message);
+                return;
+            }
+
+            context.Response.ContentType = AdminAnswers.JsonType;
+            await FetchAnswer.WriteAsync(context.Response.BodyWriter, result, context.RequestAborted);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !context.Response.HasStarted)
         {
@@ -84,24 +114,6 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
     }
 
     private static Task StoppingAsync(HttpContext context) => context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
-
-    private static async Task<(FetchRequest?, FieldProblem?)> ReadAsync(HttpContext context)
-    {
-        try
-        {
-            using var body = await JsonDocument.ParseAsync(context.Request.Body, Strict, context.RequestAborted);
-            return FetchRequestReader.Read(body.RootElement);
-        }
-        catch (JsonException failure)
-        {
-            return (null, new FieldProblem(null, $"the body is not JSON as it must be: {failure.Message}"));
-        }
-        catch (InvalidOperationException)
-        {
-            // JsonElement.GetString, at bytes or escapes that are no text.
-            return (null, new FieldProblem(null, "the body is not valid UTF-8"));
-        }
-    }
 
     private static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -22,8 +23,19 @@ namespace TorBalancer.Daemon.Admin;
 /// </summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
-    private const int MaxBody = 1024 * 1024;
+    /// <summary>Of each address.</summary>
     private const int MaxConnections = 256;
+
+    /// <summary>For a whole head. Clients are on this machine, or at its end of a tunnel.</summary>
+    private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan KeepAliveTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>Least pace of a body, after 5 s that are given to it.</summary>
+    private static readonly MinDataRate BodyRate = new(4 * 1024, TimeSpan.FromSeconds(5));
+
+    /// <summary>Least pace at which an answer is read, after 10 s that are given to it: until then it stands in memory.</summary>
+    private static readonly MinDataRate AnswerRate = new(64 * 1024, TimeSpan.FromSeconds(10));
 
     private readonly WebApplication _application;
     private readonly CancellationTokenSource _stopping = new();
@@ -37,12 +49,15 @@ internal sealed class AdminServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBody;
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            kestrel.Limits.MaxRequestBodySize = AdminBody.MaxLength;
+            kestrel.Limits.RequestHeadersTimeout = HeadTimeout;
+            kestrel.Limits.KeepAliveTimeout = KeepAliveTimeout;
+            kestrel.Limits.MinRequestBodyDataRate = BodyRate;
+            kestrel.Limits.MinResponseDataRate = AnswerRate;
             if (address is not null)
-                kestrel.Listen(address, static listen => listen.Protocols = HttpProtocols.Http1);
+                kestrel.Listen(address, Configure);
             if (socketPath is not null)
-                kestrel.ListenUnixSocket(socketPath, static listen => listen.Protocols = HttpProtocols.Http1);
+                kestrel.ListenUnixSocket(socketPath, Configure);
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new QuietLoggerFactory(loggers));
@@ -50,6 +65,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application = builder.Build();
 
         var logger = loggers.CreateLogger<AdminServer>();
+        _application.Use(AdminPlace.InvokeAsync);
         _application.Use((context, next) => AdminErrors.InvokeAsync(context, next, logger));
         _application.Use(AdminGuard.InvokeAsync);
         _application.UseRouting();
@@ -83,13 +99,31 @@ internal sealed class AdminServer : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>OPTIONS is told what there is (RFC 9110, section 9.3.7) and, without CORS headers, grants nothing.</summary>
+    /// <summary>
+    /// OPTIONS is told what there is (RFC 9110, section 9.3.7) and, without CORS headers, grants nothing. "OPTIONS *" asks
+    /// whether the server is there, and so does "OPTIONS /", which is what load balancers send unless they are told otherwise.
+    /// </summary>
     private static async Task OptionsAsync(HttpContext context, RequestDelegate next)
     {
         // Routing answers a known path with a wrong method through an endpoint of its own, which fills in Allow.
+        if (HttpMethods.IsOptions(context.Request.Method) && AdminGuard.IsServerItself(context))
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            context.Response.Headers.Allow = "GET, HEAD, POST, OPTIONS";
+            return;
+        }
+
         await next(context);
         if (HttpMethods.IsOptions(context.Request.Method) && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
             response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    /// <summary>Each address has its own places, so that who takes those of one does not close the other.</summary>
+    private static void Configure(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        var places = new AdminPlaces(MaxConnections);
+        listen.Use(next => connection => places.RunAsync(connection, next));
     }
 
     private static Socket Bind(EndPoint endPoint)

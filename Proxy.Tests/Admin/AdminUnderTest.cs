@@ -56,7 +56,11 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             new RetryBudget(options.Connect.RetryBudget, options.Connect.RetryFloor, time), new HedgeDelay(options.Connect.Hedge), new CircuitEpochs(),
             NullOutcomeSink.Instance, time);
         var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>());
-        var services = new FetchServices(new FetchConnector(planner, connector, options.Balancing), NullOutcomeSink.Instance, options.Log, time) { TrustedRoots = trusted };
+        var services = new FetchServices(new FetchConnector(planner, connector, options.Balancing), NullOutcomeSink.Instance, options.Log, time)
+        {
+            TrustedRoots = trusted,
+            Memory = new MemoryBudget(options.Admin.FetchMemory),
+        };
         var server = new AdminServer(
             new AdminViews(proxy.Pool, view, proxy.Get<RelayWatchService>(), proxy.Server, proxy.Get<ExitLookup>(), proxy.Get<SessionTable>(), options.Log, time),
             new AdminCommands(proxy.Pool, view, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),

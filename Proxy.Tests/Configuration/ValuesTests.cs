@@ -44,6 +44,27 @@ public class ValuesTests
     public void Duration_without_unit_suggests_seconds() =>
         Assert.That(Bad(Values.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "90").Suggestion, Is.EqualTo("90s"));
 
+    [TestCase("64MiB", 64L << 20)]
+    [TestCase("2GiB", 2L << 30)]
+    [TestCase("65536 kib", 64L << 20)]
+    public void Size_each_unit(string text, long bytes) => Assert.That(Good(Values.Size(64L << 20, 64L << 30), text), Is.EqualTo(bytes));
+
+    [TestCase("", "is not a size", null)]
+    [TestCase("-1MiB", "is not a size", null)]
+    [TestCase("1.5GiB", "is not a size", null)]
+    [TestCase("256", "has no unit", "256MiB")]
+    [TestCase("256M", "is not a size", "256MiB")]
+    [TestCase("256mb", "is not a size", "256MiB")]
+    [TestCase("1T", "is not a size", null)]
+    [TestCase("63MiB", "is out of range", null)]
+    [TestCase("65GiB", "is out of range", null)]
+    [TestCase("999999999GiB", "is out of range", null)]
+    public void Size_wrong_says_why(string text, string expected, string? suggestion)
+    {
+        var problem = Bad(Values.Size(64L << 20, 64L << 30), text);
+        Assert.That((problem.What, problem.Suggestion), Is.EqualTo((expected, suggestion)));
+    }
+
     [TestCase("yes", true)]
     [TestCase("ON", true)]
     [TestCase("true", true)]

@@ -1,74 +1,208 @@
 using System.Buffers;
-using System.Text;
+using System.Text.Unicode;
 
 namespace TorBalancer.Admin.Fetch;
 
-/// <summary>A body as JSON can carry it.</summary>
-/// <param name="Text">Text, or base64.</param>
-/// <param name="IsBase64">True when it is base64.</param>
-/// <param name="Truncated">True when the target had more to say than <see cref="FetchBody.MaxLength"/>.</param>
-internal readonly record struct FetchBodyText(string Text, bool IsBase64, bool Truncated);
+/// <summary>How a body is put into JSON.</summary>
+internal enum FetchBodyForm : byte
+{
+    /// <summary>Its bytes are UTF-8.</summary>
+    Utf8,
 
-/// <summary>Reads bodies up to a limit, and tells text from bytes.</summary>
-internal static class FetchBody
+    /// <summary>Its bytes are ISO-8859-1.</summary>
+    Latin1,
+
+    Base64,
+}
+
+/// <summary>A body that was read, up to a limit. Holds the memory that it stands in until it is disposed.</summary>
+internal sealed class FetchBody(MemoryShare share) : IDisposable
 {
     /// <summary>10 MiB, after decompression.</summary>
     public const int MaxLength = 10 * 1024 * 1024;
 
-    public static async ValueTask<FetchBodyText> ReadAsync(Stream body, string? charset, CancellationToken cancellationToken)
+    /// <summary>What is read at once.</summary>
+    private const int ReadLength = 32 * 1024;
+
+    private const int FirstSegment = 64 * 1024;
+    private const int LargestSegment = 1024 * 1024;
+
+    /// <summary>One byte in so many may be a control character in text. With more, base64, which makes four bytes of three, is shorter.</summary>
+    private const int BytesPerControl = 15;
+
+    /// <summary>What JSON writes as \u00XX (RFC 8259, section 7); the other control characters have two-byte forms.</summary>
+    private static readonly SearchValues<byte> LongEscapes = SearchValues.Create(
+        [1, 2, 3, 4, 5, 6, 7, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+
+    private readonly List<NativeSegment> _segments = [];
+    private int _room;
+
+    /// <summary>Bytes.</summary>
+    public int Length { get; private set; }
+
+    public FetchBodyForm Form { get; private set; }
+
+    /// <summary>True when the target had more to say than <see cref="MaxLength"/>.</summary>
+    public bool IsTruncated { get; private set; }
+
+    /// <summary>The codings that it still has, in the order in which they were applied; null: none.</summary>
+    public string? Codings { get; private init; }
+
+    /// <summary>Reads a body to its end or the limit.</summary>
+    /// <param name="charset">What the target says that it is written in; null: nothing.</param>
+    /// <param name="codings">The codings that <paramref name="content"/> still has; null: none.</param>
+    /// <param name="share">Pays for it, and is the body's from here on.</param>
+    /// <exception cref="InvalidDataException">Its codings are broken.</exception>
+    public static async ValueTask<FetchBody> ReadAsync(
+        Stream content, string? charset, string? codings, MemoryShare share, CancellationToken cancellationToken)
     {
-        using var bytes = new MemoryStream();
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
-        bool truncated = false;
+        var body = new FetchBody(share) { Codings = codings };
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadLength);
         try
         {
             int count;
-            while (!truncated && (count = await body.ReadAsync(buffer, cancellationToken)) > 0)
+            while ((count = await content.ReadAsync(buffer, cancellationToken)) > 0)
             {
-                int room = MaxLength - (int)bytes.Length;
-                truncated = count > room;
-                bytes.Write(buffer, 0, Math.Min(count, room));
+                int kept = Math.Min(count, MaxLength - body.Length);
+                await body.AppendAsync(buffer.AsMemory(0, kept), cancellationToken);
+                if (kept == count)
+                    continue;
+                body.IsTruncated = true;
+                break;
             }
+
+            body.Form = codings is null ? body.FormOf(charset, buffer) : FetchBodyForm.Base64;
+            return body;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
 
-        return Encode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), charset, truncated);
+    /// <summary>Copies what stands at an offset.</summary>
+    /// <returns>How many bytes; less than there is room for only at the end.</returns>
+    public int CopyTo(int offset, Span<byte> destination)
+    {
+        int copied = 0, start = 0;
+        foreach (var segment in _segments)
+        {
+            var span = segment.Span;
+            int from = offset + copied - start, filled = Math.Min(span.Length, Length - start);
+            if (from < filled)
+            {
+                var part = span[from..filled];
+                part = part[..Math.Min(part.Length, destination.Length - copied)];
+                part.CopyTo(destination[copied..]);
+                copied += part.Length;
+            }
+
+            start += span.Length;
+            if (copied == destination.Length)
+                break;
+        }
+
+        return copied;
+    }
+
+    public void Dispose()
+    {
+        _segments.ForEach(static segment => segment.Dispose());
+        _segments.Clear();
+        Length = 0;
+        share.Dispose();
+    }
+
+    private async ValueTask AppendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        while (!bytes.IsEmpty)
+        {
+            if (_room == 0)
+            {
+                // As large as all before it, so that little is wasted and few are needed.
+                int size = Math.Min(Math.Clamp(Length, FirstSegment, LargestSegment), MaxLength - Length);
+                await share.GrowAsync(size, cancellationToken);
+                _segments.Add(NativeSegment.Allocate(size));
+                _room = size;
+            }
+
+            int count = Math.Min(bytes.Length, _room);
+            bytes.Span[..count].CopyTo(_segments[^1].Span[^_room..]);
+            bytes = bytes[count..];
+            _room -= count;
+            Length += count;
+        }
     }
 
     /// <summary>
-    /// Text when it decodes without loss under the charset it declares (UTF-8 when it declares none) and holds no NUL;
-    /// base64 otherwise. So the bytes can always be had back.
+    /// Text when it decodes without loss under the charset it declares (UTF-8 when it declares none), holds no NUL and is not
+    /// longer in JSON for its control characters; base64 otherwise. So the bytes can always be had back.
     /// </summary>
-    internal static FetchBodyText Encode(ReadOnlySpan<byte> bytes, string? charset, bool truncated)
+    private FetchBodyForm FormOf(string? charset, byte[] buffer)
     {
-        if (!bytes.Contains((byte)0) && StrictEncoding(charset) is { } encoding)
+        FetchBodyForm? text = charset?.Trim('"', '\'', ' ').ToLowerInvariant() switch
         {
-            // A cut may have gone through the middle of a character (4 bytes at most in UTF-8).
-            for (int cut = 0; cut <= (truncated ? Math.Min(3, bytes.Length) : 0); cut++)
-            {
-                try
-                {
-                    return new FetchBodyText(encoding.GetString(bytes[..^cut]), false, truncated);
-                }
-                catch (DecoderFallbackException)
-                {
-                }
-            }
+            null or "" or "utf-8" or "utf8" or "us-ascii" or "ascii" => FetchBodyForm.Utf8,
+            "iso-8859-1" or "latin1" => FetchBodyForm.Latin1,
+            _ => null,
+        };
+        if (text is not { } form)
+            return FetchBodyForm.Base64;
+        long controls = 0;
+        int offset = 0, count;
+        while ((count = CopyTo(offset, buffer)) > 0)
+        {
+            var bytes = buffer.AsSpan(0, count);
+            int cut = form == FetchBodyForm.Utf8 ? CutCharacter(bytes) : 0;
+            bool isEnd = offset + count == Length;
+
+            // A cut at the limit may have gone through the middle of a character, which is left out.
+            if (isEnd && cut > 0 && !IsTruncated)
+                return FetchBodyForm.Base64;
+            bytes = bytes[..^cut];
+            if (bytes.Contains((byte)0) || (form == FetchBodyForm.Utf8 && !Utf8.IsValid(bytes)))
+                return FetchBodyForm.Base64;
+            controls += CountControls(bytes);
+            offset += bytes.Length;
+            if (isEnd)
+                break;
         }
 
-        return new FetchBodyText(Convert.ToBase64String(bytes), true, truncated);
+        if (controls * BytesPerControl > Length)
+            return FetchBodyForm.Base64;
+        Length = offset;
+        return form;
     }
 
-    /// <summary>Null for charsets that this runtime cannot decode, and for those whose text holds NULs.</summary>
-    private static Encoding? StrictEncoding(string? charset) => charset?.Trim('"', '\'', ' ').ToLowerInvariant() switch
+    private static int CountControls(ReadOnlySpan<byte> bytes)
     {
-        null or "" or "utf-8" or "utf8" or "us-ascii" or "ascii" => Strict(65001),
-        "iso-8859-1" or "latin1" => Strict(28591),
-        _ => null,
-    };
+        int count = 0, next;
+        while ((next = bytes.IndexOfAny(LongEscapes)) >= 0)
+        {
+            count++;
+            bytes = bytes[(next + 1)..];
+        }
 
-    private static Encoding Strict(int page) => Encoding.GetEncoding(page, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+        return count;
+    }
+
+    /// <summary>How many bytes at the end are the beginning of a character of UTF-8 (RFC 3629, section 3).</summary>
+    private static int CutCharacter(ReadOnlySpan<byte> bytes)
+    {
+        for (int count = 1; count <= Math.Min(3, bytes.Length); count++)
+        {
+            byte lead = bytes[^count];
+            if (lead is >= 0x80 and < 0xC0)
+                continue;
+            int length = lead switch { >= 0xF0 => 4, >= 0xE0 => 3, >= 0xC0 => 2, _ => 1 };
+            return length > count ? count : 0;
+        }
+
+        return 0;
+    }
 }

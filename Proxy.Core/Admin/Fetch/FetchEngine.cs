@@ -1,5 +1,4 @@
 using System.Security.Authentication;
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
@@ -13,12 +12,21 @@ namespace TorBalancer.Admin.Fetch;
 /// <summary>GETs a URL through workers, hop by hop: each redirect is routed, selected and dialled by its own host.</summary>
 internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchEngine> logger)
 {
-    /// <summary>Each may hold a body in memory.</summary>
+    /// <summary>At one time. What they hold in memory has a limit of its own.</summary>
     internal const int MaxActive = 64;
+
+    /// <summary>What a fetch takes besides what it is asked and answered: connection, TLS, buffers. Bytes.</summary>
+    private const long Overhead = 256 * 1024;
+
+    /// <summary>What the head of a request and of an answer may take (64 KiB each, in fields of four bytes).</summary>
+    private const long MaxHeads = 8 * 1024 * 1024;
+
+    /// <summary>What one fetch may take.</summary>
+    private const long MaxMemory = Overhead + MaxHeads + FetchBody.MaxLength + FetchCodings.MaxMemory;
 
     private int _active;
 
-    /// <summary>Fetches; failures are results. Throws <see cref="OperationCanceledException"/> only when nobody waits any more.</summary>
+    /// <summary>Fetches; failures are results, which the caller disposes. Throws <see cref="OperationCanceledException"/> only when nobody waits any more.</summary>
     public async Task<FetchResult> FetchAsync(FetchRequest request, CancellationToken cancellationToken)
     {
         var progress = new Progress { Url = request.Url, Started = services.Time.GetTimestamp() };
@@ -41,10 +49,27 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
                 result.StatusCode ?? 0, result.Timing.ConnectMs, result.Timing.TotalMs, result.Error?.Cause ?? FailureCause.None.Word());
         }
 
-        return result;
+        return result with { Trim = services.Trim };
     }
 
     private async Task<FetchResult> RunAsync(FetchRequest request, Progress progress, CancellationToken cancellationToken)
+    {
+        var share = services.Memory.Open(MaxMemory);
+        bool isHandedOver = false;
+        try
+        {
+            var result = await RunAsync(request, progress, share, cancellationToken);
+            isHandedOver = result.Body is not null;
+            return result;
+        }
+        finally
+        {
+            if (!isHandedOver)
+                share.Dispose();
+        }
+    }
+
+    private async Task<FetchResult> RunAsync(FetchRequest request, Progress progress, MemoryShare share, CancellationToken cancellationToken)
     {
         using var timer = new CancellationTokenSource(request.Timeout, services.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
@@ -60,15 +85,16 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             Uri? next = null;
             try
             {
+                if (share.Held == 0)
+                    await share.GrowAsync(Overhead + request.Memory, either.Token);
                 using var response = await hop.SendAsync(withSecrets, either.Token);
                 next = request.FollowRedirects ? FetchRedirects.Next(progress.Url, (int)response.StatusCode, LocationOf(response)) : null;
                 if (next is null)
                 {
-                    var body = await FetchBody.ReadAsync(
-                        await response.Content.ReadAsStreamAsync(either.Token), response.Content.Headers.ContentType?.CharSet, either.Token);
+                    var (body, head) = await ReadAsync(hop, response, share, either.Token);
                     hop.End = TunnelEnd.Finished;
                     progress.Take(hop);
-                    return Succeed(progress, response, body);
+                    return Succeed(progress, response, head, body);
                 }
 
                 hop.End = TunnelEnd.Finished;
@@ -77,9 +103,16 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 progress.Take(hop);
+                if (share.IsShort)
+                    return FailForMemory(progress);
                 return Fail(progress, hop.Connected
                     ? new ProxyError(FailureCause.TargetTimeout, "the target did not answer completely within timeout")
                     : new ProxyError(FailureCause.ConnectTimeout, "no connection within timeout"));
+            }
+            catch (InsufficientMemoryException)
+            {
+                progress.Take(hop);
+                return FailForMemory(progress);
             }
             catch (Exception failure) when (failure is HttpRequestException or IOException or InvalidDataException)
             {
@@ -130,17 +163,31 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
     private static string InnerText(Exception failure) => failure.InnerException is AuthenticationException or IOException ? failure.InnerException.Message : failure.Message;
 
-    private FetchResult Succeed(Progress progress, HttpResponseMessage response, in FetchBodyText body) => new()
+    private static async ValueTask<(FetchBody Body, IReadOnlyList<FetchField> Head)> ReadAsync(
+        FetchHop hop, HttpResponseMessage response, MemoryShare share, CancellationToken cancellationToken)
+    {
+        await share.GrowAsync(FetchHead.MemoryOf(response), cancellationToken);
+        var (known, left) = FetchCodings.Read(response.Content.Headers, hop.UndoesCodings ? FetchCodings.MaxCodings : 0);
+        share.Expect(FetchBody.MaxLength + FetchCodings.MemoryOf(known));
+        FetchBody body;
+        await using (var content = FetchCodings.Undo(await response.Content.ReadAsStreamAsync(cancellationToken), known, share))
+            body = await FetchBody.ReadAsync(content, response.Content.Headers.ContentType?.CharSet, left, share, cancellationToken);
+
+        // From here on it only gives back, so that others need not count with more.
+        share.Expect(0);
+        return (body, FetchHead.FieldsOf(response, known.Count > 0, left));
+    }
+
+    private FetchResult Succeed(
+        Progress progress, HttpResponseMessage response, IReadOnlyList<FetchField> head, FetchBody body) => new()
     {
         Success = true,
         Worker = progress.Worker,
         StatusCode = (int)response.StatusCode,
         Url = progress.Url.AbsoluteUri,
         Redirects = progress.Redirects,
-        Headers = HeadersOf(response),
-        Body = body.Text,
-        BodyEncoding = body.IsBase64 ? "base64" : null,
-        Truncated = body.Truncated ? true : null,
+        Headers = head,
+        Body = body,
         Timing = TimingOf(progress),
     };
 
@@ -154,17 +201,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         Timing = TimingOf(progress),
     };
 
-    private static JsonObject HeadersOf(HttpResponseMessage response)
-    {
-        var headers = new JsonObject();
-        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
-        {
-            string key = name.ToLowerInvariant();
-            headers[key] = key == "set-cookie" ? new JsonArray([.. values.Select(static value => (JsonNode)value)]) : string.Join(", ", values);
-        }
-
-        return headers;
-    }
+    private FetchResult FailForMemory(Progress progress) =>
+        Fail(progress, new ProxyError(FailureCause.TooManyConnections, "fetches hold all of [Admin] FetchMemory")) with { IsShortOfMemory = true };
 
     private FetchTiming TimingOf(Progress progress) => new(
         0, (long)progress.ConnectTime.TotalMilliseconds, (long)services.Time.GetElapsedTime(progress.Started).TotalMilliseconds);

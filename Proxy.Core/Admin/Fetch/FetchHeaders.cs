@@ -9,6 +9,9 @@ internal static class FetchHeaders
 {
     private const int MaxCount = 100;
 
+    /// <summary>Of all names and values together; no server takes more (Apache 8 KiB a field, nginx 32 KiB in all).</summary>
+    private const int MaxLength = 64 * 1024;
+
     /// <summary>RFC 9110, section 5.6.2: what a field name consists of besides letters and digits.</summary>
     private const string TokenMarks = "!#$%&'*+-.^_`|~";
 
@@ -35,6 +38,7 @@ internal static class FetchHeaders
         if (value.ValueKind != JsonValueKind.Object)
             return new FieldProblem("headers", $"headers must be an object of strings, not {FetchRequestReader.Kind(value)}");
         var found = new List<KeyValuePair<string, string>>();
+        int length = 0;
         foreach (var member in value.EnumerateObject())
         {
             string field = "headers." + member.Name;
@@ -51,6 +55,9 @@ internal static class FetchHeaders
             string text = member.Value.GetString()!;
             if (!text.All(static c => c is '\t' or (>= ' ' and <= '~')))
                 return new FieldProblem(field, $"{field} holds a character that is not printable ASCII");
+            length += member.Name.Length + text.Length;
+            if (length > MaxLength)
+                return new FieldProblem("headers", "headers holds more than 64 KiB");
             found.Add(new KeyValuePair<string, string>(member.Name, text));
         }
 

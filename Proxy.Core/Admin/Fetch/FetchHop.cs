@@ -36,6 +36,9 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     /// <summary>True when a connection was had and not one byte came back by it.</summary>
     public bool IsSilent => Connected && _counters.FromUpstream == 0;
 
+    /// <summary>True unless the caller asked for codings of its own choice: then the body is its business.</summary>
+    public bool UndoesCodings { get; private set; }
+
     /// <summary>How the connection is accounted for when it ends.</summary>
     public TunnelEnd End { get; set; } = TunnelEnd.Aborted;
 
@@ -44,16 +47,18 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     public async Task<HttpResponseMessage> SendAsync(bool withSecrets, CancellationToken cancellationToken)
     {
         var message = new HttpRequestMessage(HttpMethod.Get, url) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
-        bool ownEncoding = false;
+        UndoesCodings = true;
         foreach (var (name, value) in request.Headers)
         {
             if (!withSecrets && FetchHeaders.IsSecret(name))
                 continue;
             message.Headers.TryAddWithoutValidation(name, value);
-            ownEncoding |= name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
+            UndoesCodings &= !name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase);
         }
 
-        _handler = CreateHandler(ownEncoding ? DecompressionMethods.None : DecompressionMethods.All);
+        if (UndoesCodings)
+            message.Headers.TryAddWithoutValidation("Accept-Encoding", FetchCodings.Accepted);
+        _handler = CreateHandler();
         _invoker = new HttpMessageInvoker(_handler, disposeHandler: true);
         return await _invoker.SendAsync(message, cancellationToken);
     }
@@ -87,7 +92,7 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     /// connections nor cookies nor TLS sessions, by which a target could join what isolation keeps apart. Certificates are
     /// checked with what the target sends: fetching missing ones (AIA) or revocation lists would go around Tor.
     /// </summary>
-    private SocketsHttpHandler CreateHandler(DecompressionMethods decompression) => new()
+    private SocketsHttpHandler CreateHandler() => new()
     {
         UseProxy = false,
         UseCookies = false,
@@ -96,7 +101,9 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
         // A body that nobody wants is not read behind our back while the connection is closed.
         MaxResponseDrainSize = 0,
         MaxResponseHeadersLength = HttpLimits.HeadBytes / 1024,
-        AutomaticDecompression = decompression,
+
+        // It would undo what is not known to be bounded, and does not know every name (x-gzip).
+        AutomaticDecompression = DecompressionMethods.None,
         ActivityHeadersPropagator = null,
         ConnectTimeout = Timeout.InfiniteTimeSpan,
         ConnectCallback = async (context, token) => await ConnectAsync(token),

@@ -21,6 +21,9 @@ internal sealed record FetchRequest
 
     /// <summary>Sent as given, in this order.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>Bytes that it takes, with what is made of it on the way to the target.</summary>
+    public long Memory => 4L * (Url.OriginalString.Length + Headers.Sum(static header => header.Key.Length + header.Value.Length));
 }
 
 /// <summary>Why a request was not understood.</summary>

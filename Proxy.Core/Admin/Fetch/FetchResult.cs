@@ -1,9 +1,9 @@
-using System.Text.Json.Nodes;
+using TorBalancer.Server;
 
 namespace TorBalancer.Admin.Fetch;
 
 /// <summary>The answer to POST /api/v1/fetch. Member names in JSON are these in snake_case and are contract; null members are left out.</summary>
-internal sealed record FetchResult
+internal sealed record FetchResult : IDisposable
 {
     /// <summary>True when the target answered, whatever its status.</summary>
     public required bool Success { get; init; }
@@ -20,19 +20,27 @@ internal sealed record FetchResult
     public int Redirects { get; init; }
 
     /// <summary>Names in lower case; repeated fields joined with ", ", except set-cookie, which is always an array.</summary>
-    public JsonObject? Headers { get; init; }
+    public IReadOnlyList<FetchField>? Headers { get; init; }
 
-    public string? Body { get; init; }
+    /// <summary>With its form (body_encoding), whether it was cut (truncated) and the codings that it still has (content_encoding).</summary>
+    public FetchBody? Body { get; init; }
 
-    /// <summary>"base64", or null for text.</summary>
-    public string? BodyEncoding { get; init; }
-
-    /// <summary>True when the body was longer than the limit and ends there.</summary>
-    public bool? Truncated { get; init; }
+    /// <summary>True when the other fetches held the memory that it needed until its time was over. The same may work later.</summary>
+    public bool IsShortOfMemory { get; init; }
 
     public FetchError? Error { get; init; }
 
     public required FetchTiming Timing { get; init; }
+
+    /// <summary>Told when the result is disposed: only then there is something to give back.</summary>
+    public MemoryTrim? Trim { get; init; }
+
+    /// <summary>Gives the memory of the body back.</summary>
+    public void Dispose()
+    {
+        Body?.Dispose();
+        Trim?.Touch();
+    }
 }
 
 /// <param name="Cause">The word for it, the same as in the log and in Proxy-Status.</param>

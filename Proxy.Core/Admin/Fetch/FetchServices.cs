@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using TorBalancer.Configuration;
+using TorBalancer.Server;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin.Fetch;
@@ -9,6 +10,12 @@ internal sealed record FetchServices(FetchConnector Connector, IOutcomeSink Outc
 {
     /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
     public TimeSpan FirstByteTimeout { get; init; }
+
+    /// <summary>[Admin] FetchMemory: what all fetches together may hold.</summary>
+    public MemoryBudget Memory { get; init; } = new(AdminOptions.DefaultFetchMemory);
+
+    /// <summary>Gives back to the system what fetches have left; null: nobody does.</summary>
+    public MemoryTrim? Trim { get; init; }
 
     /// <summary>Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.</summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }
