@@ -89,7 +89,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     public void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream)
     {
         // Cut by the worker before a single byte came back: its fault or the target's, nobody knows.
-        if (!_options.Enabled || end != TunnelEnd.UpstreamReset || fromUpstream > 0)
+        if (!_options.Enabled || end is not (TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed) || fromUpstream > 0)
             return;
         var health = Of(worker);
         if (!health.IsAmbiguous)

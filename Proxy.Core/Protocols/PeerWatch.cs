@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Protocols;
 
@@ -25,6 +26,12 @@ internal enum PeerState : byte
 /// <param name="loss">Called when the peer has finished or broken, and awaited before the task of Start ends.</param>
 internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState, ValueTask>? loss = null)
 {
+    /// <summary>How often it is looked whether a peer that has sent FIN is gone.</summary>
+    public static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>For those who stop by their token alone.</summary>
+    public static readonly Task Never = new TaskCompletionSource().Task;
+
     private Task<PeerState>? _watching;
     private volatile bool _isOver = true;
     private volatile bool _sawCancel;
@@ -38,6 +45,23 @@ internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState,
     {
         _sawCancel = _askedToStop = _isOver = false;
         return _watching = WatchAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// For a peer that has sent FIN: ends with true when it turns out to be gone, with false when it is stopped. A FIN says
+    /// "nothing more to send" and no more than that (RFC 9293, section 3.6): whoever sends one may well wait for an answer.
+    /// </summary>
+    public static async Task<bool> IsGoneBehindFinAsync(TransportConnection peer, TimeProvider time, Task stopped, CancellationToken cancellationToken)
+    {
+        peer.ProbePeer();
+        while (!stopped.IsCompleted && !cancellationToken.IsCancellationRequested)
+        {
+            if (peer.IsBroken)
+                return true;
+            await stopped.WaitAsync(CheckInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return false;
     }
 
     /// <summary>Ends the pending read and gives the reader back.</summary>

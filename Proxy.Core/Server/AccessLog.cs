@@ -39,6 +39,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         TunnelEnd.Finished => "finished",
         TunnelEnd.ClientReset => "client_reset",
         TunnelEnd.UpstreamReset => "upstream_reset",
+        TunnelEnd.UpstreamClosed => "upstream_closed",
         TunnelEnd.IdleTimeout => "idle_timeout",
         TunnelEnd.Drained => "drained",
         TunnelEnd.WorkerGone => "worker_gone",

@@ -10,12 +10,6 @@ internal sealed partial class ClientConnection
     /// <summary>What a client may send behind its request before the answer; more stays in the kernel until the tunnel takes it.</summary>
     private const int MaxEarlyData = 64 * 1024;
 
-    /// <summary>
-    /// A client that sends FIN while it waits has usually given up. One that only half-closes early is possible, so its
-    /// connect goes on for this long; one that has also sent data has something to be carried and is never given up.
-    /// </summary>
-    private static readonly TimeSpan HalfCloseGrace = TimeSpan.FromSeconds(5);
-
     private volatile bool _answered;
 
     private async ValueTask<ConnectOutcome> ConnectWhileClientWaitsAsync(ProxyRequest request)
@@ -38,7 +32,7 @@ internal sealed partial class ClientConnection
         }
         finally
         {
-            // What may still wait is the time that a client with a half-closed connection was given.
+            // What may still go on is the watch over a client that has sent FIN.
             _answered = true;
             Interlocked.MemoryBarrier();
             if (!watch.IsOver)
@@ -53,20 +47,8 @@ internal sealed partial class ClientConnection
     {
         // One of the two must see the other, when the client leaves and the answer comes in the same moment.
         Interlocked.MemoryBarrier();
-        if (_answered || (state == PeerState.Finished && HasEarlyData()))
+        if (_answered || (state == PeerState.Finished && !await PeerWatch.IsGoneBehindFinAsync(client, services.Time, PeerWatch.Never, gone.Token)))
             return;
-        if (state == PeerState.Finished)
-            await Task.Delay(HalfCloseGrace, services.Time, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await gone.CancelAsync();
-    }
-
-    /// <summary>After a FIN, so nothing is read from the socket: only what the reader holds is looked at.</summary>
-    private bool HasEarlyData()
-    {
-        if (!client.Input.TryRead(out var result))
-            return false;
-        bool any = !result.Buffer.IsEmpty;
-        client.Input.AdvanceTo(result.Buffer.Start);
-        return any;
     }
 }

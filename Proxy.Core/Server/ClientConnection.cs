@@ -131,11 +131,14 @@ internal sealed partial class ClientConnection(
         if (_upstream is not null)
             await _upstream.DisposeAsync();
         _lease?.Dispose();
-        await client.DisposeAsync();
+        if (_farewell == Farewell.None)
+            await client.DisposeAsync();
 
         // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
         if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
             services.AccessLog.Write(Context);
+        if (_farewell != Farewell.None)
+            await LeaveAsync();
         Dispose();
         listener.Ended(this);
     }
@@ -202,7 +205,7 @@ internal sealed partial class ClientConnection(
         if (request.Command != ProxyCommand.Connect)
         {
             await handshake.ReplyResolvedAsync(outcome.Answer, Aborted);
-            await LingerAsync();
+            _farewell = Farewell.Finish;
             return;
         }
 
@@ -225,7 +228,7 @@ internal sealed partial class ClientConnection(
             _watch = new FirstByteWatch(_lease!.Worker, Context.Counters, services.Outcomes, services.FirstByteTimeout, services.Time);
     }
 
-    private TunnelSettings TunnelSettings => new(Context.Counters, services.TunnelIdleTimeout);
+    private TunnelSettings TunnelSettings => new(Context.Counters, services.TunnelIdleTimeout) { LeavesClient = true };
 
     /// <summary>Lets go of what only the way to the tunnel needed.</summary>
     private void BeginTunnel()
@@ -245,6 +248,12 @@ internal sealed partial class ClientConnection(
         // Asked before our side is closed: after that tor forgets the stream.
         Context.Exit = services.Exits.Of(Context.Stream);
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
+        _farewell = end switch
+        {
+            TunnelEnd.UpstreamClosed => Farewell.Finish,
+            TunnelEnd.UpstreamReset => Farewell.Reset,
+            _ => Farewell.None,
+        };
     }
 
     private void AccountForTunnel(WorkerLease lease)
@@ -320,35 +329,7 @@ internal sealed partial class ClientConnection(
 
         // HTTP does so by itself, with its own bounds.
         if (handshake is not HttpConnectHandshake)
-            await LingerAsync();
-    }
-
-    /// <summary>
-    /// Closing with unread input makes the kernel send RST, which can overtake the answer. So: FIN first, then what the
-    /// client still sends is read and dropped, within bounds.
-    /// </summary>
-    private async Task LingerAsync()
-    {
-        const int maxBytes = 64 * 1024;
-        client.ShutdownSend();
-        using var timer = new CancellationTokenSource(TimeSpan.FromSeconds(2), services.Time);
-        using var token = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, Aborted);
-        try
-        {
-            long dropped = 0;
-            while (dropped < maxBytes)
-            {
-                var result = await client.Input.ReadAsync(token.Token);
-                dropped += result.Buffer.Length;
-                client.Input.AdvanceTo(result.Buffer.End);
-                if (result.IsCompleted)
-                    return;
-            }
-        }
-        catch (Exception failure) when (failure is OperationCanceledException or IOException)
-        {
-            // It had its answer and its time.
-        }
+            _farewell = Farewell.Finish;
     }
 
     /// <summary>The detail repeats what the client sent, and a line of the log must stay one line.</summary>

@@ -24,6 +24,9 @@ internal sealed record ConnectionServices(
     /// <summary>Which way targets go; by default all of them to a SocksPort.</summary>
     public RouteTable Routes { get; init; } = new(new RouteOptions { Clearnet = ClearnetRoute.Socks });
 
+    /// <summary>How all of them end behind an answer.</summary>
+    public LingeringClose Lingering { get; } = new(Time);
+
     /// <summary>Told of every connection; null: nobody gives memory back.</summary>
     public MemoryTrim? Trim { get; init; }
 

@@ -40,7 +40,7 @@ internal sealed class FirstByteWatch : IDisposable
     /// </summary>
     public ProxyError Ended(TunnelEnd end)
     {
-        bool isFailure = IsSilent && (end == TunnelEnd.UpstreamReset || (end == TunnelEnd.Finished && _counters.FromClient > _clientBefore));
+        bool isFailure = IsSilent && (end is TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed || (end == TunnelEnd.Finished && _counters.FromClient > _clientBefore));
         return isFailure ? Tell("the stream ended before its first byte") : default;
     }
 

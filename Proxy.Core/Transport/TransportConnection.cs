@@ -36,6 +36,24 @@ public abstract class TransportConnection : IAsyncDisposable
     /// </summary>
     public abstract void Schedule(IThreadPoolWorkItem work);
 
+    /// <summary>What became of what was written; null where the kernel does not say.</summary>
+    internal virtual Delivery? Delivery => null;
+
+    /// <summary>
+    /// True when it is known that the peer is gone: it reset the connection, or does not answer any more. False says little: of a
+    /// peer that has sent FIN and left, the kernel hears only when something is sent to it.
+    /// </summary>
+    internal virtual bool IsBroken => false;
+
+    /// <summary>
+    /// For a peer that has sent FIN and is waited for: asks its kernel from time to time whether it still knows the connection
+    /// (TCP keep-alive, RFC 9293, section 3.8.4). One that has left is then found out by <see cref="IsBroken"/> when its kernel has
+    /// forgotten it, on Linux a minute later (tcp_fin_timeout).
+    /// </summary>
+    internal virtual void ProbePeer()
+    {
+    }
+
     /// <summary>Sends FIN: nothing more will be written, reading goes on.</summary>
     public abstract void ShutdownSend();
 

@@ -12,6 +12,12 @@ public enum TunnelEnd : byte
     /// <summary>The worker's side was reset or broke.</summary>
     UpstreamReset,
 
+    /// <summary>
+    /// The worker's side had finished and then took nothing more of what the client still sends (RFC 9112, section 9.6): the
+    /// client has the whole answer.
+    /// </summary>
+    UpstreamClosed,
+
     /// <summary>No byte either way for the idle limit.</summary>
     IdleTimeout,
 
@@ -113,4 +119,18 @@ public sealed class TunnelCounters
 /// <summary>What a tunnel may be told.</summary>
 /// <param name="Counters">Where bytes are counted while it runs.</param>
 /// <param name="IdleTimeout">Ends the tunnel after this long without a byte either way; zero: never.</param>
-public readonly record struct TunnelSettings(TunnelCounters Counters, TimeSpan IdleTimeout);
+public readonly record struct TunnelSettings(TunnelCounters Counters, TimeSpan IdleTimeout)
+{
+    /// <summary>
+    /// How long ago a byte of the worker's may have come to be taken for an answer that the client has yet to read.
+    /// </summary>
+    internal static readonly TimeSpan RecentAnswer = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// When only the worker's side is cut, and the client has yet to read an answer, its connection stays open and the owner is to
+    /// end it: in order behind <see cref="TunnelEnd.UpstreamClosed"/>, by a reset behind <see cref="TunnelEnd.UpstreamReset"/>, and not
+    /// before the answer has been read. A reset that is sent while the client still sends would make it fail before it looks. False:
+    /// the tunnel resets both sides, as it does in all other cases.
+    /// </summary>
+    public bool LeavesClient { get; init; }
+}

@@ -1,4 +1,4 @@
-using TorBalancer.Protocols.Http;
+using TorBalancer.Protocols;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Server;
@@ -16,13 +16,13 @@ public class RejectedConnectTests
         await peer.SendAsync("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
         Assert.That(await peer.ReadToEndAsync(), Does.StartWith("HTTP/1.1 502 "));
 
-        while (clock.UntilNextTimer != HttpLimits.ClosingTimeout)
+        while (clock.UntilNextTimer != LingeringClose.Silence)
         {
             token.ThrowIfCancellationRequested();
             await Task.Yield();
         }
 
-        clock.Advance(HttpLimits.ClosingTimeout);
+        clock.Advance(LingeringClose.Silence);
         await proxy.Log.WaitForConnectionsAsync(1, token);
     }
 }

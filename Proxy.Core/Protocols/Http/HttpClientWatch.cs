@@ -3,12 +3,11 @@ using TorBalancer.Transport;
 namespace TorBalancer.Protocols.Http;
 
 /// <summary>
-/// Watches the client while its answer is awaited, and cancels the exchange when it is gone. A reset is certain. A FIN is
-/// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on
-/// as long as the answer makes progress; writing to a client that is gone then tells.
+/// Watches the client while its answer is awaited, and cancels the exchange when it is gone. Only a reset says so. A FIN does
+/// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on; writing
+/// to a client that is gone then tells, or its kernel, when it is asked.
 /// </summary>
-internal sealed class HttpClientWatch(
-    TransportConnection client, TimeProvider time, TimeSpan grace, HttpOutput toClient, CancellationTokenSource exchange)
+internal sealed class HttpClientWatch(TransportConnection client, TimeProvider time, CancellationTokenSource exchange)
 {
     private readonly PeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -44,17 +43,7 @@ internal sealed class HttpClientWatch(
     private async Task RunAsync(CancellationToken cancellationToken)
     {
         var state = await _watch.Start(cancellationToken);
-        while (state == PeerState.Finished)
-        {
-            long before = toClient.Written;
-            await _stopped.Task.WaitAsync(grace, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_stopped.Task.IsCompleted || cancellationToken.IsCancellationRequested)
-                return;
-            if (toClient.Written == before)
-                state = PeerState.Broken;
-        }
-
-        if (state == PeerState.Broken)
+        if (state == PeerState.Broken || (state == PeerState.Finished && await PeerWatch.IsGoneBehindFinAsync(client, time, _stopped.Task, cancellationToken)))
             SetGone();
     }
 }

@@ -248,5 +248,5 @@ internal sealed partial class HttpForwardExchange : IDisposable
         return goesOn ? HttpExchangeEnd.Continue : HttpExchangeEnd.Gone;
     }
 
-    private HttpClientWatch NewWatch() => new(_client.Connection, _client.Time, _client.Settings.HalfCloseGrace, _toClient, _cancel);
+    private HttpClientWatch NewWatch() => new(_client.Connection, _client.Time, _cancel);
 }

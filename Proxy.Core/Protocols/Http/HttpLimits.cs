@@ -39,12 +39,9 @@ internal static class HttpLimits
     /// <summary>Bytes that a client may send ahead (pipelining) while an answer is awaited; behind that it is not read.</summary>
     public const int ReadAheadBytes = 64 * 1024;
 
-    /// <summary>Bytes read and dropped after our FIN, so that the client gets our last answer and not an RST.</summary>
-    public const int LingerBytes = 256 * 1024;
-
     /// <summary>How often a client may be told 407 on one connection.</summary>
     public const int AuthenticationAttempts = 8;
 
-    /// <summary>How long a drain, a linger or the writing of our own short answers may take.</summary>
+    /// <summary>How long a drain or the writing of our own short answers may take.</summary>
     public static readonly TimeSpan ClosingTimeout = TimeSpan.FromSeconds(5);
 }

@@ -33,38 +33,8 @@ internal sealed partial class HttpServerHandshake
         return false;
     }
 
-    /// <summary>FIN, then reads and drops a bounded amount for a bounded time (RFC 9112, section 9.6).</summary>
-    internal async ValueTask LingerAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            Connection.ShutdownSend();
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
-        {
-            return;
-        }
-
-        using var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken);
-        long dropped = 0;
-        try
-        {
-            while (dropped < HttpLimits.LingerBytes)
-            {
-                var read = await Connection.Input.ReceiveAsync(deadline.Token);
-                if (read.IsBroken)
-                    return;
-                dropped += read.Result.Buffer.Length;
-                Connection.Input.AdvanceTo(read.Result.Buffer.End);
-                if (read.Result.IsCompleted)
-                    return;
-            }
-        }
-        catch (OperationCanceledException) when (deadline.Expired)
-        {
-            // the client keeps its side open: it has had time to read
-        }
-    }
+    /// <summary>FIN; the client then reads the last answer before the connection is closed.</summary>
+    internal ValueTask LingerAsync(CancellationToken cancellationToken) => _lingering.FinishAsync(Connection, Settings.Stopping, cancellationToken);
 
     /// <summary>
     /// Reads and drops the current request's body if it is short. A client that waits for 100 (Continue) may or may not

@@ -13,6 +13,7 @@ internal sealed partial class HttpServerHandshake : IDisposable
     private readonly Func<ClientCredentials?, ProxyError> _authenticate;
     private readonly IHttpExchangeObserver? _observer;
     private readonly TimeProvider _time;
+    private readonly LingeringClose _lingering;
     private int _headsRead;
     private int _challenges;
 
@@ -36,6 +37,7 @@ internal sealed partial class HttpServerHandshake : IDisposable
         _authenticate = authenticate;
         _observer = observer;
         _time = time;
+        _lingering = settings.Lingering ?? new LingeringClose(time);
     }
 
     internal TransportConnection Connection { get; }
@@ -98,8 +100,8 @@ internal sealed partial class HttpServerHandshake : IDisposable
     }
 
     /// <summary>
-    /// Answers with an error and ends the connection in order: FIN, then what still comes is read and dropped within a
-    /// bound, so that the client reads the answer and not an RST. Gives the status that was sent. Does not throw.
+    /// Answers with an error and ends the connection in order (<see cref="LingeringClose"/>), so that the client reads the answer and
+    /// not an RST. Gives the status that was sent. Does not throw.
     /// </summary>
     public async ValueTask<int> ReplyErrorAsync(ProxyError error, HttpReplyInfo info, CancellationToken cancellationToken)
     {

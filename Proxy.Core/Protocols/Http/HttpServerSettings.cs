@@ -11,9 +11,6 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }
 
-    /// <summary>
-    /// How long a client that has sent its FIN while it waits for an answer is taken for one that still listens. A FIN
-    /// does not say which; each further period goes by only if the answer got further in it. Default 5 s.
-    /// </summary>
-    public TimeSpan HalfCloseGrace { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Ends the connection behind its last answer; null: one of its own.</summary>
+    public LingeringClose? Lingering { get; init; }
 }

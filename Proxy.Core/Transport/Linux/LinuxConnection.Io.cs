@@ -137,6 +137,58 @@ internal sealed unsafe partial class LinuxConnection
     /// <summary>Forces the next read to ask the kernel: it knows more than the events have told.</summary>
     public void SuspectHangUp() => _flags |= Flags.Readable | Flags.HangUp;
 
+    internal override Delivery? Delivery
+    {
+        get
+        {
+            if (RemoteAddress is null)
+                return null;
+            if (Loop.IsCurrent)
+                return _close == Closing.Done ? null : SocketOptions.DeliveryOf(_fd);
+            lock (Descriptors)
+                return _close == Closing.Done ? null : SocketOptions.DeliveryOf(_fd);
+        }
+    }
+
+    internal override bool IsBroken
+    {
+        get
+        {
+            if (Loop.IsCurrent)
+                return _close == Closing.Done || HasHungUp();
+            lock (Descriptors)
+                return _close == Closing.Done || HasHungUp();
+        }
+    }
+
+    internal override void ProbePeer()
+    {
+        if (RemoteAddress is null)
+            return;
+        lock (Descriptors)
+        {
+            if (_close != Closing.Done)
+                SocketOptions.ProbePeer(_fd);
+        }
+    }
+
+    /// <summary>Both directions are over (POLLHUP of poll(2)), or there was an error. A FIN alone is neither.</summary>
+    private bool HasHungUp()
+    {
+        var poll = new Libc.PollRequest { Fd = _fd };
+        return Libc.Poll(&poll, 1, 0) > 0 && (poll.Happened & (short)(Libc.EpollErr | Libc.EpollHup)) != 0;
+    }
+
+    /// <summary>Bytes have arrived that nobody has read; on the loop's thread.</summary>
+    public bool HasUnread
+    {
+        get
+        {
+            byte next;
+            return !IsClosed && Libc.Receive(_fd, &next, 1, Libc.MsgPeek) > 0;
+        }
+    }
+
     /// <summary>True when nothing has arrived and the peer has not closed.</summary>
     private bool IsQuiet()
     {

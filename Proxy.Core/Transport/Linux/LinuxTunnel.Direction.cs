@@ -30,6 +30,12 @@ internal sealed unsafe partial class LinuxTunnel
         public bool Ended;
         public bool Done;
 
+        /// <summary>What the sink is broken by; 0 while it is not.</summary>
+        public int Refusal;
+
+        /// <summary>The sink is broken: what the source still sends is read and dropped, so that it comes to read its answer.</summary>
+        public bool Drops;
+
         public readonly TunnelEnd ReadFault => FromClient ? TunnelEnd.ClientReset : TunnelEnd.UpstreamReset;
 
         public readonly TunnelEnd WriteFault => FromClient ? TunnelEnd.UpstreamReset : TunnelEnd.ClientReset;
@@ -73,13 +79,15 @@ internal sealed unsafe partial class LinuxTunnel
         {
             if (direction.Done)
                 return false;
+            if (direction.Drops)
+                return Drop(ref direction);
             var step = Flush(ref direction);
             if (step == Step.Moved)
             {
                 if (direction.Ended)
                 {
                     ReleaseIdlePipe(ref direction);
-                    Finish(ref direction, other.Done);
+                    Finish(ref direction, other.Done || other.Drops);
                     return false;
                 }
 
@@ -116,7 +124,7 @@ internal sealed unsafe partial class LinuxTunnel
         {
             int sent = Sink(direction).TrySend(direction.Left.AsSpan(direction.LeftStart, direction.LeftEnd - direction.LeftStart));
             if (sent < 0)
-                return Step.SinkBroken;
+                return Refused(ref direction, sent);
             Count(direction.FromClient, sent);
             direction.LeftStart += sent;
             if (direction.LeftStart < direction.LeftEnd)
@@ -129,7 +137,7 @@ internal sealed unsafe partial class LinuxTunnel
         {
             int sent = Sink(direction).TrySpliceFrom(pipe);
             if (sent < 0)
-                return Step.SinkBroken;
+                return Refused(ref direction, sent);
             Count(direction.FromClient, sent);
             if (pipe.Filled > 0)
                 return Step.Waits;
@@ -184,7 +192,7 @@ internal sealed unsafe partial class LinuxTunnel
 
         int sent = Sink(direction).TrySend(scratch, count);
         if (sent < 0)
-            return Step.SinkBroken;
+            return Refused(ref direction, sent);
         int left = count - sent;
         if (left > 0)
         {
@@ -197,6 +205,12 @@ internal sealed unsafe partial class LinuxTunnel
 
         Count(direction.FromClient, sent);
         return left == 0 ? Step.Moved : Step.Waits;
+    }
+
+    private static Step Refused(ref Direction direction, int result)
+    {
+        direction.Refusal = -result;
+        return Step.SinkBroken;
     }
 
     private static Step Nothing(ref Direction direction, int count)
@@ -216,11 +230,13 @@ internal sealed unsafe partial class LinuxTunnel
 
     /// <summary>
     /// The sink takes nothing any more, but may have sent something before it broke: the other direction goes on until it
-    /// has read that, and then the error. Nothing that had arrived is lost.
+    /// has read that, and then the error. Nothing that had arrived is lost. A client that sends on meanwhile is not kept from
+    /// reading: it could wait for room to send for as long as the other direction waits for it.
     /// </summary>
     private void EndWhenDrained(ref Direction direction, ref Direction other)
     {
-        direction.Done = true;
+        direction.Drops = direction.FromClient && _settings.LeavesClient;
+        direction.Done = !direction.Drops;
         direction.Release(_loop);
         if (_end == NotEnded)
             _end = (int)direction.WriteFault;
@@ -232,6 +248,24 @@ internal sealed unsafe partial class LinuxTunnel
             _queued = true;
             _loop.Post(this);
         }
+    }
+
+    /// <summary>True when it stopped only to let others have their turn.</summary>
+    private bool Drop(ref Direction direction)
+    {
+        for (int round = 0; round < Rounds; round++)
+        {
+            int count = Source(direction).IsReadable ? Source(direction).TryReceive(_loop.Scratch, EventLoop.ScratchSize) : -Errno.TryAgain;
+            if (count > 0)
+                continue;
+            if (count == 0)
+                direction.Done = true;
+            else if (count != -Errno.TryAgain)
+                End(direction.ReadFault);
+            return false;
+        }
+
+        return true;
     }
 
     /// <summary>Nothing is in flight: the pipe serves another tunnel meanwhile.</summary>
@@ -250,7 +284,11 @@ internal sealed unsafe partial class LinuxTunnel
         if (fromClient)
             _settings.Counters.AddFromClient(bytes);
         else
+        {
             _settings.Counters.AddFromUpstream(bytes);
+            _lastAnswer = _loop.Now;
+        }
+
         _lastActivity = _loop.Now;
     }
 }

@@ -22,6 +22,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     private Direction _up;
     private Direction _down;
     private long _lastActivity;
+    private long _lastAnswer = long.MinValue / 2;
     private int _end = NotEnded;
     private Exception? _fault;
     private volatile bool _stopping;
@@ -82,7 +83,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
             more |= Move(ref _down, ref _up);
         if (_completed)
             return;
-        if (_up.Done && _down.Done)
+        if (_down.Done && (_up.Done || _up.Drops))
             Complete();
         else if (_up.Done && _client.HasFailed)
             End(TunnelEnd.ClientReset);
@@ -186,6 +187,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         _completed = true;
         _loop.Timers.Remove(this);
         _settings.Counters.End();
+        bool leavesClient = _end == (int)TunnelEnd.UpstreamReset && _settings.LeavesClient && LeavesClient();
         _up.Release(_loop);
         _down.Release(_loop);
         _client.LeaveTunnel();
@@ -193,10 +195,31 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         if (_end != NotEnded)
         {
             // What ended by a fault must not look finished to the side that is still there.
-            _client.Abort();
             _upstream.Abort();
+            if (!leavesClient)
+                _client.Abort();
         }
 
         _owner.TunnelEnded(_end == NotEnded ? TunnelEnd.Finished : (TunnelEnd)_end, _fault);
+    }
+
+    /// <summary>
+    /// Only the worker's side is cut. When it had finished before, the client has all of the answer. A reset proves nothing of it: tor
+    /// closes a stream that the target has finished, and what it has not read of the client makes that a reset (RFC 9293, section
+    /// 3.6.1); then what came last may well be an answer, if the client still sends or has yet to take it.
+    /// </summary>
+    private bool LeavesClient()
+    {
+        if (_client.IsClosed || _client.HasFailed)
+            return false;
+        if (_down.Ended && _up.Refusal != Errno.ConnectionReset)
+        {
+            _end = (int)TunnelEnd.UpstreamClosed;
+            return true;
+        }
+
+        if (_loop.Now - _lastAnswer > TunnelSettings.RecentAnswer.TotalMilliseconds)
+            return false;
+        return _up.Refusal != 0 || _up.Left is not null || _up.Pipe is { Filled: > 0 } || _client.HasUnread || _client.Delivery is { IsComplete: false };
     }
 }

@@ -29,10 +29,7 @@ internal static unsafe class SocketOptions
         if (settings.KeepAlive > TimeSpan.Zero)
         {
             int seconds = (int)Math.Max(1, settings.KeepAlive.TotalSeconds);
-            Set(fd, SolSocket, SoKeepAlive, 1);
-            Set(fd, IpProtoTcp, TcpKeepIdle, seconds);
-            Set(fd, IpProtoTcp, TcpKeepInterval, Math.Max(1, seconds / 4));
-            Set(fd, IpProtoTcp, TcpKeepCount, Probes);
+            KeepAlive(fd, seconds, Math.Max(1, seconds / 4));
         }
 
         if (settings.UserTimeout > TimeSpan.Zero)
@@ -62,6 +59,17 @@ internal static unsafe class SocketOptions
             return Libc.Bind(fd, start, (uint)serialized.Size) < 0 ? Libc.LastError : 0;
     }
 
+    /// <summary>See <see cref="TransportConnection.ProbePeer"/>.</summary>
+    public static void ProbePeer(int fd) => KeepAlive(fd, SocketSettings.ProbeSeconds, SocketSettings.ProbeSeconds);
+
+    /// <summary>See <see cref="TransportConnection.Delivery"/>.</summary>
+    public static Delivery? DeliveryOf(int fd)
+    {
+        byte* info = stackalloc byte[Delivery.InfoBytes];
+        uint length = Delivery.InfoBytes;
+        return Libc.GetSocketOption(fd, IpProtoTcp, Delivery.TcpInfo, info, &length) < 0 ? null : Delivery.Parse(new ReadOnlySpan<byte>(info, (int)length));
+    }
+
     /// <summary>Makes close(2) send RST.</summary>
     public static void ResetOnClose(int fd)
     {
@@ -87,6 +95,14 @@ internal static unsafe class SocketOptions
         int error = 0;
         uint length = sizeof(int);
         return Libc.GetSocketOption(fd, SolSocket, SoError, &error, &length) < 0 ? Libc.LastError : error;
+    }
+
+    private static void KeepAlive(int fd, int idle, int interval)
+    {
+        Set(fd, SolSocket, SoKeepAlive, 1);
+        Set(fd, IpProtoTcp, TcpKeepIdle, idle);
+        Set(fd, IpProtoTcp, TcpKeepInterval, interval);
+        Set(fd, IpProtoTcp, TcpKeepCount, Probes);
     }
 
     private static void Set(int fd, int level, int name, int value) => _ = Libc.SetSocketOption(fd, level, name, &value, sizeof(int));

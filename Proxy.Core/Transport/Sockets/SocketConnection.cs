@@ -60,6 +60,28 @@ internal sealed class SocketConnection : TransportConnection
 
     public override void Schedule(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
+    /// <summary>Bytes have arrived that nobody has read.</summary>
+    public bool HasUnread
+    {
+        get
+        {
+            try
+            {
+                return Socket.Available > 0;
+            }
+            catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
+    internal override Delivery? Delivery => Transport.Delivery.Of(Socket);
+
+    internal override bool IsBroken => Transport.Delivery.IsBroken(Socket);
+
+    internal override void ProbePeer() => SocketTuning.ProbePeer(Socket);
+
     public override void ShutdownSend()
     {
         try

@@ -24,13 +24,32 @@ internal static class SocketTuning
         if (settings.KeepAlive > TimeSpan.Zero)
         {
             int seconds = (int)Math.Max(1, settings.KeepAlive.TotalSeconds);
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, seconds);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, Math.Max(1, seconds / 4));
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, Probes);
+            KeepAlive(socket, seconds, Math.Max(1, seconds / 4));
         }
 
         if (peer is not null && settings.UserTimeout > TimeSpan.Zero && OperatingSystem.IsLinux())
             socket.SetRawSocketOption(IpProtoTcp, TcpUserTimeout, BitConverter.GetBytes((int)settings.UserTimeout.TotalMilliseconds));
+    }
+
+    /// <summary>See <see cref="TransportConnection.ProbePeer"/>.</summary>
+    public static void ProbePeer(Socket socket)
+    {
+        try
+        {
+            if (socket.AddressFamily != AddressFamily.Unix)
+                KeepAlive(socket, SocketSettings.ProbeSeconds, SocketSettings.ProbeSeconds);
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            // It is over: nobody is left to be asked.
+        }
+    }
+
+    private static void KeepAlive(Socket socket, int idle, int interval)
+    {
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, idle);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, interval);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, Probes);
     }
 }

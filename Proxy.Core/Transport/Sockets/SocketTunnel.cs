@@ -4,22 +4,25 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>Both directions of a tunnel by copying: the managed twin of the splice engine.</summary>
-internal sealed class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time) : IRunningTunnel
+internal sealed partial class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time) : IRunningTunnel, IDisposable
 {
     // One rented buffer for each direction while data is in flight; large enough that a bulk stream costs few system calls.
     private const int BufferSize = 64 * 1024;
 
     private const int NotEnded = -1;
 
-    // Linux: the first octet of struct tcp_info is the state, and a socket that received FIN is not yet in TCP_CLOSE.
-    private const int IpProtoTcp = 6, TcpInfo = 11;
-    private const byte TcpClosed = 7;
-
+    private readonly CancellationTokenSource _clientReads = new();
     private int _end = NotEnded;
 
     // Set before FIN is sent to that side, read by the other direction.
     private volatile bool _clientFinished, _upstreamFinished;
     private long _lastActivity;
+    private long _lastAnswer;
+    private volatile bool _answered;
+
+    // What the worker's side refused the client's bytes with; Success while it has not.
+    private volatile SocketError _refusal = SocketError.Success;
+    private volatile bool _sending;
 
     /// <summary>Tells the owner whatever happens: nobody else would ever end the connection.</summary>
     public async Task RunAsync(ITunnelOwner owner)
@@ -37,6 +40,7 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
             settings.Counters.End();
         }
 
+        Dispose();
         owner.TunnelEnded(end, fault);
     }
 
@@ -56,10 +60,15 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
             return TunnelEnd.Finished;
 
         // What ended by a fault must not look finished to the side that is still there.
-        client.Abort();
         upstream.Abort();
+        if (settings.LeavesClient && _end == (int)TunnelEnd.UpstreamReset && _clientFinished)
+            _end = (int)TunnelEnd.UpstreamClosed;
+        if (_end != (int)TunnelEnd.UpstreamClosed && !LeavesClient((TunnelEnd)_end))
+            client.Abort();
         return (TunnelEnd)_end;
     }
+
+    public void Dispose() => _clientReads.Dispose();
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
@@ -78,8 +87,34 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
     private void End(TunnelEnd reason)
     {
         Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
-        client.Abort();
+        bool leavesClient = LeavesClient(reason);
         upstream.Abort();
+        if (leavesClient)
+            StopReadingClient();
+        else
+            client.Abort();
+    }
+
+    /// <summary>
+    /// Only the worker's side is cut, and what came last may be an answer that the client has yet to read. A reset proves nothing of
+    /// it: tor closes a stream that the target has finished, and what it has not read of the client makes that a reset (RFC 9293,
+    /// section 3.6.1).
+    /// </summary>
+    private bool LeavesClient(TunnelEnd reason) =>
+        settings.LeavesClient && reason == TunnelEnd.UpstreamReset && _answered
+        && time.GetElapsedTime(Volatile.Read(ref _lastAnswer)) <= TunnelSettings.RecentAnswer
+        && (_refusal != SocketError.Success || _sending || client.HasUnread || client.Delivery is { IsComplete: false });
+
+    private void StopReadingClient()
+    {
+        try
+        {
+            _clientReads.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The tunnel has ended meanwhile.
+        }
     }
 
     /// <summary>
@@ -96,12 +131,13 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
     {
         var readFault = fromClient ? TunnelEnd.ClientReset : TunnelEnd.UpstreamReset;
         var writeFault = fromClient ? TunnelEnd.UpstreamReset : TunnelEnd.ClientReset;
+        var reads = fromClient && settings.LeavesClient ? _clientReads.Token : CancellationToken.None;
         byte[]? buffer = null;
         try
         {
             if (!await ForwardBufferedAsync(source, sink, fromClient))
             {
-                EndWhenDrained(writeFault);
+                await SinkBrokeAsync(writeFault, fromClient);
                 return;
             }
 
@@ -113,11 +149,11 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
                     if (buffer is null)
                     {
                         // Wait for data before a buffer is rented: an idle tunnel holds none.
-                        await source.Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, CancellationToken.None);
+                        await source.Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, reads);
                         buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
                     }
 
-                    count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, BufferSize), SocketFlags.None, CancellationToken.None);
+                    count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, BufferSize), SocketFlags.None, reads);
                 }
                 catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
                 {
@@ -127,6 +163,12 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
 
                 if (count == 0)
                 {
+                    if (!fromClient && FinishedBeforeItBroke())
+                    {
+                        UpstreamClosed();
+                        return;
+                    }
+
                     if (WasReset(source, fromClient))
                     {
                         End(readFault);
@@ -138,12 +180,17 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
                     else
                         _clientFinished = true;
                     sink.ShutdownSend();
+
+                    // One of the two must see the other, when the worker finishes and breaks in the same moment.
+                    Interlocked.MemoryBarrier();
+                    if (!fromClient && _refusal != SocketError.Success)
+                        StopReadingClient();
                     return;
                 }
 
-                if (!await TrySendAsync(sink, buffer.AsMemory(0, count)))
+                if (!await TrySendAsync(sink, buffer.AsMemory(0, count), fromClient))
                 {
-                    EndWhenDrained(writeFault);
+                    await SinkBrokeAsync(writeFault, fromClient);
                     return;
                 }
 
@@ -158,6 +205,10 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         catch (ObjectDisposedException)
         {
             End(readFault);
+        }
+        catch (OperationCanceledException)
+        {
+            // The worker's side is gone: what the client still sends is its owner's to drop.
         }
         catch
         {
@@ -184,10 +235,10 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         if (!OperatingSystem.IsLinux() || source.Socket.AddressFamily == AddressFamily.Unix)
             return false;
         Span<byte> state = stackalloc byte[1];
-        source.Socket.GetRawSocketOption(IpProtoTcp, TcpInfo, state);
+        source.Socket.GetRawSocketOption(Delivery.IpProtoTcp, Delivery.TcpInfo, state);
 
         // In this order: a FIN that the other direction sends meanwhile closes the socket for good reason, and is marked before it is sent.
-        return state[0] == TcpClosed && !(fromClient ? _clientFinished : _upstreamFinished);
+        return state[0] == Delivery.Closed && !(fromClient ? _clientFinished : _upstreamFinished);
     }
 
     private async ValueTask<bool> ForwardBufferedAsync(SocketConnection source, SocketConnection sink, bool fromClient)
@@ -196,7 +247,7 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         {
             foreach (var segment in result.Buffer)
             {
-                if (!await TrySendAsync(sink, segment))
+                if (!await TrySendAsync(sink, segment, fromClient))
                     return false;
                 Count(fromClient, segment.Length);
             }
@@ -207,20 +258,26 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         return true;
     }
 
-    private static async ValueTask<bool> TrySendAsync(SocketConnection sink, ReadOnlyMemory<byte> data)
+    private async ValueTask<bool> TrySendAsync(SocketConnection sink, ReadOnlyMemory<byte> data, bool fromClient)
     {
         try
         {
+            if (fromClient)
+                _sending = true;
             while (!data.IsEmpty)
             {
                 int sent = await sink.Socket.SendAsync(data, SocketFlags.None, CancellationToken.None);
                 data = data[sent..];
             }
 
+            if (fromClient)
+                _sending = false;
             return true;
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
         {
+            if (fromClient)
+                _refusal = (failure as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted;
             return false;
         }
     }
@@ -230,8 +287,17 @@ internal sealed class SocketTunnel(SocketConnection client, SocketConnection ups
         if (fromClient)
             settings.Counters.AddFromClient(bytes);
         else
-            settings.Counters.AddFromUpstream(bytes);
+            Answered(bytes);
         if (settings.IdleTimeout > TimeSpan.Zero)
             Volatile.Write(ref _lastActivity, time.GetTimestamp());
+    }
+
+    private void Answered(int bytes)
+    {
+        settings.Counters.AddFromUpstream(bytes);
+        if (!settings.LeavesClient)
+            return;
+        Volatile.Write(ref _lastAnswer, time.GetTimestamp());
+        _answered = true;
     }
 }

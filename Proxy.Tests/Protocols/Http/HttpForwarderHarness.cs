@@ -50,12 +50,11 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
 
     public Func<ClientCredentials?, ProxyError> Authenticate { get; set; } = _ => ProxyError.None;
 
-    public static async Task<HttpForwarderHarness> StartAsync(TimeSpan? grace = null, TimeSpan? idle = null, TimeSpan? handshake = null)
+    public static async Task<HttpForwarderHarness> StartAsync(TimeSpan? idle = null, TimeSpan? handshake = null)
     {
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         var settings = new HttpServerSettings("c-1", handshake ?? TimeSpan.FromSeconds(30))
         {
-            HalfCloseGrace = grace ?? TimeSpan.Zero,
             IdleTimeout = idle ?? TimeSpan.FromSeconds(60),
         };
         return new HttpForwarderHarness(new ScriptedPeer(near), new TestSocketConnection(far), settings);
