@@ -120,9 +120,9 @@ internal sealed class WorkerSelector
     {
         var worker = _pool.Find(id);
         if (worker is null)
-            return (null, new ProxyError(FailureCause.BadUserParameters, $"there is no worker '{id}'"));
+            return (null, new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker"));
         if (request.Country is { } country && worker.Model.Country != country)
-            return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of country '{country}'"));
+            return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names"));
         if (LacksLink(worker, request.Link))
             return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route"));
         if (!worker.IsEligible || tried.Contains(worker))
@@ -137,7 +137,7 @@ internal sealed class WorkerSelector
         if (snapshot.EligibleWorkers.Length == 0)
             return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe))})";
         if (request.Country is { } country && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
-            return $"no available worker has Country = {country}";
+            return "no available worker is of the country that was asked for";
         var link = request.Link;
         if (Array.TrueForAll(snapshot.EligibleWorkers, worker => LacksLink(worker, link)))
             return link == LinkFamilies.IPv6 ? "no available worker has a WireGuard link with an IPv6 address" : "no available worker has a WireGuard link for this route";

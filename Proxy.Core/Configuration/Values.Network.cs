@@ -211,19 +211,21 @@ internal static partial class Values
             return new ValueProblem("is not an http or https URL");
         if (url.UserInfo.Length > 0)
             return new ValueProblem("carries a user name, which is not sent");
-        return HostEndPoint.TryCreate(url.Host, url.Port, out var host) ? CheckOnion(host) : new ValueProblem("is not an http or https URL");
+        return HostEndPoint.TryCreate(url.IdnHost, url.Port, out var host, out string? wrong) ? CheckOnion(host) : new ValueProblem($"has {wrong}");
     }
 
     private static ValueProblem? ParseOnionCanary(string text, ValueContext context, out string value)
     {
         value = text;
-        if (OnionAddress.IsOnionName(text) && !text.Contains('/'))
+        if (HostEndPoint.TryCreate(text, 80, out var bare) && bare.IsOnion)
             value = text + ":80";
         var problem = ParseCanary(value, context, out value);
         if (problem is not null)
             return text.Contains(".onion", StringComparison.OrdinalIgnoreCase) ? problem : new ValueProblem("is not an onion address");
-        string authority = value.Contains("://", StringComparison.Ordinal) ? new Uri(value).Host : value[..value.LastIndexOf(':')];
-        return OnionAddress.IsOnionName(authority) ? null : new ValueProblem("is not an onion address");
+        bool isTarget = value.Contains("://", StringComparison.Ordinal)
+            ? HostEndPoint.TryCreate(new Uri(value).IdnHost, 80, out var target)
+            : HostEndPoint.TryParseAuthority(value, null, out target);
+        return isTarget && target.IsOnion ? null : new ValueProblem("is not an onion address");
     }
 
     private static ValueProblem? ParseWebhook(string text, ValueContext context, out string value)

@@ -20,10 +20,15 @@ internal static partial class Values
     private static ValueProblem? ParseDomain(string text, ValueContext context, out string value)
     {
         string name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
-        value = name.Trim('.').ToLowerInvariant();
-        if (!HostEndPoint.TryCreate(value, 0, out var host))
-            return text.Contains('/') && ParseNetwork(text, context, out _) is null ? new ValueProblem("is a network; that goes into Network", ShowAllowed: false)
-                : DomainOf(text) is { } meant ? new ValueProblem("is not a name alone (a port goes into Port)", meant) : new ValueProblem("is not a name");
+        value = "";
+        if (!HostEndPoint.TryCreate(name.Trim('.'), 0, out var host, out string? problem))
+        {
+            if (text.Contains('/') && ParseNetwork(text, context, out _) is null)
+                return new ValueProblem("is a network; that goes into Network", ShowAllowed: false);
+            return DomainOf(text) is { } meant ? new ValueProblem("is not a name alone (a port goes into Port)", meant) : new ValueProblem($"is {problem}");
+        }
+
+        value = host.Host;
         return host.Address is null ? null : new ValueProblem("is an address; that goes into Network", ShowAllowed: false);
     }
 

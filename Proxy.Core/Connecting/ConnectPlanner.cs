@@ -67,7 +67,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         {
             StickyBy.User => user ?? client,
             StickyBy.Client => client,
-            StickyBy.Destination => request.Target.Host.TrimEnd('.').ToLowerInvariant(),
+            StickyBy.Destination => request.Target.Host,
             _ when owner.Parameters.Session is { } session => $"{owner.Parameters.BaseUser}\0{session}",
             _ => user ?? client,
         });

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.Primitives;
@@ -121,7 +119,8 @@ internal sealed class ConnectRun(
         var error = attempt.Result.Error;
         attempt.Lease.Dispose();
 
-        bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && IsPrivate(plan.Request.Target.Address);
+        // Only a rule sends such a target here. tor says 01 for it, which elsewhere means a broken circuit, and so would every worker.
+        bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && plan.Request.Target.IsPrivate;
         if (!refusedPrivate)
         {
             if (error.Side == FailureSide.Worker)
@@ -153,21 +152,4 @@ internal sealed class ConnectRun(
     private static bool IsOfTheWorkerItself(FailureCause cause) => cause is
         FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.WorkerClosed
         or FailureCause.LinkDown or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected;
-
-    /// <summary>
-    /// Exits refuse private addresses, and tor says 01 for it, which elsewhere means a broken circuit; no other worker
-    /// would say otherwise (RFC 1918, RFC 4193, loopback, link-local).
-    /// </summary>
-    private static bool IsPrivate(IPAddress? address)
-    {
-        if (address is null)
-            return false;
-        if (IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal)
-            return true;
-        if (address.AddressFamily != AddressFamily.InterNetwork)
-            return false;
-        Span<byte> b = stackalloc byte[4];
-        address.TryWriteBytes(b, out _);
-        return b[0] is 10 or 0 || (b[0] == 172 && (b[1] & 0xF0) == 16) || (b[0] == 192 && b[1] == 168) || (b[0] == 169 && b[1] == 254);
-    }
 }

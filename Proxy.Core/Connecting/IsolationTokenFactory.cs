@@ -99,7 +99,7 @@ internal sealed class IsolationTokenFactory
                 writer.Add(owner.Listener);
                 writer.Add(owner.ClientAddress);
                 if (mode == IsolationMode.Destination)
-                    writer.Add(target.Host.TrimEnd('.').ToLowerInvariant());
+                    writer.Add(target.Host);
                 break;
         }
 

@@ -35,7 +35,7 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
             return ResolvedName.Failed(FailureCause.AddressTypeNotSupported, $"the link {link.Interface} carries no addresses of the family that [Route] Family asks for");
 
         // Who must not share a circuit with somebody must not learn from the cache what they asked for either.
-        var key = new LinkNameKey(worker.Id, token.Password ?? "", target.Host.TrimEnd('.').ToLowerInvariant());
+        var key = new LinkNameKey(worker.Id, token.Password ?? "", target.Host);
         if (_cache.Find(key) is { } known && families.Contains(known.AddressFamily))
             return new ResolvedName(known, false, default);
 

@@ -232,9 +232,13 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
                 : new DialResult(connection, default, default);
         }
 
-        return reply.AddressStatus == Socks5AddressStatus.Valid
-            ? new DialResult(null, reply.Address, default)
-            : DialResult.Failed(FailureCause.WorkerProtocol, "the worker's answer has no address");
+        // Whoever runs the reverse zone of an address writes there what they like; the worker is not to blame.
+        return reply.AddressStatus switch
+        {
+            Socks5AddressStatus.Valid => new DialResult(null, reply.Address, default),
+            Socks5AddressStatus.BadName => DialResult.Failed(FailureCause.HostUnreachable, "the address has a name that no host can have"),
+            _ => DialResult.Failed(FailureCause.WorkerProtocol, "the worker's answer has no address"),
+        };
     }
 
     private static ProxyError Broken(ParseStatus status) => status == ParseStatus.Closed

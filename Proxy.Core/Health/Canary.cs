@@ -17,9 +17,9 @@ internal sealed record Canary(HostEndPoint Target, string? Path, bool IsTls, boo
         if (!text.Contains("://", StringComparison.Ordinal))
             return HostEndPoint.TryParseAuthority(text, null, out var plain) ? new Canary(plain, null, false, false) : throw new FormatException($"'{text}' is no canary");
         var url = new Uri(text);
-        if (!HostEndPoint.TryCreate(url.Host, url.Port, out var target))
+        if (!HostEndPoint.TryCreate(url.IdnHost, url.Port, out var target))
             throw new FormatException($"'{text}' is no canary");
-        bool wantsIsTor = url.Host.Equals(TorCheck, StringComparison.OrdinalIgnoreCase);
+        bool wantsIsTor = target.Host == TorCheck;
 
         // The page is for people; the same answer for programs is at /api/ip.
         return new Canary(target, wantsIsTor ? "/api/ip" : url.PathAndQuery, url.Scheme == Uri.UriSchemeHttps, wantsIsTor);

@@ -95,7 +95,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         }
 
         await using var __ = stream;
-        string request = $"GET {canary.Path} HTTP/1.1\r\nHost: {canary.Target.Host}\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+        string request = $"GET {canary.Path} HTTP/1.1\r\nHost: {canary.Target.ToAuthority(canary.IsTls ? 443 : 80)}\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancellationToken);
         string answer = await ReadAsync(stream, canary.WantsIsTor, cancellationToken);
         if (!answer.StartsWith("HTTP/1.", StringComparison.Ordinal))

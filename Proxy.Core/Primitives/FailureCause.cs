@@ -72,6 +72,9 @@ public enum FailureCause : byte
 
     // our side
     RouteRejected,
+
+    /// <summary>A target of the asker's own machine or network, which no exit can reach.</summary>
+    PrivateTarget,
     NoWorkerAvailable,
     TooManyConnections,
     ConnectTimeout,

@@ -45,6 +45,7 @@ public static class FailureCauses
         Row(FailureCause.ClientNotAllowed, "client_not_allowed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
 
         Row(FailureCause.RouteRejected, "route_rejected", FailureStage.Route, FailureSide.Internal, RetryRule.Never);
+        Row(FailureCause.PrivateTarget, "private_target", FailureStage.Route, FailureSide.Target, RetryRule.Never);
         Row(FailureCause.NoWorkerAvailable, "no_worker_available", FailureStage.Select, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.TooManyConnections, "too_many_connections", FailureStage.Handshake, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.ConnectTimeout, "connect_timeout", FailureStage.Dial, FailureSide.None, RetryRule.Always, FailureEvidence.Ambiguous);

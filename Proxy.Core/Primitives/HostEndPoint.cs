@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -6,15 +5,16 @@ using System.Net.Sockets;
 namespace TorBalancer.Primitives;
 
 /// <summary>
-/// A host as the client gave it (a name or an IP literal) and a port (0-65535). It cannot resolve: a name only
-/// ever travels to a worker. An IP literal sent as text (Chromium and torsocks do so) is recognised as one.
+/// A host (a name or an IP literal) in canonical form, and a port (0-65535). It cannot resolve: a name only ever travels to a
+/// worker. An IP literal sent as text (Chromium and torsocks do so) is recognised as one. Two spellings of one host are
+/// equal; what was decided about it, what is remembered for it and what is sent are about the same characters.
 /// </summary>
 public readonly record struct HostEndPoint
 {
     /// <summary>The longest name that SOCKS5 can carry (RFC 1928, section 5: one length octet).</summary>
     public const int MaxHostLength = 255;
 
-    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
+    private const string NoHost = "not a host name or an IP address";
 
     private HostEndPoint(string host, IPAddress? address, int port)
     {
@@ -23,7 +23,10 @@ public readonly record struct HostEndPoint
         Port = port;
     }
 
-    /// <summary>The name as given, or the literal in its canonical text form, without brackets.</summary>
+    /// <summary>
+    /// The name in lower-case ASCII without the root dot, or the address: four decimal numbers, or IPv6 as .NET writes it (RFC 5952)
+    /// without brackets. An IPv4-mapped IPv6 address is the IPv4 address.
+    /// </summary>
     public string Host { get; }
 
     /// <summary>The address when the host is an IP literal; null for a name.</summary>
@@ -32,14 +35,17 @@ public readonly record struct HostEndPoint
     /// <summary>0-65535; 0 only where a protocol ignores the port (RESOLVE).</summary>
     public int Port { get; }
 
-    /// <summary>True for a name in the .onion zone (RFC 7686), any letter case, with or without the root dot.</summary>
+    /// <summary>True for a name in the .onion zone (RFC 7686).</summary>
     public bool IsOnion => Address is null && Host is not null && OnionAddress.IsOnionName(Host);
 
     /// <summary>
     /// True for a name whose last label is a number, decimal or hexadecimal: <c>127.1</c>, <c>0x7f.1</c>, <c>2130706433</c>. No name
     /// of the DNS is such a one, and to a resolver that reads addresses as inet_aton(3) does it is an address (URL Standard, "ends in a number").
     /// </summary>
-    public bool IsNumber => Address is null && Host is not null && EndsInNumber(Host);
+    public bool IsNumber => Address is null && Host is not null && HostName.EndsInNumber(Host);
+
+    /// <summary>True for what can only be meant for the machine or the network of whoever asks; see <see cref="PublicAddress"/> and <see cref="LocalName"/>.</summary>
+    public bool IsPrivate => Address is { } address ? !PublicAddress.Is(address) : Host is not null && LocalName.Is(Host);
 
     public static HostEndPoint FromAddress(IPAddress address, int port)
     {
@@ -48,78 +54,86 @@ public readonly record struct HostEndPoint
         return new HostEndPoint(address.ToString(), address, port);
     }
 
+    /// <inheritdoc cref="TryCreate(ReadOnlySpan{char}, int, out HostEndPoint, out string)"/>
+    public static bool TryCreate(ReadOnlySpan<char> host, int port, out HostEndPoint endPoint) => TryCreate(host, port, out endPoint, out _);
+
     /// <summary>
-    /// Takes a host as text. False when it is empty, longer than <see cref="MaxHostLength"/>, or holds a character
-    /// that no host name has (controls, spaces, and the delimiters of a URI authority).
+    /// Takes a host as text, in any spelling: a name (RFC 1035), an IPv4 address as four decimal numbers, with or without the
+    /// root dot, an IPv6 address with or without brackets. Addresses with a zone (RFC 4007) are none to anybody else.
     /// </summary>
-    public static bool TryCreate(ReadOnlySpan<char> host, int port, out HostEndPoint endPoint)
+    /// <param name="problem">Why it is none, without repeating any of it; null on success.</param>
+    public static bool TryCreate(ReadOnlySpan<char> host, int port, out HostEndPoint endPoint, out string? problem)
     {
         endPoint = default;
-        if (host.Length >= 2 && host[0] == '[' && host[^1] == ']')
-        {
-            host = host[1..^1];
-            if (!host.Contains(':'))
-                return false;
-        }
-
-        if (host.IsEmpty || host.Length > MaxHostLength || (uint)port > 65535)
+        problem = NoHost;
+        if ((uint)port > 65535)
             return false;
+        bool bracketed = host.Length >= 2 && host[0] == '[' && host[^1] == ']';
+        if (bracketed)
+            host = host[1..^1];
+        if (bracketed || host.Contains(':'))
+        {
+            // IPAddress.TryParse would also take zones, and brackets with a port behind them.
+            bool isAddress = host.Contains(':') && !host.ContainsAny('[', ']', '%') && IPAddress.TryParse(host, out var address6) && Set(address6, port, out endPoint);
+            problem = isAddress ? null : problem;
+            return isAddress;
+        }
 
-        // The root dot makes no name of an address: clients and resolvers read "1.2.3.4." as 1.2.3.4.
+        // The root dot makes no name of an address: clients and resolvers read "1.2.3.4." as 1.2.3.4. IPAddress.TryParse takes
+        // "1.2", "0x7f.0.0.1" and octal parts for IPv4; only the canonical dotted quad is a literal here, because tor treats
+        // everything else as a name. Routes refuse those (IsNumber).
         var literal = host.Length > 1 && host[^1] == '.' ? host[..^1] : host;
-        if (LooksLikeAddress(literal) && IPAddress.TryParse(literal, out var address))
+        bool mayBeAddress = literal.Length is >= 7 and <= 15 && char.IsAsciiDigit(literal[0]) && char.IsAsciiDigit(literal[^1]);
+        if (mayBeAddress && IPAddress.TryParse(literal, out var address4) && literal.SequenceEqual(address4.ToString()))
         {
-            // IPAddress.TryParse takes "1.2", "0x7f.0.0.1" and octal parts for IPv4; only the canonical dotted quad is a
-            // literal here, because tor treats everything else as a name. Routes refuse those (IsNumber).
-            if (address.AddressFamily == AddressFamily.InterNetworkV6 ? literal.Length == host.Length : literal.SequenceEqual(address.ToString()))
-            {
-                if (host.Contains('%'))
-                    return false;
-                endPoint = FromAddress(address, port);
-                return true;
-            }
+            problem = null;
+            return Set(address4, port, out endPoint);
         }
 
-        foreach (char c in host)
-        {
-            if (c <= ' ' || c >= 0x7f || c is '/' or '?' or '#' or '@' or '\\' or '[' or ']' or ':' or '%' or '<' or '>' or '"')
-                return false;
-        }
-
-        endPoint = new HostEndPoint(host.ToString(), null, port);
+        if (!HostName.TryCreate(host, out string? name, out problem))
+            return false;
+        endPoint = new HostEndPoint(name, null, port);
         return true;
     }
 
-    /// <summary>Parses <c>host:port</c>, <c>[v6]:port</c> (RFC 9110, section 4.2.3 authority form).</summary>
-    public static bool TryParseAuthority(ReadOnlySpan<char> text, int? defaultPort, out HostEndPoint endPoint)
+    /// <inheritdoc cref="TryParseAuthority(ReadOnlySpan{char}, int?, out HostEndPoint, out string)"/>
+    public static bool TryParseAuthority(ReadOnlySpan<char> text, int? defaultPort, out HostEndPoint endPoint) =>
+        TryParseAuthority(text, defaultPort, out endPoint, out _);
+
+    /// <summary>Parses <c>host:port</c>, <c>[v6]:port</c> (RFC 3986, section 3.2; RFC 9110, section 4.2.3), without user information.</summary>
+    /// <param name="problem">Why it is none, without repeating any of it; null on success.</param>
+    public static bool TryParseAuthority(ReadOnlySpan<char> text, int? defaultPort, out HostEndPoint endPoint, out string? problem)
     {
         endPoint = default;
+        problem = "no valid port";
         ReadOnlySpan<char> host = text;
         int? port = defaultPort;
         int colon = text.LastIndexOf(':');
         bool bracketed = text.Length > 0 && text[0] == '[';
         int close = bracketed ? text.IndexOf(']') : -1;
-        if (bracketed && close < 0)
-            return false;
         if (colon > close)
         {
             host = text[..colon];
             var digits = text[(colon + 1)..];
             if (digits.IsEmpty && defaultPort is not null)
                 port = defaultPort;
-            else if (digits.Length is 0 or > 5 || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) || parsed is 0 or > 65535)
+            else if (!TryParsePort(digits, out int parsed))
                 return false;
             else
                 port = parsed;
-            if (!bracketed && host.Contains(':'))
-                return false;
         }
-        else if (bracketed && close != text.Length - 1)
+
+        if (port is null)
+            return false;
+
+        // A bare IPv6 address may end in something that looks like a port.
+        if (bracketed ? host.Length != close + 1 : host.Contains(':'))
         {
+            problem = NoHost;
             return false;
         }
 
-        return port is not null && TryCreate(host, port.Value, out endPoint);
+        return TryCreate(host, port.Value, out endPoint, out problem);
     }
 
     public override string ToString() =>
@@ -127,15 +141,25 @@ public readonly record struct HostEndPoint
             ? string.Create(CultureInfo.InvariantCulture, $"[{Host}]:{Port}")
             : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
 
-    private static bool EndsInNumber(ReadOnlySpan<char> host)
+    /// <summary>The host as it stands in a URI and, with its port unless that is the scheme's own, in a Host field (RFC 9110, section 4.2.3).</summary>
+    public string ToAuthority(int defaultPort)
     {
-        host = host.TrimEnd('.');
-        var last = host[(host.LastIndexOf('.') + 1)..];
-        if (last.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
-            return !last[2..].ContainsAnyExcept(HexDigits);
-        return !last.IsEmpty && !last.ContainsAnyExceptInRange('0', '9');
+        if (Port != defaultPort)
+            return ToString();
+        return Address is { AddressFamily: AddressFamily.InterNetworkV6 } ? $"[{Host}]" : Host;
     }
 
-    private static bool LooksLikeAddress(ReadOnlySpan<char> host) =>
-        host.Contains(':') || (char.IsAsciiDigit(host[0]) && char.IsAsciiDigit(host[^1]));
+    private static bool Set(IPAddress address, int port, out HostEndPoint endPoint)
+    {
+        endPoint = FromAddress(address, port);
+        return true;
+    }
+
+    /// <summary>1*DIGIT, and more than 0: leading zeros say nothing (RFC 3986, section 3.2.3).</summary>
+    private static bool TryParsePort(ReadOnlySpan<char> digits, out int port)
+    {
+        port = 0;
+        digits = digits.TrimStart('0');
+        return digits.Length is > 0 and <= 5 && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= 65535;
+    }
 }

@@ -7,21 +7,18 @@ public static class OnionAddress
 {
     private const int V3Length = 56;
 
-    /// <summary>True when the name's last label is "onion"; any letter case. More than one trailing dot makes it no valid one, but still nothing for an exit.</summary>
-    public static bool IsOnionName(ReadOnlySpan<char> host)
-    {
-        host = host.TrimEnd('.');
-        return host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase) || host.Equals("onion", StringComparison.OrdinalIgnoreCase);
-    }
+    /// <summary>True when the name's last label is "onion".</summary>
+    /// <param name="host">In canonical form: lower case, without the root dot.</param>
+    public static bool IsOnionName(ReadOnlySpan<char> host) => HostName.IsWithin(host, "onion");
 
     /// <summary>
     /// True when the label before ".onion" is a v3 address whose version is 3 and whose checksum holds. Subdomains in
     /// front of it are allowed. v2 addresses (16 letters) are gone from the network and count as invalid.
     /// </summary>
+    /// <param name="host">In canonical form.</param>
     public static bool IsValid(ReadOnlySpan<char> host)
     {
-        host = TrimRoot(host);
-        if (!host.EndsWith(".onion", StringComparison.OrdinalIgnoreCase))
+        if (!host.EndsWith(".onion", StringComparison.Ordinal))
             return false;
         host = host[..^".onion".Length];
         int dot = host.LastIndexOf('.');
@@ -42,8 +39,6 @@ public static class OnionAddress
         return hash[0] == raw[32] && hash[1] == raw[33];
     }
 
-    private static ReadOnlySpan<char> TrimRoot(ReadOnlySpan<char> host) => host.Length > 0 && host[^1] == '.' ? host[..^1] : host;
-
     private static bool TryDecodeBase32(ReadOnlySpan<char> text, Span<byte> output)
     {
         int bits = 0, value = 0, at = 0;
@@ -52,7 +47,6 @@ public static class OnionAddress
             int digit = c switch
             {
                 >= 'a' and <= 'z' => c - 'a',
-                >= 'A' and <= 'Z' => c - 'A',
                 >= '2' and <= '7' => c - '2' + 26,
                 _ => -1,
             };

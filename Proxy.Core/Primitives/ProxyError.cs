@@ -1,8 +1,9 @@
 namespace TorBalancer.Primitives;
 
 /// <summary>
-/// A failure as a value: its cause, and details for people. Details never hold what names the client; they may hold
-/// what the client itself sent or what the operator configured.
+/// A failure as a value: its cause, and details for people. Details are logged: they hold neither what names the client nor
+/// anything that it sent (a part of a password may stand where a host or a parameter is expected); what the operator configured
+/// they may hold.
 /// </summary>
 /// <param name="Cause">What went wrong; decides the reply, the retry and whom it counts against.</param>
 /// <param name="Detail">One short sentence, or null.</param>

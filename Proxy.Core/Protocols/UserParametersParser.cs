@@ -31,7 +31,10 @@ internal sealed class UserParametersParser
 
     public UserParametersParser(IEnumerable<string> modes) => _modes = new HashSet<string>(modes, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Parses; an error names the key and what is allowed. Opaque credentials give <see cref="UserParameters.None"/>.</summary>
+    /// <summary>
+    /// Parses; an error names the key and what is allowed, and repeats nothing else of what was sent: it is logged, and may be a
+    /// password's. Opaque credentials give <see cref="UserParameters.None"/>.
+    /// </summary>
     /// <param name="knownUser">The configured user that the name belongs to, which is taken off the front; null in open mode.</param>
     /// <param name="secretLength">How much of the password is the secret itself, which is never looked into; 0 in open mode.</param>
     public ProxyError Parse(ClientCredentials? credentials, string? knownUser, out UserParameters parameters, int secretLength = 0)
@@ -52,7 +55,7 @@ internal sealed class UserParametersParser
         }
 
         if (knownUser is null && Misspelt(user) is { } suggestion)
-            return Error($"unknown parameter '{user[..user.IndexOf('-')]}'; did you mean '{suggestion}'? Allowed: {string.Join(", ", Keys)}");
+            return Error($"the first parameter is unknown; did you mean '{suggestion}'? Allowed: {string.Join(", ", Keys)}");
         parameters = knownUser is null ? UserParameters.None : UserParameters.None with { BaseUser = knownUser };
         return default;
     }
@@ -157,11 +160,12 @@ internal sealed class UserParametersParser
     private ProxyError ParsePairs(string[] tokens, string baseUser, out UserParameters parameters)
     {
         parameters = UserParameters.None with { BaseUser = baseUser };
+        string last = "";
         for (int i = 0; i < tokens.Length;)
         {
             string key = tokens[i].ToLowerInvariant();
             if (!IsKey(key))
-                return Error($"unknown parameter '{tokens[i]}'; allowed: {string.Join(", ", Keys)}");
+                return Error($"{(last.Length == 0 ? "the first parameter" : $"the parameter behind '{last}'")} is unknown; allowed: {string.Join(", ", Keys)}");
             if (i + 1 == tokens.Length || tokens[i + 1].Length == 0)
                 return Error($"parameter '{key}' has no value");
 
@@ -177,6 +181,7 @@ internal sealed class UserParametersParser
             var error = Apply(key, value, ref parameters);
             if (error.IsError)
                 return error;
+            last = key;
             i = next;
         }
 
@@ -207,7 +212,7 @@ internal sealed class UserParametersParser
             case "mode" when parameters.Mode is null:
                 string mode = value.ToLowerInvariant();
                 if (!_modes.Contains(mode))
-                    return Error($"unknown mode '{value}'; allowed: {string.Join(", ", _modes)}");
+                    return Error($"parameter 'mode' names an unknown mode; allowed: {string.Join(", ", _modes)}");
                 parameters = parameters with { Mode = mode };
                 return default;
             case "worker" when parameters.Worker is null:

@@ -8,8 +8,8 @@ namespace TorBalancer.Routing;
 /// <summary>
 /// Decides by the target alone, before any worker is asked. An onion address always goes to a SocksPort, and a malformed
 /// one goes nowhere: its checksum tells at once what tor would take a circuit to find out. Nor does a number that only some
-/// programs read as an address, because Network could not hold for it. For the rest the first rule
-/// that fits decides, else [Route] Clearnet.
+/// programs read as an address, because Network could not hold for it, nor tor's .exit notation, which tor refuses. For the rest
+/// the first rule that fits decides, else [Route] Clearnet; but a private target goes somewhere only by a rule that is about private ones.
 /// </summary>
 internal sealed class RouteTable(RouteOptions options)
 {
@@ -25,17 +25,26 @@ internal sealed class RouteTable(RouteOptions options)
         if (target.IsNumber)
             return Reject(FailureCause.RouteRejected, "a name that ends in a number; an IPv4 address is written as four decimal numbers", null);
 
+        if (HostName.IsWithin(target.Host, "exit") && target.Address is null)
+            return Reject(FailureCause.RouteRejected, "tor's .exit notation, which tor itself refuses", null);
+
         // RESOLVE names no port, and what a link is for is carrying streams.
         bool isStream = request.Command == ProxyCommand.Connect, mayLink = isStream && !target.IsOnion;
+        bool isPrivate = target.IsPrivate;
         foreach (var rule in _rules)
         {
             if (!rule.Fits(target, isStream))
                 continue;
             if (rule.Route == RuleRoute.Reject)
                 return Reject(FailureCause.RouteRejected, $"[Rule:{rule.Name}] rejects this target", rule.Name);
+            if (isPrivate && !rule.IsAbout(target))
+                continue;
             return new RouteDecision(mayLink ? ToRoute(rule.Route) : ClearnetRoute.Socks, default, rule.Name);
         }
 
+        // tor would refuse it as a general failure, which looks like a broken circuit; RFC 6761, 6762 and 8375 want such names to go no further.
+        if (isPrivate)
+            return Reject(FailureCause.PrivateTarget, "a private or local target; only a [Rule:name] whose Network or Domain is such a one sends it to a worker", null);
         return mayLink ? new RouteDecision(options.Clearnet, default) : RouteDecision.Socks;
     }
 
@@ -64,15 +73,19 @@ internal sealed class RouteTable(RouteOptions options)
             && (_networks.Length == 0 || FitsNetwork(target))
             && (_ports.Length == 0 || (hasPort && FitsPort(target.Port)));
 
+        /// <summary>True when what names this private target names private ones only: 10.0.0.0/8 does, 0.0.0.0/0 does not.</summary>
+        public bool IsAbout(HostEndPoint target) =>
+            target.Address is { } address
+                ? Array.Exists(_networks, network => Contains(network, address) && PublicAddress.IsNoneIn(network))
+                : Array.Exists(_domains, domain => HostName.IsWithin(target.Host, domain) && LocalName.Is(domain));
+
         private bool FitsDomain(HostEndPoint target)
         {
             if (target.Address is not null)
                 return false;
-            var host = target.Host.AsSpan().TrimEnd('.');
             foreach (string domain in _domains)
             {
-                if (host.EndsWith(domain, StringComparison.OrdinalIgnoreCase)
-                    && (host.Length == domain.Length || host[host.Length - domain.Length - 1] == '.'))
+                if (HostName.IsWithin(target.Host, domain))
                     return true;
             }
 
@@ -85,12 +98,15 @@ internal sealed class RouteTable(RouteOptions options)
                 return false;
             foreach (var network in _networks)
             {
-                if (network.BaseAddress.AddressFamily == address.AddressFamily && network.Contains(address))
+                if (Contains(network, address))
                     return true;
             }
 
             return false;
         }
+
+        private static bool Contains(IPNetwork network, IPAddress address) =>
+            network.BaseAddress.AddressFamily == address.AddressFamily && network.Contains(address);
 
         private bool FitsPort(int port)
         {

@@ -320,7 +320,7 @@ internal sealed partial class ClientConnection(
     {
         SetError(error);
         if (error.Cause == FailureCause.BadUserParameters)
-            Log.Refused(logger, Context.Id, Printable(error.Detail ?? ""));
+            Log.Refused(logger, Context.Id, error.Detail ?? "");
         if (error.Cause == FailureCause.ClientClosed)
             return;
         if (handshake is HttpConnectHandshake http)
@@ -331,13 +331,6 @@ internal sealed partial class ClientConnection(
         if (handshake is not HttpConnectHandshake)
             _farewell = Farewell.Finish;
     }
-
-    /// <summary>The detail repeats what the client sent, and a line of the log must stay one line.</summary>
-    private static string Printable(string text) => string.Create(text.Length, text, static (output, input) =>
-    {
-        for (int i = 0; i < input.Length; i++)
-            output[i] = char.IsControl(input[i]) ? '?' : input[i];
-    });
 
     /// <summary>The first cause stays: what follows is its consequence.</summary>
     private void SetError(ProxyError error)

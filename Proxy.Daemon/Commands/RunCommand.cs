@@ -5,6 +5,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
+using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Server;
@@ -66,6 +67,8 @@ internal static class RunCommand
     private static IHost BuildHost(ConfigurationResult configuration, bool testnet)
     {
         var options = configuration.Options;
+        if (testnet)
+            options.Route.Rules.Add(TestNetworkConf.Route);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);

@@ -66,6 +66,9 @@ internal sealed partial class TestNetwork : IAsyncDisposable
     /// <summary>What a torrc needs to make another tor a client of this network (no ports, no data directory).</summary>
     public IReadOnlyList<string> ClientTorrc { get; private set; } = [];
 
+    /// <summary>The latest names that its exits have asked for, in any letter case.</summary>
+    public IReadOnlyList<string> NamesAsked => _services?.Questions.Names ?? [];
+
     /// <summary>How long the start took.</summary>
     public TimeSpan StartDuration { get; private set; }
 

@@ -1,12 +1,26 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
+using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet.Nodes;
 
 namespace TorBalancer.Daemon.Testnet;
 
-/// <summary>Writes a torbalancer.conf whose workers are those of a running test network.</summary>
+/// <summary>What a proxy is told that stands in front of a test network.</summary>
 internal static class TestNetworkConf
 {
+    /// <summary>
+    /// The route of all that the network's exits reach by address: loopback, and nothing else. Without such a rule private targets are
+    /// rejected before a worker is asked.
+    /// </summary>
+    public static RuleOptions Route { get; } = new()
+    {
+        Name = "testnet",
+        Networks = { IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("::1/128") },
+        Route = RuleRoute.Socks,
+    };
+
+    /// <summary>Writes a torbalancer.conf whose workers are those of a running network.</summary>
     public static string Render(TestNetwork network)
     {
         var text = new StringBuilder();
@@ -15,6 +29,8 @@ internal static class TestNetworkConf
         text.Append("[Health]\n");
         text.Append(CultureInfo.InvariantCulture, $"Canary = http://{TestNetwork.OriginName}:{network.OriginPort}/\n");
         text.Append(CultureInfo.InvariantCulture, $"OnionCanary = http://{network.OnionAddress}/\n");
+        text.Append("\n; Private addresses reach no worker unless a rule names them; here they are all that there is.\n");
+        text.Append(CultureInfo.InvariantCulture, $"[Rule:{Route.Name}]\nNetwork = {string.Join(", ", Route.Networks)}\nRoute = socks\n");
         foreach (TestNode worker in network.Workers)
         {
             text.Append(CultureInfo.InvariantCulture, $"\n[Worker:{worker.Name}]\n");

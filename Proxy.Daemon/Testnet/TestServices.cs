@@ -12,6 +12,9 @@ internal sealed class TestServices : IAsyncDisposable
     private readonly List<IAsyncDisposable> _servers = [];
     private Socket? _closed;
 
+    /// <summary>What all of the name servers were asked.</summary>
+    public DnsQuestionLog Questions { get; } = new();
+
     /// <summary>Starts all of them at the plan's addresses.</summary>
     public static async Task<TestServices> StartAsync(TestNetworkPlan plan, TimeProvider time)
     {
@@ -42,7 +45,7 @@ internal sealed class TestServices : IAsyncDisposable
         {
             IPAddress address = TestNetworkPlan.ExitAddress(i);
             exits.Add(address, plan.Exits[i].Name);
-            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(plan.NameAddress(i))));
+            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(plan.NameAddress(i)), Questions));
         }
 
         IPAddress[] addresses = [IPAddress.Loopback, .. exits.Keys];

@@ -19,13 +19,13 @@ public class DialTests
     private readonly ConnectOptions _options = new() { WorkerTimeout = TimeSpan.FromSeconds(2) };
 
     [Test]
-    public async Task Dial_sends_the_token_and_the_name_as_given(CancellationToken token)
+    public async Task Dial_sends_the_token_and_the_name_in_canonical_form(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        var result = await DialAsync(worker.EndPoint, "Example.COM", 443, Token, token);
+        var result = await DialAsync(worker.EndPoint, "Example.COM.", 443, Token, token);
         Assert.That(result.Error.IsError, Is.False, result.Error.ToString());
         await result.Connection!.DisposeAsync();
-        Assert.That(worker.Requests.Single(), Is.EqualTo(new FakeWorkerRequest(1, "Example.COM", 443, "<torS0X>0", Token.Password)));
+        Assert.That(worker.Requests.Single(), Is.EqualTo(new FakeWorkerRequest(1, "example.com", 443, "<torS0X>0", Token.Password)));
     }
 
     [Test]

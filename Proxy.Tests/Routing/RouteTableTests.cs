@@ -59,13 +59,62 @@ public class RouteTableTests
     [TestCase("0xa.1:80")]
     [TestCase("167772161:80")]
     [TestCase("0x0a000001:80")]
-    [TestCase("10.0.0.1..:80")]
     public void Decide_number_that_is_no_address_goes_nowhere(string target)
     {
         var decision = Table(ClearnetRoute.Auto).Decide(Request(target));
 
         Assert.That((decision.Error.Cause, decision.Rule), Is.EqualTo((FailureCause.RouteRejected, (string?)null)));
         Assert.That(decision.Error.Detail, Does.Contain("four decimal numbers"));
+    }
+
+    [TestCase("a.b.exit:80")]
+    [TestCase("EXIT.:80")]
+    public void Decide_exit_notation_of_tor_goes_nowhere(string target) =>
+        Assert.That(Table(ClearnetRoute.Auto).Decide(Request(target)).Error.Cause, Is.EqualTo(FailureCause.RouteRejected));
+
+    [TestCase("localhost:80")]
+    [TestCase("Printer.Local.:631")]
+    [TestCase("192.168.1.1:80")]
+    [TestCase("192.168.1.1:6500", Description = "a rule of ports alone says nothing of private targets")]
+    [TestCase("[::1]:80")]
+    [TestCase("[fe80::1]:443")]
+    public void Decide_private_target_goes_nowhere(string target)
+    {
+        foreach (var clearnet in Enum.GetValues<ClearnetRoute>())
+        {
+            var decision = Table(clearnet).Decide(Request(target));
+            Assert.That((decision.Error.Cause, decision.Rule), Is.EqualTo((FailureCause.PrivateTarget, (string?)null)));
+        }
+    }
+
+    [TestCase("192.168.1.1:25", "smtp", true, Description = "a rejecting rule is told as itself")]
+    [TestCase("127.0.0.1:80", "wide", false)]
+    [TestCase("10.0.0.1:80", "lan", true)]
+    [TestCase("nas.local:80", "names", true)]
+    [TestCase("localhost:80", "all", false, Description = "no domain of the rule is local")]
+    public void Decide_private_target_goes_where_a_rule_about_private_ones_sends_it(string target, string rule, bool decides)
+    {
+        var options = new RouteOptions();
+        options.Rules.Add(Rule("smtp", RuleRoute.Reject, new PortRange(25, 25)));
+        options.Rules.Add(Rule("wide", RuleRoute.Socks, network: "0.0.0.0/0"));
+        options.Rules.Add(Rule("all", RuleRoute.Socks));
+        options.Rules.Add(Rule("lan", RuleRoute.Socks, network: "10.0.0.0/8"));
+        options.Rules.Add(Rule("names", RuleRoute.Socks, domain: "local"));
+
+        var decision = new RouteTable(options).Decide(Request(target));
+
+        Assert.That(decision.Rule == rule, Is.EqualTo(decides));
+        Assert.That(decision.Error.Cause == FailureCause.PrivateTarget, Is.EqualTo(!decides));
+    }
+
+    [TestCase(ProxyCommand.Resolve, "localhost")]
+    [TestCase(ProxyCommand.Resolve, "nas.home.arpa")]
+    [TestCase(ProxyCommand.ResolvePtr, "10.9.8.7")]
+    public void Decide_question_about_a_private_target_goes_nowhere(ProxyCommand command, string host)
+    {
+        Assert.That(HostEndPoint.TryCreate(host, 0, out var target), Is.True);
+        var decision = new RouteTable(new RouteOptions()).Decide(new ProxyRequest(ClientProtocol.Socks5, command, target, null));
+        Assert.That(decision.Error.Cause, Is.EqualTo(FailureCause.PrivateTarget));
     }
 
     [TestCase(ProxyCommand.Resolve, "plain.test")]

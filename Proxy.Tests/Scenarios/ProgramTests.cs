@@ -1,3 +1,5 @@
+using System.Net;
+using TorBalancer.Configuration;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Tests.Support;
 
@@ -37,7 +39,8 @@ public sealed class ProgramTests : ScenarioFixture
     public async Task Torsocks_curl_resolves_a_name_and_connects_to_the_address(bool isolate, CancellationToken token)
     {
         await using var worker = await ClientTor.StartAsync(Network, "ExtendedErrors NoPreferIPv6Automap", token, "AutomapHostsSuffixes .test");
-        await using var proxy = await ProxyUnderTest.StartAsync([worker.Socks]);
+        var addresses = new RuleOptions { Name = "automap", Networks = { IPNetwork.Parse("10.192.0.0/10") }, Route = RuleRoute.Socks };
+        await using var proxy = await ProxyUnderTest.StartAsync([worker.Socks], options => options.Route.Rules.Add(addresses));
 
         var result = await TorsocksAsync(proxy, isolate, OriginByName + "/exit", token);
         Assert.That(result.Output, Is.AnyOf(ExitNames), result.Error);

@@ -52,7 +52,13 @@ public abstract class ScenarioFixture
     private protected Task<ProxyUnderTest> StartProxyAsync(Action<TorBalancerOptions>? configure = null, params string[] workers)
     {
         var nodes = Network.Workers.Where(node => workers.Length == 0 || workers.Contains(node.Name));
-        return ProxyUnderTest.StartAsync(nodes.Select(static node => (EndPoint)new IPEndPoint(IPAddress.Loopback, node.SocksPort)), configure);
+        return ProxyUnderTest.StartAsync(
+            nodes.Select(static node => (EndPoint)new IPEndPoint(IPAddress.Loopback, node.SocksPort)),
+            options =>
+            {
+                options.Route.Rules.Add(TestNetworkConf.Route);
+                configure?.Invoke(options);
+            });
     }
 
     private protected string[] ExitNames => [.. Network.Exits.Select(static exit => exit.Name + "\n")];

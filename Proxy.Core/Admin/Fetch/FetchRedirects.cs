@@ -17,10 +17,9 @@ internal static class FetchRedirects
         var (target, problem) = FetchRequestReader.TargetOf(next);
         if (problem is not null)
             return null;
-        return from.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp && !target.IsOnion ? null : next;
+        return from.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp && !target.IsOnion ? null : FetchRequestReader.Canonical(next, target);
     }
 
-    /// <summary>Scheme, host and port: credentials stay within them (RFC 9110, section 15.4; RFC 6454, section 4).</summary>
-    public static bool SameOrigin(Uri a, Uri b) =>
-        a.Scheme == b.Scheme && a.Port == b.Port && a.IdnHost.TrimEnd('.').Equals(b.IdnHost.TrimEnd('.'), StringComparison.OrdinalIgnoreCase);
+    /// <summary>Scheme, host and port: credentials stay within them (RFC 9110, section 15.4; RFC 6454, section 4). Both URLs are canonical.</summary>
+    public static bool SameOrigin(Uri a, Uri b) => a.Scheme == b.Scheme && a.Port == b.Port && a.IdnHost == b.IdnHost;
 }

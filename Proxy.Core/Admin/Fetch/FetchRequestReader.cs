@@ -66,7 +66,10 @@ internal static class FetchRequestReader
         return (new FetchRequest { Url = url, Mode = mode, StickyKey = stickyKey, Timeout = timeout, FollowRedirects = follow, Headers = headers }, null);
     }
 
-    /// <summary>Where a URL leads, or why it cannot be fetched. Also asked of every redirect.</summary>
+    /// <summary>
+    /// Where a URL leads, or why it cannot be fetched. Also asked of every redirect. A user name or password in it is an error
+    /// (RFC 9110, section 4.2.4): dropping it, as where another program makes the request, would fetch something else than was asked for.
+    /// </summary>
     public static (HostEndPoint Target, string? Problem) TargetOf(Uri url)
     {
         if (!url.IsAbsoluteUri || url.Scheme is not ("http" or "https"))
@@ -75,10 +78,14 @@ internal static class FetchRequestReader
             return (default, "holds a user name or password; send an Authorization header instead");
 
         // IdnHost is the punycode form, which is what travels in SOCKS; Uri itself looks nothing up.
-        if (url.Port is < 1 or > 65535 || !HostEndPoint.TryCreate(url.IdnHost, url.Port, out var target))
-            return (default, "has no valid host and port");
+        string? problem = null;
+        if (url.Port is < 1 or > 65535 || !HostEndPoint.TryCreate(url.IdnHost, url.Port, out var target, out problem))
+            return (default, problem is null ? "has no valid host and port" : $"has no valid host and port: {problem}");
         return (target, null);
     }
+
+    /// <summary>The URL with its host as it is in the target: the Host field, TLS and the answer name what is connected to.</summary>
+    public static Uri Canonical(Uri url, HostEndPoint target) => url.IdnHost.Equals(target.Host, StringComparison.Ordinal) ? url : new UriBuilder(url) { Host = target.Host }.Uri;
 
     public static string Kind(JsonElement value) => value.ValueKind switch
     {
@@ -100,6 +107,7 @@ internal static class FetchRequestReader
         var (target, problem) = TargetOf(url);
         if (problem is not null)
             return new FieldProblem("url", "url " + problem);
+        url = Canonical(url, target);
         return target.IsOnion && !OnionAddress.IsValid(target.Host)
             ? new FieldProblem("url", $"url names an onion address that is not a version 3 address with a right checksum ({FailureCause.OnionAddressInvalid.Word()})")
             : null;

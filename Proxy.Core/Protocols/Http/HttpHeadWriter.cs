@@ -1,3 +1,7 @@
+using System.Net.Sockets;
+using System.Text;
+using TorBalancer.Primitives;
+
 namespace TorBalancer.Protocols.Http;
 
 /// <summary>
@@ -7,6 +11,8 @@ namespace TorBalancer.Protocols.Http;
 /// </summary>
 internal static class HttpHeadWriter
 {
+    private const int HttpPort = 80;
+
     /// <param name="close">No further request will come on this connection.</param>
     public static void WriteRequest(HttpOutput output, HttpRequestHead head, bool close)
     {
@@ -19,7 +25,7 @@ internal static class HttpHeadWriter
             output.Append("/"u8);
         output.Append(head.Path);
         output.Append(" HTTP/1.1\r\nHost: "u8);
-        output.Append(head.Authority);
+        WriteAuthority(output, head.Target);
         output.Append("\r\n"u8);
 
         bool lengthWritten = false;
@@ -110,6 +116,21 @@ internal static class HttpHeadWriter
         }
 
         output.Append("\r\n"u8);
+    }
+
+    /// <summary>The Host field's value: host and, unless it is http's own, port (RFC 9110, sections 4.2.3 and 7.2).</summary>
+    private static void WriteAuthority(HttpOutput output, HostEndPoint target)
+    {
+        Span<byte> host = stackalloc byte[HostEndPoint.MaxHostLength];
+        int length = Encoding.ASCII.GetBytes(target.Host, host);
+        bool bracketed = target.Address is { AddressFamily: AddressFamily.InterNetworkV6 };
+        output.Append(bracketed ? "["u8 : default);
+        output.Append(host[..length]);
+        output.Append(bracketed ? "]"u8 : default);
+        if (target.Port == HttpPort)
+            return;
+        output.Append(":"u8);
+        output.AppendNumber(target.Port);
     }
 
     private static void WriteField(HttpOutput output, HttpHead head, in HttpField field)

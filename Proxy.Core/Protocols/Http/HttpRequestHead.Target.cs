@@ -5,19 +5,19 @@ namespace TorBalancer.Protocols.Http;
 
 internal sealed partial class HttpRequestHead
 {
-    //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3)
+    //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3); no user information, and no program sends any here
     private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
     {
         reject = default;
-        _authority = target;
         _path = (target.Start, 0);
-        if (!TryParseAuthority(Span(target.Start, target.Length), defaultPort: null, out var endPoint))
-            return Refuse(HttpReject.BadRequest("CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets)"), out reject);
+        if (!TryParseAuthority(Span(target.Start, target.Length), defaultPort: null, out var endPoint, out string? problem))
+            return Refuse(HttpReject.BadRequest($"CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets): {problem}"), out reject);
         Target = endPoint;
         return true;
     }
 
     //  absolute-form = "http://" authority path-abempty [ "?" query ]     (RFC 9112, section 3.2.2)
+    //  authority     = [ userinfo "@" ] host [ ":" port ]                 (RFC 3986, section 3.2)
     private bool ParseAbsoluteTarget((int Start, int Length) range, out HttpReject reject)
     {
         reject = default;
@@ -37,24 +37,26 @@ internal sealed partial class HttpRequestHead
         if (end < 0)
             end = rest.Length;
         var authority = rest[..end];
-        if (authority.Contains((byte)'@'))
-            return Refuse(HttpReject.BadRequest("a user name in the URI is refused; it belongs into the Authorization field"), out reject);
-        if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint))
-            return Refuse(HttpReject.BadRequest("the URI names no valid host and port"), out reject);
+
+        // Many clients leave user and password there, though they must not (RFC 9110, section 4.2.4), and send the Authorization
+        // field themselves. It goes no further, neither to the target nor into a log. The last '@' ends it: a host has none.
+        authority = authority[(authority.LastIndexOf((byte)'@') + 1)..];
+        if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint, out string? problem))
+            return Refuse(HttpReject.BadRequest($"the URI names no valid host and port: {problem}"), out reject);
         Target = endPoint;
-        _authority = (range.Start + colon + 3, end);
         _path = (range.Start + colon + 3 + end, rest.Length - end);
         return true;
     }
 
-    private static bool TryParseAuthority(ReadOnlySpan<byte> authority, int? defaultPort, out HostEndPoint endPoint)
+    private static bool TryParseAuthority(ReadOnlySpan<byte> authority, int? defaultPort, out HostEndPoint endPoint, out string? problem)
     {
         endPoint = default;
+        problem = "not a host name or an IP address";
         Span<char> chars = stackalloc char[HostEndPoint.MaxHostLength + 8];
         if (authority.Length > chars.Length || !Ascii.IsValid(authority))
             return false;
         Encoding.ASCII.GetChars(authority, chars);
-        return HostEndPoint.TryParseAuthority(chars[..authority.Length], defaultPort, out endPoint);
+        return HostEndPoint.TryParseAuthority(chars[..authority.Length], defaultPort, out endPoint, out problem);
     }
 
     /// <summary>

@@ -8,7 +8,6 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>A parsed request head. Filled by <see cref="HttpRequestParser"/>; valid until the next one is parsed into it.</summary>
 internal sealed partial class HttpRequestHead : HttpHead
 {
-    private (int Start, int Length) _authority;
     private (int Start, int Length) _path;
 
     /// <summary>The method; case-sensitive (RFC 9110, section 9.1).</summary>
@@ -24,11 +23,8 @@ internal sealed partial class HttpRequestHead : HttpHead
     /// <summary>0 or 1: HTTP/1.0 or HTTP/1.1.</summary>
     public int MinorVersion { get; private set; }
 
-    /// <summary>Where to.</summary>
+    /// <summary>Where to; becomes the Host field (RFC 9112, section 3.2.2).</summary>
     public HostEndPoint Target { get; private set; }
-
-    /// <summary>The authority as it came, which becomes the Host field (RFC 9112, section 3.2.2).</summary>
-    public ReadOnlySpan<byte> Authority => Span(_authority.Start, _authority.Length);
 
     /// <summary>Path and query in origin-form; empty stands for "/", or for "*" when <see cref="IsServerWide"/>.</summary>
     public ReadOnlySpan<byte> Path => Span(_path.Start, _path.Length);
@@ -135,7 +131,10 @@ internal sealed partial class HttpRequestHead : HttpHead
             return Refuse(HttpReject.BadRequest(framing.Problem), out reject);
         ContentLength = framing.ContentLength;
         Body = framing.Chunked ? HttpBodyKind.Chunked : ContentLength > 0 ? HttpBodyKind.Length : HttpBodyKind.None;
-        if (IsConnect && (framing.Chunked || ContentLength >= 0))
+
+        // Content of CONNECT means nothing (RFC 9110, section 9.3.6), and nobody can say whether its bytes would be the tunnel's first.
+        // Content-Length: 0 frames none.
+        if (IsConnect && Body != HttpBodyKind.None)
             return Refuse(HttpReject.BadRequest("CONNECT has no body"), out reject);
         return true;
     }

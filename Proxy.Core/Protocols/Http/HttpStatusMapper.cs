@@ -15,6 +15,7 @@ internal static class HttpStatusMapper
     private const string Request = "http_request_error";
     private const string Denied = "http_request_denied";
     private const string Unavailable = "destination_unavailable";
+    private const string Prohibited = "destination_ip_prohibited";
     private const string Unroutable = "destination_ip_unroutable";
     private const string Timeout = "connection_timeout";
     private const string Terminated = "connection_terminated";
@@ -38,6 +39,7 @@ internal static class HttpStatusMapper
         FailureCause.ClientNotAllowed => Row(403, Denied, "Clients from this address are not allowed."),
 
         FailureCause.RouteRejected => Row(403, Denied, "The configuration does not allow this target."),
+        FailureCause.PrivateTarget => Row(403, Prohibited, "This target is one of a private network or of this machine, which cannot be reached through Tor."),
         FailureCause.NoWorkerAvailable => Row(503, Unavailable, "No worker is available at the moment."),
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
@@ -52,7 +54,7 @@ internal static class HttpStatusMapper
         FailureCause.WorkerAuthRejected => Row(502, Configuration, "The worker rejected our credentials."),
 
         FailureCause.GeneralFailure => Row(502, Unavailable, "Tor could not make the connection."),
-        FailureCause.ExitPolicy => Row(403, "destination_ip_prohibited", "The policy of Tor's exits does not allow this target."),
+        FailureCause.ExitPolicy => Row(403, Prohibited, "The policy of Tor's exits does not allow this target."),
         FailureCause.NetworkUnreachable => Row(502, Unroutable, "The exit has no route to the target's network."),
         FailureCause.HostUnreachable => Row(502, Dns, "The name does not exist, or the exit has no route to the host."),
         FailureCause.ConnectionRefused => Row(502, Refused, "The target refused the connection."),

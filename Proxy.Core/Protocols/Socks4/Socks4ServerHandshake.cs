@@ -28,7 +28,7 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
         if (request.Command is not (CommandConnect or CommandResolve))
             return new ProxyError(FailureCause.UnsupportedCommand, request.Command == 2 ? "BIND is not supported by tor" : $"unknown command 0x{request.Command:X2}");
         if (request.Target is not { } target)
-            return new ProxyError(FailureCause.BadRequest, "not a host name");
+            return new ProxyError(FailureCause.BadRequest, request.Problem);
         if (request.Command == CommandConnect && target.Port == 0)
             return new ProxyError(FailureCause.BadRequest, "port 0 cannot be connected to");
         return new ProxyRequest(

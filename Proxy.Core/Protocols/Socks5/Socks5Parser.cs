@@ -9,13 +9,14 @@ namespace TorBalancer.Protocols.Socks5;
 internal readonly record struct Socks5Greeting(bool OffersNoAuth, bool OffersUserPassword);
 
 /// <summary>A request or a reply: they share one frame. <see cref="Code"/> is CMD or REP.</summary>
-internal readonly record struct Socks5Message(byte Code, Socks5AddressStatus AddressStatus, HostEndPoint Address);
+/// <param name="Problem">With <see cref="Socks5AddressStatus.BadName"/>: why it is none.</param>
+internal readonly record struct Socks5Message(byte Code, Socks5AddressStatus AddressStatus, HostEndPoint Address, string? Problem = null);
 
 internal enum Socks5AddressStatus : byte
 {
     Valid,
 
-    /// <summary>A name with characters that no host name has, or an empty one.</summary>
+    /// <summary>A name that no host can have.</summary>
     BadName,
 
     /// <summary>ATYP other than 01, 03, 04; where the frame ends is unknown.</summary>
@@ -121,8 +122,8 @@ internal static class Socks5Parser
         message = default;
         if (!TryReadText(ref reader, out string name) || !reader.TryRead(out byte high) || !reader.TryRead(out byte low))
             return ParseStatus.NeedMore;
-        bool valid = HostEndPoint.TryCreate(name, (high << 8) | low, out var target);
-        message = new Socks5Message(code, valid ? Socks5AddressStatus.Valid : Socks5AddressStatus.BadName, target);
+        bool valid = HostEndPoint.TryCreate(name, (high << 8) | low, out var target, out string? problem);
+        message = new Socks5Message(code, valid ? Socks5AddressStatus.Valid : Socks5AddressStatus.BadName, target, problem);
         return ParseStatus.Done;
     }
 

@@ -137,7 +137,7 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         return message.AddressStatus switch
         {
             Socks5AddressStatus.UnknownType or Socks5AddressStatus.Absent => new ProxyError(FailureCause.UnsupportedAddress, "address type is none of 01, 03, 04"),
-            Socks5AddressStatus.BadName => new ProxyError(FailureCause.BadRequest, "not a host name"),
+            Socks5AddressStatus.BadName => new ProxyError(FailureCause.BadRequest, message.Problem),
             _ when command == ProxyCommand.Connect && message.Address.Port == 0 => new ProxyError(FailureCause.BadRequest, "port 0 cannot be connected to"),
             _ when command == ProxyCommand.ResolvePtr && message.Address.Address is null => new ProxyError(FailureCause.UnsupportedAddress, "RESOLVE_PTR takes an address"),
             _ => new ProxyRequest(ClientProtocol.Socks5, command, message.Address, credentials),

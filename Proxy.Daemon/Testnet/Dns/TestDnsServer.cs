@@ -12,13 +12,15 @@ internal sealed class TestDnsServer : IAsyncDisposable
 
     private readonly Socket _socket;
     private readonly TestZone _zone;
+    private readonly DnsQuestionLog? _questions;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _serving;
 
-    private TestDnsServer(Socket socket, TestZone zone)
+    private TestDnsServer(Socket socket, TestZone zone, DnsQuestionLog? questions)
     {
         _socket = socket;
         _zone = zone;
+        _questions = questions;
         LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
         _serving = ServeAsync();
     }
@@ -26,14 +28,15 @@ internal sealed class TestDnsServer : IAsyncDisposable
     public IPEndPoint LocalEndPoint { get; }
 
     /// <summary>Binds and serves until disposed. Throws <see cref="SocketException"/> when the port cannot be had.</summary>
-    public static TestDnsServer Start(IPEndPoint address, TestZone zone)
+    /// <param name="questions">Where the names that are asked for are kept; null: nowhere.</param>
+    public static TestDnsServer Start(IPEndPoint address, TestZone zone, DnsQuestionLog? questions = null)
     {
         LoopbackGuard.Require(address);
         var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         try
         {
             socket.Bind(address);
-            return new TestDnsServer(socket, zone);
+            return new TestDnsServer(socket, zone, questions);
         }
         catch
         {
@@ -62,6 +65,7 @@ internal sealed class TestDnsServer : IAsyncDisposable
                 int length = await _socket.ReceiveFromAsync(input, SocketFlags.None, from, _stop.Token);
                 if (!DnsMessage.TryReadQuestion(input.AsMemory(0, length), out DnsQuestion question))
                     continue;
+                _questions?.Add(question.Name);
                 if (_zone.Resolve(question.Name, question.Type) is not { } answer)
                     continue;
                 int size = DnsMessage.WriteResponse(output, input, question, answer, TtlSeconds);

@@ -36,6 +36,10 @@ public sealed class HttpForwarderTests
 
     [TestCase("GET http://h HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\n")]
     [TestCase("GET http://h?q HTTP/1.1\r\nHost: h\r\n\r\n", "GET /?q HTTP/1.1\r\n")]
+    [TestCase("GET http://H.:0080/ HTTP/1.1\r\nHost: H.:0080\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n\r\n")]
+    [TestCase("GET http://H:0081/ HTTP/1.1\r\nHost: H\r\n\r\n", "GET / HTTP/1.1\r\nHost: h:81\r\n\r\n")]
+    [TestCase("GET http://[0:0::1]/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n")]
+    [TestCase("GET http://me:secret@h/p HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n", "GET /p HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n")]
     [TestCase("OPTIONS http://h HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 6\r\n")]
     [TestCase("OPTIONS http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "OPTIONS / HTTP/1.1\r\n")]
     [TestCase("GET http://h/ HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")]

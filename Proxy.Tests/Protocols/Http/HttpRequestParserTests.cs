@@ -77,7 +77,13 @@ public sealed class HttpRequestParserTests
         ["https", 400, "GET https://h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["ftp", 400, "GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["no scheme", 400, "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n"],
-        ["userinfo", 400, "GET http://u:p@h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["userinfo and no host", 400, "GET http://u:p@/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["userinfo with a slash", 400, "GET http://u:p/@h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["userinfo in CONNECT", 400, "CONNECT u:p@h:443 HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["label of 64 characters", 400, $"GET http://{new string('a', 64)}.example/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["empty label", 400, "GET http://a..example/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["two root dots", 400, "CONNECT a.example..:443 HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["zone", 400, "GET http://[fe80::1%25eth0]/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["no host", 400, "GET http:///x HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["port 0", 400, "GET http://h:0/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["port too large", 400, "GET http://h:65536/ HTTP/1.1\r\nHost: h\r\n\r\n"],
@@ -86,7 +92,8 @@ public sealed class HttpRequestParserTests
         ["CONNECT bare v6", 400, "CONNECT ::1:443 HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["CONNECT URI", 400, "CONNECT http://h:443 HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["CONNECT with CL", 400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"],
-        ["CONNECT with CL 0", 400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"],
+        ["CONNECT with CL list", 400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 0, 5\r\n\r\n"],
+        ["CONNECT with CL 0 and TE", 400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"],
         ["CONNECT with TE", 400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"],
         ["Connection that is no list of names", 400, "GET http://h/ HTTP/1.1\r\nHost: h\r\nConnection: a b\r\n\r\n"],
         ["two empty lines in front", 400, "\r\n\r\nGET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
@@ -119,7 +126,8 @@ public sealed class HttpRequestParserTests
         Assert.That(HttpBytes.ParseRequest(start + many + "\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
         Assert.That(HttpBytes.ParseRequest(start + many + "A: b\r\n\r\n", head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
         Assert.That((reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 1000 field lines")));
-        string host = new('h', 256);
+        string host = string.Join('.', Enumerable.Repeat(new string('h', 63), 4))[1..];
+        Assert.That(host, Has.Length.EqualTo(254));
         Assert.That(HttpBytes.ParseRequest($"CONNECT {host}:443 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Rejected));
         Assert.That(HttpBytes.ParseRequest($"CONNECT {host[1..]}:65535 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
     }
@@ -169,16 +177,23 @@ public sealed class HttpRequestParserTests
         Assert.That(complete, Is.GreaterThan(100), "the mutations should leave some requests valid");
     }
 
-    [TestCase("GET http://a.example:81/p/q?r HTTP/1.1\r\nHost: b.example\r\n\r\n", "a.example:81", "/p/q?r", "a.example:81")]
-    [TestCase("GET http://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", "a.example", "", "a.example:80")]
-    [TestCase("GET http://A.example:?x HTTP/1.1\r\nHost: a.example\r\n\r\n", "A.example:", "?x", "A.example:80")]
-    [TestCase("GET http://[::1]/ HTTP/1.1\r\nHost: x\r\n\r\n", "[::1]", "/", "[::1]:80")]
-    [TestCase("CONNECT [::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", "[::1]:443", "", "[::1]:443")]
-    public void TryParse_target_is_taken_apart(string request, string authority, string path, string target)
+    [TestCase("GET http://a.example:81/p/q?r HTTP/1.1\r\nHost: b.example\r\n\r\n", "/p/q?r", "a.example:81")]
+    [TestCase("GET http://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", "", "a.example:80")]
+    [TestCase("GET http://A.example:?x HTTP/1.1\r\nHost: a.example\r\n\r\n", "?x", "a.example:80")]
+    [TestCase("GET http://a.example.:0080/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "/", "a.example:80")]
+    [TestCase("GET http://[::1]/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "[::1]:80")]
+    [TestCase("GET http://[::FFFF:1.2.3.4]/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "1.2.3.4:80")]
+    [TestCase("GET http://me:secret@a.example/@b HTTP/1.1\r\nHost: x\r\n\r\n", "/@b", "a.example:80")]
+    [TestCase("GET http://me:se@cret@a.example:81?c@d HTTP/1.1\r\nHost: x\r\n\r\n", "?c@d", "a.example:81")]
+    [TestCase("GET http://@a.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "a.example:80")]
+    [TestCase("GET http://me%40home@[2001:DB8::1]:81/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "[2001:db8::1]:81")]
+    [TestCase("CONNECT [::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", "", "[::1]:443")]
+    [TestCase("CONNECT A.example.:443 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "", "a.example:443")]
+    [TestCase("CONNECT h:443 HTTP/1.0\r\nContent-Length: 0, 0\r\n\r\n", "", "h:443")]
+    public void TryParse_target_is_taken_apart(string request, string path, string target)
     {
         using var head = new HttpRequestHead();
         Assert.That(HttpBytes.ParseRequest(request, head, out var reject), Is.EqualTo(HttpParseStatus.Complete), reject.ToString());
-        Assert.That(Encoding.Latin1.GetString(head.Authority), Is.EqualTo(authority));
         Assert.That(Encoding.Latin1.GetString(head.Path), Is.EqualTo(path));
         Assert.That(head.Target.ToString(), Is.EqualTo(target));
     }

@@ -37,6 +37,7 @@ public abstract class ResilienceFixture
             workers,
             options =>
             {
+                options.Route.Rules.Add(TestNetworkConf.Route);
                 options.Health.Enabled = true;
                 options.Health.Canary = [$"http://{TestNetwork.OriginName}:{Network.OriginPort}/"];
                 configure?.Invoke(options);
