@@ -11,8 +11,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/setup.sh
 require_dotnet
 
-# Installing a peer must not start it as a service: we start it ourselves, with a configuration of ours.
-export RUNLEVEL=1
 install_packages haproxy=haproxy v2ray=v2ray microsocks=microsocks strace=strace util-linux=taskset tor=tor
 PATH=$PATH:/usr/sbin
 

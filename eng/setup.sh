@@ -36,7 +36,8 @@ install_packages() {
     fi
     echo "Installing: ${missing[*]}"
     as_root apt-get update -qq || true
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || {
+    # RUNLEVEL: what is installed for tests and benchmarks must not be started as a service; they start it themselves.
+    as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || {
         echo "Could not install: ${missing[*]} (run as root, or install them by hand)" >&2
         return 1
     }

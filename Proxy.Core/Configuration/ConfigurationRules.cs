@@ -18,6 +18,8 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         CheckTimeouts();
         CheckWorkers();
         CheckRoute();
+        foreach (var worker in options.Workers.Where(static worker => !worker.IsTor))
+            CheckOtherWorker(worker, $"Worker:{worker.Name}");
     }
 
     private void CheckListener(ListenerOptions listener, string section)
@@ -138,6 +140,29 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
             if (given is not null)
                 Warning(Managed, given, "is not used, because there are [Worker:name] sections");
         }
+    }
+
+    /// <summary>What only tor can do, and is asked for all the same.</summary>
+    private void CheckOtherWorker(WorkerOptions worker, string section)
+    {
+        const string what = "Tor = no";
+        var isolation = options.Balancing.Isolation;
+        if (isolation != IsolationMode.None)
+        {
+            Warning(section, "Tor", $"{what}, but [Balancing] Isolation = {isolation.ToString().ToLowerInvariant()} sends it a user name and password, "
+                + "which few such servers take, and nothing is kept apart by it; Isolation = none does without");
+        }
+
+        foreach (var listener in options.Listeners.Where(static one => one.Isolation is not (null or IsolationMode.None)))
+            Warning(section, "Tor", $"{what}, but [Listener:{listener.Name}] Isolation = {listener.Isolation.ToString()!.ToLowerInvariant()} sends it a user name and password, which few such servers take");
+        if (worker.ControlEndPoint is not null)
+            Warning(section, "ControlPort", $"{what}, but it has a ControlPort, which only tor has");
+        if (worker.DnsPort is not null)
+            Warning(section, "DnsPort", $"{what}, but it has a DnsPort, which only tor has");
+        if (options.Health.OnionCanary.Length > 0)
+            Warning(section, "Tor", $"{what}, but [Health] OnionCanary is an onion service: it will never pass a probe");
+        if (options.Workers.Any(static other => other.IsTor))
+            Warning(section, "Tor", $"{what}, and other workers are tor: which of them carries a connection decides whether Tor hides it");
     }
 
     private void CheckRoute()

@@ -94,7 +94,9 @@ internal sealed partial class ConfigurationSchema
         .Key("Weight", Values.Number(1, 100), "1", "Its share relative to the others.",
             (draft, value) => draft.Options.Weight = value)
         .Key("Country", Values.Country, "", "Where its exits are, for clients that ask for country-xx.",
-            (draft, value) => draft.Options.Country = value);
+            (draft, value) => draft.Options.Country = value)
+        .Key("Tor", Values.YesNo, "yes", "Whether it is tor; no: another SOCKS5 server, which gets no onion service and no RESOLVE.",
+            (draft, value) => draft.Options.IsTor = value);
 
     public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>("ManagedWorkers")
         .Key("Count", Values.Number(0, 32), "3", "How many tor processes to start when no worker is configured; 0: none.",

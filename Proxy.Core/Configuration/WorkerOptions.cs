@@ -52,4 +52,7 @@ public sealed class WorkerOptions
 
     /// <summary>Two-letter code, in lower case, of the country that its exits are in, for the user parameter country-xx; empty: unknown.</summary>
     public string Country { get; set; } = "";
+
+    /// <summary>It is tor; false: another SOCKS5 server, which knows no onion service, no RESOLVE and no isolation. Default true.</summary>
+    public bool IsTor { get; set; } = true;
 }

@@ -15,5 +15,8 @@ internal sealed record DialResult(
     /// <summary>Nothing was learned; never the end of an attempt.</summary>
     public static readonly DialResult Nothing = new(null, default, default, IsProven: false);
 
+    /// <summary>The worker has answered its greeting and never read what came behind it; never the end of an attempt.</summary>
+    public static readonly DialResult RequestLost = new(null, default, default, IsProven: false);
+
     public static DialResult Failed(FailureCause cause, string? detail = null) => new(null, default, new ProxyError(cause, detail));
 }

@@ -12,21 +12,24 @@ namespace TorBalancer.Connecting;
 /// <summary>
 /// One attempt: connects to a worker's SocksPort and speaks SOCKS5. Greeting, isolation token and request leave in one
 /// write: only one method is offered, so there is nothing to wait for, and a far worker costs one round trip instead of
-/// three; over a connection that stood ready it is the only one.
+/// three; over a connection that stood ready it is the only one. A server that loses what comes behind its greeting is sent
+/// one message at a time; see <see cref="SocksPipelining"/>.
 /// </summary>
 /// <param name="sockets">Connections that stand ready; null: none do, as for probes, which ask whether the worker still accepts any.</param>
-internal sealed class WorkerDialer(ITransport transport, ConnectOptions options, TimeProvider time, WorkerSockets? sockets = null)
+/// <param name="pipelining">What is known of the workers; null: it finds out for itself.</param>
+internal sealed class WorkerDialer(
+    ITransport transport, ConnectOptions options, TimeProvider time, WorkerSockets? sockets = null, SocksPipelining? pipelining = null)
 {
-    /// <summary>Greeting 3, user/password 3 + 9 + 32, request 262.</summary>
-    private const int MaxOpeningLength = 3 + 3 + 9 + 32 + Socks5Writer.MaxMessageLength;
-
     private const string NothingListens = "nothing listens on the worker's SocksPort";
+
+    private readonly SocksPipelining _pipelining = pipelining ?? new SocksPipelining(transport);
 
     /// <summary>What the attempt waits for; decides what running out of time means.</summary>
     private enum Stage
     {
         Connect,
         Greeting,
+        Authentication,
         Reply,
     }
 
@@ -35,10 +38,51 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
     public ValueTask<DialResult> DialAsync(
         WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var question = new Question(worker, command, target, token);
-        return sockets?.TryTake(worker) is { } ready
+        if (!worker.IsTor && (target.IsOnion || command != ProxyCommand.Connect))
+        {
+            // An onion service's name would be asked of a name server, and RESOLVE is tor's own command.
+            return ValueTask.FromResult(DialResult.Failed(
+                FailureCause.AddressTypeNotSupported, target.IsOnion ? "this worker is not tor and reaches no onion service" : "this worker is not tor and has no RESOLVE"));
+        }
+
+        var question = new Question(worker, command, target, token, _pipelining.Of(worker));
+        return question.ReadsOn is null
+            ? AskStrangerAsync(question, timeout, cancellationToken)
+            : AskAsync(question, timeout, cancellationToken);
+    }
+
+    private ValueTask<DialResult> AskAsync(Question question, TimeSpan timeout, CancellationToken cancellationToken) =>
+        sockets?.TryTake(question.Worker) is { } ready
             ? AskOverReadyAsync(ready, sockets, question, timeout, cancellationToken)
             : AskAsync(null, question, timeout, options.WorkerTimeout, cancellationToken);
+
+    /// <summary>
+    /// The same attempt begins anew, one message at a time, when the worker has lost the request behind its greeting. Nothing of
+    /// the client's was sent yet, so there is nothing that could arrive twice.
+    /// </summary>
+    private async ValueTask<DialResult> AskStrangerAsync(Question question, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        long started = time.GetTimestamp();
+        var result = await AskAsync(question, timeout, cancellationToken);
+        if (!ReferenceEquals(result, DialResult.RequestLost))
+            return result;
+        var left = timeout - time.GetElapsedTime(started);
+        return left > TimeSpan.Zero
+            ? await AskAsync(question with { ReadsOn = false }, left, cancellationToken)
+            : DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over");
+    }
+
+    /// <summary>Asks the worker whether it reads on, when the answer to a request is late, and cancels the attempt when it does not.</summary>
+    private async Task DoubtAsync(WorkerModel worker, CancellationTokenSource attempt, CancellationToken answered)
+    {
+        try
+        {
+            if (await _pipelining.CheckLateAsync(worker, answered) == false)
+                await attempt.CancelAsync();
+        }
+        catch (OperationCanceledException)
+        {
+        }
     }
 
     /// <summary>
@@ -63,7 +107,10 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     /// <param name="ready">A connection on which nothing was sent; null: one is made.</param>
     /// <param name="workerTimeout">The longest that the worker may take to accept and to greet.</param>
-    /// <returns><see cref="DialResult.Nothing"/> when <paramref name="ready"/> was dead.</returns>
+    /// <returns>
+    /// <see cref="DialResult.Nothing"/> when <paramref name="ready"/> was dead, <see cref="DialResult.RequestLost"/> when a worker of
+    /// which nothing is known has answered its greeting only.
+    /// </returns>
     private async ValueTask<DialResult> AskAsync(
         TransportConnection? ready, Question question, TimeSpan timeout, TimeSpan workerTimeout, CancellationToken cancellationToken)
     {
@@ -73,6 +120,10 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         using var stop = cancellationToken.UnsafeRegister(static timer => ((CancellationTokenSource)timer!).Cancel(), timer);
         var connection = ready;
         bool keep = false;
+        bool isStranger = question.ReadsOn is null;
+        bool isPatient = isStranger && workerTimeout > SocksPipelining.Patience && timeout > SocksPipelining.Patience;
+        using var answered = isStranger ? CancellationTokenSource.CreateLinkedTokenSource(timer.Token) : null;
+        Task? doubt = null;
         try
         {
             var way = question.Worker.RequestTo(question.Worker.SocksEndPoint);
@@ -99,6 +150,11 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             var error = CheckMethod(status, pair, question.Token, out bool authenticates);
             if (authenticates)
             {
+                stage = Stage.Authentication;
+                if (question.ReadsOn == false)
+                    await SendAsync(connection, question, OpeningParts.Authentication, timer.Token);
+                else if (isPatient)
+                    timer.CancelAfter(SocksPipelining.Patience);
                 while (!MessageReader.TryTake(input, await input.ReadAsync(timer.Token), TryParsePair, out status, out pair))
                 {
                 }
@@ -109,33 +165,57 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
             if (error.IsError)
                 return ready is not null && error.Cause == FailureCause.WorkerClosed ? DialResult.Nothing : new DialResult(null, default, error);
 
+            if (question.ReadsOn == false)
+                await SendAsync(connection, question, OpeningParts.Request, timer.Token);
+
             // The worker itself is alive and has taken the request; from here on the network beyond it sets the pace.
             stage = Stage.Reply;
             var left = timeout - time.GetElapsedTime(started);
             timer.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            if (isStranger)
+                doubt = DoubtAsync(question.Worker, timer, answered!.Token);
             Socks5Message reply;
             while (!MessageReader.TryTake(input, await input.ReadAsync(timer.Token), Socks5Parser.TryParseMessage, out status, out reply))
             {
             }
 
+            if (isStranger && status == ParseStatus.Done)
+                _pipelining.Works(question.Worker);
+            else if (isStranger && status == ParseStatus.Closed && await IsLostAsync(question.Worker, timer.Token))
+                return DialResult.RequestLost;
+            if (status == ParseStatus.Closed && !question.Worker.IsTor)
+                return NoAnswer();
             var result = ToResult(connection, question.Command, status, reply);
             keep = result.Connection is not null;
             return result;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
+            if (stage == Stage.Authentication && isPatient)
+            {
+                _pipelining.Fails(question.Worker);
+                return DialResult.RequestLost;
+            }
+
+            if (stage == Stage.Reply && isStranger && _pipelining.Of(question.Worker) == false)
+                return DialResult.RequestLost;
+
             // A worker that was not given its own time has not failed: the client's was over.
             return stage switch
             {
                 not Stage.Reply when ready is not null => DialResult.Nothing,
                 not Stage.Reply when timeout < workerTimeout => DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
                 Stage.Connect => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
-                Stage.Greeting => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
+                Stage.Greeting or Stage.Authentication => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
                 _ => DialResult.Failed(FailureCause.ConnectTimeout, "no answer through the worker in time"),
             };
         }
         catch (IOException)
         {
+            if (isStranger && stage == Stage.Reply && await IsLostAsync(question.Worker, timer.Token))
+                return DialResult.RequestLost;
+            if (stage == Stage.Reply && !question.Worker.IsTor)
+                return NoAnswer();
             return stage != Stage.Reply && ready is not null
                 ? DialResult.Nothing
                 : DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer");
@@ -144,17 +224,35 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         {
             if (connection is not null && !keep)
                 await connection.DisposeAsync();
+            if (doubt is not null)
+            {
+                await answered!.CancelAsync();
+                await doubt;
+            }
         }
     }
 
-    /// <summary>Sends the opening, over a connection that stands ready or with the connect of a new one.</summary>
+    /// <summary>The worker greeted and broke off: because of what came behind the greeting, or for another reason.</summary>
+    private async Task<bool> IsLostAsync(WorkerModel worker, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _pipelining.CheckAsync(worker, cancellationToken) == false;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Sends the opening, or its first part, over a connection that stands ready or with the connect of a new one.</summary>
     private async ValueTask<TransportConnectResult> OpenAsync(
         TransportConnection? ready, TransportConnectRequest way, Question question, CancellationToken cancellationToken)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(MaxOpeningLength);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(WorkerOpening.MaxLength);
         try
         {
-            int length = WriteOpening(buffer, question);
+            int length = question.Write(buffer, question.ReadsOn == false ? OpeningParts.Greeting : OpeningParts.All);
             var opening = buffer.AsMemory(0, length);
             if (ready is null)
                 return await transport.ConnectAsync(way with { Opening = opening }, cancellationToken);
@@ -167,27 +265,17 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         }
     }
 
-    private static int WriteOpening(Span<byte> buffer, Question question)
+    private static async ValueTask SendAsync(TransportConnection connection, Question question, OpeningParts parts, CancellationToken cancellationToken)
     {
-        var token = question.Token;
-        buffer[0] = Socks5.Version;
-        buffer[1] = 1;
-        buffer[2] = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
-        int length = 3;
-        if (!token.IsNone)
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(WorkerOpening.MaxLength);
+        try
         {
-            Span<byte> password = stackalloc byte[64];
-            int passwordLength = token.CopyPasswordTo(password);
-            length += Socks5Writer.WriteAuth(buffer[length..], IsolationToken.UserName, password[..passwordLength]);
+            await connection.WriteAsync(buffer.AsMemory(0, question.Write(buffer, parts)), cancellationToken);
         }
-
-        byte code = question.Command switch
+        finally
         {
-            ProxyCommand.Resolve => Socks5.CommandResolve,
-            ProxyCommand.ResolvePtr => Socks5.CommandResolvePtr,
-            _ => Socks5.CommandConnect,
-        };
-        return length + Socks5Writer.WriteMessage(buffer[length..], code, question.Target);
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>The worker's first answer. True in <paramref name="authenticates"/>: the answer to user and password is still to come.</summary>
@@ -241,6 +329,9 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         };
     }
 
+    /// <summary>ssh -D says like this that the target refuses or does not exist, so it must not be all the worker's fault.</summary>
+    private static DialResult NoAnswer() => DialResult.Failed(FailureCause.GeneralFailure, "the worker closed the connection instead of answering");
+
     private static ProxyError Broken(ParseStatus status) => status == ParseStatus.Closed
         ? new ProxyError(FailureCause.WorkerClosed, "the worker closed the connection before its answer")
         : new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
@@ -251,6 +342,9 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
         SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
             DialResult.Failed(FailureCause.WorkerClosed, "the worker broke the connection before its answer"),
         SocketError.TimedOut => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
+
+        // A unix socket's queue is full (connect(2), EAGAIN): TCP would wait. It is there, and takes nothing new.
+        SocketError.WouldBlock => DialResult.Failed(FailureCause.WorkerTimeout, "the worker's queue of connections is full"),
 
         // Ours, not the worker's: no other worker could be reached either, and none may be blamed.
         SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable =>
@@ -270,5 +364,9 @@ internal sealed class WorkerDialer(ITransport transport, ConnectOptions options,
 
     private readonly record struct Pair(byte First, byte Second);
 
-    private readonly record struct Question(WorkerModel Worker, ProxyCommand Command, HostEndPoint Target, IsolationToken Token);
+    /// <param name="ReadsOn">True: the worker reads what comes behind the greeting; false: one message at a time; null: not known.</param>
+    private readonly record struct Question(WorkerModel Worker, ProxyCommand Command, HostEndPoint Target, IsolationToken Token, bool? ReadsOn)
+    {
+        public int Write(Span<byte> buffer, OpeningParts parts) => WorkerOpening.Write(buffer, parts, Command, Target, Token);
+    }
 }

@@ -31,11 +31,14 @@ internal static class HealthServiceCollectionExtensions
         services.AddSingleton(static provider => new CommandRunner(Time(provider)));
         // Not over a connection that stood ready: whether the worker still accepts any is part of the question.
         services.AddSingleton(static provider => new CircuitProbe(
-            new WorkerDialer(provider.GetRequiredService<ITransport>(), Options(provider).Connect, Time(provider)), Time(provider), provider.GetRequiredService<LinkDialer>()));
+            new WorkerDialer(
+                provider.GetRequiredService<ITransport>(), Options(provider).Connect, Time(provider), pipelining: provider.GetRequiredService<SocksPipelining>()),
+            Time(provider), provider.GetRequiredService<LinkDialer>(), Isolates(Options(provider))));
         services.AddSingleton(static provider => new WorkerSteps(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
             Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>(),
-            Options(provider).Route is { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 } ? null : new LinkSteps(provider.GetRequiredService<CommandRunner>(), Time(provider))));
+            Options(provider).Route is { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 } ? null : new LinkSteps(provider.GetRequiredService<CommandRunner>(), Time(provider)),
+            provider.GetRequiredService<SocksPipelining>()));
         services.AddSingleton<IProbeSequence>(static provider => new WorkerProbeSequence(
             provider.GetRequiredService<WorkerLinks>(), provider.GetRequiredService<WorkerSteps>(), provider.GetRequiredService<CommandRunner>(),
             Options(provider).Health, Time(provider), provider.GetRequiredService<ILogger<WorkerProbeSequence>>()));
@@ -46,6 +49,9 @@ internal static class HealthServiceCollectionExtensions
             provider.GetRequiredService<HealthEvents>(), Sinks(provider), Options(provider).Alerts.MinInterval, Time(provider)));
         return services;
     }
+
+    private static bool Isolates(TorBalancerOptions options) =>
+        options.Balancing.Isolation != IsolationMode.None || options.Listeners.Any(static listener => listener.Isolation is not (null or IsolationMode.None));
 
     private static List<IAlertSink> Sinks(IServiceProvider provider)
     {

@@ -60,6 +60,8 @@ internal static class ProxyServiceCollectionExtensions
     private static IServiceCollection AddConnecting(this IServiceCollection services)
     {
         services.AddSingleton<IsolationTokenFactory>();
+        services.AddSingleton(static provider => new SocksPipelining(
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<ILogger<SocksPipelining>>()));
         services.AddSingleton(static provider => new SessionTable(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ConnectPlanner(
             Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>(),
@@ -76,7 +78,7 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new WorkerDialer(
             provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>(),
-            Options(provider).Connect.PreConnect > 0 ? provider.GetRequiredService<WorkerSockets>() : null));
+            Options(provider).Connect.PreConnect > 0 ? provider.GetRequiredService<WorkerSockets>() : null, provider.GetRequiredService<SocksPipelining>()));
         services.AddSingleton(static provider => new RetryBudget(
             Options(provider).Connect.RetryBudget, Options(provider).Connect.RetryFloor, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));

@@ -19,7 +19,8 @@ internal readonly record struct CanaryResult(bool Works, FailureCause Cause, str
 /// Fetches a canary through a worker, on circuits that no client shares: each probe brings an isolation token of its own,
 /// so a new circuit is asked for every time.
 /// </summary>
-internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null)
+/// <param name="isolates">False: clients' connections bring no token unless a session asks for it, so a worker that takes none is no failure.</param>
+internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null, bool isolates = true)
 {
     private const int LongestAnswer = 16 * 1024;
 
@@ -45,8 +46,12 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
     {
         var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
+
+        // A server that knows no user and password says so, or closes (ssh -D).
+        if (!isolates && dial.Error.Cause is (FailureCause.WorkerAuthRejected or FailureCause.WorkerClosed))
+            dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, IsolationToken.None, limit, cancellationToken);
         return dial.Connection is { } connection
-            ? await FetchWithinAsync(connection, canary, new TunnelCounters(), limit, cancellationToken)
+            ? await FetchWithinAsync(connection, worker.IsTor ? canary : canary with { WantsIsTor = false }, new TunnelCounters(), limit, cancellationToken)
             : new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target}: {dial.Error}");
     }
 

@@ -68,7 +68,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             return;
         var health = Of(worker);
         health.TrafficAt(Now);
-        if (health.WatchesTraffic)
+        if (health.WatchesTraffic || health.Gone is { IsWatching: true })
             Apply(health, new HealthSignal(HealthSignalKind.TrafficSucceeded));
     }
 
@@ -82,7 +82,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         if (!isFull && health.IsAmbiguous)
             return;
         Apply(health, new HealthSignal(isFull ? HealthSignalKind.TrafficFailed : HealthSignalKind.TrafficAmbiguous, error.ToString(),
-                IsGone: error.Cause is FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.LinkDown),
+                Proof: GoneProofs.FromTraffic(error.Cause)),
             mayBeUplink: isFull && UplinkFreeze.MayBeUplink(worker, error.Cause));
     }
 
@@ -97,7 +97,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     }
 
     /// <summary>A managed worker's process is gone.</summary>
-    public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason, IsGone: true));
+    public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason));
 
     /// <summary>A managed worker's process runs and cannot carry streams yet. Called again at every step of its start.</summary>
     public void ProcessStarting(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessStarting, reason));
@@ -159,7 +159,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             Log.ProbeFailed(_logger, health.Worker.Id, failure.Name, failure.Detail);
         string reason = report.Failure is { } why ? $"{why.Name}: {why.Detail}" : "";
         Apply(health, new HealthSignal(report.Passed ? HealthSignalKind.ProbePassed : HealthSignalKind.ProbeFailed, reason,
-                IsGone: report.IsUnreachable),
+                Proof: report.Proof),
             mayBeUplink: !report.Passed && UplinkFreeze.MayBeUplink(health.Worker, report), episode);
     }
 
@@ -185,7 +185,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     private void ApplyNow(WorkerHealth health, HealthSignal signal, bool mayBeUplink, long? episode)
     {
         var outbox = new List<HealthEvent>();
-        bool died = false;
+        bool isOut, isOurs, isStarting;
         lock (_lock)
         {
             if (episode is { } began && began != health.Record.Episode)
@@ -193,16 +193,16 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, outbox);
             var step = WorkerHealthMachine.Step(health.Record, signal with { IsFrozen = IsFrozen_NeedsLock }, Now, _rules);
             Carry_NeedsLock(health, step, signal, outbox);
-            foreach (var transition in step.Transitions)
-                died |= transition.To == WorkerOperationalState.Dead;
+            isOut = health.Record.State is WorkerOperationalState.Dead or WorkerOperationalState.Recovery;
+            isStarting = health.Record.IsStarting;
+            isOurs = mayBeUplink && IsFrozen_NeedsLock;
             foreach (var happened in outbox)
                 _events.Publish(happened);
         }
 
-        // Its tunnels would hang until TCP notices; clients had better reconnect now.
-        if (died && signal.IsGone && _connections?.EndTunnels(health.Worker.Id) is > 0 and var ended)
-            Log.TunnelsEnded(_logger, health.Worker.Id, ended);
-
+        // What our own network explains proves nothing of the worker.
+        if (!isOurs)
+            JudgeTunnels(health, signal, isOut, isStarting);
         foreach (var happened in outbox)
             Tell(happened);
     }

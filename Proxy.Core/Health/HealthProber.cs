@@ -96,6 +96,8 @@ internal sealed partial class HealthProber(
             var (record, wantsCanary) = monitor.Look(health);
             var now = monitor.Now;
             var due = ProbeSchedule.Next(record, wantsCanary, lastEnd, health.LastTraffic, now, interval);
+            if (health.LookAgain is { } urgent && due > urgent)
+                due = urgent;
             if (due is null || due > now)
             {
                 await WaitAsync(changed, due - now, cancellationToken);
@@ -112,6 +114,7 @@ internal sealed partial class HealthProber(
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         monitor.ProbeBegins(health);
+        health.Looks();
         var run = sequence.RunAsync(health.Worker, record.State == WorkerOperationalState.Recovery, stop.Token);
         try
         {

@@ -35,5 +35,5 @@ internal enum HealthSignalKind : byte
 
 /// <param name="Reason">For people; why it failed.</param>
 /// <param name="IsFrozen">All workers fail at once: nobody is declared dead.</param>
-/// <param name="IsGone">It says that the process or its host cannot be reached at all, not only the network behind it.</param>
-internal readonly record struct HealthSignal(HealthSignalKind Kind, string Reason = "", bool IsFrozen = false, bool IsGone = false);
+/// <param name="Proof">What it proves of the worker's process or host, beyond that it takes nothing new.</param>
+internal readonly record struct HealthSignal(HealthSignalKind Kind, string Reason = "", bool IsFrozen = false, GoneProof Proof = GoneProof.None);

@@ -24,7 +24,7 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, strin
     // By interface, when it was asked in vain.
     private readonly ConcurrentDictionary<string, long> _refused = new();
 
-    public async Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken)
+    public async Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null)
     {
         if (worker.Link is not { } link)
             return (ProbeStepResult.Skipped, "no WgInterface is configured");
@@ -32,6 +32,8 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, strin
         {
             // Whoever brings it back may have changed more than that.
             _refused.TryRemove(link.Interface, out _);
+            if (proof is not null)
+                proof.Value = GoneProof.LinkDown;
             return (ProbeStepResult.Failed, fault);
         }
 

@@ -13,7 +13,17 @@ public enum ProbeStepResult : byte
 /// <summary>One step of a probe.</summary>
 /// <param name="Name">host, link, reconnect, socks, paths, circuit, onion or control.</param>
 /// <param name="Detail">Why it failed or was skipped, or what it saw; for people.</param>
-public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail);
+public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail)
+{
+    /// <summary>What it proves of the worker beyond having failed.</summary>
+    internal GoneProof Proof { get; init; }
+}
+
+/// <summary>Where a step puts down what it proves, besides its result; nothing is proven until one does.</summary>
+internal sealed class StepProof
+{
+    public GoneProof Value { get; set; }
+}
 
 /// <summary>One probe sequence of one worker.</summary>
 /// <param name="At">When it began.</param>
@@ -28,6 +38,15 @@ public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnly
 
     /// <summary>True when the worker did not even answer on its SocksPort (or its host not at all, or its link is down).</summary>
     public bool IsUnreachable => Failure is { Name: ProbeSteps.Host or ProbeSteps.Link or ProbeSteps.Socks };
+
+    /// <summary>What it proves of the worker's process and host: a later step is made only by one that greets.</summary>
+    internal GoneProof Proof => Failure switch
+    {
+        null => GoneProof.Alive,
+        { Name: ProbeSteps.Host or ProbeSteps.Link or ProbeSteps.Socks } failed => failed.Proof,
+        { Name: ProbeSteps.Paths or ProbeSteps.Circuit or ProbeSteps.Onion or ProbeSteps.Control } => GoneProof.Alive,
+        _ => GoneProof.None,
+    };
 }
 
 /// <summary>The names of the steps; contract, as the API and the log show them.</summary>

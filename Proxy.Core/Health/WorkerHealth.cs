@@ -13,6 +13,8 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
     private long _lastTraffic = -1;
     private bool _watchesTraffic;
     private bool _isAmbiguous;
+    private GoneWatch? _gone;
+    private long _lookAgain = -1;
 
     public WorkerState Worker { get; } = worker;
 
@@ -27,6 +29,12 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
 
     /// <summary>When it last failed in a way that the way to the Tor network may explain; written under the monitor's lock.</summary>
     public TimeSpan? UplinkFailure { get; set; }
+
+    /// <summary>What becomes of its tunnels; null until something proved that it is gone.</summary>
+    public GoneWatch? Gone => Volatile.Read(ref _gone);
+
+    /// <summary>When a probe is due whatever the schedule says, on the monitor's clock; null: the schedule holds.</summary>
+    public TimeSpan? LookAgain => Volatile.Read(ref _lookAgain) is >= 0 and var ticks ? new TimeSpan(ticks) : null;
 
     /// <summary>Completes when the prober should look again; take it before reading the record.</summary>
     public Task Changed => Volatile.Read(ref _changed).Task;
@@ -52,6 +60,20 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
 
     public void TrafficAt(TimeSpan now) => Volatile.Write(ref _lastTraffic, now.Ticks);
 
+    /// <summary>Keeps the first that is given, and gives the one that is kept.</summary>
+    public GoneWatch WatchTunnels(GoneWatch watch)
+    {
+        if (Interlocked.CompareExchange(ref _gone, watch, null) is not { } known)
+            return watch;
+        watch.Dispose();
+        return known;
+    }
+
+    public void LookAgainAt(TimeSpan when) => Volatile.Write(ref _lookAgain, when.Ticks);
+
+    /// <summary>A probe begins.</summary>
+    public void Looks() => Volatile.Write(ref _lookAgain, -1);
+
     public void Set(WorkerHealthRecord next)
     {
         Record = next;
@@ -71,7 +93,11 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
 
     public void Wake() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
 
-    public void Dispose() => Timer?.Dispose();
+    public void Dispose()
+    {
+        Timer?.Dispose();
+        Gone?.Dispose();
+    }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -24,13 +24,16 @@ internal sealed partial class WorkerProbeSequence(
     public async Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
     {
         var link = links.Of(worker.Id);
-        var run = new Run(time);
+        var proof = new StepProof();
+        var run = new Run(time, proof);
         bool mayReconnect = inRecovery && link.ReconnectCommand.Length > 0;
         bool goesOn = true;
+        if (inRecovery)
+            steps.Recovers(worker.Model);
 
-        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, link, token));
-        await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, link, token, proof));
+        await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token, proof));
+        await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token, proof));
         await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(steps.Paths(worker.Model)));
         await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * ((steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
@@ -108,7 +111,7 @@ internal sealed partial class WorkerProbeSequence(
     }
 
     /// <summary>One sequence under way.</summary>
-    private sealed class Run(TimeProvider time)
+    private sealed class Run(TimeProvider time, StepProof proof)
     {
         private readonly List<ProbeStep> _steps = [];
         private readonly DateTimeOffset _at = time.GetUtcNow();
@@ -120,6 +123,7 @@ internal sealed partial class WorkerProbeSequence(
             using var timer = new CancellationTokenSource(limit, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
             (ProbeStepResult Result, string Detail) outcome;
+            proof.Value = GoneProof.None;
             try
             {
                 outcome = await step(both.Token);
@@ -129,7 +133,7 @@ internal sealed partial class WorkerProbeSequence(
                 outcome = (ProbeStepResult.Failed, "no answer in time");
             }
 
-            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail);
+            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail) { Proof = proof.Value };
             _steps.Add(made);
             return made;
         }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
+using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.TorControl;
@@ -12,26 +13,54 @@ namespace TorBalancer.Health;
 
 /// <summary>The steps of a probe, without their limits.</summary>
 internal sealed class WorkerSteps(
-    ITransport transport, CircuitProbe circuit, ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<WorkerSteps> logger, LinkSteps? links = null)
+    ITransport transport, CircuitProbe circuit, ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<WorkerSteps> logger, LinkSteps? links = null,
+    SocksPipelining? pipelining = null)
 {
+    /// <summary>A worker that comes back may be another program than before.</summary>
+    public void Recovers(WorkerModel worker) => pipelining?.Forget(worker);
+
     /// <summary>The host is up: its SSH port takes a connection.</summary>
-    public async Task<(ProbeStepResult Result, string Detail)> HostAsync(WorkerModel worker, WorkerLink link, CancellationToken cancellationToken)
+    public async Task<(ProbeStepResult Result, string Detail)> HostAsync(WorkerModel worker, WorkerLink link, CancellationToken cancellationToken, StepProof? proof = null)
     {
         if (link.Host is not { } host)
             return (ProbeStepResult.Skipped, "no SshPort is configured");
         var result = await transport.ConnectAsync(worker.RequestTo(host), cancellationToken);
         if (result.Connection is null)
+        {
+            // One that refuses is up; that its SSH does not run says nothing of the worker's process.
+            var error = GoneProofs.FromConnect(result.Error);
+            if (proof is not null && error != GoneProof.Refused)
+                proof.Value = error;
             return (ProbeStepResult.Failed, $"{host}: {result.Error}");
+        }
+
         await result.Connection.DisposeAsync();
         return (ProbeStepResult.Passed, $"{host} took the connection");
     }
 
-    /// <summary>A real greeting: 05 01 00 is answered by 05 00 (RFC 1928, section 3). Tor then waits for a request; we leave.</summary>
-    public async Task<(ProbeStepResult Result, string Detail)> SocksAsync(WorkerModel worker, CancellationToken cancellationToken)
+    /// <summary>
+    /// A real greeting: 05 01 00 is answered by 05 00 (RFC 1928, section 3). Tor then waits for a request; we leave. Of a worker of
+    /// which that is not known it is found out at once whether it reads on behind the greeting, before any client has to wait for it.
+    /// </summary>
+    public async Task<(ProbeStepResult Result, string Detail)> SocksAsync(WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null)
+    {
+        var greeted = await GreetAsync(worker, proof, cancellationToken);
+        if (greeted.Result != ProbeStepResult.Passed || pipelining is null)
+            return greeted;
+        bool? readsOn = pipelining.Of(worker) ?? await pipelining.CheckAsync(worker, cancellationToken);
+        return readsOn == false ? (greeted.Result, $"{greeted.Detail}, one message at a time") : greeted;
+    }
+
+    private async Task<(ProbeStepResult Result, string Detail)> GreetAsync(WorkerModel worker, StepProof? proof, CancellationToken cancellationToken)
     {
         var connected = await transport.ConnectAsync(worker.RequestTo(worker.SocksEndPoint), cancellationToken);
         if (connected.Connection is not { } connection)
+        {
+            if (proof is not null)
+                proof.Value = GoneProofs.FromConnect(connected.Error);
             return (ProbeStepResult.Failed, $"{worker.SocksEndPoint}: {connected.Error}");
+        }
+
         await using (connection)
         {
             try
@@ -71,8 +100,8 @@ internal sealed class WorkerSteps(
     /// <summary>True when connections take this worker's link, so that its canaries take it too.</summary>
     public bool UsesLink(WorkerModel worker) => links is not null && worker.Link is not null;
 
-    public Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken) =>
-        links is null ? Task.FromResult((ProbeStepResult.Skipped, "no connection takes a link")) : links.LinkAsync(worker, cancellationToken);
+    public Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null) =>
+        links is null ? Task.FromResult((ProbeStepResult.Skipped, "no connection takes a link")) : links.LinkAsync(worker, cancellationToken, proof);
 
     /// <summary>
     /// With a link the canary is fetched over it; its name is resolved at the SocksPort, so one fetch shows both. When that

@@ -66,16 +66,21 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
         if (!endWhenWorkerIsGone)
             return 0;
         int ended = 0;
-        foreach (var connection in All)
+        foreach (var connection in TunnelsOf(workerId, onlyOverLink: false))
         {
-            if (connection.Context is { IsTunnel: true } context && context.WorkerId == workerId)
-            {
-                connection.Abort(TunnelEnd.WorkerGone);
-                ended++;
-            }
+            connection.Abort(TunnelEnd.WorkerGone);
+            ended++;
         }
 
         return ended;
+    }
+
+    public IWorkerTunnels? Note(string workerId, bool onlyOverLink)
+    {
+        if (!endWhenWorkerIsGone)
+            return null;
+        var tunnels = TunnelsOf(workerId, onlyOverLink).ToList();
+        return tunnels.Count > 0 ? new NotedTunnels(tunnels) : null;
     }
 
     /// <summary>Completes when no connection is left. Only meaningful once no new ones are accepted.</summary>
@@ -89,4 +94,7 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
             return _empty.Task;
         }
     }
+
+    private IEnumerable<ClientConnection> TunnelsOf(string workerId, bool onlyOverLink) =>
+        All.Where(one => one.Context is { IsTunnel: true } context && context.WorkerId == workerId && (!onlyOverLink || context.ViaLink));
 }

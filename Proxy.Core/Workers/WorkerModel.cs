@@ -13,9 +13,10 @@ namespace TorBalancer.Workers;
 /// <param name="ControlCookie">The control port's cookie file; null: where tor says it is.</param>
 /// <param name="ControlPassword">The control port's password; null: none.</param>
 /// <param name="Link">The WireGuard link to it; null: none.</param>
+/// <param name="IsTor">False: another SOCKS5 server, which must not be asked for an onion service (it would look its name up) and cannot RESOLVE.</param>
 public sealed record WorkerModel(
     string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false,
-    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null, WireGuardLink? Link = null)
+    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null, WireGuardLink? Link = null, bool IsTor = true)
 {
     /// <summary>False for a managed worker that has not said yet where it listens.</summary>
     public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };

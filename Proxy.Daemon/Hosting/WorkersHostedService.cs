@@ -46,7 +46,7 @@ internal sealed class WorkersHostedService(
     private static WorkerModel ModelOf(WorkerOptions worker) => new(
         worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country, IsManaged: false, worker.ControlEndPoint,
         worker.ControlCookie.Length == 0 ? null : worker.ControlCookie, worker.ControlPassword.Length == 0 ? null : worker.ControlPassword,
-        LinkOf(worker));
+        LinkOf(worker), worker.IsTor);
 
     private static WireGuardLink? LinkOf(WorkerOptions worker) => worker.WgInterface.Length == 0 ? null : new WireGuardLink(
         worker.WgInterface,

@@ -87,6 +87,12 @@ public class RouteConfigurationTests
     }
 
     [TestCase(Link, "")]
+    [TestCase("[Worker:a]\nTor = no\n[Balancing]\nIsolation = none", "")]
+    [TestCase("[Worker:a]\nTor = no\n[Balancing]\nIsolation = user",
+        "t.conf:2: [Worker:a] Tor = no, but [Balancing] Isolation = user sends it a user name and password, which few such servers take, and nothing is kept apart by it; Isolation = none does without")]
+    [TestCase("[Worker:a]\nTor = no\nControlPort = 9051\n[Balancing]\nIsolation = none", "t.conf:3: [Worker:a] Tor = no, but it has a ControlPort, which only tor has")]
+    [TestCase("[Worker:a]\nTor = no\n[Worker:b]\nSocksPort = 9052\n[Balancing]\nIsolation = none",
+        "t.conf:2: [Worker:a] Tor = no, and other workers are tor: which of them carries a connection decides whether Tor hides it")]
     [TestCase("[Route]\nClearnet = wireguard\n[Worker:a]", "t.conf:2: [Route] Clearnet = wireguard, but no [Worker:name] has a WgInterface: such connections will be refused")]
     [TestCase(Link + "[Route]\nClearnet = socks", "t.conf:3: [Worker:a] WgInterface is not used for connections: [Route] Clearnet = socks")]
     [TestCase(Link + "[Route]\nClearnet = socks\n[Rule:r]\nPort = 80\nRoute = wireguard", "")]

@@ -90,6 +90,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
     /// <summary>Leaves the method reply out, as tor does when greeting and user/password come in one segment.</summary>
     public bool SkipMethodReply { get; set; }
 
+    /// <summary>Takes what one read brings for one message, as simple servers do: what came behind it is lost.</summary>
+    public bool ReadsOneMessageAtATime { get; set; }
+
     /// <summary>Answers the greeting and then holds the reply until this completes.</summary>
     public Task ReplyGate { get; set; } = Task.CompletedTask;
 
@@ -117,6 +120,9 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         foreach (var socket in _sockets)
             socket.Dispose();
     }
+
+    /// <summary>Refuses new connections from now on; those that it has go on.</summary>
+    public void StopListening() => _listener.Dispose();
 
     public async ValueTask DisposeAsync()
     {
@@ -175,6 +181,8 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         if (Silent)
             await Task.Delay(Timeout.Infinite, _stop.Token);
 
+        if (ReadsOneMessageAtATime)
+            stream = new OneReadOneMessage(stream.Socket);
         var greeting = await ReadAsync(stream, 2);
         var fault = FaultOf(number);
         if (fault == GreetingFault.Silence)
@@ -184,6 +192,7 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         if (fault is GreetingFault.Close or GreetingFault.Reset)
             return;
         var methods = await ReadAsync(stream, greeting[1]);
+        (stream as OneReadOneMessage)?.DropRest();
         string? user = null, password = null;
         if (methods.Contains((byte)2))
         {
@@ -192,6 +201,7 @@ internal sealed class FakeTorWorker : IAsyncDisposable
             var head = await ReadAsync(stream, 2);
             user = Encoding.Latin1.GetString(await ReadAsync(stream, head[1]));
             password = Encoding.Latin1.GetString(await ReadAsync(stream, (await ReadAsync(stream, 1))[0]));
+            (stream as OneReadOneMessage)?.DropRest();
             await WriteAsync(stream, [1, (byte)(RejectAuth ? 1 : 0)]);
             if (RejectAuth)
             {
@@ -253,6 +263,25 @@ internal sealed class FakeTorWorker : IAsyncDisposable
         {
             await stream.WriteAsync(new[] { b }, _stop.Token);
             await Task.Yield();
+        }
+    }
+
+    /// <summary>Reads as much as there is, gives it out piece by piece, and forgets the rest when told.</summary>
+    private sealed class OneReadOneMessage(Socket socket) : NetworkStream(socket, false)
+    {
+        private readonly byte[] _buffer = new byte[1024];
+        private int _at, _end;
+
+        public void DropRest() => _at = _end;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_at == _end)
+                (_at, _end) = (0, await base.ReadAsync(_buffer, cancellationToken));
+            int count = Math.Min(buffer.Length, _end - _at);
+            _buffer.AsSpan(_at, count).CopyTo(buffer.Span);
+            _at += count;
+            return count;
         }
     }
 }

@@ -37,7 +37,13 @@ internal sealed class SshServer : IAsyncDisposable
         return nc!;
     }
 
-    public static async Task<SshServer> StartAsync(TestNetwork network, CancellationToken token)
+    public static Task<SshServer> StartAsync(TestNetwork network, CancellationToken token) =>
+        StartAsync([IPAddress.Loopback, .. Enumerable.Range(0, network.Exits.Count).Select(TestNetworkPlan.ExitAddress)], TestNetwork.OriginName, [], token);
+
+    /// <param name="addresses">Where it listens; all on one port.</param>
+    /// <param name="name">What clients call it.</param>
+    /// <param name="under">A program with arguments that runs it, and leaves the process its own.</param>
+    public static async Task<SshServer> StartAsync(IPAddress[] addresses, string name, string[] under, CancellationToken token)
     {
         string sshd = ClientProcess.Require("sshd");
         string directory = Directory.CreateTempSubdirectory("tbs").FullName;
@@ -46,7 +52,6 @@ internal sealed class SshServer : IAsyncDisposable
             await ClientProcess.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(directory, key)], token);
         }
 
-        IPAddress[] addresses = [IPAddress.Loopback, .. Enumerable.Range(0, network.Exits.Count).Select(TestNetworkPlan.ExitAddress)];
         int port = WebOrigin.FreePort(addresses, WebOrigin.LastPort - 1000);
         string listen = string.Concat(addresses.Select(address => string.Create(CultureInfo.InvariantCulture, $"ListenAddress {address}:{port}\n")));
         await File.WriteAllTextAsync(
@@ -66,11 +71,12 @@ internal sealed class SshServer : IAsyncDisposable
             token);
         string hostKey = (await File.ReadAllTextAsync(Path.Combine(directory, "host.pub"), token)).Trim();
         await File.WriteAllTextAsync(
-            Path.Combine(directory, "known_hosts"), string.Create(CultureInfo.InvariantCulture, $"[{TestNetwork.OriginName}]:{port} {hostKey}\n"), token);
+            Path.Combine(directory, "known_hosts"), string.Create(CultureInfo.InvariantCulture, $"[{name}]:{port} {hostKey}\n"), token);
         if (Environment.IsPrivilegedProcess)
             Directory.CreateDirectory(PrivilegeSeparation);
 
-        Process process = Process.Start(new ProcessStartInfo(sshd, ["-D", "-e", "-f", Path.Combine(directory, "sshd_config")])
+        string[] command = [.. under, sshd, "-D", "-e", "-f", Path.Combine(directory, "sshd_config")];
+        Process process = Process.Start(new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardError = true,

@@ -1,0 +1,46 @@
+using System.Net.Sockets;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Health;
+
+/// <summary>
+/// What proves that a worker is gone. Silence does not: a process that is paused, overloaded or out of descriptors takes
+/// nothing new and carries on what it has. Nor does a network of ours that is away.
+/// </summary>
+internal enum GoneProof : byte
+{
+    /// <summary>Nothing is proven: it was silent, closed the connection, or only the network behind it fails.</summary>
+    None,
+
+    /// <summary>It answers: what was thought before is refuted.</summary>
+    Alive,
+
+    /// <summary>Its host says that nothing listens on its port.</summary>
+    Refused,
+
+    /// <summary>Its host cannot be reached.</summary>
+    Unreachable,
+
+    /// <summary>The WireGuard interface towards it is not there or down.</summary>
+    LinkDown,
+}
+
+internal static class GoneProofs
+{
+    /// <summary>What a connect to a port of the worker's own says.</summary>
+    public static GoneProof FromConnect(SocketError error) => error switch
+    {
+        SocketError.ConnectionRefused => GoneProof.Refused,
+        SocketError.HostUnreachable or SocketError.HostDown => GoneProof.Unreachable,
+        _ => GoneProof.None,
+    };
+
+    /// <summary>What a failed attempt of a real connection says.</summary>
+    public static GoneProof FromTraffic(FailureCause cause) => cause switch
+    {
+        FailureCause.WorkerRefused => GoneProof.Refused,
+        FailureCause.WorkerUnreachable => GoneProof.Unreachable,
+        FailureCause.LinkDown => GoneProof.LinkDown,
+        _ => GoneProof.None,
+    };
+}
