@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using TorBalancer.Daemon.Commands;
+using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Testnet.Cli;
 
 namespace TorBalancer.Daemon;
@@ -10,7 +11,22 @@ internal static class Program
 {
     private const int ExitUsage = 2;
 
-    public static Task<int> Main(string[] args) => RunAsync(args, Console.Out, Console.Error);
+    private const int ExitFailed = 1;
+
+    public static async Task<int> Main(string[] args)
+    {
+        try
+        {
+            if (args is [RunCommand.Name, ..])
+                PoolThreads.Start();
+            return await RunAsync(args, Console.Out, Console.Error);
+        }
+        catch (StartupException failure)
+        {
+            await Console.Error.WriteLineAsync($"torbalancer: {failure.Message}");
+            return ExitFailed;
+        }
+    }
 
     internal static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
     {

@@ -1,12 +1,15 @@
+using TorBalancer.Transport;
+
 namespace TorBalancer.Connecting;
 
 /// <summary>
 /// One connect with a second worker asked as well when the first is slow. The first success wins; the loser is cancelled
 /// and awaited, and its worker is not blamed.
 /// </summary>
-internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider time)
+internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider time, DescriptorBudget descriptors)
 {
     private readonly List<Task<ConnectAttempt>> _running = new(2);
+    private bool _hasSecond;
 
     public async ValueTask<ConnectOutcome> RunAsync(CancellationToken cancellationToken)
     {
@@ -24,6 +27,8 @@ internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider
             await hedge.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             foreach (var loser in _running)
                 await DiscardAsync(loser);
+            if (_hasSecond)
+                descriptors.Return(1);
         }
     }
 
@@ -41,7 +46,11 @@ internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 hedged = true;
-                TryStart(cancellationToken);
+
+                // One connection to a worker was promised to the client; a second one must not take another client's.
+                _hasSecond = descriptors.TryTakeSpare(1);
+                if (_hasSecond)
+                    TryStart(cancellationToken);
                 continue;
             }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using TorBalancer.Primitives;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -14,7 +15,7 @@ internal readonly record struct LinkDnsAnswer(IPAddress? Address, TimeSpan TimeT
 /// Asks a worker's DNSPort over its link. tor serves UDP there, and its answers are small. Each question has a socket of
 /// its own: bound to the link, connected to the server, on a port that the kernel picks.
 /// </summary>
-internal sealed class LinkDnsClient(TimeProvider time)
+internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descriptors = null)
 {
     private const int MaxReplyLength = 4096;
 
@@ -38,6 +39,8 @@ internal sealed class LinkDnsClient(TimeProvider time)
         try
         {
             using var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            if (descriptors is not null && !descriptors.MayServiceHave((int)socket.Handle))
+                return Failed(FailureCause.OutOfDescriptors, LinkFault.NothingLeft);
             link.To(server).Binding.Apply(socket);
             await socket.ConnectAsync(server, both.Token);
             return await ExchangeAsync(socket, query.AsMemory(0, length), both.Token);

@@ -9,6 +9,8 @@ namespace TorBalancer.Connecting;
 /// <summary>Says what is wrong when a socket that is bound to a link could not connect.</summary>
 internal static class LinkFault
 {
+    public const string NothingLeft = "no descriptors or buffers left; raise LimitNOFILE";
+
     public static string NotPermitted(string name) =>
         $"binding to interface {name} is not permitted: before Linux 5.7 it needs CAP_NET_RAW (or a local firewall forbids the connection)";
 
@@ -24,7 +26,7 @@ internal static class LinkFault
         // Ours, not the worker's: no other link could be used either, and no worker may be blamed.
         SocketError.AccessDenied => new ProxyError(FailureCause.InternalError, NotPermitted(link.Interface)),
         SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable =>
-            new ProxyError(FailureCause.InternalError, "no descriptors or buffers left; raise LimitNOFILE"),
+            new ProxyError(FailureCause.OutOfDescriptors, NothingLeft),
         _ => Describe(link) is { } fault
             ? new ProxyError(FailureCause.LinkDown, fault)
             : new ProxyError(FailureCause.WorkerUnreachable, $"cannot connect over the link {link.Interface}: {error}"),

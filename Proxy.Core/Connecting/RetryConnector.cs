@@ -1,6 +1,7 @@
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -11,15 +12,17 @@ namespace TorBalancer.Connecting;
 /// </summary>
 internal sealed class RetryConnector(
     WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge,
-    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null)
+    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null, DescriptorBudget? descriptors = null)
 {
+    private readonly DescriptorBudget _descriptors = descriptors ?? DescriptorBudget.Unlimited();
+
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
     {
         budget.CountConnection();
         var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, epochs, outcomes, time, links);
         return hedge.For(plan.Request.Target) is { } delay
-            ? new HedgedConnect(run, delay, time).RunAsync(cancellationToken)
+            ? new HedgedConnect(run, delay, time, _descriptors).RunAsync(cancellationToken)
             : OneAfterTheOtherAsync(run, cancellationToken);
     }
 

@@ -348,7 +348,7 @@ internal sealed class WorkerDialer(
 
         // Ours, not the worker's: no other worker could be reached either, and none may be blamed.
         SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable =>
-            DialResult.Failed(FailureCause.InternalError, "no descriptors or buffers left; raise LimitNOFILE"),
+            DialResult.Failed(FailureCause.OutOfDescriptors, LinkFault.NothingLeft),
         _ => DialResult.Failed(FailureCause.WorkerUnreachable, $"cannot connect to the worker: {error}"),
     };
 

@@ -51,7 +51,7 @@ internal sealed partial class WorkerSockets
             shelf.IsPaused |= made is null;
             if (made is null || _isStopped || shelf.IsClosed)
             {
-                _inAll--;
+                Release_NeedsLock(1);
                 return false;
             }
 
@@ -99,7 +99,7 @@ internal sealed partial class WorkerSockets
             }
         }
 
-        _inAll -= closing.Count;
+        Release_NeedsLock(closing.Count);
         return any;
     }
 

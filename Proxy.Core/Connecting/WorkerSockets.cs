@@ -14,7 +14,7 @@ namespace TorBalancer.Connecting;
 /// As many stand ready as were used in the last seconds, and none for longer than <see cref="Longest"/>. They are made and
 /// closed in the background only. Whether one can be made says nothing about the worker: its probes do.
 /// </remarks>
-internal sealed partial class WorkerSockets(ITransport transport, WorkerPool workers, ConnectOptions options, TimeProvider time) : IAsyncDisposable
+internal sealed partial class WorkerSockets(ITransport transport, WorkerPool workers, ConnectOptions options, TimeProvider time, DescriptorBudget? descriptors = null) : IAsyncDisposable
 {
     /// <summary>Standing or under way, for all workers.</summary>
     public const int MostInAll = 64;
@@ -25,6 +25,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
     /// <summary>How often those that stand are looked at; a change of the workers is seen at once.</summary>
     public static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
 
+    private readonly DescriptorBudget _descriptors = descriptors ?? DescriptorBudget.Unlimited();
     private readonly Lock _lock = new();
     private readonly Dictionary<TransportConnectRequest, WorkerShelf> _shelves = [];
     private readonly CancellationTokenSource _stopping = new();
@@ -34,6 +35,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
     private int _running;
     private bool _isKept;
     private bool _isStopped;
+    private bool _givesBack;
 
     /// <summary>For tests, which have no other network.</summary>
     internal bool IncludesLoopback { get; init; }
@@ -84,7 +86,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
         {
             if (_shelves.TryGetValue(WayTo(worker), out var shelf))
                 shelf.RemoveAllTo(closing);
-            _inAll -= closing.Count;
+            Release_NeedsLock(closing.Count);
         }
 
         await CloseAsync(closing);
@@ -119,7 +121,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
         {
             var taken = _isStopped || !_shelves.TryGetValue(way, out var shelf) ? null : shelf.TryTake();
             if (taken is not null)
-                _inAll--;
+                Release_NeedsLock(1);
             return taken;
         }
     }
@@ -141,7 +143,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
                 _shelves.Add(way, shelf = new WorkerShelf(worker.Id, way));
             shelf.CountUse(Now);
             shelf.IsPaused &= !isNew;
-            missing = Math.Min(shelf.Missing(options.PreConnect), MostInAll - _inAll);
+            missing = TakeUpTo_NeedsLock(Math.Min(shelf.Missing(options.PreConnect), MostInAll - _inAll));
             shelf.Connecting += missing;
             _inAll += missing;
             _running += missing;
@@ -150,6 +152,42 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
         // Counted as running, and waited for by that.
         for (; missing > 0; missing--)
             _ = RunAsync(shelf);
+    }
+
+    /// <summary>As many as there are descriptors for that no client waits for.</summary>
+    private int TakeUpTo_NeedsLock(int wanted)
+    {
+        if (!_givesBack)
+        {
+            _givesBack = true;
+            _descriptors.Add(static () => 0, GiveBack);
+        }
+
+        int taken = 0;
+        while (taken < wanted && _descriptors.TryTakeSpare(1))
+            taken++;
+        return taken;
+    }
+
+    /// <summary>One that a dial takes is that client's from then on, to which one was promised.</summary>
+    private void Release_NeedsLock(int count)
+    {
+        _inAll -= count;
+        _descriptors.Return(count);
+    }
+
+    /// <summary>Clients wait for descriptors: those that stand ready are let go.</summary>
+    private void GiveBack()
+    {
+        var closing = new List<TransportConnection>();
+        lock (_lock)
+        {
+            foreach (var shelf in _shelves.Values)
+                shelf.RemoveAllTo(closing);
+            Release_NeedsLock(closing.Count);
+        }
+
+        closing.ForEach(static one => one.Abort());
     }
 
     private bool MayServe(string workerId, TransportConnectRequest way) =>

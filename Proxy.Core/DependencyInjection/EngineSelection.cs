@@ -11,23 +11,23 @@ namespace TorBalancer.DependencyInjection;
 internal static partial class EngineSelection
 {
     /// <summary>Throws <see cref="PlatformNotSupportedException"/> or <see cref="IOException"/> when linux is asked for and cannot run.</summary>
-    public static ITransport Create(TorBalancerOptions options, TimeProvider time, ILogger logger)
+    public static ITransport Create(TorBalancerOptions options, DescriptorBudget descriptors, TimeProvider time, ILogger logger)
     {
         var settings = new SocketSettings(options.Tunnel.KeepAlive, options.Tunnel.UserTimeout);
         if (options.Engine.Transport == EngineKind.Sockets || (options.Engine.Transport == EngineKind.Auto && !LinuxTransport.IsSupported))
-            return new SocketTransport(time, settings);
+            return new SocketTransport(time, settings, descriptors);
         if (!LinuxTransport.IsSupported)
             throw new PlatformNotSupportedException("[Engine] Transport = linux needs 64-bit Linux; use auto or sockets");
         int loops = options.Engine.Loops == 0 ? Environment.ProcessorCount : options.Engine.Loops;
         try
         {
-            return new LinuxTransport(loops, settings, failure => Log.Failed(logger, failure));
+            return new LinuxTransport(loops, settings, failure => Log.Failed(logger, failure), PipePool.UsualLimit, descriptors);
         }
         catch (IOException failure) when (options.Engine.Transport == EngineKind.Auto)
         {
             // A sandbox may forbid epoll or eventfd; the managed engine asks the runtime, which has its own.
             Log.FellBack(logger, failure.Message);
-            return new SocketTransport(time, settings);
+            return new SocketTransport(time, settings, descriptors);
         }
     }
 

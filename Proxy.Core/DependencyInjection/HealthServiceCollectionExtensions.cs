@@ -19,7 +19,7 @@ internal static class HealthServiceCollectionExtensions
     {
         services.AddSingleton<HealthEvents>();
         services.AddSingleton(static provider => new UplinkWatch(
-            new TcpUplinkCheck(provider.GetRequiredService<ITransport>(), [.. Options(provider).Health.Connectivity], Options(provider).Health.StepTimeout, Time(provider)),
+            new TcpUplinkCheck(Service(provider), [.. Options(provider).Health.Connectivity], Options(provider).Health.StepTimeout, Time(provider)),
             Options(provider).Health.CheckInterval / 4, Time(provider)));
         services.AddSingleton(static provider => new HealthMonitor(
             provider.GetRequiredService<WorkerPool>(), Options(provider).Health, provider.GetRequiredService<HealthEvents>(),
@@ -32,10 +32,10 @@ internal static class HealthServiceCollectionExtensions
         // Not over a connection that stood ready: whether the worker still accepts any is part of the question.
         services.AddSingleton(static provider => new CircuitProbe(
             new WorkerDialer(
-                provider.GetRequiredService<ITransport>(), Options(provider).Connect, Time(provider), pipelining: provider.GetRequiredService<SocksPipelining>()),
+                Service(provider), Options(provider).Connect, Time(provider), pipelining: provider.GetRequiredService<SocksPipelining>()),
             Time(provider), provider.GetRequiredService<LinkDialer>(), Isolates(Options(provider))));
         services.AddSingleton(static provider => new WorkerSteps(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
+            Service(provider), provider.GetRequiredService<CircuitProbe>(), provider.GetRequiredService<ITorFacts>(), Options(provider).Health,
             Time(provider), provider.GetRequiredService<ILogger<WorkerSteps>>(),
             Options(provider).Route is { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 } ? null : new LinkSteps(provider.GetRequiredService<CommandRunner>(), Time(provider)),
             provider.GetRequiredService<SocksPipelining>()));
@@ -63,6 +63,9 @@ internal static class HealthServiceCollectionExtensions
             sinks.Add(new CommandAlertSink(options.Command, provider.GetRequiredService<CommandRunner>(), provider.GetRequiredService<ILogger<CommandAlertSink>>()));
         return sinks;
     }
+
+    /// <summary>Probes go on while clients wait for descriptors.</summary>
+    private static ServiceTransport Service(IServiceProvider provider) => new(provider.GetRequiredService<ITransport>());
 
     private static TimeProvider Time(IServiceProvider provider) => provider.GetRequiredService<TimeProvider>();
 

@@ -24,8 +24,11 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(static _ => DescriptorBudget.OfProcess());
+        services.AddSingleton(static _ => MemoryRoom.OfProcess());
         services.AddSingleton<ITransport>(static provider => EngineSelection.Create(
-            Options(provider), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
+            Options(provider), provider.GetRequiredService<DescriptorBudget>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
         return services.AddWorkers().AddRelays(stateDirectory is null ? null : Path.Combine(stateDirectory, "exclusions")).AddConnecting().AddHealth().AddServer().AddAdmin();
     }
 
@@ -68,14 +71,14 @@ internal static class ProxyServiceCollectionExtensions
             Options(provider).Route));
         services.AddSingleton(static provider => new RouteTable(Options(provider).Route));
         services.AddSingleton(static provider => new LinkResolver(
-            provider.GetRequiredService<WorkerDialer>(), new LinkDnsClient(provider.GetRequiredService<TimeProvider>()), Options(provider).Route,
+            provider.GetRequiredService<WorkerDialer>(), new LinkDnsClient(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<DescriptorBudget>()), Options(provider).Route,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new LinkDialer(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<LinkResolver>(), Options(provider).Connect,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new WorkerSockets(
             provider.GetRequiredService<ITransport>(), provider.GetRequiredService<WorkerPool>(), Options(provider).Connect,
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<DescriptorBudget>()));
         services.AddSingleton(static provider => new WorkerDialer(
             provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>(),
             Options(provider).Connect.PreConnect > 0 ? provider.GetRequiredService<WorkerSockets>() : null, provider.GetRequiredService<SocksPipelining>()));
@@ -85,7 +88,8 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new RetryConnector(
             provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
             provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<ICircuitEpochs>(), provider.GetRequiredService<IOutcomeSink>(),
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LinkDialer>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LinkDialer>(),
+            provider.GetRequiredService<DescriptorBudget>()));
         return services;
     }
 
@@ -105,6 +109,8 @@ internal static class ProxyServiceCollectionExtensions
             Routes = provider.GetRequiredService<RouteTable>(),
             FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
             Trim = provider.GetService<MemoryTrim>(),
+            Descriptors = provider.GetRequiredService<DescriptorBudget>(),
+            Memory = provider.GetRequiredService<MemoryRoom>(),
         });
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
@@ -130,6 +136,7 @@ internal static class ProxyServiceCollectionExtensions
             FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
             Memory = new MemoryBudget(Options(provider).Admin.FetchMemory),
             Trim = provider.GetService<MemoryTrim>(),
+            Descriptors = provider.GetRequiredService<DescriptorBudget>(),
         });
         services.AddSingleton<FetchEngine>();
         return services;

@@ -80,6 +80,7 @@ public enum FailureCause : byte
     ConnectTimeout,
     ShuttingDown,
     InternalError,
+    OutOfDescriptors,
 
     // the worker itself
     WorkerRefused,

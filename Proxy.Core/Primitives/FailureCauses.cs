@@ -51,6 +51,7 @@ public static class FailureCauses
         Row(FailureCause.ConnectTimeout, "connect_timeout", FailureStage.Dial, FailureSide.None, RetryRule.Always, FailureEvidence.Ambiguous);
         Row(FailureCause.ShuttingDown, "shutting_down", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.InternalError, "internal_error", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
+        Row(FailureCause.OutOfDescriptors, "out_of_descriptors", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
 
         Row(FailureCause.WorkerRefused, "worker_refused", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
         Row(FailureCause.WorkerUnreachable, "worker_unreachable", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);

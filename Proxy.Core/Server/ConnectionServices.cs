@@ -30,6 +30,12 @@ internal sealed record ConnectionServices(
     /// <summary>Told of every connection; null: nobody gives memory back.</summary>
     public MemoryTrim? Trim { get; init; }
 
+    /// <summary>What clients are promised descriptors from; by default without a bound.</summary>
+    public DescriptorBudget Descriptors { get; init; } = DescriptorBudget.Unlimited();
+
+    /// <summary>Asked for every client; by default there is no limit.</summary>
+    public MemoryRoom Memory { get; init; } = new(null, static () => { });
+
     /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
     public TimeSpan FirstByteTimeout { get; init; }
 }

@@ -41,11 +41,14 @@ internal sealed partial class MemoryTrim : IDisposable
     public static MemoryTrim Create(TimeProvider time)
     {
         FixThreshold();
-        return new MemoryTrim(time, static () => GC.GetTotalAllocatedBytes(), static () =>
-        {
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-            TrimNative();
-        });
+        return new MemoryTrim(time, static () => GC.GetTotalAllocatedBytes(), Collect);
+    }
+
+    /// <summary>Collects and gives back all that is not used.</summary>
+    public static void Collect()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        TrimNative();
     }
 
     /// <summary>Something was begun; cheap, for every connection. The first time counts what the start has left.</summary>

@@ -6,13 +6,24 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>Accepts the connections of one listener and starts each. Nothing that a client or the kernel does ends the loop.</summary>
-internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ProxyServer server, TimeProvider time, ILogger logger)
+internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ProxyServer server, DescriptorBudget descriptors, MemoryRoom memory, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
     private int _live;
     private long _fullSaidAt;
+    private long _heldSaidAt;
+    private int _failures;
+    private Lack _lack;
     private TimeSpan _pause;
+
+    /// <summary>What there was none of for another client.</summary>
+    private enum Lack
+    {
+        None,
+        Descriptors,
+        Memory,
+    }
 
     public ListenerModel Model => model;
 
@@ -24,8 +35,12 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         while (!stopping.IsCancellationRequested)
         {
             await listener.RunAsync(() => AcceptAsync(stopping));
-            if (!stopping.IsCancellationRequested)
-                await PauseAsync(_pause, stopping);
+            if (_lack == Lack.Descriptors)
+                await descriptors.WaitAsync(time, stopping);
+            else if (!stopping.IsCancellationRequested)
+                await PauseAsync(_lack == Lack.Memory ? MemoryRoom.LookInterval : _pause, stopping);
+            if (_lack == Lack.Memory)
+                memory.Collect();
         }
     }
 
@@ -34,11 +49,23 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     {
         while (!stopping.IsCancellationRequested)
         {
+            // Promised before it is accepted: whom there is no room for waits in the kernel's queue.
+            _lack = !descriptors.TryTake(DescriptorBudget.OfAClient) ? Lack.Descriptors : memory.TryTake(server.Connections.Count) ? Lack.None : Lack.Memory;
+            if (_lack != Lack.None)
+            {
+                if (_lack == Lack.Memory)
+                    descriptors.Return(DescriptorBudget.OfAClient);
+                SayHeld();
+                return;
+            }
+
+            bool isAdmitted = false;
             try
             {
                 var connection = await listener.AcceptAsync(stopping);
                 _pause = TimeSpan.Zero;
-                Admit(connection);
+                _failures = 0;
+                isAdmitted = Admit(connection);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -49,17 +76,34 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
                 // The connection stays in the kernel's queue and is accepted when descriptors come back.
                 if (_pause == TimeSpan.Zero)
                     Log.Paused(logger, model.Name, failure.SocketErrorCode);
-                _pause = _pause == TimeSpan.Zero ? MinPause : _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
+                LengthenPause();
                 return;
             }
             catch (SocketException failure)
             {
-                // One client's connection broke before it was accepted; the others are not concerned.
+                // One client's connection broke before it was accepted; the others are not concerned. If that is what it was:
+                // an error that comes again and again is another's, and asking without a pause only burns a processor.
                 Log.AcceptFailed(logger, model.Name, failure.SocketErrorCode);
+                if (++_failures < 2)
+                    continue;
+                LengthenPause();
+                return;
             }
             catch (ObjectDisposedException) when (stopping.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception failure)
+            {
+                // No memory for another connection, or a fault of ours: either way it concerns one client.
+                Log.LoopFailed(logger, failure, model.Name);
+                LengthenPause();
+                return;
+            }
+            finally
+            {
+                if (!isAdmitted)
+                    descriptors.Return(DescriptorBudget.OfAClient);
             }
         }
     }
@@ -67,8 +111,15 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Closes the port. Clients that the kernel had let in already are served: they believe that they are connected.</summary>
     public ValueTask CloseAsync()
     {
-        while (listener.TryAccept() is { } queued)
-            Admit(queued);
+        bool any = true;
+        while (any && memory.TryTake(server.Connections.Count) && descriptors.TryTake(DescriptorBudget.OfAClient))
+        {
+            var queued = listener.TryAccept();
+            any = queued is not null;
+            if (!any || !Admit(queued!))
+                descriptors.Return(DescriptorBudget.OfAClient);
+        }
+
         return listener.DisposeAsync();
     }
 
@@ -80,9 +131,11 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     {
         server.Connections.Remove(connection);
         Interlocked.Decrement(ref _live);
+        descriptors.Return(DescriptorBudget.OfAClient);
     }
 
-    private void Admit(TransportConnection connection)
+    /// <summary>True when it was started; from then on <see cref="Ended"/> gives its descriptors back.</summary>
+    private bool Admit(TransportConnection connection)
     {
         var address = connection.RemoteAddress;
         if (address is { IsIPv4MappedToIPv6: true })
@@ -91,7 +144,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         {
             Log.NotAllowed(logger, model.Name);
             connection.Abort();
-            return;
+            return false;
         }
 
         if (Interlocked.Increment(ref _live) > model.MaxConnections && model.MaxConnections > 0)
@@ -107,10 +160,26 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
                 Log.Full(logger, model.Name, model.MaxConnections);
             }
 
-            return;
+            return false;
         }
 
         server.Start(connection, this, address);
+        return true;
+    }
+
+    private void LengthenPause() => _pause = _pause == TimeSpan.Zero ? MinPause : _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
+
+    /// <summary>Once a minute, as long as it goes on.</summary>
+    private void SayHeld()
+    {
+        long now = time.GetTimestamp();
+        if (_heldSaidAt != 0 && time.GetElapsedTime(_heldSaidAt, now) < TimeSpan.FromMinutes(1))
+            return;
+        _heldSaidAt = now;
+        if (_lack == Lack.Memory)
+            Log.HeldByMemory(logger, model.Name, memory.Limit >> 20);
+        else
+            Log.Held(logger, model.Name, descriptors.MostClients, descriptors.Limit, descriptors.Reserve);
     }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
@@ -131,6 +200,19 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     {
         [LoggerMessage(ServerEventIds.AcceptPaused, LogLevel.Warning, "Listener {Listener} pauses: {Error}. Waiting clients stay in the kernel's queue; raise LimitNOFILE when this comes back")]
         public static partial void Paused(ILogger logger, string listener, SocketError error);
+
+        [LoggerMessage(
+            ServerEventIds.AcceptHeld, LogLevel.Warning,
+            "Listener {Listener} waits: {Clients} clients are all that {Limit} file descriptors allow ({Reserve} are kept for the daemon itself). Further ones stay in the kernel's queue until others leave; raise LimitNOFILE when this comes back")]
+        public static partial void Held(ILogger logger, string listener, int clients, int limit, int reserve);
+
+        [LoggerMessage(
+            ServerEventIds.AcceptHeldByMemory, LogLevel.Warning,
+            "Listener {Listener} waits: the {MiB} MiB of memory that the daemon may use (MemoryMax) are nearly used up. Further clients stay in the kernel's queue until others leave")]
+        public static partial void HeldByMemory(ILogger logger, string listener, long miB);
+
+        [LoggerMessage(ServerEventIds.AcceptLoopFailed, LogLevel.Error, "Listener {Listener}: a connection could not be taken")]
+        public static partial void LoopFailed(ILogger logger, Exception failure, string listener);
 
         [LoggerMessage(ServerEventIds.AcceptFailed, LogLevel.Debug, "Listener {Listener}: a connection broke before it was accepted: {Error}")]
         public static partial void AcceptFailed(ILogger logger, string listener, SocketError error);

@@ -14,6 +14,9 @@ internal static class ServerEventIds
     public const int DrainEnded = 2008;
     public const int ListenerFull = 2009;
     public const int ClientNotAllowed = 2010;
+    public const int AcceptHeld = 2011;
+    public const int AcceptLoopFailed = 2012;
+    public const int AcceptHeldByMemory = 2013;
 
     public const int Access = 2100;
     public const int AccessRequest = 2101;

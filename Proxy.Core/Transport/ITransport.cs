@@ -55,8 +55,9 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>
 /// <param name="LocalInterface">Bind to this interface first (SO_BINDTODEVICE); null: none.</param>
 /// <param name="Opening">Sent as soon as it is connected; the connect succeeds when all of it has been handed to the kernel.</param>
+/// <param name="IsService">Not for a client: it may take a descriptor of the reserve.</param>
 public readonly record struct TransportConnectRequest(
-    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default)
+    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default, bool IsService = false)
 {
     internal SocketBinding Binding => new(LocalAddress, LocalInterface);
 }

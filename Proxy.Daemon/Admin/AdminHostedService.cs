@@ -7,6 +7,7 @@ using TorBalancer.Admin.Fetch;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Interop;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -64,7 +65,7 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
             return;
         _server = new AdminServer(
             services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
-            address, path);
+            address, path, services.GetRequiredService<DescriptorBudget>());
         await _server.StartAsync(cancellationToken);
         if (_server.Address is { } bound)
             Log.Listening(logger, bound.ToString());

@@ -14,6 +14,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -23,8 +24,8 @@ namespace TorBalancer.Daemon.Admin;
 /// </summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
-    /// <summary>Of each address.</summary>
-    private const int MaxConnections = 256;
+    // Of each address, in the usual case; where descriptors are few, all addresses together take no more than half of those that are kept.
+    private const int MaxConnections = 256, LeastConnections = 8;
 
     /// <summary>For a whole head. Clients are on this machine, or at its end of a tunnel.</summary>
     private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(5);
@@ -41,11 +42,14 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile bool _refusesFetches;
 
-    public AdminServer(AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath)
+    public AdminServer(AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath,
+        DescriptorBudget? descriptors = null)
     {
+        descriptors ??= DescriptorBudget.Unlimited();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseSockets(static sockets => sockets.CreateBoundListenSocket = Bind);
+        int addresses = (address is null ? 0 : 1) + (socketPath is null ? 0 : 1);
+        int places = Math.Clamp(descriptors.Reserve / 2 / Math.Max(addresses, 1), LeastConnections, MaxConnections);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -55,10 +59,12 @@ internal sealed class AdminServer : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = BodyRate;
             kestrel.Limits.MinResponseDataRate = AnswerRate;
             if (address is not null)
-                kestrel.Listen(address, Configure);
+                kestrel.Listen(address, listen => Configure(listen, places));
             if (socketPath is not null)
-                kestrel.ListenUnixSocket(socketPath, Configure);
+                kestrel.ListenUnixSocket(socketPath, listen => Configure(listen, places));
         });
+        builder.Services.AddSingleton<IConnectionListenerFactory>(
+            new AdminListener.Factory(Bind, descriptors, TimeProvider.System, new QuietLoggerFactory(loggers).CreateLogger("Kestrel")));
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new QuietLoggerFactory(loggers));
         builder.Services.AddSingleton<IHostLifetime>(new InnerLifetime());
@@ -119,11 +125,12 @@ internal sealed class AdminServer : IAsyncDisposable
     }
 
     /// <summary>Each address has its own places, so that who takes those of one does not close the other.</summary>
-    private static void Configure(ListenOptions listen)
+    private static void Configure(ListenOptions listen, int limit)
     {
         listen.Protocols = HttpProtocols.Http1;
-        var places = new AdminPlaces(MaxConnections);
+        var places = new AdminPlaces(limit);
         listen.Use(next => connection => places.RunAsync(connection, next));
+        listen.Use(static next => connection => AdminFinishedClients.ServeAsync(connection, next));
     }
 
     private static Socket Bind(EndPoint endPoint)

@@ -10,4 +10,5 @@ internal static class HostingEventIds
     public const int ReloadUnsupported = 1005;
     public const int StartHint = 1013;
     public const int LinkMissing = 1014;
+    public const int Descriptors = 1015;
 }

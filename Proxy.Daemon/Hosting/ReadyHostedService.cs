@@ -4,17 +4,22 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Server;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Says that everything is there, to the log and to the service manager: the last to be started, so that it is true.</summary>
-internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, ILogger<ReadyHostedService> logger)
+internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, DescriptorBudget descriptors, MemoryRoom memory,
+    ILogger<ReadyHostedService> logger)
     : IHostedLifecycleService
 {
     private readonly SystemdNotifier _systemd = new();
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
+        descriptors.Settle();
+        if (descriptors.Limit < int.MaxValue)
+            Log.Descriptors(logger, descriptors.Limit, descriptors.Reserve, Math.Min(descriptors.MostClients, memory.MostClients));
         foreach (var (_, address) in server.Addresses)
         {
             if (address is IPEndPoint)
@@ -50,6 +55,9 @@ internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancer
     {
         [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
         public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
+
+        [LoggerMessage(HostingEventIds.Descriptors, LogLevel.Information, "{Limit} file descriptors, of which {Reserve} are kept for the daemon itself: {Clients} clients at a time")]
+        public static partial void Descriptors(ILogger logger, int limit, int reserve, int clients);
 
         [LoggerMessage(HostingEventIds.StartHint, LogLevel.Information, "Try: {Line}")]
         public static partial void Hint(ILogger logger, string line);

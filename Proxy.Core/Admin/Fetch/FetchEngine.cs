@@ -31,15 +31,19 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     {
         var progress = new Progress { Url = request.Url, Started = services.Time.GetTimestamp() };
         FetchResult result;
+        bool hasRoom = services.Descriptors.TryTake(1);
         try
         {
             result = Interlocked.Increment(ref _active) > MaxActive
                 ? Fail(progress, new ProxyError(FailureCause.TooManyConnections, $"{MaxActive} fetches are under way"))
+                : !hasRoom ? Fail(progress, new ProxyError(FailureCause.OutOfDescriptors, "clients use all that traffic may have"))
                 : await RunAsync(request, progress, cancellationToken);
         }
         finally
         {
             Interlocked.Decrement(ref _active);
+            if (hasRoom)
+                services.Descriptors.Return(1);
         }
 
         if (services.Log.Access)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using TorBalancer.Configuration;
 using TorBalancer.Server;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin.Fetch;
@@ -16,6 +17,9 @@ internal sealed record FetchServices(FetchConnector Connector, IOutcomeSink Outc
 
     /// <summary>Gives back to the system what fetches have left; null: nobody does.</summary>
     public MemoryTrim? Trim { get; init; }
+
+    /// <summary>What a fetch's connection to a worker is taken from; by default without a bound.</summary>
+    public DescriptorBudget Descriptors { get; init; } = DescriptorBudget.Unlimited();
 
     /// <summary>Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.</summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }

@@ -44,6 +44,7 @@ internal static class HttpStatusMapper
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),
+        FailureCause.OutOfDescriptors => Row(503, Internal, "The proxy has no room for another connection at the moment."),
         FailureCause.InternalError => Row(500, Internal, "The proxy failed; its log says more."),
 
         FailureCause.WorkerRefused => Row(502, Refused, "The worker refused the connection."),

@@ -58,6 +58,12 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             fd = Libc.Socket(family, type, 0);
         if (fd < 0)
             return Libc.LastError;
+        if (!(request.IsService ? loop.Pipes.Descriptors.MayServiceHave(fd) : loop.Pipes.Descriptors.MayTrafficHave(fd)))
+        {
+            Libc.Close(fd);
+            fd = -1;
+            return Errno.TooManyOpen;
+        }
 
         SocketOptions.Apply(fd, settings, request.Remote, speaksFirst: !request.Opening.IsEmpty);
         int error = SocketOptions.Bind(fd, request.LocalAddress, request.LocalInterface);

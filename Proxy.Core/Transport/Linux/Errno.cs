@@ -5,7 +5,7 @@ namespace TorBalancer.Transport.Linux;
 /// <summary>Linux' error numbers (asm-generic/errno.h), as far as sockets give them, and what .NET calls them.</summary>
 internal static class Errno
 {
-    public const int Interrupted = 4, TryAgain = 11, ConnectionReset = 104, InProgress = 115, NoBuffers = 105;
+    public const int Interrupted = 4, TryAgain = 11, TooManyOpen = 24, ConnectionReset = 104, InProgress = 115, NoBuffers = 105;
 
     public static SocketError ToSocketError(int errno) => errno switch
     {

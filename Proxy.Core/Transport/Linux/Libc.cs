@@ -23,6 +23,8 @@ internal static unsafe partial class Libc
     public const int SetPipeSize = 1031, GetPipeSize = 1032;
     public const uint SpliceMove = 1, SpliceNonBlock = 2;
 
+    private const int DescriptorLimit = 7;
+
     /// <summary>errno of this thread's last call.</summary>
     public static int LastError => *ErrnoLocation();
 
@@ -116,6 +118,39 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "splice")]
     [SuppressGCTransition]
     private static partial nint LibcSplice(int source, long* sourceOffset, int sink, long* sinkOffset, nuint count, uint flags);
+
+    /// <summary>RLIMIT_NOFILE, soft; <see cref="int.MaxValue"/> when it cannot be read.</summary>
+    public static int GetDescriptorLimit()
+    {
+        ResourceLimit limit;
+        return GetLimit(DescriptorLimit, &limit) == 0 ? (int)Math.Min(limit.Soft, int.MaxValue) : int.MaxValue;
+    }
+
+    /// <summary>Soft to hard, which needs no privilege (setrlimit(2)).</summary>
+    public static void RaiseDescriptorLimit()
+    {
+        ResourceLimit limit;
+        if (GetLimit(DescriptorLimit, &limit) != 0 || limit.Soft >= limit.Hard)
+            return;
+        limit.Soft = limit.Hard;
+        _ = SetLimit(DescriptorLimit, &limit);
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    [SuppressGCTransition]
+    private static partial int GetLimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit")]
+    [SuppressGCTransition]
+    private static partial int SetLimit(int resource, ResourceLimit* limit);
+
+    /// <summary>struct rlimit.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ResourceLimit
+    {
+        public nuint Soft;
+        public nuint Hard;
+    }
 
     /// <summary>struct timespec.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -191,6 +191,8 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             return Libc.LastError;
         }
 
+        // It is served, or told that it cannot be: what matters is that no further one is promised room.
+        _ = loop.Pipes.Descriptors.MayTrafficHave(fd);
         if (loop.IsCurrent)
             loop.Pace.Interrupt();
         var remote = _clients.Get(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));

@@ -25,15 +25,17 @@ public sealed class LinuxTransport : ITransport, IDisposable
     /// <param name="settings">For the connections that are made and accepted.</param>
     /// <param name="failed">Told of exceptions that nobody else took.</param>
     /// <param name="pipes">Pipes that each loop has for splicing at most; whoever gets none copies.</param>
-    internal LinuxTransport(int loops, SocketSettings settings, Action<Exception>? failed, int pipes)
+    /// <param name="descriptors">What connections and pipes are taken from; null: there is no bound.</param>
+    internal LinuxTransport(int loops, SocketSettings settings, Action<Exception>? failed, int pipes, DescriptorBudget? descriptors = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
         _settings = settings;
         _loops = new EventLoop[loops];
+        descriptors ??= DescriptorBudget.Unlimited();
         try
         {
             for (int i = 0; i < loops; i++)
-                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), new PipePool(pipes, Math.Max(1, PipePool.MostLarge / loops)));
+                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), new PipePool(pipes, Math.Max(1, PipePool.MostLarge / loops), descriptors));
         }
         catch
         {
@@ -41,6 +43,8 @@ public sealed class LinuxTransport : ITransport, IDisposable
                 loop?.Dispose();
             throw;
         }
+
+        descriptors.Add(CountOpen, TrimPipes);
     }
 
     public string Name => "linux";
@@ -87,6 +91,20 @@ public sealed class LinuxTransport : ITransport, IDisposable
     {
         var least = Least();
         return least.Connections < acceptor.Connections ? least : acceptor;
+    }
+
+    private int CountOpen()
+    {
+        int open = 0;
+        foreach (var loop in _loops)
+            open += loop.Connections + loop.Pipes.Open;
+        return open;
+    }
+
+    private void TrimPipes()
+    {
+        foreach (var loop in _loops)
+            loop.Post(loop.Pipes);
     }
 
     private EventLoop Least()

@@ -27,7 +27,7 @@ internal sealed class SplicePipe(int readEnd, int writeEnd, int capacity)
 /// Pipes of one loop, lent while data is in flight. A pipe takes two descriptors: there are no more than
 /// the limit, and under descriptor pressure there may be none. Whoever gets none copies.
 /// </summary>
-internal sealed unsafe class PipePool(int limit, int mostLarge)
+internal sealed unsafe class PipePool(int limit, int mostLarge, DescriptorBudget? descriptors = null) : ILoopWork
 {
     /// <summary>More than this never pays: bulk streams that have just sent leave their pipe to the next.</summary>
     public const int UsualLimit = 256;
@@ -46,9 +46,17 @@ internal sealed unsafe class PipePool(int limit, int mostLarge)
     // What is left of a pipe when the user's share of pipe memory is used up is not worth the system calls.
     private const int LeastSize = 64 * 1024;
 
+    private const int DescriptorsOfAPipe = 2;
+
     private readonly Stack<SplicePipe> _idle = new();
     private int _lent;
     private int _large;
+
+    /// <summary>What the loop's connections and these pipes take their descriptors from.</summary>
+    public DescriptorBudget Descriptors { get; } = descriptors ?? DescriptorBudget.Unlimited();
+
+    /// <summary>Descriptors that are open; other threads read it to count.</summary>
+    public int Open => DescriptorsOfAPipe * (Volatile.Read(ref _lent) + _idle.Count);
 
     /// <summary>An empty pipe, or null.</summary>
     public SplicePipe? Rent()
@@ -65,7 +73,7 @@ internal sealed unsafe class PipePool(int limit, int mostLarge)
     public void Return(SplicePipe pipe)
     {
         _lent--;
-        if (pipe.Filled == 0 && _idle.Count < Kept)
+        if (pipe.Filled == 0 && _idle.Count < Kept && !Descriptors.IsWaitedFor)
             _idle.Push(pipe);
         else
             Close(pipe);
@@ -96,14 +104,28 @@ internal sealed unsafe class PipePool(int limit, int mostLarge)
         return any;
     }
 
+    /// <summary>Clients wait for descriptors.</summary>
+    void ILoopWork.Run() => Trim();
+
     private void Close(SplicePipe pipe)
     {
         if (pipe.IsLarge)
             _large--;
         pipe.Close();
+        Descriptors.Return(DescriptorsOfAPipe);
     }
 
-    private static SplicePipe? Create()
+    private SplicePipe? Create()
+    {
+        if (!Descriptors.TryTakeSpare(DescriptorsOfAPipe))
+            return null;
+        var pipe = MakePipe();
+        if (pipe is null)
+            Descriptors.Return(DescriptorsOfAPipe);
+        return pipe;
+    }
+
+    private SplicePipe? MakePipe()
     {
         int* ends = stackalloc int[2];
         if (Libc.Pipe(ends, Libc.OpenNonBlock | Libc.OpenCloExec) < 0)
@@ -112,7 +134,7 @@ internal sealed unsafe class PipePool(int limit, int mostLarge)
         if (size < 0)
             size = Libc.FileControl(ends[1], Libc.GetPipeSize, 0);
         var pipe = new SplicePipe(ends[0], ends[1], size);
-        if (size >= LeastSize)
+        if (size >= LeastSize && Descriptors.MayTrafficHave(Math.Max(ends[0], ends[1])))
             return pipe;
         pipe.Close();
         return null;

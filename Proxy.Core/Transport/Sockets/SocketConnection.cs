@@ -12,12 +12,14 @@ internal sealed class SocketConnection : TransportConnection
         new(bufferSize: 4096, minimumReadSize: 512, leaveOpen: true, useZeroByteReads: true);
 
     private readonly NetworkStream _stream;
+    private readonly SocketTransport? _countedBy;
     private PipeReader? _input;
     private int _closed;
 
-    public SocketConnection(Socket socket)
+    public SocketConnection(Socket socket, SocketTransport? countedBy = null)
     {
         Socket = socket;
+        _countedBy = countedBy;
         _stream = new NetworkStream(socket, ownsSocket: false);
         RemoteAddress = (socket.RemoteEndPoint as IPEndPoint)?.Address;
         LocalEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.LocalEndPoint;
@@ -108,14 +110,20 @@ internal sealed class SocketConnection : TransportConnection
         {
         }
 
-        Socket.Dispose();
+        CloseSocket();
     }
 
     public override ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _closed, 1) == 0)
-            Socket.Dispose();
+            CloseSocket();
         _input?.Complete();
         return ValueTask.CompletedTask;
+    }
+
+    private void CloseSocket()
+    {
+        Socket.Dispose();
+        _countedBy?.Closed();
     }
 }

@@ -4,12 +4,33 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>The engine over System.Net.Sockets: any platform, and what a Linux engine falls back to.</summary>
-public sealed class SocketTransport(TimeProvider time, SocketSettings socketSettings = default) : ITransport
+public sealed class SocketTransport : ITransport
 {
+    private readonly TimeProvider _time;
+    private readonly SocketSettings _settings;
+    private readonly DescriptorBudget _descriptors;
+    private int _open;
+
+    /// <param name="time">For the limits of tunnels.</param>
+    /// <param name="socketSettings">For the connections that are made and accepted.</param>
+    public SocketTransport(TimeProvider time, SocketSettings socketSettings = default)
+        : this(time, socketSettings, DescriptorBudget.Unlimited())
+    {
+    }
+
+    /// <param name="time">For the limits of tunnels.</param>
+    /// <param name="socketSettings">For the connections that are made and accepted.</param>
+    /// <param name="descriptors">What connections are taken from.</param>
+    internal SocketTransport(TimeProvider time, SocketSettings socketSettings, DescriptorBudget descriptors)
+    {
+        (_time, _settings, _descriptors) = (time, socketSettings, descriptors);
+        descriptors.Add(() => Volatile.Read(ref _open), static () => { });
+    }
+
     public string Name => "sockets";
 
     public ITransportListener Listen(EndPoint address, ListenSettings settings) =>
-        new SocketTransportListener(ListeningSocket.Bind(address, settings, socketSettings));
+        new SocketTransportListener(ListeningSocket.Bind(address, settings, _settings), this);
 
     public async ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
@@ -18,12 +39,15 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
         {
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
-            SocketTuning.Apply(socket, socketSettings, request.Remote);
+            int fd = NumberOf(socket);
+            if (!(request.IsService ? _descriptors.MayServiceHave(fd) : _descriptors.MayTrafficHave(fd)))
+                throw new SocketException((int)SocketError.TooManyOpenSockets);
+            SocketTuning.Apply(socket, _settings, request.Remote);
             request.Binding.Apply(socket);
             await socket.ConnectAsync(request.Remote, cancellationToken);
             for (var left = request.Opening; !left.IsEmpty;)
                 left = left[await socket.SendAsync(left, SocketFlags.None, cancellationToken)..];
-            return new TransportConnectResult(new SocketConnection(socket), SocketError.Success);
+            return new TransportConnectResult(Wrap(socket), SocketError.Success);
         }
         catch (SocketException failure)
         {
@@ -38,7 +62,27 @@ public sealed class SocketTransport(TimeProvider time, SocketSettings socketSett
     }
 
     public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
-        _ = new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, time).RunAsync(owner);
+        _ = new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, _time).RunAsync(owner);
+
+    /// <summary>A connection that is counted as long as it is open; throws <see cref="SocketException"/> when it broke already.</summary>
+    internal SocketConnection Wrap(Socket socket)
+    {
+        var connection = new SocketConnection(socket, this);
+        Interlocked.Increment(ref _open);
+        return connection;
+    }
+
+    /// <summary>As <see cref="Wrap"/>, for one that was accepted.</summary>
+    internal SocketConnection WrapAccepted(Socket socket)
+    {
+        // It is served, or told that it cannot be: what matters is that no further one is promised room.
+        _ = _descriptors.MayTrafficHave(NumberOf(socket));
+        return Wrap(socket);
+    }
+
+    internal void Closed() => Interlocked.Decrement(ref _open);
+
+    private static int NumberOf(Socket socket) => OperatingSystem.IsWindows() ? 0 : (int)socket.Handle;
 
     internal static Socket CreateSocket(EndPoint endPoint) => endPoint switch
     {

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>Listens on a TCP address or a unix socket.</summary>
-internal sealed class SocketTransportListener(ListeningSocket listening) : ITransportListener
+internal sealed class SocketTransportListener(ListeningSocket listening, SocketTransport transport) : ITransportListener
 {
     private readonly Socket _socket = listening.Socket;
 
@@ -15,8 +15,11 @@ internal sealed class SocketTransportListener(ListeningSocket listening) : ITran
     public async ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken)
     {
         // A client that went between accept and here is its own business, not the accept loop's.
-        var accepted = await _socket.AcceptAsync(cancellationToken);
-        return Wrap(accepted) ?? throw new SocketException((int)SocketError.ConnectionReset);
+        while (true)
+        {
+            if (Wrap(await _socket.AcceptAsync(cancellationToken)) is { } connection)
+                return connection;
+        }
     }
 
     public TransportConnection? TryAccept()
@@ -36,11 +39,11 @@ internal sealed class SocketTransportListener(ListeningSocket listening) : ITran
         return null;
     }
 
-    private static SocketConnection? Wrap(Socket accepted)
+    private SocketConnection? Wrap(Socket accepted)
     {
         try
         {
-            return new SocketConnection(accepted);
+            return transport.WrapAccepted(accepted);
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
         {
