@@ -134,6 +134,9 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         const string Managed = "ManagedWorkers";
         if (options.Workers.Count == 0 && options.ManagedWorkers.Count == 0)
             Error(Managed, "Count", "Count = 0 and no [Worker:name] is configured: nothing could carry a connection; add a worker or raise Count");
+        string extra = options.ManagedWorkers.ExtraTorrc;
+        if (options.Workers.Count == 0 && extra.Length > 0 && reader.Files.TryRead(extra, out string text, out _) && TorrcText.Parse(text).Problem is { } problem)
+            Error(Managed, "ExtraTorrc", $"ExtraTorrc = \"{extra}\": {problem}");
         if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
         {
             string? given = Array.Find(["Count", "DataDirectory", "TorPath", "ExtraTorrc"], key => _origins.IsSet(Managed, key));

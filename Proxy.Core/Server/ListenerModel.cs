@@ -6,13 +6,16 @@ using TorBalancer.Protocols;
 namespace TorBalancer.Server;
 
 /// <summary>What is configured of a listener; immutable.</summary>
-internal sealed class ListenerModel(ListenerOptions options, IsolationMode defaultIsolation)
+internal sealed class ListenerModel(ListenerOptions options, IsolationMode defaultIsolation, bool isDualStack = false)
 {
     private readonly IPNetwork[] _allowFrom = [.. options.AllowFrom];
 
     public string Name { get; } = options.Name;
 
     public EndPoint Address { get; } = options.Address;
+
+    /// <summary>See <see cref="BothFamilies"/>.</summary>
+    public bool IsDualStack { get; } = isDualStack;
 
     public ListenerAuth Auth { get; } = options.Auth;
 

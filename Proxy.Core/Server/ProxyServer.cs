@@ -37,7 +37,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
             {
                 try
                 {
-                    var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode));
+                    var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
                     bound.Add(new ProxyListener(listener, model, this, services.Descriptors, services.Memory, services.Time, _logger));
                 }
                 catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)

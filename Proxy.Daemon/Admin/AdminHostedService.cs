@@ -19,6 +19,7 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     : IHostedLifecycleService, IAsyncDisposable
 {
     private AdminServer? _server;
+    private AdminSocketPlace? _place;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -27,17 +28,18 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     public async Task StartedAsync(CancellationToken cancellationToken)
     {
         var admin = options.Admin;
-        string? path = await SocketPathAsync(admin, cancellationToken);
+        await TakePlaceAsync(admin, cancellationToken);
         try
         {
-            await StartAsync(admin.Address, path, cancellationToken);
+            await StartAsync(admin.Address, cancellationToken);
         }
         catch (StartupException failure) when (admin.Address is not null && !admin.IsAddressConfigured)
         {
             // A second daemon on one machine, most likely. Its clients need it more than its operator needs a port that nobody named.
             Log.AddressSkipped(logger, failure.Message);
             await DisposeAsync();
-            await StartAsync(null, await SocketPathAsync(admin, cancellationToken), cancellationToken);
+            await TakePlaceAsync(admin, cancellationToken);
+            await StartAsync(null, cancellationToken);
         }
     }
 
@@ -57,35 +59,37 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
         if (_server is not null)
             await _server.DisposeAsync();
         _server = null;
+        _place?.Dispose();
+        _place = null;
     }
 
-    private async Task StartAsync(IPEndPoint? address, string? path, CancellationToken cancellationToken)
+    private async Task StartAsync(IPEndPoint? address, CancellationToken cancellationToken)
     {
-        if (address is null && path is null)
+        if (address is null && _place is null)
             return;
         _server = new AdminServer(
             services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
-            address, path, services.GetRequiredService<DescriptorBudget>());
+            address, _place?.BindPath, services.GetRequiredService<DescriptorBudget>());
         await _server.StartAsync(cancellationToken);
         if (_server.Address is { } bound)
             Log.Listening(logger, bound.ToString());
-        if (path is not null)
-            Log.Listening(logger, "unix:" + path);
+        if (_place is not null)
+            Log.Listening(logger, "unix:" + _place.Path);
     }
 
     /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
-    private async Task<string?> SocketPathAsync(AdminOptions admin, CancellationToken cancellationToken)
+    private async Task TakePlaceAsync(AdminOptions admin, CancellationToken cancellationToken)
     {
         bool auto = admin.Socket == "auto";
         if (AdminSocket.Resolve(admin.Socket, Environment.GetEnvironmentVariable, ProcessSignals.UserId) is not { } path)
-            return null;
+            return;
         bool ownDirectory = auto && Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is not ['/', ..];
-        if (await AdminSocket.PrepareAsync(path, ownDirectory, cancellationToken) is not { } trouble)
-            return path;
+        (_place, string trouble) = await AdminSocket.TakeAsync(path, ownDirectory, cancellationToken);
+        if (_place is not null)
+            return;
         if (!auto)
             throw new StartupException($"[Admin] Socket cannot listen on {path}: {trouble}");
         Log.SocketSkipped(logger, path, trouble);
-        return null;
     }
 
     private static partial class Log

@@ -14,6 +14,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Interop;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;
@@ -37,6 +38,8 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>Least pace at which an answer is read, after 10 s that are given to it: until then it stands in memory.</summary>
     private static readonly MinDataRate AnswerRate = new(64 * 1024, TimeSpan.FromSeconds(10));
+
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
 
     private readonly WebApplication _application;
     private readonly CancellationTokenSource _stopping = new();
@@ -90,11 +93,23 @@ internal sealed class AdminServer : IAsyncDisposable
     /// <summary>New fetches are answered with 503 from now on; those under way go on.</summary>
     public void RefuseFetches() => _refusesFetches = true;
 
-    /// <summary>Fetches that are under way are answered with 503; then the addresses close.</summary>
+    /// <summary>
+    /// Fetches that are under way are answered with 503; then the addresses close. A client that does not read its answer, or does
+    /// not send the rest of its request, is cut after <see cref="StopLimit"/>.
+    /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await _application.StopAsync(cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(StopLimit);
+        try
+        {
+            await _application.StopAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What was cut is gone all the same, and no reason to end with an error.
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -138,10 +153,19 @@ internal sealed class AdminServer : IAsyncDisposable
         string key = endPoint is UnixDomainSocketEndPoint ? "Socket" : "Address";
         try
         {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
-            if (endPoint is UnixDomainSocketEndPoint)
-                File.SetUnixFileMode(endPoint.ToString()!, AdminSocket.Mode);
-            return socket;
+            if (endPoint is not UnixDomainSocketEndPoint)
+                return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                UnixSocketFile.Bind(socket, endPoint.ToString()!, AdminSocket.Mode);
+                return socket;
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {

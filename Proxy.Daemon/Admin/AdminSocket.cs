@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -9,8 +10,6 @@ internal static class AdminSocket
 {
     /// <summary>sun_path of sockaddr_un (unix(7)) has 108 bytes, one of them for the closing zero.</summary>
     private const int MaxPath = 107;
-
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Only the daemon's own user may connect, and root.</summary>
     public const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -27,7 +26,7 @@ internal static class AdminSocket
             return configured["unix:".Length..];
         if (environment("RUNTIME_DIRECTORY")?.Split(':')[0] is ['/', ..] and var service)
             return Path.Combine(service, "admin.sock");
-        return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && Directory.Exists(user)
+        return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user)
             ? Path.Combine(user, "torbalancer", "admin.sock")
             : string.Create(CultureInfo.InvariantCulture, $"/tmp/torbalancer-{userId}/admin.sock");
     }
@@ -37,35 +36,35 @@ internal static class AdminSocket
     /// stands in the way comes back as a sentence.
     /// </summary>
     /// <param name="ownDirectory">True when the directory is ours to make; one in /tmp must not be somebody else's.</param>
-    public static async Task<string?> PrepareAsync(string path, bool ownDirectory, CancellationToken cancellationToken)
+    public static async Task<(AdminSocketPlace? Place, string Trouble)> TakeAsync(string path, bool ownDirectory, CancellationToken cancellationToken)
     {
         if (Encoding.UTF8.GetByteCount(path) > MaxPath)
-            return "the path is longer than a unix socket's can be (107 bytes)";
+            return (null, "the path is longer than a unix socket's can be (107 bytes)");
+        AdminSocketPlace? place = null;
         try
         {
-            string directory = Path.GetDirectoryName(path)!;
-            if (ownDirectory)
-            {
-                if (new DirectoryInfo(directory).LinkTarget is not null)
-                    return $"{directory} is a symbolic link";
-
-                // Only its owner may change a directory's mode, so this also fails on one that somebody else has put there.
-                Directory.CreateDirectory(directory, Private);
-                if (File.GetUnixFileMode(directory) != Private)
-                    File.SetUnixFileMode(directory, Private);
-            }
-
-            if (!File.Exists(path))
-                return null;
-            if (await AnswersAsync(path, cancellationToken))
-                return "another daemon answers there";
-            File.Delete(path);
-            return null;
+            place = new AdminSocketPlace(path, ownDirectory ? PrivateDirectory.Open(Path.GetDirectoryName(path)!) : null);
+            string? trouble = await ClearAsync(place.BindPath, cancellationToken);
+            if (trouble is null)
+                return (place, "");
+            place.Dispose();
+            return (null, trouble);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return failure.Message;
+            place?.Dispose();
+            return (null, failure.Message);
         }
+    }
+
+    private static async Task<string?> ClearAsync(string path, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(path))
+            return null;
+        if (await AnswersAsync(path, cancellationToken))
+            return "another daemon answers there";
+        File.Delete(path);
+        return null;
     }
 
     private static async Task<bool> AnswersAsync(string path, CancellationToken cancellationToken)
@@ -79,21 +78,20 @@ internal static class AdminSocket
         catch (SocketException failure)
         {
             // A socket file without a listener refuses; so does a file that is no socket, and that is not ours to delete.
-            return failure.SocketErrorCode != SocketError.ConnectionRefused || !IsSocket(path);
+            return failure.SocketErrorCode != SocketError.ConnectionRefused || !UnixSocketFile.Is(path);
         }
     }
+}
 
-    /// <summary>A socket's file is none that can be opened (ENXIO).</summary>
-    private static bool IsSocket(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            return false;
-        }
-        catch (IOException)
-        {
-            return true;
-        }
-    }
+/// <summary>A place for the socket that is ours as long as this is held.</summary>
+/// <param name="path">Where clients find it.</param>
+/// <param name="directory">Held open, so that nothing that happens to its name leads us elsewhere; null for one that was named by the operator.</param>
+internal sealed class AdminSocketPlace(string path, PrivateDirectory? directory) : IDisposable
+{
+    public string Path => path;
+
+    /// <summary>Where it is bound, and removed in the end.</summary>
+    public string BindPath => directory?.Within(System.IO.Path.GetFileName(path)) ?? path;
+
+    public void Dispose() => directory?.Dispose();
 }

@@ -43,8 +43,7 @@ internal static class EnvCommand
         }
 
         var address = (IPEndPoint)listener.Address;
-        var reachable = address.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : address.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : address.Address;
-        string url = $"{scheme}://{new IPEndPoint(reachable, address.Port)}";
+        string url = $"{scheme}://{new IPEndPoint(Reachable(options, listener), address.Port)}";
 
         if (listener.Auth == ListenerAuth.Required)
             output.WriteLine($"# {listener.Name} asks for a user: write name:password@ behind {scheme}:// (in percent-encoding where need be)");
@@ -53,5 +52,17 @@ internal static class EnvCommand
             output.WriteLine($"export {name}={url}");
         output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
         return 0;
+    }
+
+    /// <summary>The address that programs on this machine connect to: a listener on all addresses is reached by loopback, in the family that it lets in.</summary>
+    private static IPAddress Reachable(TorBalancerOptions options, ListenerOptions listener)
+    {
+        var address = ((IPEndPoint)listener.Address).Address;
+        if (address.Equals(IPAddress.Any))
+            return IPAddress.Loopback;
+        if (!address.Equals(IPAddress.IPv6Any))
+            return address;
+        bool allowsV6 = listener.AllowFrom.Count == 0 || listener.AllowFrom.Any(static network => network.Contains(IPAddress.IPv6Loopback));
+        return !allowsV6 && BothFamilies.Serves(options, listener) ? IPAddress.Loopback : IPAddress.IPv6Loopback;
     }
 }

@@ -1,3 +1,5 @@
+using TorBalancer.Interop;
+
 namespace TorBalancer.Daemon.Commands;
 
 /// <summary>Writes below one directory, readable for nobody else, and over nothing that is there unless told so.</summary>
@@ -6,7 +8,7 @@ internal sealed class InitFiles(string directory, bool force)
     public const string WorkersConf = "torbalancer.workers.conf";
     public const string ReadMe = "README.txt";
 
-    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateDirectory = PrivateFile | UnixFileMode.UserExecute;
+    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateFolder = PrivateFile | UnixFileMode.UserExecute;
 
     public string Directory { get; } = Path.GetFullPath(directory);
 
@@ -24,7 +26,9 @@ internal sealed class InitFiles(string directory, bool force)
         string full = Path.Combine(Directory, path);
         try
         {
-            System.IO.Directory.CreateDirectory(Path.GetDirectoryName(full)!, PrivateDirectory);
+            SharedFolders.Check(full);
+            System.IO.Directory.CreateDirectory(Path.GetDirectoryName(full)!, PrivateFolder);
+            SharedFolders.Check(full);
             File.Delete(full);
             using var file = new StreamWriter(new FileStream(full, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile }));
             file.Write(text);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
@@ -20,6 +21,8 @@ internal static class RunCommand
     private const int ExitOk = 0;
     private const int ExitFailed = 1;
     private const int ExitUsage = 2;
+
+    private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
 
     public static Command Create()
     {
@@ -42,25 +45,34 @@ internal static class RunCommand
 
     private static async Task<int> RunAsync(ConfigurationResult configuration, bool testnet, TextWriter error, CancellationToken cancellationToken)
     {
+        using var signals = new DaemonSignals();
         try
         {
             using var host = BuildHost(configuration, testnet);
+            signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
             await host.RunAsync(cancellationToken);
             return ExitOk;
         }
-        catch (StartupException failure)
+        catch (Exception failure) when (failure is StartupException or ListenException)
         {
-            await error.WriteLineAsync($"torbalancer: {failure.Message}");
-            return ExitFailed;
-        }
-        catch (ListenException failure)
-        {
-            await error.WriteLineAsync($"torbalancer: {failure.Message}");
+            await TellAsync(error, $"torbalancer: {failure.Message}");
             return ExitFailed;
         }
         finally
         {
             NLogSetup.Flush();
+        }
+    }
+
+    /// <summary>Nobody may be reading standard error; the exit code says it too.</summary>
+    private static async Task TellAsync(TextWriter error, string line)
+    {
+        try
+        {
+            await Task.Run(() => error.WriteLine(line)).WaitAsync(TellLimit);
+        }
+        catch (Exception failure) when (failure is IOException or TimeoutException)
+        {
         }
     }
 

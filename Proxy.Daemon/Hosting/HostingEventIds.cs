@@ -7,8 +7,8 @@ internal static class HostingEventIds
     public const int Stopping = 1002;
     public const int Stopped = 1003;
     public const int ConfigurationWarning = 1004;
-    public const int ReloadUnsupported = 1005;
     public const int StartHint = 1013;
     public const int LinkMissing = 1014;
     public const int Descriptors = 1015;
+    public const int LogsReopened = 1016;
 }

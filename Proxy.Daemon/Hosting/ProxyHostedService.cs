@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
@@ -8,22 +7,13 @@ namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Listens while the host runs; drains when it stops.</summary>
 internal sealed partial class ProxyHostedService(
-    ProxyServer server, TorBalancerOptions options, StartSource source, ILogger<ProxyHostedService> logger) : IHostedService, IDisposable
+    ProxyServer server, TorBalancerOptions options, StartSource source, ILogger<ProxyHostedService> logger) : IHostedService
 {
-    private PosixSignalRegistration? _hangup;
-
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var warning in source.Configuration.Warnings)
             Log.ConfigurationWarning(logger, warning.ToString());
-        await server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
-
-        // Without a handler SIGHUP would end the process and every tunnel with it.
-        _hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
-        {
-            context.Cancel = true;
-            Log.ReloadUnsupported(logger);
-        });
+        await server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -32,8 +22,6 @@ internal sealed partial class ProxyHostedService(
         bool clean = await server.StopAsync(options.Tunnel.DrainTimeout, cancellationToken);
         Log.Stopped(logger, clean);
     }
-
-    public void Dispose() => _hangup?.Dispose();
 
     private static partial class Log
     {
@@ -45,8 +33,5 @@ internal sealed partial class ProxyHostedService(
 
         [LoggerMessage(HostingEventIds.ConfigurationWarning, LogLevel.Warning, "{Warning}")]
         public static partial void ConfigurationWarning(ILogger logger, string warning);
-
-        [LoggerMessage(HostingEventIds.ReloadUnsupported, LogLevel.Warning, "SIGHUP: this version cannot reload; restart to apply a changed configuration")]
-        public static partial void ReloadUnsupported(ILogger logger);
     }
 }

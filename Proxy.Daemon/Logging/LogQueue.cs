@@ -21,6 +21,8 @@ internal sealed class LogQueue : WrapperTargetBase
     /// <summary>How long the first line of a batch waits for others. Nobody who reads along will notice.</summary>
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
 
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
+
     private const int BatchSize = 1000;
 
     /// <summary>Stands in the queue for "write out what is before me".</summary>
@@ -55,7 +57,10 @@ internal sealed class LogQueue : WrapperTargetBase
         _stopping = true;
         _hurry.Set();
         _wake.Set();
-        _writer?.Join();
+
+        // A target that hangs is left alone, and to the end of the process.
+        if (_writer?.Join(CloseLimit) == false)
+            return;
         _writer = null;
         base.CloseTarget();
     }

@@ -20,7 +20,7 @@ internal static class NLogSetup
     private const string JournalPrefix =
         "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
 
-    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(2);
 
     private const int ConsoleBuffer = 64 * 1024;
 
@@ -34,15 +34,15 @@ internal static class NLogSetup
         LogManager.AutoShutdown = false;
         builder.ClearProviders();
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
-        builder.AddNLog(Build(options), new NLogProviderOptions
+        LogManager.Configuration = Build(options);
+        var provider = new NLogLoggerProvider(new NLogProviderOptions
         {
-            RemoveLoggerFactoryFilter = true,
-            ShutdownOnDispose = false,
             IncludeScopes = false,
 
             // Only JSON has the fields beside the message. Without them a line is put together by generated code, which costs half of what NLog's templates do.
             CaptureMessageProperties = options.Format == "json",
         });
+        builder.AddProvider(new WithoutFlush(provider));
     }
 
     /// <summary>Several lines go out in one system call; the buffer that a console has by itself holds 256 characters, which is one line.</summary>
@@ -50,12 +50,16 @@ internal static class NLogSetup
         Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), ConsoleBuffer) { AutoFlush = false });
 
     /// <summary>
-    /// Writes out what is buffered; the last thing a process does. Where nobody reads what is written (a full pipe), the process
-    /// ends all the same, without the last lines.
+    /// Writes out what is buffered; the last thing a process does. All logs together have <see cref="FlushLimit"/>: where nobody
+    /// reads what is written (a full pipe), or a disk hangs, the process ends all the same, without the last lines. Never throws.
     /// </summary>
     public static void Flush()
     {
-        using var done = new ManualResetEventSlim();
+        foreach (var file in Files)
+            file.Hurry();
+
+        // Not disposed: a log that answers late still sets it.
+        var done = new ManualResetEventSlim();
         bool written = false;
         LogManager.Flush(
             failure =>
@@ -64,9 +68,15 @@ internal static class NLogSetup
                 done.Set();
             },
             FlushLimit);
-        if (done.Wait(FlushLimit + FlushLimit) && written)
+        if (done.Wait(FlushLimit) && written)
             LogManager.Shutdown();
     }
+
+    /// <summary>Lets go of log files that were moved away, and opens what has their names now. Returns at once.</summary>
+    public static void Reopen() => LogManager.Flush(static _ => { }, FlushLimit);
+
+    private static IEnumerable<LogFileTarget> Files => LogManager.Configuration?.LoggingRules
+        .SelectMany(static rule => rule.Targets).OfType<LogQueue>().Select(static queue => queue.WrappedTarget).OfType<LogFileTarget>() ?? [];
 
     private static LoggingConfiguration Build(LogOptions options)
     {
@@ -77,12 +87,16 @@ internal static class NLogSetup
         AddRule(configuration, level, console);
         if (options.File.Length > 0)
         {
-            var file = new FileTarget("file") { FileName = Layout.FromLiteral(options.File), Layout = FileLayout(options), KeepFileOpen = true, AutoFlush = true };
-            AddRule(configuration, level, file);
+            AddRule(configuration, level, FileTarget(options));
         }
 
         return configuration;
     }
+
+    /// <summary>NLog's own target opens the file once and at an offset of its own: it would not survive logrotate. Elsewhere than on Linux it has to do.</summary>
+    private static Target FileTarget(LogOptions options) => OperatingSystem.IsLinux()
+        ? new LogFileTarget("file", options.File) { Layout = FileLayout(options) }
+        : new FileTarget("file") { FileName = Layout.FromLiteral(options.File), Layout = FileLayout(options), KeepFileOpen = true, AutoFlush = true };
 
     private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
     {
@@ -126,4 +140,17 @@ internal static class NLogSetup
             new JsonAttribute("exception", "${exception:format=tostring}"),
         },
     };
+
+    /// <summary>
+    /// NLog's provider flushes every log when it is disposed, one after the other, for 15 s each, and throws when one of them does
+    /// not answer. That is <see cref="Flush"/>'s to do, once.
+    /// </summary>
+    private sealed class WithoutFlush(NLogLoggerProvider provider) : ILoggerProvider
+    {
+        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => provider.CreateLogger(categoryName);
+
+        public void Dispose()
+        {
+        }
+    }
 }

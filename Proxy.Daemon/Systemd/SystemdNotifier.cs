@@ -6,6 +6,9 @@ namespace TorBalancer.Daemon.Systemd;
 /// <summary>Tells the service manager how far we are (sd_notify(3)): one datagram to the socket in NOTIFY_SOCKET.</summary>
 internal sealed class SystemdNotifier
 {
+    /// <summary>Milliseconds.</summary>
+    private const int SendLimit = 2000;
+
     private readonly string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
 
     /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens.</summary>
@@ -18,7 +21,8 @@ internal sealed class SystemdNotifier
         string path = _path[0] == '@' ? '\0' + _path[1..] : _path;
         try
         {
-            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            // A manager that does not read must hold up neither the start nor the end.
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { SendTimeout = SendLimit };
             socket.SendTo(Encoding.UTF8.GetBytes(state), new UnixDomainSocketEndPoint(path));
         }
         catch (SocketException)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using TorBalancer.Daemon.Interop;
 using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Testnet;
 
@@ -12,12 +13,12 @@ internal static class TestNetworkDirectory
     private const string Marker = ".torbalancer-testnet";
 
     /// <summary>The directory of <c>testnet up</c> when none is named: one a user.</summary>
-    public static string Default => Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime && Directory.Exists(runtime)
+    public static string Default => Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime && FileCalls.IsOurs(runtime)
         ? Path.Combine(runtime, "torbalancer-testnet")
         : string.Create(CultureInfo.InvariantCulture, $"/tmp/torbalancer-testnet-{ProcessSignals.UserId}");
 
-    /// <summary>True when a network was made in it.</summary>
-    public static bool IsOurs(string directory) => File.Exists(MarkerPath(directory));
+    /// <summary>True when we made a network in it. Another user's is never looked into: what stands there says which processes to end.</summary>
+    public static bool IsOurs(string directory) => PrivateDirectory.IsOurs(Path.TrimEndingDirectorySeparator(directory)) && File.Exists(MarkerPath(directory));
 
     /// <summary>When it was made, UTC.</summary>
     public static DateTimeOffset MadeAt(string directory) => File.GetLastWriteTimeUtc(MarkerPath(directory));
@@ -57,7 +58,7 @@ internal static class TestNetworkDirectory
                 $"{path} is {path.Length} characters long; control sockets below it leave room for {TestNetworkOptions.MaxDirectoryLength}"));
         }
 
-        if (path.AsSpan().IndexOfAny(" \t\"#\\") >= 0)
+        if (path.AsSpan().IndexOfAny(" \t\"#\\") >= 0 || path.Any(char.IsControl))
             throw new TestNetworkException($"{path} contains a character that torrc files give a meaning to");
         if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
             throw new TestNetworkException($"{path} is not empty");

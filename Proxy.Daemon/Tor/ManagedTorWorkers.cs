@@ -53,7 +53,7 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
         try
         {
             if (_options.ExtraTorrc.Length > 0)
-                extra.AddRange(File.ReadAllLines(_options.ExtraTorrc));
+                extra.AddRange(ReadExtra(_options.ExtraTorrc));
             extra.AddRange(_extraLines);
             ManagedWorkerFiles.MakePrivate(_paths.Root);
             _lock = ManagedWorkerFiles.TryLock(Path.Combine(_paths.Root, "lock"))
@@ -71,6 +71,13 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
         }
 
         _running = [.. Ids.Select(id => new ManagedTorWorker(id, _executable, _paths, extra, _sink, _logger, _time).RunAsync(_stop.Token))];
+    }
+
+    /// <summary>As lines that end where they end: one that went on would take ours into it.</summary>
+    private static IReadOnlyList<string> ReadExtra(string path)
+    {
+        var (lines, problem) = TorrcText.Parse(File.ReadAllText(path));
+        return problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] ExtraTorrc = {path}: {problem}");
     }
 
     /// <summary>Stops all of them at once: asked over the control port, then with SIGTERM, then with SIGKILL, each after 5 s. Returns when all are gone.</summary>

@@ -54,6 +54,13 @@ internal static class ManagedTorrc
         var text = new StringBuilder(value.Length + 2).Append('"');
         foreach (char c in value)
         {
+            if (char.IsAscii(c) && char.IsControl(c))
+            {
+                // Three octal digits, as tor's own quoting has it: a line feed would end the line.
+                text.Append('\\').Append(Convert.ToString(c, 8).PadLeft(3, '0'));
+                continue;
+            }
+
             if (c is '"' or '\\')
                 text.Append('\\');
             text.Append(c);

@@ -1,27 +1,18 @@
+using TorBalancer.Interop;
+
 namespace TorBalancer.Daemon.Tor;
 
 /// <summary>The directories and files of managed workers: private, kept between runs, and never used by two at once.</summary>
 internal static class ManagedWorkerFiles
 {
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     // Signed documents that tor checks again when it loads them. The file "state" is not among them: it holds the guards.
     private static readonly string[] Caches = ["cached-certs", "cached-microdesc-consensus", "cached-microdescs", "cached-microdescs.new"];
 
-    /// <summary>Makes a directory, and its parents, that only we may enter; tor refuses others.</summary>
-    public static void MakePrivate(string directory)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(directory);
-            return;
-        }
-
-        // The mode is for what is created; an existing directory is narrowed.
-        Directory.CreateDirectory(directory, Private);
-        if (File.GetUnixFileMode(directory) != Private)
-            File.SetUnixFileMode(directory, Private);
-    }
+    /// <summary>
+    /// Makes a directory, and its parents, that only we may enter; tor refuses others. One of ours that is there is narrowed, and may
+    /// be a link that an operator made; another user's throws <see cref="UntrustedPathException"/>.
+    /// </summary>
+    public static void MakePrivate(string directory) => PrivateDirectory.Make(directory, PrivateDirectoryOptions.MayBeLink | PrivateDirectoryOptions.MayBeOpen);
 
     /// <summary>Writes a file that only we may read.</summary>
     public static void WritePrivate(string path, IEnumerable<string> lines)

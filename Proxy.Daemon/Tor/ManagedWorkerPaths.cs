@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Tor;
 
@@ -25,7 +26,7 @@ internal sealed record ManagedWorkerPaths(string Root, string? Sockets)
         string?[] candidates =
         [
             FirstDirectory(environment("RUNTIME_DIRECTORY")) is { } runtime ? Path.Combine(runtime, name) : null,
-            environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && Directory.Exists(user) ? Path.Combine(user, "torbalancer", name) : null,
+            environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user) ? Path.Combine(user, "torbalancer", name) : null,
             Path.Combine(root, "run"),
         ];
         return new ManagedWorkerPaths(root, candidates.FirstOrDefault(path => path is not null && Fits(path, count)));

@@ -55,6 +55,8 @@ internal sealed class TorProcess : IAsyncDisposable
     // A pluggable transport of tor's may keep the pipes open after tor itself ended; its output is not worth a wait.
     private static readonly TimeSpan DrainBound = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan KillBound = TimeSpan.FromSeconds(5);
+
     private readonly Process _process;
     private readonly TimeProvider _time;
     private readonly Action<string>? _onOutput;
@@ -139,7 +141,9 @@ internal sealed class TorProcess : IAsyncDisposable
         catch (TimeoutException)
         {
             Kill();
-            await Exited.ConfigureAwait(false);
+
+            // One that waits for a disk that hangs is killed when the disk answers; we do not wait for that.
+            await Task.WhenAny(Exited, Task.Delay(KillBound, _time)).ConfigureAwait(false);
             return TorStop.Killed;
         }
     }

@@ -31,8 +31,10 @@ public class AdminSocketTests
     public async Task Socket_answers_and_only_its_user_may_connect(CancellationToken token)
     {
         string path = Path.Combine(_directory, "run", "admin.sock");
-        Assert.That(await AdminSocket.PrepareAsync(path, true, token), Is.Null);
-        await using var admin = await AdminUnderTest.StartAsync([], socket: path);
+        var (place, _) = await AdminSocket.TakeAsync(path, true, token);
+        using var held = place;
+        Assert.That(place, Is.Not.Null);
+        await using var admin = await AdminUnderTest.StartAsync([], socket: place!.BindPath);
         using var client = new HttpClient(new SocketsHttpHandler
         {
             ConnectCallback = async (_, stop) =>
@@ -47,7 +49,7 @@ public class AdminSocketTests
 
         Assert.That(File.GetUnixFileMode(path), Is.EqualTo(AdminSocket.Mode));
         Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(path)!), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
-        Assert.That(await AdminSocket.PrepareAsync(path, true, token), Is.EqualTo("another daemon answers there"));
+        Assert.That((await AdminSocket.TakeAsync(path, true, token)).Trouble, Is.EqualTo("another daemon answers there"));
     }
 
     [Test, CancelAfter(30_000)]
@@ -63,9 +65,9 @@ public class AdminSocketTests
         await File.WriteAllTextAsync(file, "precious", token);
 
         Assert.That(File.Exists(dead), Is.True);
-        Assert.That(await AdminSocket.PrepareAsync(dead, false, token), Is.Null);
+        Assert.That((await AdminSocket.TakeAsync(dead, false, token)).Place, Is.Not.Null);
         Assert.That(File.Exists(dead), Is.False);
-        Assert.That(await AdminSocket.PrepareAsync(file, false, token), Is.Not.Null);
+        Assert.That((await AdminSocket.TakeAsync(file, false, token)).Trouble, Is.Not.Empty);
         Assert.That(File.Exists(file), Is.True);
     }
 

@@ -9,18 +9,19 @@ public partial class LayerTests
     private static readonly (string Folder, string[] MayName)[] Table =
     [
         ("Primitives", []),
-        ("Transport", ["Primitives"]),
+        ("Interop", []),
+        ("Transport", ["Primitives", "Interop"]),
         ("Configuration", ["Primitives"]),
         ("Protocols", ["Primitives", "Transport"]),
         ("Workers", ["Primitives", "Configuration", "Transport"]),
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
-        ("TorControl", ["Primitives", "Configuration", "Transport", "Workers"]),
+        ("TorControl", ["Primitives", "Interop", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
         ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting"]),
         ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
-        ("DependencyInjection", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server", "Admin"]),
+        ("DependencyInjection", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server", "Admin"]),
     ];
 
     // The stages are independent of who hosts and who logs.

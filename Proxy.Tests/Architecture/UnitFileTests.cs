@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using TorBalancer.Configuration;
+using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Architecture;
 
@@ -23,6 +24,35 @@ public partial class UnitFileTests
         Assert.That(
             Repository.Text("systemd/torbalancer.service").Split('\n').Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
             Is.EqualTo(new[] { "CapabilityBoundingSet=CAP_NET_RAW", "AmbientCapabilities=CAP_NET_RAW" }));
+
+    /// <summary>An address may be missing for minutes after a boot; the unit tries until it is there.</summary>
+    [Test]
+    public void Unit_never_gives_up_and_does_not_spin()
+    {
+        string[] lines = Repository.Text("systemd/torbalancer.service").Split('\n');
+
+        Assert.That(lines[..Array.IndexOf(lines, "[Service]")], Does.Contain("StartLimitIntervalSec=0"));
+        Assert.That(lines, Does.Contain("RestartSec=5s"));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Unit_is_what_systemd_understands(CancellationToken token)
+    {
+        string directory = Directory.CreateTempSubdirectory("tbu").FullName;
+        try
+        {
+            // It checks that the program is there.
+            string file = Path.Combine(directory, "torbalancer.service");
+            await File.WriteAllTextAsync(file, Repository.Text("systemd/torbalancer.service").Replace("/usr/bin/torbalancer", ClientProcess.Require("true"), StringComparison.Ordinal), token);
+            var verified = await ProgramRun.RunAsync(ClientProcess.Require("systemd-analyze"), ["verify", file], token);
+
+            Assert.That((verified.ExitCode, verified.Error), Is.EqualTo((0, "")));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
 
     [GeneratedRegex(@"^TimeoutStopSec=(\d+)s$", RegexOptions.Multiline)]
     private static partial Regex StopTimeout();

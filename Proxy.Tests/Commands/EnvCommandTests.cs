@@ -7,6 +7,7 @@ public class EnvCommandTests
 {
     [TestCase("", "http://127.0.0.1:1080")]
     [TestCase("[Listener:a]\nAddress = [::]:1090\nAllowFrom = ::1\nProtocols = http", "http://[::1]:1090")]
+    [TestCase("[Listener:a]\nAddress = [::]:1090\nAllowFrom = 127.0.0.0/8\nProtocols = http", "http://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = http", "http://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nAddress = unix:/tmp/a\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5, socks4", "socks5h://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nAddress = 127.0.0.1:0\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5", "socks5h://127.0.0.1:1090")]

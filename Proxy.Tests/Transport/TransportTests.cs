@@ -212,6 +212,26 @@ public sealed partial class TransportTests(string engine, int loops)
         }
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Listener_on_all_addresses_takes_IPv4_clients_when_it_is_to(bool isDualStack, CancellationToken token)
+    {
+        if (!Socket.OSSupportsIPv6)
+            Assert.Ignore("skipped: this machine has no IPv6");
+        await using var listener = _transport.Listen(new IPEndPoint(IPAddress.IPv6Any, 0), new ListenSettings(4, null, isDualStack));
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var connecting = socket.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndPoint).Port, token);
+        if (!isDualStack)
+        {
+            Assert.That(async () => await connecting, Throws.InstanceOf<SocketException>());
+            return;
+        }
+
+        await connecting;
+        await using var accepted = await listener.AcceptAsync(token);
+        Assert.That(accepted.RemoteAddress!.MapToIPv4(), Is.EqualTo(IPAddress.Loopback));
+    }
+
     [Test]
     public async Task Unix_sockets_are_accepted_connected_and_tunnelled(CancellationToken token)
     {

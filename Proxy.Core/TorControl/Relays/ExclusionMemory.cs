@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Interop;
 
 namespace TorBalancer.TorControl.Relays;
 
@@ -35,6 +36,11 @@ internal sealed partial class ExclusionMemory(string? path, string workerId, ILo
     {
         if (path is null || !File.Exists(path))
             return null;
+
+        // What stands there is set in tor: it must be our own word.
+        SharedFolders.Check(path);
+        if (!FileCalls.IsOurs(Path.GetDirectoryName(path)!))
+            throw new UntrustedPathException($"{Path.GetDirectoryName(path)} belongs to another user");
         string? before = null;
         var ours = new List<string>();
         foreach (string line in File.ReadLines(path))
@@ -53,7 +59,7 @@ internal sealed partial class ExclusionMemory(string? path, string workerId, ILo
     {
         if (path is null)
             return null;
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        PrivateDirectory.Make(Path.GetDirectoryName(path)!, PrivateDirectoryOptions.MayBeLink | PrivateDirectoryOptions.MayBeOpen);
         string next = path + ".new";
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())

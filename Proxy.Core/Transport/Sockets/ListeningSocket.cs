@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Transport.Sockets;
 
@@ -30,14 +31,15 @@ internal sealed class ListeningSocket : IDisposable
             }
             else if (address is IPEndPoint { AddressFamily: AddressFamily.InterNetworkV6 })
             {
-                socket.DualMode = false;
+                socket.DualMode = settings.IsDualStack;
             }
 
             // Accepted sockets inherit these from the listening one.
             SocketTuning.Apply(socket, socketSettings, peer: null);
-            socket.Bind(address);
-            if (path is not null && settings.UnixFileMode is { } mode && !OperatingSystem.IsWindows())
-                File.SetUnixFileMode(path, mode);
+            if (path is null)
+                socket.Bind(address);
+            else
+                UnixSocketFile.Bind(socket, path, settings.UnixFileMode);
             socket.Listen(settings.Backlog);
             return new ListeningSocket(socket, path);
         }
@@ -66,7 +68,8 @@ internal sealed class ListeningSocket : IDisposable
     /// <summary>A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.</summary>
     private static void RemoveStale(string path, UnixDomainSocketEndPoint endPoint)
     {
-        if (!File.Exists(path))
+        // Any other file refuses as well.
+        if (!UnixSocketFile.Is(path))
             return;
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

@@ -1,3 +1,5 @@
+using TorBalancer.Interop;
+
 namespace TorBalancer.Daemon.Testnet.Nodes;
 
 /// <summary>Files and directories for our user only; tor refuses data directories that others may read.</summary>
@@ -8,10 +10,7 @@ internal static class PrivateFiles
     /// <summary>Creates it with mode 0700 and returns its path.</summary>
     public static string CreateDirectory(string path)
     {
-        Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
-
-        // An existing one keeps its mode above.
-        File.SetUnixFileMode(path, OwnerOnly | UnixFileMode.UserExecute);
+        PrivateDirectory.Make(path);
         return path;
     }
 

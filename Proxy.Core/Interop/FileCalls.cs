@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+
+namespace TorBalancer.Interop;
+
+/// <summary>
+/// The system calls on files that .NET does not offer: opening for append, opening without following symbolic links, and asking whose
+/// a file is. Linux only; each answers what libc answers, and Marshal.GetLastPInvokeError() says why it failed.
+/// </summary>
+internal static unsafe partial class FileCalls
+{
+    // The same on every Linux architecture that .NET runs on but for the two that ARM numbers anew.
+    public const int WriteOnly = 1, Create = 0x40, NoControllingTerminal = 0x100, Append = 0x400, NonBlock = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
+
+    public const int InterruptedCall = 4, TryAgain = 11, NoEntry = 2, NotADirectory = 20, TooManyLinks = 40;
+
+    /// <summary>Looks at the link itself (statx).</summary>
+    public const int NoFollow = 0x100;
+
+    private const int CurrentDirectory = -100, EmptyPath = 0x1000;
+
+    /// <summary>O_DIRECTORY.</summary>
+    public static int DirectoryOnly => IsArm ? 0x4000 : 0x10000;
+
+    /// <summary>O_NOFOLLOW.</summary>
+    public static int DoNotFollow => IsArm ? 0x8000 : 0x20000;
+
+    /// <summary>The effective user id: whose the files are that we make.</summary>
+    public static uint EffectiveUserId => GetEffectiveUserId();
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
+
+    /// <summary>What stands at a path; null when nothing does or it cannot be asked.</summary>
+    /// <param name="followLinks">False: of a symbolic link itself, as lstat(2).</param>
+    public static FileStatus? StatusOf(string path, bool followLinks)
+    {
+        byte* buffer = stackalloc byte[FileStatus.BufferBytes];
+        return StatX(CurrentDirectory, path, followLinks ? 0 : NoFollow, FileStatus.Wanted, buffer) == 0 ? FileStatus.Read(buffer) : null;
+    }
+
+    /// <summary>What an open descriptor stands for.</summary>
+    public static FileStatus? StatusOf(int fd)
+    {
+        byte* buffer = stackalloc byte[FileStatus.BufferBytes];
+        return StatX(fd, "", EmptyPath, FileStatus.Wanted, buffer) == 0 ? FileStatus.Read(buffer) : null;
+    }
+
+    /// <summary>True for an existing directory that belongs to us, as XDG_RUNTIME_DIR has to; that of another user (sudo keeps the variable) is his.</summary>
+    public static bool IsOurs(string directory) => !OperatingSystem.IsLinux()
+        ? Directory.Exists(directory)
+        : StatusOf(directory, followLinks: true) is { IsDirectory: true } status && status.Owner == EffectiveUserId;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int fd, byte* buffer, nuint count);
+
+    /// <summary>What it answers changes nothing: the descriptor is gone either way.</summary>
+    [LibraryImport("libc", EntryPoint = "close")]
+    public static partial void Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    public static partial int ChangeMode(int fd, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int ChangeMode(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUserId();
+}
