@@ -35,7 +35,7 @@ public class ProxyListenerTests
     [Test]
     public async Task What_nobody_expected_of_an_accept_does_not_end_the_listener(CancellationToken token)
     {
-        var transport = new FailingTransport(new OutOfMemoryException());
+        var transport = new FailingTransport(new InvalidDataException());
         await using var proxy = await StartAsync(transport);
         for (int round = 1; round <= 3; round++)
         {

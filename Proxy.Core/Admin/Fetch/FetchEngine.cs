@@ -184,16 +184,16 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
     private FetchResult Succeed(
         Progress progress, HttpResponseMessage response, IReadOnlyList<FetchField> head, FetchBody body) => new()
-    {
-        Success = true,
-        Worker = progress.Worker,
-        StatusCode = (int)response.StatusCode,
-        Url = progress.Url.AbsoluteUri,
-        Redirects = progress.Redirects,
-        Headers = head,
-        Body = body,
-        Timing = TimingOf(progress),
-    };
+        {
+            Success = true,
+            Worker = progress.Worker,
+            StatusCode = (int)response.StatusCode,
+            Url = progress.Url.AbsoluteUri,
+            Redirects = progress.Redirects,
+            Headers = head,
+            Body = body,
+            Timing = TimingOf(progress),
+        };
 
     private FetchResult Fail(Progress progress, ProxyError error) => new()
     {
