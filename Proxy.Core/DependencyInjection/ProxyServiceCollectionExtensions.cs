@@ -10,6 +10,7 @@ using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Linux;
 using TorBalancer.Workers;
 
 namespace TorBalancer.DependencyInjection;
@@ -24,7 +25,7 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(options);
         services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(static _ => DescriptorBudget.OfProcess());
+        services.AddSingleton(static _ => OperatingSystem.IsLinux() ? new DescriptorBudget(OpenDescriptors.OfProcess()) : DescriptorBudget.Unlimited());
         services.AddSingleton(static _ => MemoryRoom.OfProcess());
         services.AddSingleton<ITransport>(static provider => EngineSelection.Create(
             Options(provider), provider.GetRequiredService<DescriptorBudget>(), provider.GetRequiredService<TimeProvider>(),

@@ -1,5 +1,3 @@
-using TorBalancer.Transport.Linux;
-
 namespace TorBalancer.Transport;
 
 /// <summary>
@@ -63,11 +61,8 @@ internal sealed class DescriptorBudget
 
     private int ServiceEnd => Limit - (Reserve / 2);
 
-    /// <summary>Of this process, with the soft limit raised to the hard one; without a bound where the system has no such limit.</summary>
-    public static DescriptorBudget OfProcess() => new(OpenDescriptors.OfProcess());
-
     /// <summary>Without a bound.</summary>
-    public static DescriptorBudget Unlimited() => new(OpenDescriptors.Unlimited);
+    public static DescriptorBudget Unlimited() => new(new NoLimit());
 
     /// <summary>Adds those that an engine has open for traffic, and what it does to give some back when they run out.</summary>
     public void Add(Func<int> open, Action pressed)
@@ -207,5 +202,12 @@ internal sealed class DescriptorBudget
         foreach (var count in _open)
             open += count();
         return open;
+    }
+
+    private sealed class NoLimit : IOpenDescriptors
+    {
+        public int Limit => int.MaxValue;
+
+        public int Count() => 0;
     }
 }

@@ -8,7 +8,7 @@ public class TorrcTextTests
 {
     [TestCase("Nickname a", "Nickname a")]
     [TestCase("  Nickname a # me\r\n\n# x\nSafeLogging 0\n", "Nickname a|SafeLogging 0")]
-    [TestCase("Bridge 192.0.2.1:1 \\\n  # mine\n  more\nSafeLogging 0", "Bridge 192.0.2.1:1   more|SafeLogging 0")]
+    [TestCase("Bridge 192.0.2.1:1 \\\n  # mine\n  more\nSafeLogging 0", "Bridge 192.0.2.1:1     more|SafeLogging 0")]
     [TestCase("Bridge 192.0.2.1:1 \\\r\nmore\r\n", "Bridge 192.0.2.1:1 more")]
     [TestCase("ContactInfo \"a # \\\" b\" # c\n", "ContactInfo \"a # \\\" b\" # c")]
     [TestCase("%include /etc/tor/x", "%include /etc/tor/x")]

@@ -163,7 +163,7 @@ public sealed class LinkDialerTests
     [TestCase(SocketError.AddressNotAvailable, FailureCause.LinkDown, "interface wg0 does not exist")]
     [TestCase(SocketError.NetworkUnreachable, FailureCause.LinkDown, "interface wg0 does not exist")]
     [TestCase(SocketError.AccessDenied, FailureCause.InternalError, "CAP_NET_RAW")]
-    [TestCase(SocketError.TooManyOpenSockets, FailureCause.InternalError, "LimitNOFILE")]
+    [TestCase(SocketError.TooManyOpenSockets, FailureCause.OutOfDescriptors, "LimitNOFILE")]
     [CancelAfter(30_000)]
     public async Task Dial_failure_of_the_link_ends_the_attempt(SocketError error, FailureCause cause, string detail, CancellationToken token)
     {

@@ -23,7 +23,7 @@ public class MemoryRoomTests
         Assert.That(room.Limit, Is.Zero);
     }
 
-    [TestCase(512, 13_653)]
+    [TestCase(512, 17_749)]
     [TestCase(128, 3_413)]
     [TestCase(40, MemoryRoom.LeastClients)]
     public void Clients_are_promised_what_each_takes(int limit, int clients)

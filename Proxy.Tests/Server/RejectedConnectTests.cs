@@ -16,13 +16,16 @@ public class RejectedConnectTests
         await peer.SendAsync("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
         Assert.That(await peer.ReadToEndAsync(), Does.StartWith("HTTP/1.1 502 "));
 
-        while (clock.UntilNextTimer != LingeringClose.Silence)
+        // Once, unless the client's kernel has not acknowledged everything by then: the clock is faster than a delayed ACK.
+        var ended = proxy.Log.WaitForConnectionsAsync(1, token);
+        while (!ended.IsCompleted)
         {
+            if (clock.UntilNextTimer == LingeringClose.Silence)
+                clock.Advance(LingeringClose.Silence);
             token.ThrowIfCancellationRequested();
             await Task.Yield();
         }
 
-        clock.Advance(LingeringClose.Silence);
-        await proxy.Log.WaitForConnectionsAsync(1, token);
+        await ended;
     }
 }

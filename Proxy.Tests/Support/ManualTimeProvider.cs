@@ -34,6 +34,16 @@ internal sealed class ManualTimeProvider : TimeProvider
         }
     }
 
+    /// <summary>Waits until a timer is armed.</summary>
+    public async Task HasTimerAsync(CancellationToken cancellationToken)
+    {
+        while (Timers == 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
     /// <summary>How far away the next timer is; null when none is armed.</summary>
     public TimeSpan? UntilNextTimer
     {

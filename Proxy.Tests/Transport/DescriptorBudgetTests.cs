@@ -1,5 +1,6 @@
 using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Linux;
 
 namespace TorBalancer.Tests.Transport;
 
@@ -148,7 +149,7 @@ public class DescriptorBudgetTests
         using var other = File.OpenRead("/dev/null");
         Assert.That(before, Is.Positive);
         Assert.That(process.Limit, Is.GreaterThan(before));
-        Assert.That(DescriptorBudget.OfProcess().Limit, Is.EqualTo(process.Limit));
+        Assert.That(new DescriptorBudget(process).Limit, Is.EqualTo(process.Limit));
     }
 
     private DescriptorBudget Full()

@@ -1,17 +1,6 @@
 using System.IO.Enumeration;
-using TorBalancer.Transport.Linux;
 
-namespace TorBalancer.Transport;
-
-/// <summary>What the system says of a process' file descriptors.</summary>
-internal interface IOpenDescriptors
-{
-    /// <summary>RLIMIT_NOFILE, the soft one; <see cref="int.MaxValue"/>: none.</summary>
-    int Limit { get; }
-
-    /// <summary>How many are open now.</summary>
-    int Count();
-}
+namespace TorBalancer.Transport.Linux;
 
 /// <summary>This process'.</summary>
 internal sealed class OpenDescriptors : IOpenDescriptors
@@ -23,16 +12,11 @@ internal sealed class OpenDescriptors : IOpenDescriptors
     {
     }
 
-    /// <summary>Where there is no such limit, or none that is known here.</summary>
-    public static IOpenDescriptors Unlimited { get; } = new NoLimit();
-
     public int Limit => Libc.GetDescriptorLimit();
 
-    /// <summary>Raises the soft limit to the hard one first, as the runtime does where it is CoreCLR.</summary>
-    public static IOpenDescriptors OfProcess()
+    /// <summary>Raises the soft limit to the hard one first, as the runtime does where it is CoreCLR. For Linux.</summary>
+    public static OpenDescriptors OfProcess()
     {
-        if (!OperatingSystem.IsLinux())
-            return Unlimited;
         Libc.RaiseDescriptorLimit();
         return new OpenDescriptors();
     }
@@ -51,12 +35,5 @@ internal sealed class OpenDescriptors : IOpenDescriptors
         {
             return Usual;
         }
-    }
-
-    private sealed class NoLimit : IOpenDescriptors
-    {
-        public int Limit => int.MaxValue;
-
-        public int Count() => 0;
     }
 }
