@@ -78,7 +78,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             long totalMs, long sent, long received, string cause, string end);
 
         [LoggerMessage(
-            ServerEventIds.AccessRequest, LogLevel.Information,
+            ServerEventIds.RequestAccess, LogLevel.Information,
             "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} route={Route} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} cause={Cause}",
             EventName = "access_request", SkipEnabledCheck = true)]
         public static partial void Request(

@@ -19,7 +19,7 @@ internal static class ServerEventIds
     public const int AcceptHeldByMemory = 2013;
 
     public const int Access = 2100;
-    public const int AccessRequest = 2101;
+    public const int RequestAccess = 2101;
 
     public const int EngineFailed = 2200;
     public const int EngineFellBack = 2201;

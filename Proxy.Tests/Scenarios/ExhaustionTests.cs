@@ -82,7 +82,7 @@ public partial class ExhaustionTests
             await crowd.Full;
             Assert.That(daemon.Exited.IsCompleted, Is.False, string.Join('\n', daemon.Lines.TakeLast(5)));
             using (var http = new HttpClient())
-            using (var health = await http.GetAsync($"http://{admin}/healthz", token))
+            using (var health = await http.GetAsync($"http://{admin}/api/v1/health", token))
                 Assert.That(health.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             crowd.Leave();
             await served;

@@ -2,14 +2,6 @@ using System.Net.Http.Headers;
 
 namespace TorBalancer.Admin.Fetch;
 
-/// <summary>A content coding that can be undone.</summary>
-internal enum FetchCoding : byte
-{
-    Gzip,
-    Deflate,
-    Brotli,
-}
-
 /// <summary>The content codings of a body (RFC 9110, section 8.4), undone as far as they are known.</summary>
 internal static class FetchCodings
 {

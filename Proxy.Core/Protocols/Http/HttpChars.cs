@@ -53,4 +53,7 @@ internal static class HttpChars
         controls.Add(0x7f);
         return [.. controls];
     }
+
+    /// <summary>True for what begins with "HTTP/", in capitals or not (RFC 9112, section 2.3, has capitals only).</summary>
+    public static bool StartsWithVersionName(ReadOnlySpan<byte> line) => line.Length >= 5 && EqualsIgnoreCase(line[..5], "HTTP/"u8);
 }

@@ -2,17 +2,6 @@ using System.Globalization;
 
 namespace TorBalancer.Protocols.Http;
 
-/// <summary>How the end of a body is known (RFC 9112, section 6.3).</summary>
-internal enum HttpBodyKind : byte
-{
-    None,
-    Length,
-    Chunked,
-
-    /// <summary>Responses only: all that comes until the sender closes.</summary>
-    UntilClose,
-}
-
 /// <summary>Content-Length and Transfer-Encoding of one message, taken together.</summary>
 /// <param name="Chunked">The body is chunked.</param>
 /// <param name="ContentLength">What Content-Length says, whatever else is wrong; -1 when it says nothing certain.</param>

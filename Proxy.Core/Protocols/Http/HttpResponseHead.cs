@@ -62,7 +62,7 @@ internal sealed class HttpResponseHead : HttpHead
     private bool TryParseVersion(ReadOnlySpan<byte> version, out int minorVersion)
     {
         minorVersion = 0;
-        if (!HttpResponseParser.StartsWithName(version))
+        if (!HttpChars.StartsWithVersionName(version))
             return false;
         var number = version["HTTP/"u8.Length..];
         int dot = number.IndexOf((byte)'.');

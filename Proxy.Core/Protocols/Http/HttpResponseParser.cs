@@ -49,9 +49,6 @@ internal static class HttpResponseParser
         return HttpParseStatus.Complete;
     }
 
-    /// <summary>True for what begins with "HTTP/", in capitals or not.</summary>
-    internal static bool StartsWithName(ReadOnlySpan<byte> line) => line.Length >= 5 && HttpChars.EqualsIgnoreCase(line[..5], "HTTP/"u8);
-
     /// <summary>
     /// What is behind white space and line ends; a server that ends a body with one CR LF too many sends them in front of
     /// its next answer. False while nothing else has come. The same for every call with more of the same bytes.
