@@ -25,7 +25,7 @@ install_packages() {
         probe=${pair#*=}
         case $probe in
             /*) [ -e "$probe" ] ;;
-            py:*) python3 -c "import ${probe#py:}" 2>/dev/null ;;
+            py:*) /usr/bin/python3 -c "import ${probe#py:}" 2>/dev/null ;;
             *) command -v "$probe" >/dev/null 2>&1 || [ -x "/usr/sbin/$probe" ] ;;
         esac || missing+=("${pair%%=*}")
     done

@@ -78,7 +78,9 @@ internal sealed class SocksServer : IAsyncDisposable
 
     private static string DanteConfiguration(string port) => $$"""
         internal: 127.0.0.1 port = {{port}}
-        external: lo
+        external: 127.0.0.1
+        external: ::1
+        external.rotation: route
         clientmethod: none
         socksmethod: none
         user.privileged: root
