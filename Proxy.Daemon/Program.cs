@@ -23,7 +23,7 @@ internal static class Program
         }
         catch (StartupException failure)
         {
-            await Console.Error.WriteLineAsync($"torbalancer: {failure.Message}");
+            await StandardError.TellAsync(Console.Error, [$"torbalancer: {failure.Message}"]);
             return ExitFailed;
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace TorBalancer.Interop;
 
@@ -11,10 +12,13 @@ internal static unsafe partial class FileCalls
     // The same on every Linux architecture that .NET runs on but for the two that ARM numbers anew.
     public const int WriteOnly = 1, Create = 0x40, NoControllingTerminal = 0x100, Append = 0x400, NonBlock = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
 
-    public const int InterruptedCall = 4, TryAgain = 11, NoEntry = 2, NotADirectory = 20, TooManyLinks = 40;
+    public const int InterruptedCall = 4, TryAgain = 11, NoEntry = 2, NoAccess = 13, NotADirectory = 20, TooManyLinks = 40;
 
     /// <summary>Looks at the link itself (statx).</summary>
     public const int NoFollow = 0x100;
+
+    // PATH_MAX of linux/limits.h.
+    private const int MaxTarget = 4096;
 
     private const int CurrentDirectory = -100, EmptyPath = 0x1000;
 
@@ -44,6 +48,14 @@ internal static unsafe partial class FileCalls
         return StatX(fd, "", EmptyPath, FileStatus.Wanted, buffer) == 0 ? FileStatus.Read(buffer) : null;
     }
 
+    /// <summary>Where a symbolic link leads that is held open by <see cref="PathOnly"/>; null when it is none.</summary>
+    public static string? TargetOf(int fd)
+    {
+        byte* buffer = stackalloc byte[MaxTarget];
+        nint length = ReadLinkAt(fd, "", buffer, MaxTarget);
+        return length is > 0 and < MaxTarget ? Encoding.UTF8.GetString(buffer, (int)length) : null;
+    }
+
     /// <summary>True for an existing directory that belongs to us, as XDG_RUNTIME_DIR has to; that of another user (sudo keeps the variable) is his.</summary>
     public static bool IsOurs(string directory) => !OperatingSystem.IsLinux()
         ? Directory.Exists(directory)
@@ -51,6 +63,9 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint ReadLinkAt(int directory, string path, byte* target, nuint length);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int fd, byte* buffer, nuint count);

@@ -25,11 +25,20 @@ internal static class SharedFolders
     /// <summary>A user as people find him in /etc/passwd.</summary>
     public static string Describe(uint user) => string.Create(CultureInfo.InvariantCulture, $"user {user}");
 
+    /// <summary>Throws <see cref="UntrustedPathException"/> when anybody may have put it there, and somebody else has.</summary>
+    /// <param name="folder">Where it stands.</param>
+    /// <param name="found">It; of a symbolic link the link itself.</param>
+    /// <param name="at">Its path.</param>
+    public static void Check(FileStatus folder, FileStatus found, string at)
+    {
+        if (folder.IsWritableByAll && found.Owner != 0 && found.Owner != FileCalls.EffectiveUserId && found.Owner != FileCalls.StatusOf("/", followLinks: true)?.Owner)
+            throw new UntrustedPathException($"{at} belongs to {Describe(found.Owner)}, and in {Path.GetDirectoryName(at)} anybody may have put it there");
+    }
+
     private static void Check(string path, int links)
     {
         if (FileCalls.StatusOf("/", followLinks: true) is not { } root)
             return;
-        uint self = FileCalls.EffectiveUserId;
         string folder = "/";
         var folderStatus = root;
         foreach (string name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
@@ -37,8 +46,7 @@ internal static class SharedFolders
             string at = folder == "/" ? "/" + name : $"{folder}/{name}";
             if (FileCalls.StatusOf(at, followLinks: false) is not { } status)
                 return;
-            if (folderStatus.IsWritableByAll && status.Owner != 0 && status.Owner != self && status.Owner != root.Owner)
-                throw new UntrustedPathException($"{at} belongs to {Describe(status.Owner)}, and in {folder} anybody may have put it there");
+            Check(folderStatus, status, at);
             if (status.IsLink)
             {
                 if (links == MaxLinks)

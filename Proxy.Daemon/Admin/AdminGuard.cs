@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -21,7 +22,7 @@ internal static class AdminGuard
         // A unix socket has no address, and no page can reach one.
         bool overTcp = context.Connection.LocalIpAddress is not null;
         if (overTcp && HostOf(context) is { } host && !IsOurHost(host, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
-            return context.WriteProblemAsync(StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port");
+            return context.WriteProblemAsync(StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port or none");
         if (!IsOurOrigin(context.Request))
             return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
         if (context.Request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none")
@@ -33,14 +34,14 @@ internal static class AdminGuard
     public static bool IsServerItself(HttpContext context) => context.Request.Path.Value is "/" || TargetOf(context) == "*";
 
     /// <summary>
-    /// Which server the client means; null when it does not say, as only HTTP/1.0 allows (RFC 9112, section 3.2; the web server
-    /// answers 400 to the others, and where Host differs from an absolute target). Load balancers' checks are like that;
-    /// browsers always send a Host, so it cannot be a page's doing.
+    /// Which server the client means; null when it does not say: HTTP/1.0 allows that, and an empty Host is the same (RFC 9112, section
+    /// 3.2; the web server answers 400 to the others, and where Host differs from an absolute target). Load balancers' checks are like
+    /// that; browsers always send a Host, and no URL has an empty one, so it cannot be a page's doing.
     /// </summary>
     private static string? HostOf(HttpContext context)
     {
-        if (context.Request.Headers.Host.Count > 0)
-            return context.Request.Host.Value ?? "";
+        if (context.Request.Host.Value is { Length: > 0 } host)
+            return host;
 
         // Absolute form names the server too (section 3.2.2).
         string target = TargetOf(context);
@@ -54,14 +55,20 @@ internal static class AdminGuard
 
     private static string TargetOf(HttpContext context) => context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
 
+    /// <summary>
+    /// With our port or none: what gives a page of elsewhere away is its name. These cannot be led to another address: they are addresses
+    /// themselves, or localhost (RFC 6761, section 6.3).
+    /// </summary>
     internal static bool IsOurHost(string? host, int port, string localAddress)
     {
         if (string.IsNullOrEmpty(host))
             return false;
         string suffix = string.Create(CultureInfo.InvariantCulture, $":{port}");
-        string name = host.EndsWith(suffix, StringComparison.Ordinal) ? host[..^suffix.Length] : port == 80 ? host : "";
+        string name = host.EndsWith(suffix, StringComparison.Ordinal) ? host[..^suffix.Length] : host;
         return name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-            || name is "127.0.0.1" or "[::1]"
+            || name.Equals("localhost.", StringComparison.OrdinalIgnoreCase)
+            || (name.StartsWith("127.", StringComparison.Ordinal) && IPAddress.TryParse(name, out var address) && address.ToString() == name)
+            || name == "[::1]"
             || name == localAddress
             || name == $"[{localAddress}]";
     }

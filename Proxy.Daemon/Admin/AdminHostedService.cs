@@ -18,6 +18,8 @@ namespace TorBalancer.Daemon.Admin;
 internal sealed partial class AdminHostedService(IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
+    private const string Auto = "auto";
+
     private AdminServer? _server;
     private AdminSocketPlace? _place;
 
@@ -28,18 +30,27 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     public async Task StartedAsync(CancellationToken cancellationToken)
     {
         var admin = options.Admin;
-        await TakePlaceAsync(admin, cancellationToken);
-        try
+        var address = admin.Address;
+        bool withSocket = true;
+        while (true)
         {
-            await StartAsync(admin.Address, cancellationToken);
-        }
-        catch (StartupException failure) when (admin.Address is not null && !admin.IsAddressConfigured)
-        {
-            // A second daemon on one machine, most likely. Its clients need it more than its operator needs a port that nobody named.
-            Log.AddressSkipped(logger, failure.Message);
-            await DisposeAsync();
-            await TakePlaceAsync(admin, cancellationToken);
-            await StartAsync(null, cancellationToken);
+            if (withSocket)
+                await TakePlaceAsync(admin, cancellationToken);
+            try
+            {
+                await StartAsync(address, cancellationToken);
+                return;
+            }
+            catch (AdminBindException failure) when (failure.IsSocket ? admin.Socket == Auto : !admin.IsAddressConfigured)
+            {
+                // A second daemon on one machine, most likely. Its clients need it more than its operator needs what nobody named.
+                if (failure.IsSocket)
+                    Log.SocketSkipped(logger, _place!.Path, failure.InnerException!.Message);
+                else
+                    Log.AddressSkipped(logger, failure.Message);
+                await DisposeAsync();
+                (address, withSocket) = failure.IsSocket ? (address, false) : (null, withSocket);
+            }
         }
     }
 
@@ -80,7 +91,7 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
     /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
     private async Task TakePlaceAsync(AdminOptions admin, CancellationToken cancellationToken)
     {
-        bool auto = admin.Socket == "auto";
+        bool auto = admin.Socket == Auto;
         if (AdminSocket.Resolve(admin.Socket, Environment.GetEnvironmentVariable, ProcessSignals.UserId) is not { } path)
             return;
         bool ownDirectory = auto && Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is not ['/', ..];

@@ -78,7 +78,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.Use((context, next) => AdminErrors.InvokeAsync(context, next, logger));
         _application.Use(AdminGuard.InvokeAsync);
         _application.UseRouting();
-        _application.Use(OptionsAsync);
+        _application.Use(AskedItselfAsync);
         new AdminRoutes(views, commands, fetch, () => _refusesFetches, _stopping.Token).Map(_application);
     }
 
@@ -122,12 +122,13 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>
     /// OPTIONS is told what there is (RFC 9110, section 9.3.7) and, without CORS headers, grants nothing. "OPTIONS *" asks
-    /// whether the server is there, and so does "OPTIONS /", which is what load balancers send unless they are told otherwise.
+    /// whether the server is there, and so do "OPTIONS /", "HEAD /" and "GET /", which load balancers send unless they are told otherwise.
     /// </summary>
-    private static async Task OptionsAsync(HttpContext context, RequestDelegate next)
+    private static async Task AskedItselfAsync(HttpContext context, RequestDelegate next)
     {
         // Routing answers a known path with a wrong method through an endpoint of its own, which fills in Allow.
-        if (HttpMethods.IsOptions(context.Request.Method) && AdminGuard.IsServerItself(context))
+        string method = context.Request.Method;
+        if (AdminGuard.IsServerItself(context) && (HttpMethods.IsOptions(method) || HttpMethods.IsHead(method) || HttpMethods.IsGet(method)))
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
             context.Response.Headers.Allow = "GET, HEAD, POST, OPTIONS";
@@ -135,7 +136,7 @@ internal sealed class AdminServer : IAsyncDisposable
         }
 
         await next(context);
-        if (HttpMethods.IsOptions(context.Request.Method) && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
+        if (HttpMethods.IsOptions(method) && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
             response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -169,7 +170,7 @@ internal sealed class AdminServer : IAsyncDisposable
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"[Admin] {key} cannot listen on {endPoint}: {failure.Message}", failure);
+            throw new AdminBindException($"[Admin] {key} cannot listen on {endPoint}: {failure.Message}", failure) { IsSocket = endPoint is UnixDomainSocketEndPoint };
         }
     }
 }

@@ -22,8 +22,6 @@ internal static class RunCommand
     private const int ExitFailed = 1;
     private const int ExitUsage = 2;
 
-    private static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(2);
-
     public static Command Create()
     {
         var command = new Command(Name, "Run the proxy until SIGTERM or Ctrl-C.");
@@ -34,10 +32,12 @@ internal static class RunCommand
         {
             var result = arguments.Load(parsed);
             var error = parsed.InvocationConfiguration.Error;
-            foreach (var issue in result.Errors)
-                await error.WriteLineAsync(issue.ToString());
             if (!result.IsValid)
+            {
+                await StandardError.TellAsync(error, result.Errors.Select(static issue => issue.ToString()));
                 return result.HasUsageErrors ? ExitUsage : ExitFailed;
+            }
+
             return await RunAsync(result, parsed.GetValue(testnet), error, cancellationToken);
         });
         return command;
@@ -55,24 +55,12 @@ internal static class RunCommand
         }
         catch (Exception failure) when (failure is StartupException or ListenException)
         {
-            await TellAsync(error, $"torbalancer: {failure.Message}");
+            await StandardError.TellAsync(error, [$"torbalancer: {failure.Message}"]);
             return ExitFailed;
         }
         finally
         {
             NLogSetup.Flush();
-        }
-    }
-
-    /// <summary>Nobody may be reading standard error; the exit code says it too.</summary>
-    private static async Task TellAsync(TextWriter error, string line)
-    {
-        try
-        {
-            await Task.Run(() => error.WriteLine(line)).WaitAsync(TellLimit);
-        }
-        catch (Exception failure) when (failure is IOException or TimeoutException)
-        {
         }
     }
 

@@ -34,14 +34,29 @@ internal sealed partial class DaemonSignals : IDisposable
     private void OnHangUp(PosixSignalContext context)
     {
         context.Cancel = true;
-        NLogSetup.Reopen();
-        if (Logger is { } logger)
-            Log.LogsReopened(logger);
+        var logger = Logger;
+        bool hasFile = NLogSetup.TryReopen(problem =>
+        {
+            if (logger is null)
+                return;
+            if (problem is null)
+                Log.LogsReopened(logger);
+            else
+                Log.LogsNotReopened(logger, problem);
+        });
+        if (!hasFile && logger is not null)
+            Log.NoLogFile(logger);
     }
 
     private static partial class Log
     {
         [LoggerMessage(HostingEventIds.LogsReopened, LogLevel.Information, "SIGHUP: the log file was opened anew. The configuration is as it was: restart to apply a changed one")]
         public static partial void LogsReopened(ILogger logger);
+
+        [LoggerMessage(HostingEventIds.LogsNotReopened, LogLevel.Warning, "SIGHUP: the log file cannot be opened anew: {Problem}. The configuration is as it was: restart to apply a changed one")]
+        public static partial void LogsNotReopened(ILogger logger, string problem);
+
+        [LoggerMessage(HostingEventIds.NoLogFile, LogLevel.Information, "SIGHUP: there is no [Log] File to open anew. The configuration is as it was: restart to apply a changed one")]
+        public static partial void NoLogFile(ILogger logger);
     }
 }

@@ -11,4 +11,6 @@ internal static class HostingEventIds
     public const int LinkMissing = 1014;
     public const int Descriptors = 1015;
     public const int LogsReopened = 1016;
+    public const int LogsNotReopened = 1017;
+    public const int NoLogFile = 1018;
 }

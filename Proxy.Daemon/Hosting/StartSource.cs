@@ -8,7 +8,7 @@ namespace TorBalancer.Daemon.Hosting;
 internal sealed record StartSource(ConfigurationResult Configuration, bool Testnet);
 
 /// <summary>The daemon cannot start; the message is for the user and says what to do.</summary>
-internal sealed class StartupException : Exception
+internal class StartupException : Exception
 {
     public StartupException(string message)
         : base(message)

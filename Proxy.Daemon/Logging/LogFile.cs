@@ -87,10 +87,10 @@ internal sealed unsafe class LogFile(string path) : IDisposable
     {
         try
         {
-            SharedFolders.Check(path);
             int fd = OpenForAppend();
             if (fd < 0 && Marshal.GetLastPInvokeError() == FileCalls.NoEntry)
             {
+                SharedFolders.Check(path);
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
                 fd = OpenForAppend();
             }
@@ -108,7 +108,7 @@ internal sealed unsafe class LogFile(string path) : IDisposable
     }
 
     /// <summary>Without waiting: a pipe that nobody reads is a file that cannot be opened. On ordinary files that has no effect.</summary>
-    private int OpenForAppend() => FileCalls.Open(
+    private int OpenForAppend() => SharedFile.Open(
         path, FileCalls.WriteOnly | FileCalls.Create | FileCalls.Append | FileCalls.CloseOnExec | FileCalls.NoControllingTerminal | FileCalls.NonBlock, Mode);
 
     private int WriteAll(ReadOnlySpan<byte> bytes)

@@ -30,6 +30,9 @@ internal sealed class LogFileTarget : TargetWithLayout
         _file = new LogFile(path);
     }
 
+    /// <summary>As of the file, on the thread that writes.</summary>
+    public string? Problem => _file.Problem;
+
     /// <summary>Called when the process is about to end, from any thread: see <see cref="LogFile.Hurry"/>.</summary>
     public void Hurry() => _file.Hurry();
 

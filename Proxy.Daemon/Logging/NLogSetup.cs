@@ -72,11 +72,28 @@ internal static class NLogSetup
             LogManager.Shutdown();
     }
 
-    /// <summary>Lets go of log files that were moved away, and opens what has their names now. Returns at once.</summary>
-    public static void Reopen() => LogManager.Flush(static _ => { }, FlushLimit);
+    /// <summary>
+    /// Lets go of a log file that was moved away, and opens what has its name now; false when there is none. Returns at once, whatever
+    /// becomes of standard output: only the file's own thread has something to do.
+    /// </summary>
+    /// <param name="done">Called by that thread, with what is in the way or null.</param>
+    public static bool TryReopen(Action<string?> done)
+    {
+        bool any = false;
+        foreach (var queue in Queues)
+        {
+            if (queue.WrappedTarget is not LogFileTarget file)
+                continue;
+            any = true;
+            queue.Flush(_ => done(file.Problem));
+        }
 
-    private static IEnumerable<LogFileTarget> Files => LogManager.Configuration?.LoggingRules
-        .SelectMany(static rule => rule.Targets).OfType<LogQueue>().Select(static queue => queue.WrappedTarget).OfType<LogFileTarget>() ?? [];
+        return any;
+    }
+
+    private static IEnumerable<LogQueue> Queues => LogManager.Configuration?.LoggingRules.SelectMany(static rule => rule.Targets).OfType<LogQueue>() ?? [];
+
+    private static IEnumerable<LogFileTarget> Files => Queues.Select(static queue => queue.WrappedTarget).OfType<LogFileTarget>();
 
     private static LoggingConfiguration Build(LogOptions options)
     {

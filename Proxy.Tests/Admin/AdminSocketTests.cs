@@ -88,6 +88,20 @@ public class AdminSocketTests
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task Run_whose_automatic_socket_cannot_be_had_goes_on_without_it(CancellationToken token)
+    {
+        // Neither answers nor is it a socket that could be taken away.
+        string path = Path.Combine(_directory, "torbalancer", "admin.sock");
+        Directory.CreateDirectory(path);
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, under: ["/usr/bin/env", $"XDG_RUNTIME_DIR={_directory}"], admin: "Address = 127.0.0.1:0", socket: "auto");
+
+        await daemon.WaitForLineAsync(line => line.Contains($"No socket for the command line at {path}: Address already in use", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(static line => line.Contains("Admin API on 127.0.0.1:", StringComparison.Ordinal), token);
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task Run_with_the_default_admin_address_taken_goes_on_without_it(CancellationToken token)
     {
         using var taken = new TcpListener(IPAddress.Loopback, 1081);

@@ -12,7 +12,6 @@ public class FetchBodyTests
     private const int Limit = 10 * 1024 * 1024;
 
     [TestCase("\"quoted\" \\ and /", "utf-8")]
-    [TestCase("\"\"\"\"\"\"", "utf-8")]
     [TestCase("\n\n\n\n", "utf-8")]
     [TestCase("tab\tback\bfeed\fline\r\n", "utf-8")]
     [TestCase("one \u0001 in fifteen bytes", "utf-8")]
@@ -32,6 +31,9 @@ public class FetchBodyTests
     [TestCase("\u001b[1m\u001b[0m", "utf-8")]
     [TestCase("\u001b[1m\u001b[0m", "iso-8859-1")]
     [TestCase("nul \0", "utf-8")]
+    [TestCase("\"\"\"\"\"\"", "utf-8")]
+    [TestCase("\\\\\n\n\t\t\r\r\\", "utf-8")]
+    [TestCase("\u00e9\u00e8\u00ff\u0080a", "iso-8859-1")]
     public async Task Text_that_escaping_would_make_longer_is_base64(string text, string charset, CancellationToken token)
     {
         byte[] bytes = Encoding.GetEncoding(charset).GetBytes(text);
@@ -82,6 +84,33 @@ public class FetchBodyTests
         Assert.That(response.Headers.RetryAfter?.Delta, Is.GreaterThan(TimeSpan.Zero));
         Assert.That(problem.GetProperty("detail").GetString(), Does.Contain("[Admin] FetchMemory"));
         Assert.That((await admin.FetchAsync("""{"url":"http://a.example/"}""", token)).GetProperty("body").GetString(), Is.EqualTo("small"));
+    }
+
+    [Test]
+    public async Task Least_memory_is_enough_for_several_small_fetches_at_a_time(CancellationToken token)
+    {
+        const int Fetches = 6;
+        var gate = new TaskCompletionSource();
+        using var reached = new CountdownEvent(Fetches);
+        var all = new TaskCompletionSource();
+        await using var worker = new FakeTorWorker();
+        var web = new HttpScript
+        {
+            Before = async stop =>
+            {
+                if (reached.Signal())
+                    all.SetResult();
+                await gate.Task.WaitAsync(stop);
+            },
+        };
+        web.On("a.example/", HttpScript.Answer("a")).Behind(worker);
+        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Admin.FetchMemory = 64 << 20);
+        var fetches = Enumerable.Range(0, Fetches).Select(_ => admin.FetchAsync("""{"url":"http://a.example/","timeout":600}""", token)).ToList();
+
+        await all.Task.WaitAsync(token);
+        gate.SetResult();
+
+        Assert.That((await Task.WhenAll(fetches)).Select(static one => one.GetProperty("body").GetString()), Is.All.EqualTo("a"));
     }
 
     [Test]

@@ -29,7 +29,7 @@ public class FetchCodingTests
     [TestCase(", identity , gzip\t,", "gzip")]
     [TestCase("gzip, identity, br", "gzip br")]
     [TestCase("br\r\nContent-Encoding: gzip", "br gzip")]
-    [TestCase("gzip, gzip, gzip, gzip, gzip", "gzip gzip gzip gzip gzip")]
+    [TestCase("gzip, gzip", "gzip gzip")]
     public async Task Fetch_undoes_what_is_known(string field, string codings, CancellationToken token)
     {
         var answer = await FetchAsync(field, Encode(Page, codings), token);
@@ -47,7 +47,8 @@ public class FetchCodingTests
     [TestCase("gzip, zstd", "gzip", "gzip, zstd")]
     [TestCase("zstd, gzip", "gzip", "zstd")]
     [TestCase("utf-8, br, gzip", "br gzip", "utf-8")]
-    [TestCase("br, gzip, gzip, gzip, gzip, gzip", "br gzip gzip gzip gzip gzip", "br")]
+    [TestCase("br, gzip, gzip", "br gzip gzip", "br")]
+    [TestCase("gzip, gzip, gzip, br", "gzip gzip gzip br", "gzip, gzip")]
     public async Task Fetch_leaves_what_is_not_known_and_says_so(string field, string codings, string left, CancellationToken token)
     {
         string[] all = codings.Split(' ', StringSplitOptions.RemoveEmptyEntries);

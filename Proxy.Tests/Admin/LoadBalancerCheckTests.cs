@@ -15,7 +15,19 @@ public class LoadBalancerCheckTests
     [TestCase("OPTIONS / HTTP/1.0\r\n\r\n", 204)]
     [TestCase("OPTIONS * HTTP/1.0\r\n\r\n", 204)]
     [TestCase("OPTIONS /api/v1/health HTTP/1.0\r\n\r\n", 204)]
-    [TestCase("HEAD / HTTP/1.0\r\n\r\n", 404)]
+    [TestCase("HEAD / HTTP/1.0\r\n\r\n", 204)]
+    [TestCase("GET / HTTP/1.0\r\n\r\n", 204)]
+    [TestCase("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 204)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: LOCALHOST.\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.2\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 200)]
+    [TestCase("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\nConnection: close\r\n\r\n", 421)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n", 421)]
+    [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: localhost.evil.example\r\nConnection: close\r\n\r\n", 421)]
     [TestCase("GET http://{0}/api/v1/health HTTP/1.0\r\n\r\n", 200)]
     [TestCase("GET /api/v1/health HTTP/1.0\r\nHost: {0}\r\n\r\n", 200)]
     [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\n\r\n", 200)]
@@ -24,7 +36,7 @@ public class LoadBalancerCheckTests
     [TestCase("GET /api/v1/health HTTP/1.1\r\nConnection: close\r\n\r\n", 400, Description = "RFC 9112, section 3.2")]
     [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: {0}\r\nHost: {0}\r\n\r\n", 400)]
     [TestCase("GET /api/v1/health HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421)]
-    [TestCase("GET /api/v1/health HTTP/1.0\r\nHost:\r\n\r\n", 421)]
+    [TestCase("GET /api/v1/health HTTP/1.0\r\nHost:\r\n\r\n", 200)]
     [TestCase("OPTIONS / HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421)]
     [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421)]
     [TestCase("GET http://evil.example/api/v1/health HTTP/1.0\r\n\r\n", 421)]
@@ -42,13 +54,15 @@ public class LoadBalancerCheckTests
 
         string answer = Encoding.Latin1.GetString(await SocksClient.ReadToEndAsync(client.GetStream(), token));
         Assert.That(answer, Does.Match($"^HTTP/1\\.1 {status} "));
-        if (status == 204)
+        if (status == 204 && request.StartsWith("OPTIONS", StringComparison.Ordinal))
             Assert.That(answer, Does.Contain("\r\nAllow: "));
     }
 
     [TestCase("option httpchk")]
     [TestCase("option httpchk GET /api/v1/health")]
     [TestCase("option httpchk HEAD /api/v1/health")]
+    [TestCase("option httpchk HEAD /")]
+    [TestCase("option httpchk\n    http-check send meth GET uri /api/v1/health ver HTTP/1.1 hdr Host localhost")]
     [TestCase("option httpchk\n    http-check send meth GET uri /api/v1/health ver HTTP/1.1 hdr Host localhost:{0}")]
     public async Task HAProxy_finds_us_up(string check, CancellationToken token)
     {

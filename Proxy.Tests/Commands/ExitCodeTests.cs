@@ -13,6 +13,8 @@ public class ExitCodeTests
     [TestCase(2, "check", "--no-such-option")]
     [TestCase(1, "check", "--config", "/nonexistent/torbalancer.conf")]
     [TestCase(1, "env", "--config", "/nonexistent/torbalancer.conf")]
+    [TestCase(1, "run", "--config", "/nonexistent/torbalancer.conf")]
+    [TestCase(2, "run", "--no-such-option")]
     [TestCase(0, "--version")]
     [TestCase(0, "run", "--help")]
     public async Task Exit_code_of_a_command_line(int expected, params string[] arguments)

@@ -63,7 +63,24 @@ public sealed class LogRotationTests
         File.Move(LogPath, LogPath + ".1");
         ProcessSignals.HangUp(daemon.ProcessId);
         await MadeAsync(LogPath, token);
+        await daemon.WaitForLineAsync(static line => line.Contains("SIGHUP: the log file was opened anew", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task SIGHUP_tells_what_it_could_not_do(CancellationToken token)
+    {
+        await using var daemon = await StartAsync(token);
+        File.Delete(LogPath);
+        Directory.CreateDirectory(LogPath);
+        ProcessSignals.HangUp(daemon.ProcessId);
+        await daemon.WaitForLineAsync(static line => line.Contains("SIGHUP: the log file cannot be opened anew", StringComparison.Ordinal), token);
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
+
+        await using var without = await DaemonUnderTest.StartAsync("[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token);
+        ProcessSignals.HangUp(without.ProcessId);
+        await without.WaitForLineAsync(static line => line.Contains("SIGHUP: there is no [Log] File", StringComparison.Ordinal), token);
+        Assert.That(await without.StopAsync(token), Is.Zero);
     }
 
     [Test, CancelAfter(60_000)]

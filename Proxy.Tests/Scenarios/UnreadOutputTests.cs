@@ -48,6 +48,23 @@ public sealed class UnreadOutputTests
         }
     }
 
+    [Test, CancelAfter(15_000)]
+    public async Task Start_that_fails_ends_all_the_same(CancellationToken token)
+    {
+        await using var pipe = await PipeAsync(true, token);
+        using var daemon = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", pipe.Name, ProgramRun.Daemon, "run", "--config", "/nonexistent/torbalancer.conf"]))!;
+        try
+        {
+            await daemon.WaitForExitAsync(token);
+            Assert.That(daemon.ExitCode, Is.EqualTo(78));
+        }
+        finally
+        {
+            if (!daemon.HasExited)
+                daemon.Kill();
+        }
+    }
+
     [Test, CancelAfter(20_000)]
     public async Task Stop_does_not_wait_for_an_admin_client_that_never_ends(CancellationToken token)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text.Unicode;
 
 namespace TorBalancer.Admin.Fetch;
@@ -27,12 +28,19 @@ internal sealed class FetchBody(MemoryShare share) : IDisposable
     private const int FirstSegment = 64 * 1024;
     private const int LargestSegment = 1024 * 1024;
 
-    /// <summary>One byte in so many may be a control character in text. With more, base64, which makes four bytes of three, is shorter.</summary>
-    private const int BytesPerControl = 15;
+    /// <summary>Length of \u00XX.</summary>
+    private const int LongEscape = 6;
 
-    /// <summary>What JSON writes as \u00XX (RFC 8259, section 7); the other control characters have two-byte forms.</summary>
+    /// <summary>What JSON writes as \u00XX (RFC 8259, section 7).</summary>
     private static readonly SearchValues<byte> LongEscapes = SearchValues.Create(
         [1, 2, 3, 4, 5, 6, 7, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+
+    /// <summary>What JSON writes as two bytes: the other control characters, quotation mark and reverse solidus.</summary>
+    private static readonly SearchValues<byte> ShortEscapes = SearchValues.Create("\b\t\n\f\r\"\\"u8);
+
+    /// <summary>As <see cref="ShortEscapes"/>, and what of ISO-8859-1 has two bytes in UTF-8.</summary>
+    private static readonly SearchValues<byte> ShortOrLatin1 = SearchValues.Create(
+        [.. "\b\t\n\f\r\"\\"u8, .. Enumerable.Range(0x80, 0x80).Select(static one => (byte)one)]);
 
     private readonly List<NativeSegment> _segments = [];
     private int _room;
@@ -60,18 +68,20 @@ internal sealed class FetchBody(MemoryShare share) : IDisposable
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadLength);
         try
         {
+            var work = default(FetchWork);
             int count;
             while ((count = await content.ReadAsync(buffer, cancellationToken)) > 0)
             {
                 int kept = Math.Min(count, MaxLength - body.Length);
                 await body.AppendAsync(buffer.AsMemory(0, kept), cancellationToken);
-                if (kept == count)
-                    continue;
-                body.IsTruncated = true;
-                break;
+                body.IsTruncated = kept < count;
+                if (body.IsTruncated)
+                    break;
+                if (work.Count(count))
+                    await FetchWork.YieldAsync(cancellationToken);
             }
 
-            body.Form = codings is null ? body.FormOf(charset, buffer) : FetchBodyForm.Base64;
+            body.Form = codings is null ? await body.FormOfAsync(charset, buffer, cancellationToken) : FetchBodyForm.Base64;
             return body;
         }
         catch
@@ -141,9 +151,9 @@ internal sealed class FetchBody(MemoryShare share) : IDisposable
 
     /// <summary>
     /// Text when it decodes without loss under the charset it declares (UTF-8 when it declares none), holds no NUL and is not
-    /// longer in JSON for its control characters; base64 otherwise. So the bytes can always be had back.
+    /// longer in JSON than base64 for what must be escaped in it; base64 otherwise. So the bytes can always be had back.
     /// </summary>
-    private FetchBodyForm FormOf(string? charset, byte[] buffer)
+    private async ValueTask<FetchBodyForm> FormOfAsync(string? charset, byte[] buffer, CancellationToken cancellationToken)
     {
         FetchBodyForm? text = charset?.Trim('"', '\'', ' ').ToLowerInvariant() switch
         {
@@ -153,36 +163,43 @@ internal sealed class FetchBody(MemoryShare share) : IDisposable
         };
         if (text is not { } form)
             return FetchBodyForm.Base64;
-        long controls = 0;
+        var work = default(FetchWork);
+        long added = 0;
         int offset = 0, count;
         while ((count = CopyTo(offset, buffer)) > 0)
         {
-            var bytes = buffer.AsSpan(0, count);
-            int cut = form == FetchBodyForm.Utf8 ? CutCharacter(bytes) : 0;
             bool isEnd = offset + count == Length;
+            int cut = form == FetchBodyForm.Utf8 ? CutCharacter(buffer.AsSpan(0, count)) : 0;
 
             // A cut at the limit may have gone through the middle of a character, which is left out.
-            if (isEnd && cut > 0 && !IsTruncated)
+            if ((isEnd && cut > 0 && !IsTruncated) || Added(buffer.AsSpan(0, count - cut), form) is not { } more)
                 return FetchBodyForm.Base64;
-            bytes = bytes[..^cut];
-            if (bytes.Contains((byte)0) || (form == FetchBodyForm.Utf8 && !Utf8.IsValid(bytes)))
-                return FetchBodyForm.Base64;
-            controls += CountControls(bytes);
-            offset += bytes.Length;
+            added += more;
+            offset += count - cut;
             if (isEnd)
                 break;
+            if (work.Count(count))
+                await FetchWork.YieldAsync(cancellationToken);
         }
 
-        if (controls * BytesPerControl > Length)
+        if (offset + added > Base64.GetMaxEncodedToUtf8Length(offset))
             return FetchBodyForm.Base64;
         Length = offset;
         return form;
     }
 
-    private static int CountControls(ReadOnlySpan<byte> bytes)
+    /// <summary>How many bytes longer it is as a string of JSON; null when it is no text.</summary>
+    private static int? Added(ReadOnlySpan<byte> bytes, FetchBodyForm form)
+    {
+        if (bytes.Contains((byte)0) || (form == FetchBodyForm.Utf8 && !Utf8.IsValid(bytes)))
+            return null;
+        return ((LongEscape - 1) * Count(bytes, LongEscapes)) + Count(bytes, form == FetchBodyForm.Latin1 ? ShortOrLatin1 : ShortEscapes);
+    }
+
+    private static int Count(ReadOnlySpan<byte> bytes, SearchValues<byte> wanted)
     {
         int count = 0, next;
-        while ((next = bytes.IndexOfAny(LongEscapes)) >= 0)
+        while ((next = bytes.IndexOfAny(wanted)) >= 0)
         {
             count++;
             bytes = bytes[(next + 1)..];

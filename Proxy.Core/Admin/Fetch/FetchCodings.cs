@@ -8,8 +8,8 @@ internal static class FetchCodings
     /// <summary>What is asked for.</summary>
     public const string Accepted = "gzip, deflate, br";
 
-    /// <summary>Of one body. Nobody sends two on purpose; each costs memory and multiplies what comes out.</summary>
-    public const int MaxCodings = 5;
+    /// <summary>Of one body. More than one is a mistake of two servers in a row; each costs memory and multiplies the work.</summary>
+    public const int MaxCodings = 2;
 
     /// <summary>What undoing the costliest list of codings may take, bytes.</summary>
     public const long MaxMemory = MaxCodings * (DecodingStream.BrotliTables + DecodingStream.LargestBrotliWindow);
@@ -44,7 +44,7 @@ internal static class FetchCodings
     public static Stream Undo(Stream body, IReadOnlyList<FetchCoding> codings, MemoryShare share)
     {
         foreach (var coding in codings)
-            body = new DecodingStream(body, coding, share);
+            body = new DecodingStream(new CodedStream(body), coding, share);
         return body;
     }
 

@@ -44,6 +44,9 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             Interlocked.Decrement(ref _active);
             if (hasRoom)
                 services.Descriptors.Return(1);
+
+            // Its caller may have left, and then there is no result that would see to it.
+            services.Trim?.Touch();
         }
 
         if (services.Log.Access)
@@ -158,7 +161,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             HttpRequestError.ConfigurationLimitExceeded => new ProxyError(FailureCause.TargetHeadTooLarge, failure.Message),
             HttpRequestError.InvalidResponse => new ProxyError(FailureCause.TargetProtocol, failure.Message),
             _ when failure is InvalidDataException || failure.InnerException is InvalidDataException =>
-                new ProxyError(FailureCause.TargetProtocol, "the compressed body is broken"),
+                new ProxyError(FailureCause.TargetProtocol, "the compressed body is broken, or does not end"),
             _ => Ended(),
         };
     }
