@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Numerics;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;
 
@@ -68,7 +69,7 @@ internal static class AddressDiagnosis
         if (text.IndexOf('/') is > 0 and var slash && IsPort(text[..slash]))
             return new ValueProblem(found.What, text[..slash]);
         string inside = Inside(text);
-        if (Values.TryHost(inside, out _))
+        if (Values.TryHost(inside, out _) && !HidesPort(inside))
             return new ValueProblem($"is an address, {address}");
         if (Meant(inside, null) is { } meant && Values.ParseIPEndPoint(meant, out var endPoint) is null)
             return new ValueProblem($"carries an address, {address}", endPoint.Port.ToString(CultureInfo.InvariantCulture));
@@ -76,6 +77,38 @@ internal static class AddressDiagnosis
         return colon > 0 && IsPort(inside[(colon + 1)..])
             ? new ValueProblem($"carries a host, {address}", inside[(colon + 1)..])
             : found;
+    }
+
+    /// <summary>A network was wanted, and not even the address before the prefix is one.</summary>
+    public static ValueProblem OfNetwork(string text, ValueProblem found)
+    {
+        if (text.Split('-', StringSplitOptions.TrimEntries) is [var first, var last] && Values.TryLiteral(first, out var low) && Values.TryLiteral(last, out var high))
+            return new ValueProblem("is not a network but a range; a network is an address and the length of a prefix", Spanning(low, high));
+        bool isName = found.Suggestion is null && text.Any(char.IsAsciiLetter) && text.Contains('.') && !text.AsSpan().ContainsAny('/', ':', ',')
+            && HostEndPoint.TryCreate(text, 0, out var host) && host.Address is null && !host.IsNumber;
+        return isName ? new ValueProblem("is not a network but a name; names are never looked up here, and in a rule they go into Domain", ShowAllowed: false) : found;
+    }
+
+    /// <summary>The network that begins and ends with these addresses; null: there is none.</summary>
+    private static string? Spanning(IPAddress low, IPAddress high)
+    {
+        byte[] first = low.GetAddressBytes(), last = high.GetAddressBytes();
+        int bits = first.Length * 8;
+        for (int length = 0; first.Length == last.Length && length <= bits; length++)
+        {
+            bool spans = true;
+            for (int bit = 0; bit < bits && spans; bit++)
+            {
+                int mask = 0x80 >> (bit % 8);
+                bool isFirst = (first[bit / 8] & mask) != 0, isLast = (last[bit / 8] & mask) != 0;
+                spans = bit < length ? isFirst == isLast : !isFirst && isLast;
+            }
+
+            if (spans)
+                return string.Create(CultureInfo.InvariantCulture, $"{low}/{length}");
+        }
+
+        return null;
     }
 
     /// <summary>An IPv4 network with fewer numbers, a netmask or a *, as its prefix; null: no idea.</summary>

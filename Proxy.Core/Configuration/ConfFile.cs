@@ -138,12 +138,13 @@ internal sealed class ConfFile
             if (equals < 0 || !ConfText.IsName(key))
             {
                 bool isNoise = _entries is null && _headerSeen;
+                string section = _entries is null ? "" : _section;
 
                 // A header in other brackets. What stands below it is not what is wrong.
                 if (equals < 0 && (line[0] is '(' or '{' or '<' || (line[^1] == ']' && !line.ContainsAny(' ', '\t'))))
                     (_headerSeen, _entries) = (true, null);
                 if (!isNoise)
-                    Error($"{(ConfEncoding.Problem(line) is { } problem ? $"the line {problem}" : NoEntry)}{advice?.OfLine(_entries is null ? "" : _section, line)}");
+                    Error($"{(ConfEncoding.Problem(line) is { } problem ? $"the line {problem}" : NoEntry)}{advice?.OfLine(section, line)}");
                 return;
             }
 

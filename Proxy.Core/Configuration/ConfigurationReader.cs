@@ -14,6 +14,7 @@ internal sealed class ConfigurationReader
     private readonly SectionTable _sections;
     private readonly string? _path;
     private readonly string _fileDirectory;
+    private readonly HashSet<ConfigurationOrigin> _quoted = [];
     private bool _usageErrors;
 
     public ConfigurationReader(ConfigurationSources sources)
@@ -146,6 +147,8 @@ internal sealed class ConfigurationReader
         foreach (var entry in written.Entries)
         {
             var origin = new ConfigurationOrigin(ConfigurationLayer.File, _path!, entry.Line);
+            if (entry.IsQuoted)
+                _quoted.Add(origin);
             if (_sections.Key(section, entry.Key, entry.Value, origin) is { } row && ValueSyntax.Check(row, entry, Context(ConfigurationLayer.File)) is { } problem)
                 Refuse(section.Path, row, entry.Value, origin, problem);
         }
@@ -162,6 +165,12 @@ internal sealed class ConfigurationReader
             values[$"{section.Path}:{one.Key}"] = one.Value;
             if (ConfEncoding.Problem(one.Value) is { } unreadable)
                 Refuse(section.Path, row, one.Value, one.Origin, new ValueProblem(unreadable, ShowAllowed: false));
+
+            // Nothing can be quoted there, so it may be meant.
+            else if (row.IsSecret && ValueSyntax.CommentSign(one.Value, isSecret: true) is { At: > 0, Sign: var sign })
+                Issues.Warning(one.Origin, $"[{section.Path}] {row.Name}: the {sign} is a part of the password: there are no comments here");
+            else if (row.IsSecret && ValueSyntax.IsInQuotes(one.Value) && row.Check(one.Value, Context(one.Origin.Layer)) is null)
+                Issues.Warning(one.Origin, $"[{section.Path}] {row.Name}: the quotes are a part of the value: none are taken off here");
         }
 
         return values;
@@ -179,7 +188,7 @@ internal sealed class ConfigurationReader
             if (Origins.AnyFailed(path, row.Name))
                 continue;
             var origin = Origins.Of(path, row.Name);
-            var context = Context(origin.Layer);
+            var context = Context(origin.Layer) with { IsQuoted = _quoted.Contains(origin) };
             if (row.Apply(target, text, context) is { } problem)
                 Refuse(path, row, text, origin, row.IsSecret ? problem : ValueAdvice.Improve(row, text, context, problem));
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;
 
@@ -17,6 +18,7 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         CheckAddresses();
         CheckTimeouts();
         CheckWorkers();
+        new StartRules(options, _issues, _origins, reader.Files).Check();
         CheckRoute();
         foreach (var worker in options.Workers.Where(static worker => !worker.IsTor))
             CheckOtherWorker(worker, $"Worker:{worker.Name}");
@@ -134,9 +136,6 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
         const string Managed = "ManagedWorkers";
         if (options.Workers.Count == 0 && options.ManagedWorkers.Count == 0)
             Error(Managed, "Count", "Count = 0 and no [Worker:name] is configured: nothing could carry a connection; add a worker or raise Count");
-        string extra = options.ManagedWorkers.ExtraTorrc;
-        if (options.Workers.Count == 0 && extra.Length > 0 && reader.Files.TryRead(extra, out string text, out _) && TorrcText.Parse(text).Problem is { } problem)
-            Error(Managed, "ExtraTorrc", $"ExtraTorrc = \"{extra}\": {problem}");
         if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
         {
             string? given = Array.Find(["Count", "DataDirectory", "TorPath", "ExtraTorrc"], key => _origins.IsSet(Managed, key));
@@ -223,7 +222,16 @@ internal sealed class ConfigurationRules(TorBalancerOptions options, Configurati
             Error(section, "Network", "Network and Domain together fit nothing: a target is a name or an address");
         if (rule.Route == RuleRoute.Wireguard && rule.Domains.Any(static domain => domain == "onion" || domain.EndsWith(".onion", StringComparison.Ordinal)))
             Warning(section, "Route", "onion services always go by a SocksPort, whatever a rule says; only reject holds for them");
+        else if (rule.Domains.Count > 0 && rule.Domains.All(static domain => WhyNever(domain) is not null))
+            Warning(section, "Domain", $"never decides: {WhyNever(rule.Domains[0])} is refused before any rule{(HostName.EndsInNumber(rule.Domains[0]) ? "; an address goes into Network" : "")}");
     }
+
+    /// <summary>What no target below this domain gets past; null: nothing.</summary>
+    private static string? WhyNever(string domain) =>
+        HostName.EndsInNumber(domain) ? "a name that ends in a number"
+        : HostName.IsWithin(domain, "exit") ? "tor's .exit notation"
+        : OnionAddress.IsOnionName(domain) && domain != "onion" && !OnionAddress.IsValid(domain) ? "what is no version 3 onion address"
+        : null;
 
     /// <summary>The first rule that fits decides: one behind another that fits all the same targets never does.</summary>
     private void CheckOrder(IList<RuleOptions> rules)

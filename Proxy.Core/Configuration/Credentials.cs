@@ -17,13 +17,15 @@ internal static partial class Credentials
     /// <summary>ULEN and PLEN are one byte each (RFC 1929, section 2).</summary>
     private const int MaxBytes = 255;
 
-    private const string Quotes = "\"'";
+    /// <summary>Commas and semicolons of Chinese and Japanese keyboards, which part no list.</summary>
+    private const string WideSeparators = "\uFF0C\uFF1B\u3001";
 
     public static ValueParser<List<Credential>> List { get; } =
         new("name:password, name:password, … (at most 255 bytes each; passwords with commas go into UsersFile)", ParseList);
 
     /// <summary>One user; the password may hold further colons.</summary>
-    public static ValueProblem? Parse(string text, out Credential credential)
+    /// <param name="isLiteral">Every character is meant: quotes and the signs of other formats are none.</param>
+    public static ValueProblem? Parse(string text, out Credential credential, bool isLiteral = false)
     {
         credential = null!;
         int colon = text.IndexOf(':');
@@ -38,12 +40,27 @@ internal static partial class Credentials
             return new ValueProblem("has a name or a password of more than 255 bytes");
         if (text.Any(char.IsControl))
             return new ValueProblem("has a control character in a name or a password");
-        if (Quotes.Contains(user[0]) && password[^1] == user[0])
+        if (text.Any(ConfText.IsInvisible))
+            return new ValueProblem("has a character that cannot be seen in a name or a password");
+        if (ValueSyntax.IsInQuotes(text) || ValueSyntax.IsInQuotes(user))
             return new ValueProblem("has a user in quotes, which would belong to the name and the password; take them away");
+        if (!isLiteral && SignsOf(text, password) is { } sign)
+            return new ValueProblem(sign);
+        if (Account().IsMatch(password))
+            return new ValueProblem("is a line of /etc/passwd or /etc/shadow, which holds no password", ShowAllowed: false);
         if (Hash().IsMatch(password))
             return new ValueProblem("has a hash where the password belongs; passwords are compared as they are written here", ShowAllowed: false);
         credential = new Credential(user, password);
         return null;
+    }
+
+    private static string? SignsOf(string text, string password)
+    {
+        if (text[0] is '{' or '[' || text.StartsWith("- ", StringComparison.Ordinal))
+            return "is written as JSON or YAML";
+        if (ValueSyntax.IsInQuotes(password))
+            return "has a password in quotes, which would belong to it; take them away";
+        return text.AsSpan().ContainsAny(WideSeparators) ? "has a wide comma or semicolon, which parts nothing; users are separated by a plain comma" : null;
     }
 
     private static ValueProblem? ParseList(string text, ValueContext context, out List<Credential> value)
@@ -53,7 +70,7 @@ internal static partial class Credentials
         {
             if (part.Length == 0)
                 return new ValueProblem("has an empty item between its commas");
-            var problem = Parse(part, out var credential);
+            var problem = Parse(part, out var credential, context.IsQuoted);
             if (problem is not null)
                 return problem;
             if (SecondUser().IsMatch(credential.Password))
@@ -65,8 +82,12 @@ internal static partial class Credentials
     }
 
     /// <summary>crypt(5)'s forms, which htpasswd and /etc/shadow have, and the {SSHA} of LDAP.</summary>
-    [GeneratedRegex(@"\A(?:\$(?:apr1|1|2[abxy]?|5|6|y|7|argon2\w*)\$|\{S?SHA\d*\})[\w./$+=,-]{8,}\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\A(?:\$(?:apr1|1|2[abxy]?|3|5|6|7|g?y|md5|sha1|argon2\w*)\$|\{(?:S?(?:SHA|MD5)\d*|CRYPT|PBKDF2\S*|ARGON2\w*)\})[\w./$+=,-]{8,}\z", RegexOptions.CultureInvariant)]
     private static partial Regex Hash();
+
+    /// <summary>What stands behind the name in passwd(5) and shadow(5).</summary>
+    [GeneratedRegex(@"\A[^:]*(?::\d+:\d+:[^:]*:[^:]*:[^:]*|(?::\d*){7})\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Account();
 
     /// <summary>Another name and its colon behind what may stand between two users elsewhere.</summary>
     [GeneratedRegex(@"[\s;|]\s*[A-Za-z0-9_.-]+:\S", RegexOptions.CultureInvariant)]

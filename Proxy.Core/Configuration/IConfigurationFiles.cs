@@ -12,6 +12,13 @@ internal interface IConfigurationFiles
 
     /// <summary>The permissions, or null where they are unknown.</summary>
     UnixFileMode? Mode(string path);
+
+    /// <summary>
+    /// Why nobody can make the file, or write to the one that is there, as a predicate; null: nothing is known that speaks against it.
+    /// What the user who asks may do is not judged: the daemon's user may be another.
+    /// </summary>
+    /// <param name="isDirectory">Make a directory and what is in it.</param>
+    string? ProblemOfMaking(string path, bool isDirectory);
 }
 
 /// <summary>The real file system.</summary>
@@ -19,6 +26,8 @@ internal sealed class DiskFiles : IConfigurationFiles
 {
     /// <summary>No configuration is longer; a device that never ends is not read for ever.</summary>
     public const int MaxBytes = 16 * 1024 * 1024;
+
+    private static readonly string[] KernelFileSystems = ["proc", "sysfs", "cgroupfs", "cgroup2fs", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "devpts"];
 
     public static DiskFiles Instance { get; } = new();
 
@@ -60,6 +69,28 @@ internal sealed class DiskFiles : IConfigurationFiles
                 _ => "cannot be read",
             };
             return false;
+        }
+    }
+
+    public string? ProblemOfMaking(string path, bool isDirectory)
+    {
+        if (!isDirectory && Directory.Exists(path))
+            return "is a directory";
+        string? place = isDirectory ? path : Path.GetDirectoryName(path);
+        while (place is not null && !Directory.Exists(place))
+        {
+            if (File.Exists(place))
+                return place == path ? "is no directory" : $"cannot be made: {ConfText.Printable(place)} is no directory";
+            place = Path.GetDirectoryName(place);
+        }
+
+        try
+        {
+            return place is not null && KernelFileSystems.Contains(new DriveInfo(place).DriveFormat) ? "cannot be made: it would be on a file system of the kernel's own" : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
         }
     }
 

@@ -6,13 +6,17 @@ namespace TorBalancer.Configuration;
 /// </summary>
 internal sealed class LineAdvice(NameAdvice names) : ILineAdvice
 {
-    public string OfHeader(ReadOnlySpan<char> line)
+    public string OfHeader(ReadOnlySpan<char> line) => OfHeader(line, showName: true);
+
+    private string OfHeader(ReadOnlySpan<char> line, bool showName)
     {
         string inner = line.TrimStart('[').ToString();
         int end = inner.AsSpan().IndexOfAny(";#]");
         if (end >= 0)
             inner = inner[..end];
-        return names.MeantHeader(inner) is { } meant ? $"; did you mean [{meant}]?" : "";
+        if (names.MeantHeader(inner) is not { } meant)
+            return "";
+        return $"; did you mean [{(showName || meant.IndexOf(':') is not (> 0 and var colon) ? meant : meant[..colon] + ":name")}]?";
     }
 
     public string OfLine(string section, ReadOnlySpan<char> line)
@@ -21,8 +25,10 @@ internal sealed class LineAdvice(NameAdvice names) : ILineAdvice
             return "; did you mean a comment? It begins with ; or #";
         if (line is "{" or "}" or "}," or "---")
             return "; the file is INI, neither JSON nor YAML";
+
+        // worker:word may be a user and a password of the list before it.
         if (IsLikeHeader(line))
-            return OfHeader(line);
+            return OfHeader(line, showName: section.Length == 0 || (KindOf(section) is { } place && !place.Keys.Any(static key => key.IsSecret)));
         string text = line.TrimStart("-\"' ").ToString();
         string first = "";
         foreach (var (key, value) in Splits(text))
@@ -49,6 +55,8 @@ internal sealed class LineAdvice(NameAdvice names) : ILineAdvice
         var kind = names.Find((colon < 0 ? line : line[..colon]).Trim().ToString());
         return kind is not null && (colon < 0 || line[(colon + 1)..].IsEmpty || (kind.IsNamed && ConfText.IsName(line[(colon + 1)..].Trim())));
     }
+
+    private SchemaSection? KindOf(string section) => names.Find(section.IndexOf(':') is > 0 and var colon ? section[..colon] : section);
 
     /// <summary>The ways in which the line can be a key and a value.</summary>
     private static IEnumerable<(string Key, string Value)> Splits(string text)
@@ -80,9 +88,7 @@ internal sealed class LineAdvice(NameAdvice names) : ILineAdvice
             return null;
         if (ForeignWords.IsTorrc(key))
             return names.Elsewhere(key);
-        int colon = section.IndexOf(':');
-        var kind = names.Find(colon < 0 ? section : section[..colon]);
-        if (kind is not null && NameAdvice.Native(kind, key) is { } native)
+        if (KindOf(section) is { } kind && NameAdvice.Native(kind, key) is { } native)
             return $"; did you mean \"{NameAdvice.Entry(native, value, always: true)}\"?";
         var homes = names.Homes(key);
         if (homes.Count == 0)

@@ -46,8 +46,8 @@ internal sealed class ListenerDraft(string name)
 
             if (line.Length == 0 || line[0] == '#')
                 continue;
-            if (ValueSyntax.CommentSign(line) > 0)
-                reader.Issues.Warning(at, "the # is a part of the password: here a comment is a line of its own");
+            if (ValueSyntax.CommentSign(line, isSecret: true) is var (_, sign))
+                reader.Issues.Warning(at, $"the {sign} is a part of the password: here a comment is a line of its own");
             var wrong = Credentials.Parse(line, out var credential);
             if (wrong is null)
             {

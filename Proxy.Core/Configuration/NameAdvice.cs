@@ -92,6 +92,9 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
         };
     }
 
+    /// <summary>Where the key is that somebody took for a section; empty: there is none.</summary>
+    public string HomeOf(string section) => Homes(section) is [var home, ..] ? $"; {home.Key.Name} is a key of [{Header(home.Section)}]" : "";
+
     /// <summary>The keys of that name, whatever their section; else those that a word of others means.</summary>
     public List<(SchemaSection Section, SchemaKey Key)> Homes(string key)
     {
@@ -114,11 +117,11 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
         section.Keys.FirstOrDefault(row => Spelling.Same(row.Name, key))
         ?? (ForeignWords.Key(key).FirstOrDefault(word => word.Section == section.Name) is { } foreign ? section.Find(foreign.Key) : null);
 
-    /// <summary><c>Key = value</c> as it would be accepted; the key alone where the value is right already, or must not be shown, or is of no use.</summary>
+    /// <summary><c>Key = value</c> as it would be accepted; the key alone where the value is right already, or must not be shown, or may be any text, or is of no use.</summary>
     public static string Entry(SchemaKey row, string value, bool always = false)
     {
         string? accepted = null;
-        if (!row.IsSecret && value.Length > 0)
+        if (!row.IsSecret && !row.IsFree && value.Length > 0)
             accepted = row.Check(value, NoContext) is not { } problem ? (always ? value : null) : ValueAdvice.Improve(row, value, NoContext, problem) switch
             {
                 { Suggestion: null } => null,

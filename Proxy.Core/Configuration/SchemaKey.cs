@@ -6,9 +6,10 @@ namespace TorBalancer.Configuration;
 /// <param name="defaultText">What the key has when it is left out, as it would be written; empty: nothing.</param>
 /// <param name="description">One line.</param>
 /// <param name="isSecret">The value never appears in a message.</param>
+/// <param name="isFree">See <see cref="ValueParser{T}"/>.</param>
 /// <param name="check">What is wrong with a value; null: nothing.</param>
 internal abstract class SchemaKey(
-    string name, string allowed, string defaultText, string description, bool isSecret, Func<string, ValueContext, ValueProblem?> check)
+    string name, string allowed, string defaultText, string description, bool isSecret, bool isFree, Func<string, ValueContext, ValueProblem?> check)
 {
     public string Name { get; } = name;
 
@@ -20,15 +21,18 @@ internal abstract class SchemaKey(
 
     public bool IsSecret { get; } = isSecret;
 
+    /// <summary>True where a value may be any text: what is not surely a value of this key is not repeated as one.</summary>
+    public bool IsFree { get; } = isFree;
+
     /// <summary>Judges a value and puts it nowhere: what a message suggests is tried here first.</summary>
     public Func<string, ValueContext, ValueProblem?> Check { get; } = check;
 }
 
 /// <summary>A row with the code that puts its value into place; null: done.</summary>
 internal sealed class SchemaKey<TTarget>(
-    string name, string allowed, string defaultText, string description, bool isSecret,
+    string name, string allowed, string defaultText, string description, bool isSecret, bool isFree,
     Func<TTarget, string, ValueContext, ValueProblem?> apply, Func<string, ValueContext, ValueProblem?> check)
-    : SchemaKey(name, allowed, defaultText, description, isSecret, check)
+    : SchemaKey(name, allowed, defaultText, description, isSecret, isFree, check)
 {
     public Func<TTarget, string, ValueContext, ValueProblem?> Apply { get; } = apply;
 }

@@ -27,7 +27,7 @@ internal sealed class SchemaSection<TTarget>(string name, bool isNamed = false) 
     public SchemaSection<TTarget> Key<TValue>(
         string name, ValueParser<TValue> parser, string defaultText, string description, Action<TTarget, TValue> set, bool secret = false)
     {
-        _rows.Add(new SchemaKey<TTarget>(name, parser.Allowed, defaultText, description, secret, (target, text, context) =>
+        _rows.Add(new SchemaKey<TTarget>(name, parser.Allowed, defaultText, description, secret, parser.IsFree, (target, text, context) =>
         {
             var problem = parser.Parse(text, context, out var value);
             if (problem is null)

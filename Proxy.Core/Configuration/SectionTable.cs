@@ -29,7 +29,7 @@ internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice
         string shown = ConfText.Printable(written);
         if (section is null)
         {
-            string meant = advice.MeantHeader(written) is { } header ? $"; did you mean [{header}]?" : "";
+            string meant = advice.MeantHeader(written) is { } header ? $"; did you mean [{header}]?" : advice.HomeOf(written);
             issues.Error(origin, $"there is no section [{shown}]; allowed: {string.Join(", ", schema.Sections.Select(NameAdvice.Header))}{meant}");
             return null;
         }

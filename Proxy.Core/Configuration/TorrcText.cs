@@ -57,6 +57,10 @@ public static class TorrcText
             // tor sees the \ only as the very last character; with a CR behind it, it would become the value's last one.
             bool goesOn = comment < 0 && part.TrimEnd('\r').EndsWith('\\');
             joined.Append(goesOn ? part.TrimEnd('\r')[..^1] : part);
+
+            // A \ parts the option from its value, as white space does (parse_config_line_from_str_verbose), and is gone in one line.
+            if (goesOn && !isContinuation && joined.ToString().Trim(' ', '\t').IndexOfAny([' ', '\t']) < 0)
+                joined.Append(' ');
             if (!goesOn && !isCommentLine && !(isContinuation && comment >= 0))
                 break;
             isContinuation = true;
@@ -68,6 +72,8 @@ public static class TorrcText
         }
 
         string line = joined.ToString().Trim(' ', '\t', '\r');
+        if (isContinuation && IsQuoted(line))
+            return ("", "goes on to a value that begins with a double quote, which in one line would be a quoted one");
         return line.EndsWith('\\') ? ("", Continued) : (line, null);
     }
 

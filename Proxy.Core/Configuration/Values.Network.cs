@@ -38,7 +38,7 @@ internal static partial class Values
         ListOf("host:port or [v6]:port, the host an IP address, several separated by commas", new ValueParser<IPEndPoint>("", ParseReachable));
 
     public static ValueParser<List<string>> Canaries { get; } =
-        ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary));
+        ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary, IsFree: true));
 
     /// <summary>[Alerts] Webhook.</summary>
     public static ValueParser<string> Webhook { get; } =
@@ -58,6 +58,10 @@ internal static partial class Values
             address = address.MapToIPv4();
         return true;
     }
+
+    /// <summary>An address that says nothing without the interface that it is on (RFC 4007, section 6), and has none.</summary>
+    private static ValueProblem? CheckZone(IPAddress address) =>
+        address is { IsIPv6LinkLocal: true, ScopeId: 0 } ? new ValueProblem($"is a link-local address without an interface behind it, as in {address}%eth0", ShowAllowed: false) : null;
 
     internal static bool TryHost(string text, out IPAddress address)
     {
@@ -121,7 +125,7 @@ internal static partial class Values
         if (!TryHost(host, out var address) || (bracketed && !host.Contains(':')))
             return new ValueProblem("has a host that is not an IP address (names are not looked up here)");
         value = new IPEndPoint(address, port);
-        return null;
+        return CheckZone(address);
     }
 
     private static ValueProblem? ParseReachable(string text, ValueContext context, out IPEndPoint value)
@@ -149,7 +153,7 @@ internal static partial class Values
             value = new IPEndPoint(address, 0);
             return address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)
                 ? new ValueProblem("stands for every address of this machine and is none to connect to", address.Equals(IPAddress.Any) ? "127.0.0.1" : "::1")
-                : null;
+                : CheckZone(address);
         }
 
         bool looksLikeName = text.Any(char.IsAsciiLetter) && !text.Contains(':') && !text.Contains('/');
@@ -180,14 +184,25 @@ internal static partial class Values
     {
         value = default;
         int slash = text.IndexOf('/');
-        if (!TryLiteral(slash < 0 ? text : text[..slash], out var address))
-            return new ValueProblem("is not a network", AddressDiagnosis.Network(text));
+        string literal = slash < 0 ? text : text[..slash];
+        if (!TryLiteral(literal, out var address))
+            return AddressDiagnosis.OfNetwork(text, new ValueProblem("is not a network", AddressDiagnosis.Network(text)));
+        if (literal.Contains('%'))
+            return new ValueProblem("names an interface, which no network has", literal[..literal.IndexOf('%')] + text[literal.Length..]);
         if (slash < 0 && AddressDiagnosis.HidesPort(text))
             return new ValueProblem("seems to carry a port, and a network has none (with /128 it is an address)", text[..text.LastIndexOf(':')]);
         int bits = address.GetAddressBytes().Length * 8;
         int length = bits;
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > bits))
-            return new ValueProblem(string.Create(CultureInfo.InvariantCulture, $"has no prefix length from 0 to {bits}"), AddressDiagnosis.Network(text));
+
+        // ::ffff:10.0.0.0/104 is 10.0.0.0/8: the address has become one of IPv4, and its prefix with it.
+        int mapped = bits == 32 && literal.Contains(':') ? 96 : 0;
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length) || length < mapped || length > mapped + bits))
+        {
+            string? meant = mapped == 0 ? AddressDiagnosis.Network(text) : length is > 0 and <= 32 ? string.Create(CultureInfo.InvariantCulture, $"{address}/{length}") : null;
+            return new ValueProblem(string.Create(CultureInfo.InvariantCulture, $"has no prefix length from {mapped} to {mapped + bits}"), meant);
+        }
+
+        length -= slash >= 0 ? mapped : 0;
 
         byte[] masked = address.GetAddressBytes();
         for (int bit = length; bit < bits; bit++)
@@ -211,7 +226,16 @@ internal static partial class Values
             return new ValueProblem("is not an http or https URL");
         if (url.UserInfo.Length > 0)
             return new ValueProblem("carries a user name, which is not sent");
-        return HostEndPoint.TryCreate(url.IdnHost, url.Port, out var host, out string? wrong) ? CheckOnion(host) : new ValueProblem($"has {wrong}");
+        return HostEndPoint.TryFromUri(url, out var host, out string? wrong) ? CheckOnion(host) : new ValueProblem($"has {wrong}");
+    }
+
+    /// <summary>What a canary connects to; false for what is none.</summary>
+    internal static bool TryCanaryTarget(string text, out HostEndPoint target)
+    {
+        if (!text.Contains("://", StringComparison.Ordinal))
+            return HostEndPoint.TryParseAuthority(text, null, out target);
+        target = default;
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && HostEndPoint.TryFromUri(url, out target, out _);
     }
 
     private static ValueProblem? ParseOnionCanary(string text, ValueContext context, out string value)
@@ -222,10 +246,7 @@ internal static partial class Values
         var problem = ParseCanary(value, context, out value);
         if (problem is not null)
             return text.Contains(".onion", StringComparison.OrdinalIgnoreCase) ? problem : new ValueProblem("is not an onion address");
-        bool isTarget = value.Contains("://", StringComparison.Ordinal)
-            ? HostEndPoint.TryCreate(new Uri(value).IdnHost, 80, out var target)
-            : HostEndPoint.TryParseAuthority(value, null, out target);
-        return isTarget && target.IsOnion ? null : new ValueProblem("is not an onion address");
+        return TryCanaryTarget(value, out var target) && target.IsOnion ? null : new ValueProblem("is not an onion address");
     }
 
     private static ValueProblem? ParseWebhook(string text, ValueContext context, out string value)
@@ -235,7 +256,10 @@ internal static partial class Values
             return new ValueProblem("is not an http or https URL", text.Contains("://", StringComparison.Ordinal) ? null : "http://" + text);
         if (url.UserInfo.Length > 0)
             return new ValueProblem("carries a user name, which is not sent");
-        return TryHost(url.Host.Trim('[', ']'), out _) ? null : new ValueProblem("has a host that is not an IP address (names are not looked up here)");
+        bool isHost = url.HostNameType == UriHostNameType.IPv6
+            ? TryHost(url.Host.Trim('[', ']'), out _)
+            : HostEndPoint.TryFromUri(url, out var target, out _) && TryHost(target.Host, out _);
+        return isHost ? null : new ValueProblem("has a host that is not an IP address (names are not looked up here)");
     }
 
     /// <summary>A name alone as the URL that is fetched from it; null when it is no name.</summary>

@@ -12,7 +12,7 @@ internal static partial class Values
     /// <summary>sun_path of sockaddr_un (unix(7)) has 108 bytes, one of them for the closing zero.</summary>
     private const int MaxSocketPath = 107;
 
-    public static ValueParser<string> FilePath { get; } = new("a path", ParsePath);
+    public static ValueParser<string> FilePath { get; } = new("a path", ParsePath, IsFree: true);
 
     public static ValueParser<string> AutoOrPath { get; } = new("auto or a path",
         static (string text, ValueContext context, out string value) =>
@@ -21,7 +21,7 @@ internal static partial class Values
                 return ParsePath(text, context, out value);
             value = "auto";
             return null;
-        });
+        }, IsFree: true);
 
     /// <summary>[Admin] Socket.</summary>
     public static ValueParser<string> AdminSocket { get; } = new("auto, unix:/path or none",

@@ -15,7 +15,7 @@ internal static partial class Values
     public static ValueParser<UnixFileMode> FileMode { get; } = new("octal permissions, 0000 to 0777", ParseFileMode);
 
     public static ValueParser<string> WireGuardInterface { get; } =
-        new("the name of a network interface, up to 15 letters", ParseInterface);
+        new("the name of a network interface, up to 15 letters", ParseInterface, IsFree: true);
 
     /// <summary>[Worker:…] ControlPassword. torrc has its hash (control-spec, section 3.5), which logs nobody in.</summary>
     public static ValueParser<string> ControlPassword { get; } = new("a password without control characters",
@@ -33,7 +33,7 @@ internal static partial class Values
     {
         value = text;
         return text.Any(char.IsControl) ? new ValueProblem("holds a control character") : null;
-    });
+    }, IsFree: true);
 
     public static ValueParser<int> Number(int min, int max)
     {
@@ -96,7 +96,7 @@ internal static partial class Values
             }
 
             return null;
-        });
+        }, item.IsFree);
 
     private static ValueProblem? ParseYesNo(string text, ValueContext context, out bool value)
     {

@@ -17,7 +17,7 @@ internal sealed record Canary(HostEndPoint Target, string? Path, bool IsTls, boo
         if (!text.Contains("://", StringComparison.Ordinal))
             return HostEndPoint.TryParseAuthority(text, null, out var plain) ? new Canary(plain, null, false, false) : throw new FormatException($"'{text}' is no canary");
         var url = new Uri(text);
-        if (!HostEndPoint.TryCreate(url.IdnHost, url.Port, out var target))
+        if (!HostEndPoint.TryFromUri(url, out var target, out _))
             throw new FormatException($"'{text}' is no canary");
         bool wantsIsTor = target.Host == TorCheck;
 

@@ -136,6 +136,29 @@ public readonly record struct HostEndPoint
         return TryCreate(host, port.Value, out endPoint, out problem);
     }
 
+    /// <summary>
+    /// The host and the port of a URL, from its own characters: those that <see cref="Uri"/> shows are other ones, because it reads
+    /// 0x7f.1 as 127.0.0.1, and without ICU makes A-labels of full-width letters that every other program maps to ASCII.
+    /// So a host is the same here and in every protocol. User information is passed over.
+    /// </summary>
+    /// <param name="url">Absolute, with an authority and a scheme that has a port of its own.</param>
+    /// <param name="problem">Why there is none, without repeating any of it; null on success.</param>
+    public static bool TryFromUri(Uri url, out HostEndPoint endPoint, out string? problem)
+    {
+        var text = url.OriginalString.AsSpan();
+        int start = text.IndexOf("://");
+        if (start < 0)
+        {
+            (endPoint, problem) = (default, NoHost);
+            return false;
+        }
+
+        text = text[(start + 3)..];
+        int end = text.IndexOfAny(@"/\?#");
+        var authority = end < 0 ? text : text[..end];
+        return TryParseAuthority(authority[(authority.LastIndexOf('@') + 1)..], url.Port, out endPoint, out problem);
+    }
+
     public override string ToString() =>
         Address is { AddressFamily: AddressFamily.InterNetworkV6 }
             ? string.Create(CultureInfo.InvariantCulture, $"[{Host}]:{Port}")

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace TorBalancer.Primitives;
 
@@ -10,53 +9,85 @@ namespace TorBalancer.Primitives;
 internal static class PublicAddress
 {
     /// <summary>
-    /// False for "this network", private, shared (RFC 6598), loopback, link-local, multicast, reserved and broadcast addresses
-    /// (RFC 6890), and for their IPv6 counterparts; as tor's tor_addr_is_internal and the exits' ExitPolicyRejectPrivate, with
-    /// what TCP cannot reach besides. An IPv6 address that carries an IPv4 address is what that is. Addresses for
-    /// documentation (RFC 5737) are nobody's, here or elsewhere: what an exit says of them is true.
+    /// "This network", private, shared (RFC 6598), loopback, link-local, multicast, reserved and broadcast addresses (RFC 6890), and
+    /// their IPv6 counterparts: unique local, link-local with site-local behind it, multicast, and ::/8 with ::, ::1,
+    /// IPv4-compatible and locally translated addresses.
+    /// </summary>
+    private static readonly IPNetwork[] Blocks =
+    [
+        IPNetwork.Parse("0.0.0.0/8"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("100.64.0.0/10"), IPNetwork.Parse("127.0.0.0/8"),
+        IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("172.16.0.0/12"), IPNetwork.Parse("192.168.0.0/16"), IPNetwork.Parse("224.0.0.0/3"),
+        IPNetwork.Parse("::/8"), IPNetwork.Parse("fc00::/7"), IPNetwork.Parse("fe80::/9"), IPNetwork.Parse("ff00::/8"),
+    ];
+
+    /// <summary>
+    /// What carries an IPv4 address right behind its prefix, and is what that is: IPv4-mapped (RFC 4291, section 2.5.5.2), NAT64
+    /// (RFC 6052, section 2.1), 6to4 (RFC 3056, section 2).
+    /// </summary>
+    private static readonly IPNetwork[] Carriers = [IPNetwork.Parse("::ffff:0:0/96"), IPNetwork.Parse("64:ff9b::/96"), IPNetwork.Parse("2002::/16")];
+
+    /// <summary>
+    /// False for an address in one of these blocks; as tor's tor_addr_is_internal and the exits' ExitPolicyRejectPrivate, with
+    /// what TCP cannot reach besides. Addresses for documentation (RFC 5737) are nobody's, here or elsewhere: what an exit says
+    /// of them is true.
     /// </summary>
     public static bool Is(IPAddress address)
     {
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out int length);
-        return address.AddressFamily == AddressFamily.InterNetworkV6 ? IsPublic6(bytes[..length]) : IsPublic4(bytes[..length]);
+        foreach (var carrier in Carriers)
+        {
+            if (Contains(carrier, address))
+                return Is(Carried(address, carrier.PrefixLength));
+        }
+
+        foreach (var block in Blocks)
+        {
+            if (Contains(block, address))
+                return false;
+        }
+
+        return true;
     }
 
     /// <summary>True when no address of the network is public, because it lies within one of the blocks that are not.</summary>
     public static bool IsNoneIn(IPNetwork network)
     {
-        // 10.0.0.0/8 and fc00::/7 are the widest blocks. What is wider spans public addresses, whatever its two ends are.
-        bool is6 = network.BaseAddress.AddressFamily == AddressFamily.InterNetworkV6;
-        if (network.PrefixLength < (is6 ? 7 : 8))
-            return false;
-        byte[] last = network.BaseAddress.GetAddressBytes();
-        for (int bit = network.PrefixLength; bit < last.Length * 8; bit++)
-            last[bit / 8] |= (byte)(0x80 >> (bit % 8));
-        return !Is(network.BaseAddress) && !Is(new IPAddress(last));
+        foreach (var carrier in Carriers)
+        {
+            if (Contains(carrier, network))
+                return IsNoneIn(new IPNetwork(Carried(network.BaseAddress, carrier.PrefixLength), Math.Min(network.PrefixLength - carrier.PrefixLength, 32)));
+
+            // Some of what it carries is public.
+            if (Contains(network, carrier))
+                return false;
+        }
+
+        foreach (var block in Blocks)
+        {
+            if (Contains(block, network))
+                return true;
+        }
+
+        return false;
     }
 
-    private static bool IsPublic4(ReadOnlySpan<byte> b) =>
-        !(b[0] is 0 or 10 or 127 or >= 224
-            || (b[0] == 100 && (b[1] & 0xC0) == 64)
-            || (b[0] == 169 && b[1] == 254)
-            || (b[0] == 172 && (b[1] & 0xF0) == 16)
-            || (b[0] == 192 && b[1] == 168));
+    private static bool Contains(IPNetwork wide, IPNetwork narrow) => wide.PrefixLength <= narrow.PrefixLength && Contains(wide, narrow.BaseAddress);
 
-    private static bool IsPublic6(ReadOnlySpan<byte> b)
+    /// <summary>By the bits: <see cref="IPNetwork.Contains"/> says of a network of IPv6 that it contains IPv4-mapped addresses that it does not.</summary>
+    private static bool Contains(IPNetwork network, IPAddress address)
     {
-        // 64:ff9b::/96, NAT64 (RFC 6052, section 2.1); the rest of ::/8 holds ::, ::1, IPv4-compatible and locally translated addresses.
-        if (b[0] == 0)
-            return b[..12].SequenceEqual(Nat64) && IsPublic4(b[12..]);
-
-        // 2002::/16, 6to4 (RFC 3056, section 2)
-        if (b[0] == 0x20 && b[1] == 0x02)
-            return IsPublic4(b[2..6]);
-
-        // fc00::/7 unique local, fe80::/10 link-local, fec0::/10 site-local, ff00::/8 multicast
-        return (b[0] & 0xFE) != 0xFC && b[0] != 0xFF && !(b[0] == 0xFE && b[1] >= 0x80);
+        if (network.BaseAddress.AddressFamily != address.AddressFamily)
+            return false;
+        Span<byte> wanted = stackalloc byte[16], bytes = stackalloc byte[16];
+        network.BaseAddress.TryWriteBytes(wanted, out _);
+        address.TryWriteBytes(bytes, out _);
+        int whole = network.PrefixLength / 8, rest = network.PrefixLength % 8;
+        return bytes[..whole].SequenceEqual(wanted[..whole]) && (rest == 0 || (bytes[whole] ^ wanted[whole]) >> (8 - rest) == 0);
     }
 
-    private static ReadOnlySpan<byte> Nat64 => [0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0];
+    private static IPAddress Carried(IPAddress address, int prefix)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out _);
+        return new IPAddress(bytes.Slice(prefix / 8, 4));
+    }
 }

@@ -29,9 +29,12 @@ internal static class EnvCommand
         // http:// where there is one: every program that reads one of these variables knows it, and names then always travel to Tor.
         // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
         (ListenerProtocols Protocol, string Scheme)[] schemes = [(ListenerProtocols.Http, "http"), (ListenerProtocols.Socks5, "socks5h"), (ListenerProtocols.Socks4, "socks4a")];
+        // Who may use it comes before what it speaks: a listener that cuts this machine off, or asks for a password, is of no use as it stands.
         var (listener, scheme) = schemes
-            .Select(known => (Listener: options.Listeners.FirstOrDefault(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)), known.Scheme))
-            .FirstOrDefault(static found => found.Listener is not null);
+            .SelectMany(known => options.Listeners.Where(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)), static (known, listener) => (Listener: (ListenerOptions?)listener, known.Scheme))
+            .OrderBy(found => LetsUsIn(options, found.Listener!) ? 0 : 1)
+            .ThenBy(static found => found.Listener!.Auth == ListenerAuth.Required ? 1 : 0)
+            .FirstOrDefault();
         if (listener is null)
         {
             // Another process cannot know what the system picked; a variable with port 0 would point at nothing.
@@ -43,6 +46,12 @@ internal static class EnvCommand
         }
 
         var address = (IPEndPoint)listener.Address;
+        if (!LetsUsIn(options, listener))
+        {
+            error.WriteLine($"torbalancer: no listener lets programs on this machine in; [Listener:{listener.Name}] AllowFrom leaves {Reachable(options, listener)} out");
+            return 1;
+        }
+
         string url = $"{scheme}://{new IPEndPoint(Reachable(options, listener), address.Port)}";
 
         if (listener.Auth == ListenerAuth.Required)
@@ -52,6 +61,16 @@ internal static class EnvCommand
             output.WriteLine($"export {name}={url}");
         output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
         return 0;
+    }
+
+    /// <summary>
+    /// False when <c>AllowFrom</c> cuts off what connects from here: to an address of this machine its programs connect from the very same,
+    /// unless they choose another.
+    /// </summary>
+    private static bool LetsUsIn(TorBalancerOptions options, ListenerOptions listener)
+    {
+        var source = Reachable(options, listener);
+        return listener.AllowFrom.Count == 0 || listener.AllowFrom.Any(network => network.Contains(source));
     }
 
     /// <summary>The address that programs on this machine connect to: a listener on all addresses is reached by loopback, in the family that it lets in.</summary>

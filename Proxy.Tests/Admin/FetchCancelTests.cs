@@ -14,8 +14,28 @@ public class FetchCancelTests
     [TestCase("http://a.example/", "ftp://a.example/", false)]
     [TestCase("http://a.example/", "http://user@a.example/", false)]
     [TestCase("http://a.example/", "", false)]
+    [TestCase("http://a.example/", "http://xn--a\u00fc.example/", false, Description = "Uri.IdnHost throws")]
+    [TestCase("http://a.example/", "http://b\u00fccher.example/", false)]
+    [TestCase("http://a.example/", "//\uff4cocalhost/", false)]
+    [TestCase("http://a.example/", "//abc.oni\u00adon/", false)]
+    [TestCase("http://a.example/", " http://b.example/ ", true)]
+    [TestCase("http://a.example/", "/b\u00fccher", true)]
+    [TestCase("http://a.example/b", "?c", true)]
+    [TestCase("http://a.example/b", "#c", true)]
+    [TestCase("http://[2001:db8::1]/", "/x", true)]
     public void Redirect_is_followed_unless_it_gives_something_up(string from, string location, bool follows) =>
         Assert.That(FetchRedirects.Next(new Uri(from), 302, location), follows ? Is.Not.Null : Is.Null);
+
+    [TestCase("http://A.Example.:80/x", "y?z", "http://a.example/y?z")]
+    [TestCase("http://a.example/", "//B.example.:8080/x", "http://b.example:8080/x")]
+    [TestCase("http://a.example/", "http://[2001:DB8:0::1]:80/", "http://[2001:db8::1]/")]
+    [TestCase("https://a.example:8443/x/", "../y#f", "https://a.example:8443/y#f")]
+    [TestCase("http://a.example/", "http://0177.0.0.1/", "http://0177.0.0.1/", Description = "routes refuse it by its own name")]
+    public void Redirect_leads_to_the_canonical_host(string from, string location, string expected)
+    {
+        var next = FetchRedirects.Next(new Uri(from), 302, location)!;
+        Assert.That(FetchRequestReader.Text(next, FetchRequestReader.TargetOf(next).Target), Is.EqualTo(expected));
+    }
 
     /// <summary>Its kernel knows the connection for a minute more (tcp_fin_timeout): a FIN alone says nothing.</summary>
     [Test, CancelAfter(150_000)]

@@ -20,6 +20,15 @@ public class FetchRequestTests
     [TestCase("""{"url":"http://u:p@example.com/"}""", "url", "Authorization header")]
     [TestCase("""{"url":"http://a.example:0/"}""", "url", "host and port")]
     [TestCase("""{"url":"http://abcdefghijklmnop.onion/"}""", "url", "onion_address_invalid")]
+    [TestCase("""{"url":"http://b\u00fccher.example/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://xn--a\u00fc.example/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://abcdefghijklmnop.\uff4f\uff4e\uff49\uff4f\uff4e/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://abcdefghijklmnop.oni\u00adon/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://\uff4cocalhost/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://local\u00adhost/"}""", "url", "send its A-labels")]
+    [TestCase("""{"url":"http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\u24d3.example/"}""", "url", "not an absolute")]
+    [TestCase("""{"url":"http://ex%61mple.org/"}""", "url", "not an absolute")]
+    [TestCase("""{"url":"http:\\\\a.example/"}""", "url", "host")]
     [TestCase("""{"url":"http://a.example","timeout":0}""", "timeout", "from 1 to 600")]
     [TestCase("""{"url":"http://a.example","timeout":601}""", "timeout", "from 1 to 600")]
     [TestCase("""{"url":"http://a.example","timeout":"30"}""", "timeout", "a string")]
@@ -46,6 +55,24 @@ public class FetchRequestTests
         Assert.That(problem.GetProperty("status").GetInt32(), Is.EqualTo(400));
         Assert.That(problem.GetProperty("detail").GetString(), Does.Contain(detail));
         Assert.That(problem.TryGetProperty("field", out var named) ? named.GetString() : null, Is.EqualTo(field));
+        Assert.That(worker.Accepted, Is.Zero);
+    }
+
+    /// <summary>A host is what its characters say, as over every other protocol: nothing reads them as an address of another kind.</summary>
+    [TestCase("http://010.0.0.1/")]
+    [TestCase("http://134744072/")]
+    [TestCase("http://0x7f.1/a?b#c")]
+    [TestCase("http://127.1/")]
+    [CancelAfter(30_000)]
+    public async Task Fetch_refuses_numbers_that_are_no_address_as_CONNECT_does(string url, CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+
+        var answer = await admin.FetchAsync(JsonSerializer.Serialize(new { url }), token);
+
+        Assert.That(answer.GetProperty("error").GetProperty("cause").GetString(), Is.EqualTo("route_rejected"));
+        Assert.That(answer.GetProperty("url").GetString(), Is.EqualTo(url));
         Assert.That(worker.Accepted, Is.Zero);
     }
 

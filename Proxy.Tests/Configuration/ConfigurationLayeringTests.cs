@@ -157,7 +157,7 @@ public class ConfigurationLayeringTests
     [Test]
     public void Load_relative_paths_start_at_the_file_or_the_working_directory()
     {
-        var files = new FakeFiles { Texts = { ["/etc/tb/x.conf"] = "[Log]\nFile = a.log\n[ManagedWorkers]\nDataDirectory = ~/data" } };
+        var files = new FakeFiles { Texts = { ["/etc/tb/x.conf"] = "[Log]\nFile = a.log\n[ManagedWorkers]\nDataDirectory = ~/data", ["/wd/x.rc"] = "" } };
         var result = Loading.Sources(environment: new() { ["HOME"] = "/home/ann" }, arguments: ["--ManagedWorkers:ExtraTorrc=x.rc"], files: files, path: "/etc/tb/x.conf");
 
         Assert.That(Loading.Join(result.Errors), Is.Empty);

@@ -141,7 +141,7 @@ public class ConfigurationRulesTests
             Address = [::]:1180
             Protocols = http, SOCKS4
             Auth = required
-            Users = ann:a:b, bob : "p w"
+            Users = ann:a:b, bob : p w
             AllowFrom = 10.0.0.0/8, ::1
             Mode = sticky
             Isolation = destination
@@ -154,7 +154,7 @@ public class ConfigurationRulesTests
         Assert.That(listener.Address, Is.EqualTo(new IPEndPoint(IPAddress.IPv6Any, 1180)));
         Assert.That(listener.Protocols, Is.EqualTo(ListenerProtocols.Http | ListenerProtocols.Socks4));
         Assert.That(listener.Auth, Is.EqualTo(ListenerAuth.Required));
-        Assert.That(listener.Users, Is.EquivalentTo(new Dictionary<string, string> { ["ann"] = "a:b", ["bob"] = "\"p w\"" }));
+        Assert.That(listener.Users, Is.EquivalentTo(new Dictionary<string, string> { ["ann"] = "a:b", ["bob"] = "p w" }));
         Assert.That(Loading.Dump(listener.AllowFrom), Is.EqualTo("[10.0.0.0/8, ::1/128]"));
         Assert.That((listener.Mode, listener.Isolation, listener.ExtendedErrors), Is.EqualTo(("sticky", (IsolationMode?)IsolationMode.Destination, true)));
         Assert.That((listener.HandshakeTimeout, listener.MaxConnections), Is.EqualTo((TimeSpan.FromSeconds(3), 100)));
@@ -165,6 +165,11 @@ public class ConfigurationRulesTests
     [TestCase("ann:a#b;c", "a#b;c")]
     [TestCase("\"ann:a # b ; c\"", "a # b ; c")]
     [TestCase("\"ann:'x'\" ; the admin", "'x'")]
+    [TestCase("\"ann:'p w'\"", "'p w'")]
+    [TestCase("\"ann:{x}, bob:y\"", "{x}")]
+    [TestCase("\"ann:a // b -- c /* d\"", "a // b -- c /* d")]
+    [TestCase("ann:a//b--c/*d", "a//b--c/*d")]
+    [TestCase("ann:{x", "{x")]
     [TestCase("ann:it's\"so", "it's\"so")]
     [TestCase("ann:a:b", "a:b")]
     [TestCase("\"ann:back\\\"", "back\\")]

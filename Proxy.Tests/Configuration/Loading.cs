@@ -75,5 +75,10 @@ internal sealed class FakeFiles : IConfigurationFiles
         return Texts.TryGetValue(path, out text!);
     }
 
+    /// <summary>Paths where nothing can be made, and why.</summary>
+    public Dictionary<string, string> Unmakeable { get; } = new(StringComparer.Ordinal);
+
+    public string? ProblemOfMaking(string path, bool isDirectory) => Unmakeable.GetValueOrDefault(path);
+
     public UnixFileMode? Mode(string path) => Modes.TryGetValue(path, out var mode) ? mode : null;
 }

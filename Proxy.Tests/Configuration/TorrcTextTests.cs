@@ -10,6 +10,9 @@ public class TorrcTextTests
     [TestCase("  Nickname a # me\r\n\n# x\nSafeLogging 0\n", "Nickname a|SafeLogging 0")]
     [TestCase("Bridge 192.0.2.1:1 \\\n  # mine\n  more\nSafeLogging 0", "Bridge 192.0.2.1:1     more|SafeLogging 0")]
     [TestCase("Bridge 192.0.2.1:1 \\\r\nmore\r\n", "Bridge 192.0.2.1:1 more")]
+    [TestCase("SocksPolicy\\\naccept 1.2.3.4", "SocksPolicy accept 1.2.3.4")]
+    [TestCase("SocksPolicy\\\n\\\naccept 1.2.3.4", "SocksPolicy accept 1.2.3.4")]
+    [TestCase("ContactInfo a\\\nb", "ContactInfo ab")]
     [TestCase("ContactInfo \"a # \\\" b\" # c\n", "ContactInfo \"a # \\\" b\" # c")]
     [TestCase("%include /etc/tor/x", "%include /etc/tor/x")]
     public void Parse_gives_one_line_for_each_option(string text, string lines) =>
@@ -24,6 +27,7 @@ public class TorrcTextTests
     [TestCase("A 1\nB \0", "line 2 holds the control character 0x00")]
     [TestCase("A 1\rDataDirectory /x", "line 1 holds the control character 0x0d")]
     [TestCase("ContactInfo \"a\nDataDirectory b\"", "line 1 begins a quoted value that does not end")]
+    [TestCase("ContactInfo\\\n\"a\" b", "line 1 goes on to a value that begins with a double quote")]
     [TestCase("ContactInfo \"a\" b", "line 1 has something behind its quoted value")]
     public void Parse_names_the_line_that_would_not_end_where_it_ends(string text, string? problem) =>
         Assert.That(TorrcText.Parse(text).Problem, problem is null ? Is.Null : Does.StartWith(problem));

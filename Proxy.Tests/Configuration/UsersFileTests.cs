@@ -54,6 +54,42 @@ public class UsersFileTests
         Assert.That(result.Options.Listeners[0].Users["bob"], Is.EqualTo("#x"));
     }
 
+    [TestCase("ann:x ; comment", ";")]
+    [TestCase("ann:x // comment", "//")]
+    [TestCase("ann:x -- comment", "--")]
+    public void UsersFile_sign_of_a_comment_behind_a_password_is_a_warning(string line, string sign)
+    {
+        var result = Load(line);
+
+        Assert.That(result.Options.Listeners[0].Users["ann"], Is.EqualTo(line[4..]));
+        Assert.That(Loading.Join(result.Warnings), Is.EqualTo($"/users:1: the {sign} is a part of the password: here a comment is a line of its own"));
+    }
+
+    [TestCase("ann:\"s3cret\"", "has a password in quotes")]
+    [TestCase("ann:\u2018s3cret\u2019", "has a password in quotes")]
+    [TestCase("ann:s3\u200Bcret", "has a character that cannot be seen")]
+    [TestCase("s3cret:x:1000:1000:Ann,,,:/home/ann:/bin/bash", "is a line of /etc/passwd")]
+    [TestCase("s3cret:!:19000:0:99999:7:::", "is a line of /etc/passwd or /etc/shadow")]
+    [TestCase("{\"ann\": \"s3cret\"}", "is written as JSON or YAML")]
+    [TestCase("- ann:s3cret", "is written as JSON or YAML")]
+    [TestCase("ann:s3cret\uFF0Cbob:x", "has a wide comma")]
+    [TestCase("ann:$6$s3cretaa$0123456789012345678901:19000:0:99999:7:::", "is a line of /etc/passwd or /etc/shadow")]
+    public void UsersFile_password_that_would_never_match_refused(string line, string what) =>
+        Assert.That(Loading.Join(Load(line).Errors), Does.StartWith("/users:1: the line " + what).And.Not.Contain("s3cret"));
+
+    [TestCase("ann:secret # x", "the # is a part of the password", null)]
+    [TestCase("ann:secret // x", "the // is a part of the password", null)]
+    [TestCase("ann:\"secret\"", null, "has a password in quotes")]
+    [TestCase("[ann:secret]", null, "is written as JSON or YAML")]
+    [TestCase("ann:secret#x", null, null)]
+    public void Users_of_the_environment_are_judged_as_well(string value, string? warning, string? error)
+    {
+        var result = Loading.Sources("[Listener:main]\nAuth = required", new() { ["TORBALANCER_Listener__main__Users"] = value });
+
+        Assert.That(Loading.Join(result.Warnings), warning is null ? Is.Empty : Does.Contain(warning));
+        Assert.That(Loading.Join(result.Errors), error is null ? Is.Empty : Does.Contain(error).And.Not.Contain("secret\""));
+    }
+
     [TestCase("ann:$apr1$s3cretaa$0123456789012345678901")]
     [TestCase("ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC")]
     [TestCase("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=")]

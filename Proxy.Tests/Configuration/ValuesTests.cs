@@ -122,6 +122,11 @@ public class ValuesTests
     [TestCase("2001:db8::/32", "2001:db8::/32")]
     [TestCase("::1", "::1/128")]
     [TestCase("0.0.0.0/0", "0.0.0.0/0")]
+    [TestCase("::ffff:10.0.0.0/104", "10.0.0.0/8")]
+    [TestCase("::ffff:a00:0/104", "10.0.0.0/8")]
+    [TestCase("::ffff:0:0/96", "0.0.0.0/0")]
+    [TestCase("::ffff:10.1.2.3/128", "10.1.2.3/32")]
+    [TestCase("::ffff:10.1.2.3", "10.1.2.3/32")]
     public void Networks_forms(string text, string expected) =>
         Assert.That(Good(Values.Networks, text).Select(network => network.ToString()), Is.EqualTo(new[] { expected }));
 
@@ -140,6 +145,12 @@ public class ValuesTests
     [TestCase("lan")]
     [TestCase("::/129")]
     [TestCase("10.0.0.0/8,,::1")]
+    [TestCase("::ffff:10.0.0.0/24")]
+    [TestCase("::ffff:0.0.0.0/0")]
+    [TestCase("::ffff:0:0/95")]
+    [TestCase("::ffff:10.0.0.0/129")]
+    [TestCase("fe80::1%lo")]
+    [TestCase("fe80::%1/64")]
     public void Networks_wrong_refused(string text) => Assert.That(Bad(Values.Networks, text), Is.Not.Null);
 
     [TestCase("https://check.torproject.org/")]

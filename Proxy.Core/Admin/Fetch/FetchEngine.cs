@@ -29,7 +29,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     /// <summary>Fetches; failures are results, which the caller disposes. Throws <see cref="OperationCanceledException"/> only when nobody waits any more.</summary>
     public async Task<FetchResult> FetchAsync(FetchRequest request, CancellationToken cancellationToken)
     {
-        var progress = new Progress { Url = request.Url, Started = services.Time.GetTimestamp() };
+        var progress = new Progress { Url = request.Url, Target = FetchRequestReader.TargetOf(request.Url).Target, Started = services.Time.GetTimestamp() };
         FetchResult result;
         bool hasRoom = services.Descriptors.TryTake(1);
         try
@@ -83,7 +83,6 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         bool withSecrets = true;
         while (true)
         {
-            progress.Target = FetchRequestReader.TargetOf(progress.Url).Target;
             var route = services.Connector.Decide(progress.Target);
             if (route.Error.IsError)
                 return Fail(progress, route.Error);
@@ -145,7 +144,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
             // Once they are withheld they stay so: the way back may be the other host's idea.
             withSecrets &= FetchRedirects.SameOrigin(progress.Url, next);
-            progress.Url = next;
+            (progress.Url, progress.Target) = (next, FetchRequestReader.TargetOf(next).Target);
         }
     }
 
@@ -191,7 +190,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             Success = true,
             Worker = progress.Worker,
             StatusCode = (int)response.StatusCode,
-            Url = progress.Url.AbsoluteUri,
+            Url = FetchRequestReader.Text(progress.Url, progress.Target),
             Redirects = progress.Redirects,
             Headers = head,
             Body = body,
@@ -202,7 +201,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     {
         Success = false,
         Worker = progress.Worker,
-        Url = progress.Url.AbsoluteUri,
+        Url = FetchRequestReader.Text(progress.Url, progress.Target),
         Redirects = progress.Redirects,
         Error = new FetchError(error.Word, error.Detail is null ? HttpStatusMapper.Map(error.Cause).Explanation : $"{HttpStatusMapper.Map(error.Cause).Explanation} ({error.Detail})"),
         Timing = TimingOf(progress),
@@ -221,7 +220,7 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
         public required long Started { get; init; }
 
-        public HostEndPoint Target { get; set; }
+        public required HostEndPoint Target { get; set; }
 
         public string? Worker { get; private set; }
 

@@ -21,5 +21,5 @@ internal static class FetchRedirects
     }
 
     /// <summary>Scheme, host and port: credentials stay within them (RFC 9110, section 15.4; RFC 6454, section 4). Both URLs are canonical.</summary>
-    public static bool SameOrigin(Uri a, Uri b) => a.Scheme == b.Scheme && a.Port == b.Port && a.IdnHost == b.IdnHost;
+    public static bool SameOrigin(Uri a, Uri b) => a.Scheme == b.Scheme && a.Port == b.Port && a.Host == b.Host;
 }

@@ -77,15 +77,15 @@ internal static class FetchRequestReader
         if (url.UserInfo.Length > 0)
             return (default, "holds a user name or password; send an Authorization header instead");
 
-        // IdnHost is the punycode form, which is what travels in SOCKS; Uri itself looks nothing up.
-        string? problem = null;
-        if (url.Port is < 1 or > 65535 || !HostEndPoint.TryCreate(url.IdnHost, url.Port, out var target, out problem))
-            return (default, problem is null ? "has no valid host and port" : $"has no valid host and port: {problem}");
-        return (target, null);
+        return HostEndPoint.TryFromUri(url, out var target, out string? problem) ? (target, null) : (default, $"has no valid host and port: {problem}");
     }
 
     /// <summary>The URL with its host as it is in the target: the Host field, TLS and the answer name what is connected to.</summary>
-    public static Uri Canonical(Uri url, HostEndPoint target) => url.IdnHost.Equals(target.Host, StringComparison.Ordinal) ? url : new UriBuilder(url) { Host = target.Host }.Uri;
+    public static Uri Canonical(Uri url, HostEndPoint target) => new(Text(url, target));
+
+    /// <summary>The URL as text, with the host that is connected to.</summary>
+    public static string Text(Uri url, HostEndPoint target) =>
+        $"{url.Scheme}://{target.ToAuthority(url.Scheme == Uri.UriSchemeHttps ? 443 : 80)}{url.PathAndQuery}{url.Fragment}";
 
     public static string Kind(JsonElement value) => value.ValueKind switch
     {

@@ -40,7 +40,12 @@ internal sealed partial class HttpRequestHead
 
         // Many clients leave user and password there, though they must not (RFC 9110, section 4.2.4), and send the Authorization
         // field themselves. It goes no further, neither to the target nor into a log. The last '@' ends it: a host has none.
-        authority = authority[(authority.LastIndexOf((byte)'@') + 1)..];
+        int at = authority.LastIndexOf((byte)'@');
+
+        // No URI has a backslash; browsers take it for a '/' (URL Standard), and what stands before it for the host.
+        if (at > 0 && authority[..at].Contains((byte)'\\'))
+            return Refuse(HttpReject.BadRequest("the URI has a backslash in its authority"), out reject);
+        authority = authority[(at + 1)..];
         if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint, out string? problem))
             return Refuse(HttpReject.BadRequest($"the URI names no valid host and port: {problem}"), out reject);
         Target = endPoint;

@@ -78,6 +78,7 @@ public sealed class HttpRequestParserTests
         ["ftp", 400, "GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["no scheme", 400, "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["userinfo and no host", 400, "GET http://u:p@/ HTTP/1.1\r\nHost: h\r\n\r\n"],
+        ["userinfo with a backslash", 400, "GET http://evil.example\\@good.example/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["userinfo with a slash", 400, "GET http://u:p/@h/ HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["userinfo in CONNECT", 400, "CONNECT u:p@h:443 HTTP/1.1\r\nHost: h\r\n\r\n"],
         ["label of 64 characters", 400, $"GET http://{new string('a', 64)}.example/ HTTP/1.1\r\nHost: h\r\n\r\n"],
