@@ -98,6 +98,7 @@ internal static class ProxyServiceCollectionExtensions
     {
         services.AddSingleton(static _ => new UserParametersParser(SelectionPolicyNames.All));
         services.AddSingleton<IpOnlyClientNotice>();
+        services.AddSingleton<LingeringNotice>();
         services.AddSingleton(static provider => new AccessLog(
             provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ExitLookup(provider.GetRequiredService<ICircuitJoin>(), Options(provider).Log));
@@ -112,6 +113,7 @@ internal static class ProxyServiceCollectionExtensions
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.GetRequiredService<DescriptorBudget>(),
             Memory = provider.GetRequiredService<MemoryRoom>(),
+            Lingering = new LingeringClose(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LingeringNotice>().Observe),
         });
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());

@@ -8,8 +8,10 @@ namespace TorBalancer.Protocols;
 /// fails before it looks for an answer, and some kernels drop what it has not read. So what comes is read and dropped, however much
 /// it is, until the peer has finished or has had its time.
 /// </summary>
+/// <param name="time">The clock.</param>
+/// <param name="crowded">Called whenever <see cref="MostAtATime"/> makes one end early.</param>
 /// <remarks>Thread-safe. Connections that wait hold no buffer while the peer is silent.</remarks>
-internal sealed class LingeringClose(TimeProvider time)
+internal sealed class LingeringClose(TimeProvider time, Action? crowded = null)
 {
     /// <summary>How long nothing may come from a peer that has been told of the end and has acknowledged everything.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
@@ -26,16 +28,27 @@ internal sealed class LingeringClose(TimeProvider time)
     /// <summary>What is left of all these times when the daemon stops.</summary>
     public static readonly TimeSpan WhenStopping = TimeSpan.FromSeconds(1);
 
-    /// <summary>Connections that may be waited for at a time; further ones are closed at once.</summary>
+    /// <summary>
+    /// Connections that may be waited for at a time. One more ends the one that has been waited for longest, which has had most of
+    /// its time: whoever fills all places takes them from himself first.
+    /// </summary>
     public const int MostAtATime = 1024;
 
     /// <summary>Bytes that are dropped in a row before others get their turn.</summary>
-    private const int BytesInATurn = 1024 * 1024;
+    internal const int BytesInATurn = 1024 * 1024;
 
-    private int _count;
+    private readonly Lock _lock = new();
+    private readonly LinkedList<Wait> _waits = new();
 
     /// <summary>Connections that are waited for.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _waits.Count;
+        }
+    }
 
     /// <summary>
     /// Sends FIN, then reads and drops what comes until the peer has finished or its time is over. The caller closes. Never throws for
@@ -64,19 +77,56 @@ internal sealed class LingeringClose(TimeProvider time)
 
     private async ValueTask RunAsync(TransportConnection peer, TimeSpan silence, CancellationToken stopping, CancellationToken cancellationToken, bool reset = false)
     {
-        if (Interlocked.Increment(ref _count) <= MostAtATime)
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var place = Enter(new Wait(over));
+        try
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancellationToken);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, over.Token);
             var progress = new Progress(peer, time);
             while (await DropAsync(peer, silence, reset, progress, either.Token) && !either.IsCancellationRequested && progress.GoesOn())
             {
             }
 
-            if (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-                await DropAsync(peer, WhenStopping, reset, progress, cancellationToken);
+            if (stopping.IsCancellationRequested && !over.IsCancellationRequested)
+                await DropAsync(peer, WhenStopping, reset, progress, over.Token);
+        }
+        finally
+        {
+            await LeaveAsync(place);
+        }
+    }
+
+    private LinkedListNode<Wait> Enter(Wait wait)
+    {
+        LinkedListNode<Wait> place;
+        bool full;
+        lock (_lock)
+        {
+            full = _waits.Count == MostAtATime;
+            if (full)
+            {
+                var oldest = _waits.First!;
+                _waits.Remove(oldest);
+                oldest.Value.End();
+            }
+
+            place = _waits.AddLast(wait);
         }
 
-        Interlocked.Decrement(ref _count);
+        if (full)
+            crowded?.Invoke();
+        return place;
+    }
+
+    private Task LeaveAsync(LinkedListNode<Wait> place)
+    {
+        lock (_lock)
+        {
+            if (place.List is not null)
+                _waits.Remove(place);
+        }
+
+        return place.Value.Ended;
     }
 
     /// <summary>Reads and drops for a time, or until it is cancelled. False when nothing more can come, and nothing is to be waited for.</summary>
@@ -114,6 +164,15 @@ internal sealed class LingeringClose(TimeProvider time)
         {
             return true;
         }
+    }
+
+    /// <summary>One that may be told to end; under the lock.</summary>
+    private sealed class Wait(CancellationTokenSource over)
+    {
+        /// <summary>Nothing uses the source any more when this is over.</summary>
+        public Task Ended { get; private set; } = Task.CompletedTask;
+
+        public void End() => Ended = over.CancelAsync();
     }
 
     /// <summary>Whether a peer still sends, or still takes what it was sent.</summary>

@@ -60,7 +60,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
     private async Task ServeHttpAsync()
     {
         Context.Protocol = ClientProtocol.HttpForward;
-        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = listener.Stopping, Lingering = services.Lingering };
+        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = listener.Stopping };
         using var http = new HttpServerHandshake(client, settings, _authenticator.Check, this, services.Time);
         var request = await http.ReadRequestAsync(Aborted);
         if (request.Kind == HttpServerRequestKind.Forward)
@@ -70,15 +70,20 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
         }
 
         if (request.Kind == HttpServerRequestKind.Connect)
+        {
             await CarryAsync(new HttpConnectHandshake(http), request.Request!);
-        else
-            SetError(request.Error);
+            return;
+        }
+
+        SetError(request.Error);
+        _farewell = request.Farewell;
     }
 
     private async Task ForwardAsync(HttpServerHandshake http, HttpServerRequest first)
     {
         var outcome = await new HttpForwarder(http, this, Context.Counters).RunAsync(first, Aborted);
         SetError(outcome.Error);
+        _farewell = outcome.Farewell;
         if (outcome.Kind == HttpForwardOutcomeKind.Connect)
         {
             await CarryAsync(new HttpConnectHandshake(http), outcome.Request!);

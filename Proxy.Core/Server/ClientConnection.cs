@@ -131,13 +131,13 @@ internal sealed partial class ClientConnection(
         if (_upstream is not null)
             await _upstream.DisposeAsync();
         _lease?.Dispose();
-        if (_farewell == Farewell.None)
+        if (_farewell == ClientFarewell.None)
             await client.DisposeAsync();
 
         // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
         if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || _exchanges == 0)
             services.AccessLog.Write(Context);
-        if (_farewell != Farewell.None)
+        if (_farewell != ClientFarewell.None)
             await LeaveAsync();
         Dispose();
         listener.Ended(this);
@@ -205,7 +205,7 @@ internal sealed partial class ClientConnection(
         if (request.Command != ProxyCommand.Connect)
         {
             await handshake.ReplyResolvedAsync(outcome.Answer, Aborted);
-            _farewell = Farewell.Finish;
+            _farewell = ClientFarewell.Finish;
             return;
         }
 
@@ -250,9 +250,9 @@ internal sealed partial class ClientConnection(
         Context.End = end == TunnelEnd.Aborted ? _abortReason : end;
         _farewell = end switch
         {
-            TunnelEnd.UpstreamClosed => Farewell.Finish,
-            TunnelEnd.UpstreamReset => Farewell.Reset,
-            _ => Farewell.None,
+            TunnelEnd.UpstreamClosed => ClientFarewell.Finish,
+            TunnelEnd.UpstreamReset => ClientFarewell.Reset,
+            _ => ClientFarewell.None,
         };
     }
 
@@ -326,10 +326,7 @@ internal sealed partial class ClientConnection(
         if (handshake is HttpConnectHandshake http)
             http.Info = new HttpReplyInfo(Context.WorkerId, Context.Attempts);
         await handshake.ReplyErrorAsync(error, Aborted);
-
-        // HTTP does so by itself, with its own bounds.
-        if (handshake is not HttpConnectHandshake)
-            _farewell = Farewell.Finish;
+        _farewell = ClientFarewell.Finish;
     }
 
     /// <summary>The first cause stays: what follows is its consequence.</summary>

@@ -25,7 +25,7 @@ internal sealed record ConnectionServices(
     public RouteTable Routes { get; init; } = new(new RouteOptions { Clearnet = ClearnetRoute.Socks });
 
     /// <summary>How all of them end behind an answer.</summary>
-    public LingeringClose Lingering { get; } = new(Time);
+    public LingeringClose Lingering { get; init; } = new(Time);
 
     /// <summary>Told of every connection; null: nobody gives memory back.</summary>
     public MemoryTrim? Trim { get; init; }

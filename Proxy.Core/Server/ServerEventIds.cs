@@ -17,6 +17,7 @@ internal static class ServerEventIds
     public const int AcceptHeld = 2011;
     public const int AcceptLoopFailed = 2012;
     public const int AcceptHeldByMemory = 2013;
+    public const int LingeringFull = 2014;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

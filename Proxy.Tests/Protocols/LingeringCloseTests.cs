@@ -113,18 +113,31 @@ public class LingeringCloseTests
     }
 
     [Test]
-    public async Task FinishAsync_beyond_the_limit_does_not_wait(CancellationToken token)
+    public async Task FinishAsync_beyond_the_limit_ends_the_one_that_waits_longest(CancellationToken token)
     {
+        int crowded = 0;
+        _closes = new LingeringClose(_clock, () => crowded++);
         using var over = new CancellationTokenSource();
         var (peer, connection) = await PairAsync();
         using var _ = peer;
         await using var __ = connection;
         var waiting = Enumerable.Range(0, LingeringClose.MostAtATime).Select(_ => _closes.FinishAsync(new SilentConnection(), default, over.Token).AsTask()).ToList();
-        Assert.That(_closes.Count, Is.EqualTo(LingeringClose.MostAtATime));
-        await _closes.FinishAsync(connection, default, token);
-        Assert.That(await peer.ReceiveAsync(new byte[1], token), Is.Zero, "FIN all the same");
+        Assert.That((_closes.Count, crowded), Is.EqualTo((LingeringClose.MostAtATime, 0)));
+        var newest = _closes.FinishAsync(connection, default, token).AsTask();
+        await waiting[0].WaitAsync(token);
+        Assert.That((_closes.Count, crowded, newest.IsCompleted), Is.EqualTo((LingeringClose.MostAtATime, 1, false)));
+        Assert.That(waiting.Count(static wait => wait.IsCompleted), Is.EqualTo(1));
+        peer.Shutdown(SocketShutdown.Send);
+        await newest.WaitAsync(token);
         await over.CancelAsync();
         await Task.WhenAll(waiting);
+        Assert.That(_closes.Count, Is.Zero);
+    }
+
+    [Test]
+    public void FinishAsync_gives_its_place_back_when_something_fails()
+    {
+        Assert.That(async () => await _closes.FinishAsync(new SilentConnection { Fails = true }, default, default), Throws.InvalidOperationException);
         Assert.That(_closes.Count, Is.Zero);
     }
 
@@ -159,7 +172,10 @@ public class LingeringCloseTests
 
         public override System.Net.IPAddress? RemoteAddress => null;
 
-        public override System.IO.Pipelines.PipeReader Input => _pipe.Reader;
+        /// <summary>By a fault of ours.</summary>
+        public bool Fails { get; init; }
+
+        public override System.IO.Pipelines.PipeReader Input => Fails ? throw new InvalidOperationException() : _pipe.Reader;
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
 

@@ -8,7 +8,7 @@ namespace TorBalancer.Tests.Scenarios;
 /// <summary>Targets that answer before they have read the request, and clients that send on (RFC 9112, section 9.6).</summary>
 [TestFixture(EngineKind.Linux)]
 [TestFixture(EngineKind.Sockets)]
-public class EarlyAnswerTests(EngineKind engine)
+public partial class EarlyAnswerTests(EngineKind engine)
 {
     private const string Body = "too large\n";
     private const string Answer = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 10\r\n\r\n" + Body;
@@ -113,36 +113,28 @@ public class EarlyAnswerTests(EngineKind engine)
     /// <summary>The client reads nothing before it has sent everything, and more than its own buffer holds waits for it.</summary>
     [TestCase(Way.Connect)]
     [TestCase(Way.Socks5)]
+    [TestCase(Way.Absolute)]
     [CancelAfter(60_000)]
     public async Task Long_answer_and_long_request_do_not_wait_for_each_other_when_the_worker_is_gone(Way way, CancellationToken token)
     {
-        byte[] answer = new byte[64_000_000];
-        new Random(7).NextBytes(answer);
+        byte[] answer = LongAnswer();
         await using var worker = new FakeTorWorker
         {
             OnStream = async (stream, _, stop) =>
             {
                 while (stream.Socket.Available == 0)
                     await Task.Delay(1, stop);
-
-                // As much as goes until all buffers on the way are full; then closed with unread input.
-                stream.Socket.Blocking = false;
-                for (int sent = 0, refused = 0; refused < 20;)
-                {
-                    int count = stream.Socket.Send(answer.AsSpan(sent, Math.Min(64 * 1024, answer.Length - sent)), SocketFlags.None, out var error);
-                    sent += error == SocketError.Success ? count : 0;
-                    refused = error == SocketError.Success ? 0 : refused + 1;
-                    if (refused > 0)
-                        await Task.Delay(5, stop);
-                }
+                await FillAndCloseUnreadAsync(stream, answer, stop);
             },
         };
         await using var proxy = await StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
-        await OpenAsync(client, way, token);
+        if (way == Way.Absolute)
+            await client.WriteAsync(Encoding.ASCII.GetBytes($"POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
+        else
+            await OpenAsync(client, way, token);
         await WriteLargeAsync(client, token);
-        byte[] start = await SocksClient.ReadAsync(client, 500_000, token);
-        Assert.That(start.AsSpan().SequenceEqual(answer.AsSpan(0, start.Length)), Is.True);
+        await ReadLongAnswerAsync(client, answer, token);
     }
 
     [TestCase("POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 64000000\r\n\r\n", "HTTP/1.1 502 ", Description = "no connection")]
@@ -192,13 +184,13 @@ public class EarlyAnswerTests(EngineKind engine)
     }
 
     /// <summary>Answers a request as soon as its head is there, without reading its body.</summary>
-    private static FakeTorWorker Refusing(Ending ending) => new()
+    private static FakeTorWorker Refusing(Ending ending, string answer = Answer) => new()
     {
         OnStream = async (stream, _, stop) =>
         {
             var peer = new EarlyReader(stream);
             await peer.ReadHeadAsync(stop);
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(Answer), stop);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), stop);
             if (ending == Ending.ClosesUnread)
             {
                 while (stream.Socket.Available == 0)

@@ -56,6 +56,9 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
     /// <summary>Its framing was not quite as it should be: what follows from the same source is not trusted.</summary>
     public bool IsRepaired { get; private set; }
 
+    /// <summary>That it is complete is known from the source's end alone, which must not have been a reset.</summary>
+    public bool EndedByClose { get; private set; }
+
     /// <summary>Ends with <see cref="HttpBodyEnd.TooLong"/> behind this many bytes of body.</summary>
     public long Limit { get; init; } = long.MaxValue;
 
@@ -127,7 +130,10 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             }
 
             if (read.IsCompleted)
+            {
+                EndedByClose = true;
                 return HttpBodyEnd.Complete;
+            }
         }
     }
 
@@ -210,6 +216,13 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             var status = scanner.Scan(read.Buffer, out int length);
             if (status == HttpScanStatus.Incomplete)
             {
+                if (read.IsCompleted && _plan.Lenient)
+                {
+                    // The last chunk has come, so all of the body has; servers forget the line behind it.
+                    from.AdvanceTo(read.Buffer.End);
+                    return CompleteWithoutTrailers();
+                }
+
                 from.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                 if (read.IsCompleted)
                     return HttpBodyEnd.SourceClosed;
@@ -231,6 +244,16 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
 
             return HttpBodyEnd.Complete;
         }
+    }
+
+    private HttpBodyEnd CompleteWithoutTrailers()
+    {
+        _sourceDone = true;
+        IsRepaired = true;
+        EndedByClose = true;
+        if (to is not null && _plan.ChunkedOut)
+            to.Append("0\r\n\r\n"u8);
+        return HttpBodyEnd.Complete;
     }
 
     /// <summary>What is at hand; if nothing is, first writes all that is pending and gives the buffer back.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
@@ -20,11 +21,8 @@ internal sealed partial class HttpForwardExchange
         /// <summary>101 was forwarded.</summary>
         Switched,
 
-        /// <summary>It closed within the body, whose beginning the client has.</summary>
+        /// <summary>It closed within the body, or the body turned out malformed or too large, when the client had the beginning of the answer.</summary>
         Truncated,
-
-        /// <summary>The body turned out malformed, or its trailers too large, when the client had its beginning.</summary>
-        TruncatedMalformed,
 
         ClientGone,
 
@@ -32,7 +30,7 @@ internal sealed partial class HttpForwardExchange
     }
 
     /// <param name="End">How it ended.</param>
-    /// <param name="Error">What is wrong with an answer that is <see cref="AnswerEnd.Malformed"/> in whole or in part.</param>
+    /// <param name="Error">What is wrong with an answer that is <see cref="AnswerEnd.Malformed"/> or <see cref="AnswerEnd.Truncated"/>.</param>
     /// <param name="CloseClient">No further request can come from the client.</param>
     /// <param name="KeepUpstream">The upstream may carry another.</param>
     private readonly record struct Answer(AnswerEnd End, ProxyError Error = default, bool CloseClient = false, bool KeepUpstream = false)
@@ -47,6 +45,7 @@ internal sealed partial class HttpForwardExchange
             var failed = await ReceiveHeadAsync(first: heads == 0);
             if (failed is { } answer)
                 return answer;
+            sender.AnswerBegan();
             if (_response.Status == 101)
                 return await SwitchAsync(sender);
             if (!_response.IsInterim)
@@ -101,23 +100,43 @@ internal sealed partial class HttpForwardExchange
         bool endByClose = _response.Body == HttpBodyKind.UntilClose || (_response.Body == HttpBodyKind.Chunked && !chunkedOut);
         bool close = !head.KeepAlive || endByClose || !sender.BodyTaken;
         _status = _response.Status;
+        long written = _toClient.Written;
         HttpHeadWriter.WriteResponse(_toClient, _response, chunkedOut, close);
 
         var input = Upstream!.Connection.Input;
         var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true);
         var pump = new HttpBodyPump(input, _toClient);
         var end = await pump.RunAsync(plan, _cancel.Token, _cancel.Token);
+        if (end == HttpBodyEnd.Complete && pump.EndedByClose && await WasResetAsync(sender))
+            end = HttpBodyEnd.SourceBroken;
         bool keep = _response.KeepAlive && head.KeepAlive && !pump.IsRepaired;
         return end switch
         {
             HttpBodyEnd.Complete => new Answer(AnswerEnd.Complete, ProxyError.None, close, keep && IsSilent(input)),
             HttpBodyEnd.SinkBroken => new Answer(AnswerEnd.ClientGone),
-            HttpBodyEnd.SourceMalformed =>
-                new Answer(AnswerEnd.TruncatedMalformed, new ProxyError(FailureCause.TargetProtocol, "a body that is not valid chunked coding")),
-            HttpBodyEnd.SourceTooLarge =>
-                new Answer(AnswerEnd.TruncatedMalformed, new ProxyError(FailureCause.TargetHeadTooLarge, "chunk extensions or trailers that are too large")),
-            _ => new Answer(AnswerEnd.Truncated),
+
+            // As long as the client has nothing of it, it can still be told.
+            _ => new Answer(_toClient.Written == written ? AnswerEnd.Malformed : AnswerEnd.Truncated, BodyError(end)),
         };
+    }
+
+    private static ProxyError BodyError(HttpBodyEnd end) => end switch
+    {
+        HttpBodyEnd.SourceMalformed => new ProxyError(FailureCause.TargetProtocol, "a body that is not valid chunked coding"),
+        HttpBodyEnd.SourceTooLarge => new ProxyError(FailureCause.TargetHeadTooLarge, "chunk extensions or trailers that are too large"),
+        _ => new ProxyError(FailureCause.TargetClosed, "the target closed the connection in the middle of its answer"),
+    };
+
+    /// <summary>
+    /// Whether an end that only the closing of the connection told of was a reset in disguise. The kernel tells of a reset once: when
+    /// a write of the request heard of it, the read sees an end like any other. If no write did, the read would have. A reset that
+    /// came behind a FIN is told as EPIPE (tcp_reset in the kernel's tcp_input.c): then all had come.
+    /// </summary>
+    private async ValueTask<bool> WasResetAsync(RequestSender sender)
+    {
+        // It may be about to say so.
+        await sender.StopAsync();
+        return _toUpstream!.Refusal is not (SocketError.Success or SocketError.Shutdown);
     }
 
     private async ValueTask<Answer> SwitchAsync(RequestSender sender)

@@ -6,10 +6,16 @@ internal sealed partial class HttpForwardExchange
     private sealed class RequestSender(HttpForwardExchange exchange, HttpClientWatch watch)
     {
         private readonly HttpBodyPump _pump = new(exchange._client.Connection.Input, exchange._toUpstream);
+
+        // Set when the request could be sent a second time, over another connection, as long as the answer has not begun.
+        private readonly TaskCompletionSource? _answerBegan =
+            exchange._reused && exchange._client.Head.Body != HttpBodyKind.None ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+
         private Task _running = Task.CompletedTask;
         private volatile bool _bodyDone;
         private volatile bool _stopping;
-        private bool _pumpStopped;
+        private bool _sawStop;
+        private bool _stopped;
 
         /// <summary>All of the request was sent.</summary>
         public bool BodyDone => _bodyDone;
@@ -27,10 +33,17 @@ internal sealed partial class HttpForwardExchange
 
         public void Start() => _running = RunAsync();
 
-        /// <summary>Stops what still runs. The exchange is cancelled if part of the request was not sent.</summary>
+        /// <summary>The upstream has answered: no other will be asked.</summary>
+        public void AnswerBegan() => _answerBegan?.TrySetResult();
+
+        /// <summary>Stops what still runs; once is enough. The exchange is cancelled if part of the request was not sent.</summary>
         public async ValueTask StopAsync()
         {
+            if (_stopped)
+                return;
+            _stopped = true;
             _stopping = true;
+            AnswerBegan();
             bool cut = !_bodyDone;
             if (cut)
             {
@@ -47,7 +60,7 @@ internal sealed partial class HttpForwardExchange
                 // our own, or the caller's token, which the caller sees by itself
             }
 
-            if (cut && !_pumpStopped && !watch.Gone)
+            if (cut && !_sawStop && !watch.Gone)
                 exchange._client.Connection.Input.TakeBackCancel();
             await watch.StopAsync();
         }
@@ -65,7 +78,7 @@ internal sealed partial class HttpForwardExchange
             {
                 var plan = new HttpBodyPlan(head.Body, head.ContentLength, head.Body == HttpBodyKind.Chunked, Lenient: false);
                 var end = await _pump.RunAsync(plan, exchange._outer, token);
-                _pumpStopped = end == HttpBodyEnd.Stopped;
+                _sawStop = end == HttpBodyEnd.Stopped;
                 switch (end)
                 {
                     case HttpBodyEnd.Complete:
@@ -80,8 +93,10 @@ internal sealed partial class HttpForwardExchange
                     case HttpBodyEnd.SourceClosed or HttpBodyEnd.SourceBroken:
                         watch.SetGone();
                         return;
+                    case HttpBodyEnd.SinkBroken:
+                        await DropAsync();
+                        return;
                     default:
-                        // stopped, or the origin takes no more: it may still answer, and its own end will show
                         return;
                 }
             }
@@ -91,6 +106,40 @@ internal sealed partial class HttpForwardExchange
             // StopAsync awaits this method before it stops the watch, so a watch that starts here is always stopped
             if (!_stopping)
                 watch.Start(exchange._outer);
+        }
+
+        /// <summary>
+        /// The origin takes no more, but may have answered, and its own end will show. What the client sends on is read and dropped
+        /// meanwhile: it could wait for room to send for as long as the answer waits for it to read.
+        /// </summary>
+        private async ValueTask DropAsync()
+        {
+            exchange._toUpstream!.Release();
+            if (_answerBegan is not null)
+                await _answerBegan.Task;
+            var input = exchange._client.Connection.Input;
+            long turn = 0;
+            while (!_stopping)
+            {
+                var read = await input.ReceiveAsync(exchange._outer);
+                if (read.IsBroken)
+                {
+                    watch.SetGone();
+                    return;
+                }
+
+                var buffer = read.Result.Buffer;
+                long count = buffer.Length;
+                _sawStop = read.Result.IsCanceled;
+                input.AdvanceTo(_sawStop ? buffer.Start : buffer.End);
+                if (_sawStop || read.Result.IsCompleted)
+                    return;
+                if ((turn += count) >= LingeringClose.BytesInATurn)
+                {
+                    turn = 0;
+                    await Task.Yield();
+                }
+            }
         }
     }
 }

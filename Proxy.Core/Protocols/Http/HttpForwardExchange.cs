@@ -3,28 +3,6 @@ using TorBalancer.Transport;
 
 namespace TorBalancer.Protocols.Http;
 
-/// <summary>How an exchange leaves the two connections.</summary>
-internal enum HttpExchangeEnd : byte
-{
-    /// <summary>The client may send its next request; the upstream is done with.</summary>
-    Continue,
-
-    /// <summary>As Continue, and the upstream may carry another request.</summary>
-    ContinueAndKeep,
-
-    /// <summary>The answer is complete and the last one of this connection.</summary>
-    Close,
-
-    /// <summary>An answer broke off: the client must not take it for complete.</summary>
-    Abort,
-
-    /// <summary>All is said, or nobody listens.</summary>
-    Gone,
-
-    /// <summary>Both connections belong to a tunnel from here on.</summary>
-    Tunnel,
-}
-
 /// <summary>
 /// One request and its answer. Two activities run side by side: the request's (its body, then a watch over the client)
 /// and the response's. The response decides when the exchange is over.
@@ -197,7 +175,7 @@ internal sealed partial class HttpForwardExchange : IDisposable
             case AnswerEnd.Switched:
                 // The rest of the request's body would be lost or be taken for the new protocol's first bytes.
                 Error = new ProxyError(FailureCause.TargetProtocol, "the protocol was switched before the request was complete");
-                return HttpExchangeEnd.Abort;
+                return Cut(sender);
             case AnswerEnd.ClientGone:
                 Error = new ProxyError(FailureCause.ClientClosed);
                 return HttpExchangeEnd.Gone;
@@ -206,11 +184,8 @@ internal sealed partial class HttpForwardExchange : IDisposable
             case AnswerEnd.NoAnswer when _reused && !sender.Touched && _client.Head.IsIdempotent:
                 return null;
             case AnswerEnd.Truncated:
-                Error = new ProxyError(FailureCause.TargetClosed, "the target closed the connection in the middle of its answer");
-                return HttpExchangeEnd.Abort;
-            case AnswerEnd.TruncatedMalformed:
                 Error = answer.Error;
-                return HttpExchangeEnd.Abort;
+                return Cut(sender);
             case AnswerEnd.Malformed:
                 return await FailAsync(answer.Error, 0, sender.BodyDone, bodyPending: false);
             default:
@@ -233,8 +208,15 @@ internal sealed partial class HttpForwardExchange : IDisposable
         if (_status == 0)
             return await FailAsync(refused.Error, refused.Status, mayContinue: false, bodyPending: true);
         Error = refused.Error;
-        return HttpExchangeEnd.Abort;
+        return Cut(sender);
     }
+
+    /// <summary>
+    /// The client has the beginning of an answer. A reset that is sent while it sends makes it fail before it reads that, and takes
+    /// away what it has yet to take (RFC 9112, section 9.6).
+    /// </summary>
+    private HttpExchangeEnd Cut(RequestSender sender) =>
+        !sender.BodyDone || _client.Connection.Delivery is { IsComplete: false } ? HttpExchangeEnd.AbortWhenRead : HttpExchangeEnd.Abort;
 
     /// <summary>Answers with an error of ours. Nothing of a final response has gone to the client.</summary>
     private async ValueTask<HttpExchangeEnd> FailAsync(ProxyError error, int status, bool mayContinue, bool bodyPending)
@@ -243,9 +225,13 @@ internal sealed partial class HttpForwardExchange : IDisposable
         _status = status == 0 ? HttpStatusMapper.Map(error.Cause).Status : status;
         if (_toClient.HasPending)
             _toClient.Release();
+
+        // How long the client takes for the page is nothing that a worker should wait for.
+        if (Upstream is not null)
+            await Upstream.DisposeAsync();
+        Upstream = null;
         var info = new HttpReplyInfo(_workerId, _attempts == 0 && _reused ? 1 : _attempts);
-        bool goesOn = await _client.RefuseAsync(new HttpReject(error, _status), info, mayContinue, bodyPending, _outer);
-        return goesOn ? HttpExchangeEnd.Continue : HttpExchangeEnd.Gone;
+        return await _client.RefuseAsync(new HttpReject(error, _status), info, mayContinue, bodyPending, _outer);
     }
 
     private HttpClientWatch NewWatch() => new(_client.Connection, _client.Time, _cancel);

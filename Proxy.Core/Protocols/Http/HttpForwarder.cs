@@ -50,8 +50,9 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
                     await exchange.Upstream.DisposeAsync();
                 if (!goesOn)
                 {
-                    await EndAsync(end, cancellationToken);
-                    return new HttpForwardOutcome(HttpForwardOutcomeKind.Ended, null, null, exchange.Error);
+                    if (end == HttpExchangeEnd.Abort)
+                        client.Connection.Abort();
+                    return new HttpForwardOutcome(HttpForwardOutcomeKind.Ended, null, null, exchange.Error) { Farewell = FarewellOf(end) };
                 }
 
                 next = await WaitForNextAsync(cancellationToken);
@@ -64,16 +65,15 @@ internal sealed class HttpForwarder(HttpServerHandshake client, IUpstreamSource 
 
         return next.Kind == HttpServerRequestKind.Connect
             ? new HttpForwardOutcome(HttpForwardOutcomeKind.Connect, next.Request, null, ProxyError.None)
-            : new HttpForwardOutcome(HttpForwardOutcomeKind.Ended, null, null, next.Error);
+            : new HttpForwardOutcome(HttpForwardOutcomeKind.Ended, null, null, next.Error) { Farewell = next.Farewell };
     }
 
-    private async ValueTask EndAsync(HttpExchangeEnd end, CancellationToken cancellationToken)
+    private static ClientFarewell FarewellOf(HttpExchangeEnd end) => end switch
     {
-        if (end == HttpExchangeEnd.Abort)
-            client.Connection.Abort();
-        else if (end == HttpExchangeEnd.Close)
-            await client.LingerAsync(cancellationToken);
-    }
+        HttpExchangeEnd.Close => ClientFarewell.Finish,
+        HttpExchangeEnd.AbortWhenRead => ClientFarewell.Reset,
+        _ => ClientFarewell.None,
+    };
 
     private async ValueTask<IUpstream?> TakeKeptAsync(ProxyRequest request)
     {

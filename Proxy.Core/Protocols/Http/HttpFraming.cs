@@ -6,7 +6,7 @@ namespace TorBalancer.Protocols.Http;
 /// <param name="Chunked">The body is chunked.</param>
 /// <param name="ContentLength">What Content-Length says, whatever else is wrong; -1 when it says nothing certain.</param>
 /// <param name="Problem">Why the body's end is uncertain; null when it is not.</param>
-/// <param name="IsRepaired">A transfer coding that changes nothing was left out.</param>
+/// <param name="IsRepaired">A transfer coding that changes nothing, or an empty length, was left out.</param>
 internal readonly record struct HttpFraming(bool Chunked, long ContentLength, string? Problem, bool IsRepaired)
 {
     /// <summary>
@@ -17,15 +17,16 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
     /// <param name="head">The message.</param>
     /// <param name="minorVersion">Of its HTTP version.</param>
     /// <param name="lenient">
-    /// For responses: "identity" in front of everything else, and an empty list, are no coding at all (RFC 2616, section
-    /// 3.6). Old servers send them, and clients agree on what they mean.
+    /// For responses: "identity" and "none" in front of everything else, and an empty list, are no coding at all (RFC 2616,
+    /// section 3.6), and empty members of a list of lengths say nothing (RFC 9110, section 5.6.1). Old servers send them, and
+    /// clients agree on what they mean.
     /// </param>
     public static HttpFraming Read(HttpHead head, int minorVersion, bool lenient)
     {
         long length = -1;
         bool chunked = false;
         bool transferEncoding = false;
-        bool identity = false;
+        bool identity = false, emptyLength = false;
         string? lengthProblem = null;
         string? codingProblem = null;
         foreach (ref readonly var field in head.Fields)
@@ -33,18 +34,19 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
             var value = head.Value(field);
             if (field.Id == HttpFieldId.ContentLength)
             {
-                if (!TryParseLengths(value, out long found))
+                if (!TryParseLengths(value, lenient, ref emptyLength, out long found))
                     lengthProblem = "a Content-Length that is no number";
-                else if (length >= 0 && found != length)
+                else if (length >= 0 && found >= 0 && found != length)
                     lengthProblem = "several Content-Length that differ";
-                length = found;
+                if (found >= 0)
+                    length = found;
             }
             else if (field.Id == HttpFieldId.TransferEncoding)
             {
                 transferEncoding = true;
                 while (HttpChars.TryTakeListMember(ref value, out var coding))
                 {
-                    if (lenient && !chunked && HttpChars.EqualsIgnoreCase(coding, "identity"u8))
+                    if (lenient && !chunked && (HttpChars.EqualsIgnoreCase(coding, "identity"u8) || HttpChars.EqualsIgnoreCase(coding, "none"u8)))
                         identity = true;
                     else if (chunked || !HttpChars.EqualsIgnoreCase(coding, "chunked"u8))
                         codingProblem = "a Transfer-Encoding other than chunked";
@@ -62,7 +64,7 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
             codingProblem = "a Transfer-Encoding in HTTP/1.0";
         if (codingProblem is null && transferEncoding && !lenient)
             codingProblem = StrictProblem(chunked, length, minorVersion);
-        bool isRepaired = transferEncoding && (identity || !chunked);
+        bool isRepaired = emptyLength || (transferEncoding && (identity || !chunked));
         return new HttpFraming(chunked, lengthProblem is null ? length : -1, lengthProblem ?? codingProblem, isRepaired);
     }
 
@@ -75,22 +77,30 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
         _ => "a Transfer-Encoding without a coding",
     };
 
-    /// <summary>"5", and also "5, 5", which comes of merged duplicates (RFC 9110, section 8.6).</summary>
-    private static bool TryParseLengths(ReadOnlySpan<byte> value, out long length)
+    /// <summary>"5", and also "5, 5", which comes of merged duplicates (RFC 9110, section 8.6); -1 when all members are empty.</summary>
+    private static bool TryParseLengths(ReadOnlySpan<byte> value, bool lenient, ref bool hasEmpty, out long length)
     {
         length = -1;
         while (true)
         {
             int comma = value.IndexOf((byte)',');
             var digits = HttpChars.TrimOws(comma < 0 ? value : value[..comma]);
-            if (digits.IsEmpty || digits.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+            if (digits.IsEmpty && lenient)
+                hasEmpty = true;
+            else if (!TryParseLength(digits, out long found) || (length >= 0 && found != length))
                 return false;
-            if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long found) || (length >= 0 && found != length))
-                return false;
-            length = found;
+            else
+                length = found;
             if (comma < 0)
                 return true;
             value = value[(comma + 1)..];
         }
+    }
+
+    private static bool TryParseLength(ReadOnlySpan<byte> digits, out long length)
+    {
+        length = -1;
+        return !digits.IsEmpty && !digits.ContainsAnyExceptInRange((byte)'0', (byte)'9')
+            && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out length);
     }
 }

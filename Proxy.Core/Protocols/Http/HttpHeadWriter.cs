@@ -109,7 +109,7 @@ internal static class HttpHeadWriter
     /// <summary>The trailer section with its empty line; what may not stand there is dropped.</summary>
     public static void WriteTrailers(HttpOutput output, HttpTrailers trailers)
     {
-        foreach (ref readonly var field in trailers.Fields)
+        foreach (ref readonly var field in trailers.Kept)
         {
             if (!HttpFieldNames.IsForbiddenInTrailer(trailers.Name(field)))
                 WriteField(output, trailers, field);

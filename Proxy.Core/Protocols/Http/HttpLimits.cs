@@ -24,7 +24,7 @@ internal static class HttpLimits
     /// <summary>Bytes of a trailer section.</summary>
     public const int TrailerBytes = 16 * 1024;
 
-    /// <summary>Field lines of a trailer section.</summary>
+    /// <summary>Field lines of a request's trailer section; those of a response's that go on.</summary>
     public const int TrailerFields = 64;
 
     /// <summary>White space and line ends in front of a status line: two empty lines, as some servers leave behind a body.</summary>

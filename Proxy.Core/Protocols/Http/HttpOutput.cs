@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Net.Sockets;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Protocols.Http;
@@ -30,6 +31,9 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
 
     /// <summary>The peer is gone; everything since is dropped.</summary>
     public bool IsBroken { get; private set; }
+
+    /// <summary>What the first write was refused with, once <see cref="IsBroken"/>; Success while no write was refused.</summary>
+    public SocketError Refusal { get; private set; }
 
     public bool HasPending => _used > 0;
 
@@ -125,6 +129,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             IsBroken = true;
+            Refusal = (e.InnerException as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted;
             return;
         }
 

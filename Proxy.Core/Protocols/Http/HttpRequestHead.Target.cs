@@ -78,7 +78,10 @@ internal sealed partial class HttpRequestHead
                 continue;
             if (++hosts > 1)
                 return Refuse(HttpReject.BadRequest("several Host fields"), out reject);
-            if (Value(field).ContainsAny(HttpChars.HostForbidden) || !Ascii.IsValid(Value(field)))
+
+            // Clients copy user and password from the target.
+            var host = Value(field)[(Value(field).LastIndexOf((byte)'@') + 1)..];
+            if (host.ContainsAny(HttpChars.HostForbidden) || !Ascii.IsValid(host))
                 return Refuse(HttpReject.BadRequest("the Host field is not a host"), out reject);
         }
 

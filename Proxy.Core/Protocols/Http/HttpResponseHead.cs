@@ -57,11 +57,17 @@ internal sealed class HttpResponseHead : HttpHead
 
     /// <summary>
     /// Any version in the shape of HTTP/1's: what comes in it is HTTP/1 (RFC 9110, section 2.5), and scripts copy
-    /// "HTTP/2.0" from their server's other side.
+    /// "HTTP/2.0" from their server's other side. "ICY" (Shoutcast) and "HTTP" alone are HTTP/1.0.
     /// </summary>
     private bool TryParseVersion(ReadOnlySpan<byte> version, out int minorVersion)
     {
         minorVersion = 0;
+        if (HttpChars.EqualsIgnoreCase(version, "ICY"u8) || HttpChars.EqualsIgnoreCase(version, "HTTP"u8))
+        {
+            IsRepaired = true;
+            return true;
+        }
+
         if (!HttpChars.StartsWithVersionName(version))
             return false;
         var number = version["HTTP/"u8.Length..];

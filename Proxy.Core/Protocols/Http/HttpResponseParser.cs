@@ -66,10 +66,18 @@ internal static class HttpResponseParser
     /// <summary>Something that greets first and then waits (SSH, SMTP) would otherwise be waited for until the client gives up.</summary>
     private static bool LooksRight(in ReadOnlySequence<byte> buffer)
     {
-        var expected = "HTTP/"u8;
-        Span<byte> start = stackalloc byte[expected.Length];
-        int length = (int)Math.Min(buffer.Length, expected.Length);
+        Span<byte> start = stackalloc byte["HTTP/"u8.Length];
+        int length = (int)Math.Min(buffer.Length, start.Length);
         buffer.Slice(0, length).CopyTo(start);
+        start = start[..length];
+        start.Replace((byte)'\t', (byte)' ');
+        return BeginsAs(start, "HTTP/"u8) || BeginsAs(start, "HTTP "u8) || BeginsAs(start, "ICY "u8);
+    }
+
+    /// <summary>As far as it has come.</summary>
+    private static bool BeginsAs(ReadOnlySpan<byte> start, ReadOnlySpan<byte> expected)
+    {
+        int length = Math.Min(start.Length, expected.Length);
         return HttpChars.EqualsIgnoreCase(start[..length], expected[..length]);
     }
 

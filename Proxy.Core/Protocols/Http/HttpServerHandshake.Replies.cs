@@ -5,10 +5,11 @@ namespace TorBalancer.Protocols.Http;
 internal sealed partial class HttpServerHandshake
 {
     /// <summary>
-    /// Sends an error page. True when the connection can go on behind it: the client may, and the body of its request is
-    /// out of the way (<paramref name="bodyPending"/> false, or drained within a bound).
+    /// Sends an error page. Continue when the connection can go on behind it: the client may, and the body of its request is
+    /// out of the way (<paramref name="bodyPending"/> false, or drained within a bound). Else Close, and FIN was sent; Gone when the
+    /// client does not take it. Waits for nothing further: who calls lets go of the worker first, and then lingers.
     /// </summary>
-    internal async ValueTask<bool> RefuseAsync(
+    internal async ValueTask<HttpExchangeEnd> RefuseAsync(
         HttpReject reject, HttpReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
     {
         bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
@@ -26,15 +27,21 @@ internal sealed partial class HttpServerHandshake
             }
         }
 
-        if (goesOn && written)
-            return true;
-        if (written)
-            await LingerAsync(cancellationToken);
-        return false;
-    }
+        if (!written)
+            return HttpExchangeEnd.Gone;
+        if (goesOn)
+            return HttpExchangeEnd.Continue;
+        try
+        {
+            Connection.ShutdownSend();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            return HttpExchangeEnd.Gone;
+        }
 
-    /// <summary>FIN; the client then reads the last answer before the connection is closed.</summary>
-    internal ValueTask LingerAsync(CancellationToken cancellationToken) => _lingering.FinishAsync(Connection, Settings.Stopping, cancellationToken);
+        return HttpExchangeEnd.Close;
+    }
 
     /// <summary>
     /// Reads and drops the current request's body if it is short. A client that waits for 100 (Continue) may or may not

@@ -13,7 +13,6 @@ internal sealed partial class HttpServerHandshake : IDisposable
     private readonly Func<ClientCredentials?, ProxyError> _authenticate;
     private readonly IHttpExchangeObserver? _observer;
     private readonly TimeProvider _time;
-    private readonly LingeringClose _lingering;
     private int _headsRead;
     private int _challenges;
 
@@ -37,7 +36,6 @@ internal sealed partial class HttpServerHandshake : IDisposable
         _authenticate = authenticate;
         _observer = observer;
         _time = time;
-        _lingering = settings.Lingering ?? new LingeringClose(time);
     }
 
     internal TransportConnection Connection { get; }
@@ -67,9 +65,9 @@ internal sealed partial class HttpServerHandshake : IDisposable
                 return new HttpServerRequest(HttpServerRequestKind.Ended, null, reject.Error, 0);
             if (!found)
             {
-                await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken);
+                var left = await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken);
                 Report(null, reject.Status, reject.Error);
-                return new HttpServerRequest(HttpServerRequestKind.Ended, null, reject.Error, reject.Status);
+                return Ended(reject, left);
             }
 
             var error = Head.HasBadCredentials
@@ -85,10 +83,11 @@ internal sealed partial class HttpServerHandshake : IDisposable
 
             int status = HttpStatusMapper.Map(error.Cause).Status;
             bool mayContinue = status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
-            bool goesOn = await RefuseAsync(new HttpReject(error, status), default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken);
+            var refusal = new HttpReject(error, status);
+            var end = await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken);
             Report(request, status, error);
-            if (!goesOn)
-                return new HttpServerRequest(HttpServerRequestKind.Ended, null, error, status);
+            if (end != HttpExchangeEnd.Continue)
+                return Ended(refusal, end);
         }
     }
 
@@ -100,8 +99,8 @@ internal sealed partial class HttpServerHandshake : IDisposable
     }
 
     /// <summary>
-    /// Answers with an error and ends the connection in order (<see cref="LingeringClose"/>), so that the client reads the answer and
-    /// not an RST. Gives the status that was sent. Does not throw.
+    /// Answers with an error, and FIN. Gives the status that was sent. Does not throw. The caller ends the connection in order
+    /// (<see cref="LingeringClose"/>), so that the client reads the answer and not an RST.
     /// </summary>
     public async ValueTask<int> ReplyErrorAsync(ProxyError error, HttpReplyInfo info, CancellationToken cancellationToken)
     {
@@ -119,6 +118,9 @@ internal sealed partial class HttpServerHandshake : IDisposable
     }
 
     public void Dispose() => Head.Dispose();
+
+    private static HttpServerRequest Ended(HttpReject reject, HttpExchangeEnd end) =>
+        new(HttpServerRequestKind.Ended, null, reject.Error, reject.Status) { Farewell = end == HttpExchangeEnd.Close ? ClientFarewell.Finish : ClientFarewell.None };
 
     private void Report(ProxyRequest? request, int status, ProxyError error)
     {

@@ -5,7 +5,7 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>What the client wants next.</summary>
 internal enum HttpServerRequestKind : byte
 {
-    /// <summary>Nothing more: the connection is over, and what there was to say has been said.</summary>
+    /// <summary>Nothing more: what there was to say has been said, and the connection is to end as <see cref="HttpServerRequest.Farewell"/> says.</summary>
     Ended,
 
     /// <summary>CONNECT: dial, then <see cref="HttpServerHandshake.ReplyConnectedAsync"/> or ReplyErrorAsync.</summary>
@@ -19,4 +19,8 @@ internal enum HttpServerRequestKind : byte
 /// <param name="Request">Set for Connect and Forward.</param>
 /// <param name="Error">Why it ended; <see cref="ProxyError.None"/> for a clean end between two requests.</param>
 /// <param name="Status">The status that was sent when it ended with an answer of ours, else 0.</param>
-internal readonly record struct HttpServerRequest(HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error, int Status);
+internal readonly record struct HttpServerRequest(HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error, int Status)
+{
+    /// <summary>How the connection is to end, for <see cref="HttpServerRequestKind.Ended"/>.</summary>
+    public ClientFarewell Farewell { get; init; }
+}

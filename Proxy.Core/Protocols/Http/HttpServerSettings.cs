@@ -10,7 +10,4 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
 
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }
-
-    /// <summary>Ends the connection behind its last answer; null: one of its own.</summary>
-    public LingeringClose? Lingering { get; init; }
 }

@@ -120,6 +120,49 @@ public sealed class HttpBodyPumpTests
     public async Task RunAsync_chunks_that_could_end_elsewhere_are_malformed(string body) =>
         Assert.That((await RunAsync([body], ChunkedBody(lenient: true))).End, Is.EqualTo(HttpBodyEnd.SourceMalformed));
 
+    /// <summary>Any recipient may leave out all trailers (RFC 9110, section 6.5.1), and behind the last chunk the body is complete.</summary>
+    [TestCase("4\r\nBODY\r\n0\r\n")]
+    [TestCase("4\r\nBODY\r\n0\r\nX: y\r\n")]
+    [TestCase("4\r\nBODY\r\n0\r\nX: y")]
+    [TestCase("4\r\nBODY\r\n0\n")]
+    [CancelAfter(Limit)]
+    public async Task RunAsync_response_that_ends_behind_its_last_chunk_is_complete(string body)
+    {
+        await using var from = new RecordingConnection();
+        await using var to = new RecordingConnection();
+        using var output = new HttpOutput(to, null, towardsUpstream: false);
+        await from.SendAsync(HttpBytes.Of(body));
+        from.Finish();
+        var pump = new HttpBodyPump(from.Input, output);
+        Assert.That(await pump.RunAsync(ChunkedBody(lenient: true), default, default), Is.EqualTo(HttpBodyEnd.Complete));
+        Assert.That(to.Written, Is.EqualTo("4\r\nBODY\r\n0\r\n\r\n"));
+        Assert.That((pump.IsRepaired, pump.EndedByClose), Is.EqualTo((true, true)));
+        Assert.That((await RunAsync([body], ChunkedBody(lenient: false))).End, Is.Not.EqualTo(HttpBodyEnd.Complete), "a request");
+    }
+
+    [TestCase("4\r\nBODY\r\n0")]
+    [TestCase("4\r\nBODY\r\n0\r")]
+    [TestCase("4\r\nBODY\r\n")]
+    [CancelAfter(Limit)]
+    public async Task RunAsync_response_that_ends_before_its_last_chunk_is_not_complete(string body) =>
+        Assert.That((await RunAsync([body], ChunkedBody(lenient: true))).End, Is.EqualTo(HttpBodyEnd.SourceClosed));
+
+    [Test]
+    [CancelAfter(Limit)]
+    public async Task RunAsync_surplus_trailers_of_a_response_are_dropped()
+    {
+        string Trailers(int count) => string.Concat(Enumerable.Range(0, count).Select(i => $"X{i}: y\r\n"));
+        await using var from = new RecordingConnection();
+        await using var to = new RecordingConnection();
+        using var output = new HttpOutput(to, null, towardsUpstream: false);
+        await from.SendAsync(HttpBytes.Of("4\r\nBODY\r\n0\r\n" + Trailers(1000) + "\r\nnext"));
+        var pump = new HttpBodyPump(from.Input, output);
+        Assert.That(await pump.RunAsync(ChunkedBody(lenient: true), default, default), Is.EqualTo(HttpBodyEnd.Complete));
+        Assert.That(to.Written, Is.EqualTo("4\r\nBODY\r\n0\r\n" + Trailers(HttpLimits.TrailerFields) + "\r\n"));
+        Assert.That(pump.IsRepaired, Is.True);
+        Assert.That((await from.Input.ReadAsync()).Buffer.Length, Is.EqualTo(4));
+    }
+
     private static IEnumerable<TestCaseData> LargeFraming()
     {
         yield return new TestCaseData("0\r\nX: " + new string('y', HttpLimits.TrailerBytes) + "\r\n\r\n").SetArgDisplayNames("trailers, bytes");

@@ -108,12 +108,20 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
             var outcome = first.Kind == HttpServerRequestKind.Forward
                 ? await new HttpForwarder(handshake, this, Counters).RunAsync(first, _stop.Token)
                 : new HttpForwardOutcome(
-                    first.Kind == HttpServerRequestKind.Connect ? HttpForwardOutcomeKind.Connect : HttpForwardOutcomeKind.Ended, first.Request, null, first.Error);
+                    first.Kind == HttpServerRequestKind.Connect ? HttpForwardOutcomeKind.Connect : HttpForwardOutcomeKind.Ended, first.Request, null, first.Error)
+                { Farewell = first.Farewell };
             HeadFields = handshake.Head.FieldCount;
             if (outcome.Kind == HttpForwardOutcomeKind.Tunnel)
                 await EchoTunnelAsync(outcome.Upstream!);
             else if (outcome.Kind == HttpForwardOutcomeKind.Connect)
                 await handshake.ReplyConnectedAsync(_stop.Token);
+            var lingering = new LingeringClose(TimeProvider.System);
+            if (outcome.Farewell == ClientFarewell.Finish)
+                await lingering.FinishAsync(_server, default, _stop.Token);
+            else if (outcome.Farewell == ClientFarewell.Reset)
+                await lingering.BeforeResetAsync(_server, default, _stop.Token);
+            if (outcome.Farewell == ClientFarewell.Reset)
+                _server.Abort();
             Outcome.TrySetResult(outcome);
             if (outcome.Kind == HttpForwardOutcomeKind.Ended)
                 await _server.DisposeAsync();

@@ -185,6 +185,8 @@ public sealed class HttpRequestParserTests
     [TestCase("GET http://[::1]/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "[::1]:80")]
     [TestCase("GET http://[::FFFF:1.2.3.4]/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "1.2.3.4:80")]
     [TestCase("GET http://me:secret@a.example/@b HTTP/1.1\r\nHost: x\r\n\r\n", "/@b", "a.example:80")]
+    [TestCase("GET http://me:secret@a.example/ HTTP/1.1\r\nHost: me:secret@a.example\r\n\r\n", "/", "a.example:80")]
+    [TestCase("GET http://a.example/ HTTP/1.1\r\nHost: me@se@a.example:80\r\n\r\n", "/", "a.example:80")]
     [TestCase("GET http://me:se@cret@a.example:81?c@d HTTP/1.1\r\nHost: x\r\n\r\n", "?c@d", "a.example:81")]
     [TestCase("GET http://@a.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "a.example:80")]
     [TestCase("GET http://me%40home@[2001:DB8::1]:81/ HTTP/1.1\r\nHost: x\r\n\r\n", "/", "[2001:db8::1]:81")]
