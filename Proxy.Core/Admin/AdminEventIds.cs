@@ -7,6 +7,7 @@ internal static class AdminEventIds
     public const int SocketSkipped = 7001;
     public const int RequestFailed = 7002;
     public const int AddressSkipped = 7003;
+    public const int ClientLeft = 7004;
     public const int WorkerDraining = 7010;
     public const int WorkerEnabled = 7011;
     public const int SessionRotated = 7012;

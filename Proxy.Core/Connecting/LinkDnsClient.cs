@@ -39,7 +39,7 @@ internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descrip
         try
         {
             using var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-            if (descriptors is not null && !descriptors.MayServiceHave((int)socket.Handle))
+            if (descriptors is not null && !descriptors.MayProbeHave((int)socket.Handle))
                 return Failed(FailureCause.OutOfDescriptors, LinkFault.NothingLeft);
             link.To(server).Binding.Apply(socket);
             await socket.ConnectAsync(server, both.Token);

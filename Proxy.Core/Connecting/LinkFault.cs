@@ -32,7 +32,7 @@ internal static class LinkFault
             : new ProxyError(FailureCause.WorkerUnreachable, $"cannot connect over the link {link.Interface}: {error}"),
     };
 
-    /// <summary>Null when interface and addresses are there.</summary>
+    /// <summary>Null when interface and addresses are there, or cannot be looked at, which proves nothing of them.</summary>
     public static string? Describe(WireGuardLink link)
     {
         try
@@ -51,9 +51,10 @@ internal static class LinkFault
 
             return null;
         }
-        catch (NetworkInformationException failure)
+        catch (NetworkInformationException)
         {
-            return $"interface {link.Interface} cannot be looked at: {failure.Message}";
+            // It takes a descriptor, of which there may be none left.
+            return null;
         }
     }
 }

@@ -16,10 +16,12 @@ namespace TorBalancer.Connecting;
 /// 1928 has the client wait for each answer, so those are spoken to like that.
 /// </summary>
 /// <remarks>
-/// Kept by worker and address. A worker that is out of service is a stranger again: another program may come back.
+/// Kept by worker, for the address that it has. A worker that is out of service is a stranger again: another program may come back.
 /// </remarks>
 /// <param name="time">The clock that silence is measured by; null: the system's, since it is a real server that is silent.</param>
-internal sealed partial class SocksPipelining(ITransport transport, ILogger<SocksPipelining>? logger = null, TimeProvider? time = null)
+/// <param name="workerTimeout">The longest that a worker may take to accept and to greet ([Connect] WorkerTimeout); null: 5 s.</param>
+internal sealed partial class SocksPipelining(
+    ITransport transport, ILogger<SocksPipelining>? logger = null, TimeProvider? time = null, TimeSpan? workerTimeout = null)
 {
     /// <summary>
     /// Greeting answered and nothing more for so long is a reason to ask; what is asked has an answer that takes no circuit, so the
@@ -30,6 +32,9 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
     /// <summary>A check that brought no answer is not made again at once for everybody who waits.</summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
 
+    /// <summary>That it reads one message at a time may have been a stall of the network; a check that is asked for later finds out anew.</summary>
+    internal static readonly TimeSpan DoubtAfter = TimeSpan.FromMinutes(10);
+
     // 05 01 00, and behind it RESOLVE of an address: tor repeats that at once, without a circuit and even without a network
     // (measured on 0.4.9), others refuse the command. The address is one for documentation (RFC 5737) and nobody is connected to.
     private static readonly byte[] Question =
@@ -37,10 +42,11 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ILogger _logger = logger ?? (ILogger)NullLogger.Instance;
-    private readonly ConcurrentDictionary<(string Id, EndPoint Address), Entry> _entries = new();
+    private readonly TimeSpan _workerTimeout = workerTimeout ?? TimeSpan.FromSeconds(5);
+    private readonly ConcurrentDictionary<string, Entry> _entries = new();
 
     /// <summary>True: it reads on. False: one message at a time. Null: not known yet.</summary>
-    public bool? Of(WorkerModel worker) => _entries.TryGetValue((worker.Id, worker.SocksEndPoint), out var entry) ? entry.Works : null;
+    public bool? Of(WorkerModel worker) => Find(worker)?.Works;
 
     /// <summary>It has answered a request that came behind the greeting.</summary>
     public void Works(WorkerModel worker) => EntryOf(worker).Works = true;
@@ -50,6 +56,7 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
     {
         var entry = EntryOf(worker);
         entry.Works = false;
+        entry.FailedAt = _time.GetTimestamp();
         if (entry.TryTell())
             Log.OneMessageAtATime(_logger, worker.Id, worker.SocksEndPoint);
     }
@@ -57,15 +64,22 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
     /// <summary>Nothing is known any more; what was said is not said again.</summary>
     public void Forget(WorkerModel worker)
     {
-        if (_entries.TryGetValue((worker.Id, worker.SocksEndPoint), out var entry))
+        if (Find(worker) is { } entry)
             entry.Works = null;
     }
 
-    /// <summary>Waits as long as an answer may take without being suspicious, and then finds out whether what was asked for is lost.</summary>
-    public async Task<bool?> CheckLateAsync(WorkerModel worker, CancellationToken answered)
+    /// <summary>
+    /// Waits as long as an answer may take without being suspicious, and then finds out whether what was asked for is lost; again and
+    /// again, as long as it cannot be found out and the answer does not come.
+    /// </summary>
+    public async Task<bool> CheckLateAsync(WorkerModel worker, CancellationToken answered)
     {
-        await Task.Delay(Patience, _time, answered);
-        return await CheckAsync(worker, answered);
+        while (true)
+        {
+            await Task.Delay(Patience, _time, answered);
+            if (await CheckAsync(worker, answered) is { } works)
+                return works;
+        }
     }
 
     /// <summary>Finds it out over a connection of its own, unless it is known. Null: it could not be found out.</summary>
@@ -75,7 +89,8 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
         await entry.Gate.WaitAsync(cancellationToken);
         try
         {
-            if (entry.Works is null && (entry.UnclearSince is not { } asked || _time.GetElapsedTime(asked) >= AskAgainAfter))
+            bool isDoubtful = entry.Works is null || (entry.Works == false && _time.GetElapsedTime(entry.FailedAt) >= DoubtAfter);
+            if (isDoubtful && (entry.UnclearSince is not { } asked || _time.GetElapsedTime(asked) >= AskAgainAfter))
             {
                 bool? works = await AskAsync(worker, cancellationToken);
                 entry.UnclearSince = works is null ? _time.GetTimestamp() : null;
@@ -100,7 +115,7 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
         bool isGreeted = false;
         try
         {
-            timer.CancelAfter(Patience);
+            timer.CancelAfter(_workerTimeout);
             var opened = await transport.ConnectAsync(worker.RequestTo(worker.SocksEndPoint) with { Opening = Question }, both.Token);
             if (opened.Connection is not { } connection)
                 return null;
@@ -127,7 +142,15 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
         }
     }
 
-    private Entry EntryOf(WorkerModel worker) => _entries.GetOrAdd((worker.Id, worker.SocksEndPoint), static _ => new Entry());
+    private Entry? Find(WorkerModel worker) =>
+        _entries.TryGetValue(worker.Id, out var entry) && entry.Address.Equals(worker.SocksEndPoint) ? entry : null;
+
+    /// <summary>At another address it is another server, and what was known of the former one is of no use any more.</summary>
+    private Entry EntryOf(WorkerModel worker) => Find(worker) ?? _entries.AddOrUpdate(
+        worker.Id,
+        static (_, address) => new Entry(address),
+        static (_, known, address) => known.Address.Equals(address) ? known : new Entry(address),
+        worker.SocksEndPoint);
 
     // | VER | METHOD | (RFC 1928, section 3)
     private static ParseStatus TryParseMethod(ref SequenceReader<byte> reader, out (byte Version, byte Method) answer)
@@ -139,15 +162,25 @@ internal sealed partial class SocksPipelining(ITransport transport, ILogger<Sock
         return ParseStatus.Done;
     }
 
-    private sealed class Entry
+    private sealed class Entry(EndPoint address)
     {
         private volatile int _works;
+        private long _failedAt;
         private int _told;
+
+        public EndPoint Address => address;
 
         public SemaphoreSlim Gate { get; } = new(1, 1);
 
         /// <summary>A timestamp; under the gate.</summary>
         public long? UnclearSince { get; set; }
+
+        /// <summary>A timestamp: when it was last found to read one message at a time.</summary>
+        public long FailedAt
+        {
+            get => Volatile.Read(ref _failedAt);
+            set => Volatile.Write(ref _failedAt, value);
+        }
 
         public bool? Works
         {

@@ -22,7 +22,7 @@ internal sealed class WorkerDialer(
 {
     private const string NothingListens = "nothing listens on the worker's SocksPort";
 
-    private readonly SocksPipelining _pipelining = pipelining ?? new SocksPipelining(transport);
+    private readonly SocksPipelining _pipelining = pipelining ?? new SocksPipelining(transport, workerTimeout: options.WorkerTimeout);
 
     /// <summary>What the attempt waits for; decides what running out of time means.</summary>
     private enum Stage
@@ -77,7 +77,7 @@ internal sealed class WorkerDialer(
     {
         try
         {
-            if (await _pipelining.CheckLateAsync(worker, answered) == false)
+            if (!await _pipelining.CheckLateAsync(worker, answered))
                 await attempt.CancelAsync();
         }
         catch (OperationCanceledException)

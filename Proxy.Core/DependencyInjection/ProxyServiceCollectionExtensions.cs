@@ -65,7 +65,7 @@ internal static class ProxyServiceCollectionExtensions
     {
         services.AddSingleton<IsolationTokenFactory>();
         services.AddSingleton(static provider => new SocksPipelining(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<ILogger<SocksPipelining>>()));
+            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<ILogger<SocksPipelining>>(), workerTimeout: Options(provider).Connect.WorkerTimeout));
         services.AddSingleton(static provider => new SessionTable(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ConnectPlanner(
             Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>(),

@@ -32,6 +32,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
     {
         var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
         var dial = await links!.DialAsync(worker, canary.Target, token, limit, cancellationToken);
+        OwnLack.ThrowIf(dial.Error);
         if (dial.Connection is not { } connection)
             return new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target} over the link: {dial.Error}");
         var counters = new TunnelCounters();
@@ -50,6 +51,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         // A server that knows no user and password says so, or closes (ssh -D).
         if (!isolates && dial.Error.Cause is (FailureCause.WorkerAuthRejected or FailureCause.WorkerClosed))
             dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, IsolationToken.None, limit, cancellationToken);
+        OwnLack.ThrowIf(dial.Error);
         return dial.Connection is { } connection
             ? await FetchWithinAsync(connection, worker.IsTor ? canary : canary with { WantsIsTor = false }, new TunnelCounters(), limit, cancellationToken)
             : new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target}: {dial.Error}");

@@ -3,26 +3,30 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>
-/// Decides over the tunnels of a worker that is proven to be gone. They are looked at when the first proof comes, and those
-/// that have not moved a byte by the time of the verdict are ended; one that has moves on, whatever the proof says, until a
-/// later verdict finds it silent. An idle tunnel is no sign of anything, so it takes a proof to end it, never silence.
+/// Decides over the tunnels of a worker that is proven to be gone. Those that moved a byte lately go on, whatever the proof says,
+/// until a later verdict finds them silent: most tunnels that are used say nothing for some seconds now and then. An idle tunnel is no
+/// sign of anything, so it takes a proof to end it, never silence.
 /// </summary>
 /// <param name="workerId">Whose tunnels.</param>
 /// <param name="ended">Told how many a verdict ended, when any.</param>
 internal sealed class GoneWatch(string workerId, IWorkerConnections connections, TimeProvider time, Action<string, int> ended) : IDisposable
 {
-    /// <summary>What a tunnel gets to show that it is alive, and a proof to be refuted.</summary>
+    /// <summary>What a proof gets to be refuted; also the least time between two looks at all tunnels.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>A tunnel that moved a byte within this time is in use.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+
     private readonly Lock _lock = new();
-    private IWorkerTunnels? _tunnels;
+    private volatile bool _isWatching;
     private ITimer? _timer;
     private long _since;
+    private long? _foundNone;
     private bool _onlyOverLink;
     private bool _isFinal;
 
     /// <summary>True when the worker has tunnels that a further proof would end.</summary>
-    public bool IsWatching => Volatile.Read(ref _tunnels) is not null;
+    public bool IsWatching => _isWatching;
 
     /// <param name="onlyOverLink">It concerns only what goes over the worker's link.</param>
     /// <param name="isFinal">Nothing further has to confirm it, unless it is the first.</param>
@@ -33,12 +37,12 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
         bool isFirst;
         lock (_lock)
         {
-            isFirst = _tunnels is null || (_onlyOverLink && !onlyOverLink);
+            isFirst = !_isWatching || (_onlyOverLink && !onlyOverLink);
             if (isFirst)
             {
-                Volatile.Write(ref _tunnels, connections.Note(workerId, onlyOverLink));
-                if (_tunnels is null)
+                if (!HasTunnels_NeedsLock(onlyOverLink))
                     return false;
+                _isWatching = true;
                 _onlyOverLink = onlyOverLink;
                 _since = time.GetTimestamp();
             }
@@ -62,7 +66,7 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
             return;
         lock (_lock)
         {
-            Volatile.Write(ref _tunnels, null);
+            _isWatching = false;
             _isFinal = false;
         }
     }
@@ -71,9 +75,19 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
     {
         lock (_lock)
         {
-            Volatile.Write(ref _tunnels, null);
+            _isWatching = false;
             _timer?.Dispose();
         }
+    }
+
+    /// <summary>Looked for at most once in <see cref="Grace"/>: every failed dial may ask, and the look goes over all connections.</summary>
+    private bool HasTunnels_NeedsLock(bool onlyOverLink)
+    {
+        if (_foundNone is { } looked && time.GetElapsedTime(looked) < Grace)
+            return false;
+        bool any = connections.HasTunnels(workerId, onlyOverLink);
+        _foundNone = any ? null : time.GetTimestamp();
+        return any;
     }
 
     private void Judge()
@@ -81,12 +95,12 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
         int count;
         lock (_lock)
         {
-            if (_tunnels is null || !_isFinal)
+            if (!_isWatching || !_isFinal)
                 return;
 
             // Those that moved bytes are judged again by a proof that comes later than this.
             _isFinal = false;
-            count = _tunnels.EndSilent();
+            count = connections.EndSilent(workerId, _onlyOverLink, Silence);
             _since = time.GetTimestamp();
         }
 

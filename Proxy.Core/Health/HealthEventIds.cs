@@ -13,4 +13,5 @@ internal static class HealthEventIds
     public const int ProberStarted = 4007;
     public const int ProbeBroke = 4008;
     public const int TunnelsEnded = 4009;
+    public const int ProbeNotMade = 4010;
 }

@@ -16,6 +16,9 @@ internal sealed partial class HealthMonitor
         [LoggerMessage(HealthEventIds.ProbeFailed, LogLevel.Debug, "Worker {Worker}: its probe failed in step {Step}: {Detail}")]
         public static partial void ProbeFailed(ILogger logger, string worker, string step, string detail);
 
+        [LoggerMessage(HealthEventIds.ProbeNotMade, LogLevel.Debug, "Worker {Worker}: its probe could not be made, which says nothing of it: {Detail}")]
+        public static partial void ProbeNotMade(ILogger logger, string worker, string detail);
+
         [LoggerMessage(HealthEventIds.TunnelsEnded, LogLevel.Warning, "Worker {Worker} is gone: {Count} connections through it were ended")]
         public static partial void TunnelsEnded(ILogger logger, string worker, int count);
 

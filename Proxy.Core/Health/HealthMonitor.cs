@@ -155,6 +155,12 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     internal void ProbeDone(WorkerHealth health, ProbeReport report, long episode)
     {
         health.Keep(report);
+        if (report.IsInconclusive)
+        {
+            Log.ProbeNotMade(_logger, health.Worker.Id, report.Steps.First(static step => step.IsOurLack).Detail);
+            return;
+        }
+
         if (report.Failure is { } failure)
             Log.ProbeFailed(_logger, health.Worker.Id, failure.Name, failure.Detail);
         string reason = report.Failure is { } why ? $"{why.Name}: {why.Detail}" : "";

@@ -15,6 +15,9 @@ internal sealed partial class HealthProber(
 {
     private const int JitterPercent = 10;
 
+    /// <summary>After a probe that could not be made for want of something of our own.</summary>
+    internal static readonly TimeSpan AgainAfterLack = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<WorkerState, (Task Loop, CancellationTokenSource Stop)> _loops = [];
     private readonly CancellationTokenSource _stop = new();
     private Task? _running;
@@ -90,6 +93,7 @@ internal sealed partial class HealthProber(
         // As if the last probe had been so long ago that the first one is due after the offset.
         var interval = Jittered(options.CheckInterval);
         var lastEnd = monitor.Now + offset - interval;
+        TimeSpan? again = null;
         while (!cancellationToken.IsCancellationRequested)
         {
             var changed = health.Changed;
@@ -98,19 +102,26 @@ internal sealed partial class HealthProber(
             var due = ProbeSchedule.Next(record, wantsCanary, lastEnd, health.LastTraffic, now, interval);
             if (health.LookAgain is { } urgent && due > urgent)
                 due = urgent;
+
+            // Nothing was found out, so nothing of the schedule has changed; and what we lack is not there at once.
+            due = again ?? due;
             if (due is null || due > now)
             {
                 await WaitAsync(changed, due - now, cancellationToken);
                 continue;
             }
 
-            await ProbeAsync(health, record, cancellationToken);
+            bool isMade = await ProbeAsync(health, record, cancellationToken);
+            again = isMade ? null : monitor.Now + AgainAfterLack;
+            if (!isMade)
+                continue;
             lastEnd = monitor.Now;
             interval = Jittered(options.CheckInterval);
         }
     }
 
-    private async Task ProbeAsync(WorkerHealth health, WorkerHealthRecord record, CancellationToken cancellationToken)
+    /// <summary>False: it could not be made.</summary>
+    private async Task<bool> ProbeAsync(WorkerHealth health, WorkerHealthRecord record, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         monitor.ProbeBegins(health);
@@ -127,7 +138,9 @@ internal sealed partial class HealthProber(
                 await Task.WhenAny(run, stop.IsCancellationRequested ? run : changed);
             }
 
-            monitor.ProbeDone(health, await run, record.Episode);
+            var report = await run;
+            monitor.ProbeDone(health, report, record.Episode);
+            return !report.IsInconclusive;
         }
         catch (OperationCanceledException)
         {
@@ -139,6 +152,8 @@ internal sealed partial class HealthProber(
             var step = new ProbeStep("probe", ProbeStepResult.Failed, TimeSpan.Zero, failure.Message);
             monitor.ProbeDone(health, new ProbeReport(time.GetUtcNow(), TimeSpan.Zero, [step]), record.Episode);
         }
+
+        return true;
     }
 
     private async Task WaitAsync(Task changed, TimeSpan? wait, CancellationToken cancellationToken)

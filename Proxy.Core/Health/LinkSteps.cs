@@ -37,7 +37,9 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, strin
             return (ProbeStepResult.Failed, fault);
         }
 
-        if (SocketBinding.TryInterface(link.Interface) == SocketError.AccessDenied)
+        var binding = SocketBinding.TryInterface(link.Interface);
+        OwnLack.ThrowIf(binding);
+        if (binding == SocketError.AccessDenied)
             return (ProbeStepResult.Failed, LinkFault.NotPermitted(link.Interface));
         string handshake = await HandshakeAsync(link.Interface, cancellationToken);
         return (ProbeStepResult.Passed, $"{link} is up{handshake}");

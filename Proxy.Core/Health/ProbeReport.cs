@@ -17,6 +17,9 @@ public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Dur
 {
     /// <summary>What it proves of the worker beyond having failed.</summary>
     internal GoneProof Proof { get; init; }
+
+    /// <summary>It could not be made for want of something of our own; see <see cref="OwnLack"/>.</summary>
+    internal bool IsOurLack { get; init; }
 }
 
 /// <summary>Where a step puts down what it proves, besides its result; nothing is proven until one does.</summary>
@@ -30,8 +33,11 @@ internal sealed class StepProof
 /// <param name="Steps">In the order in which they were made.</param>
 public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnlyList<ProbeStep> Steps)
 {
-    /// <summary>True when no step failed.</summary>
-    public bool Passed => Steps.All(static step => step.Result != ProbeStepResult.Failed);
+    /// <summary>True when all steps were made that could be, and none failed.</summary>
+    public bool Passed => Steps.All(static step => step.Result != ProbeStepResult.Failed && !step.IsOurLack);
+
+    /// <summary>It says nothing of the worker: a step could not be made, for which it is not to blame.</summary>
+    internal bool IsInconclusive => Failure is null && !Passed;
 
     /// <summary>The first step that failed, or null.</summary>
     public ProbeStep? Failure => Steps.FirstOrDefault(static step => step.Result == ProbeStepResult.Failed);
@@ -42,7 +48,7 @@ public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnly
     /// <summary>What it proves of the worker's process and host: a later step is made only by one that greets.</summary>
     internal GoneProof Proof => Failure switch
     {
-        null => GoneProof.Alive,
+        null => IsInconclusive ? GoneProof.None : GoneProof.Alive,
         { Name: ProbeSteps.Host or ProbeSteps.Link or ProbeSteps.Socks } failed => failed.Proof,
         { Name: ProbeSteps.Paths or ProbeSteps.Circuit or ProbeSteps.Onion or ProbeSteps.Control } => GoneProof.Alive,
         _ => GoneProof.None,

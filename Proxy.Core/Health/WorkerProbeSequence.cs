@@ -57,7 +57,7 @@ internal sealed partial class WorkerProbeSequence(
                 made = await run.MakeAsync(name, limit, step, cancellationToken);
             }
 
-            goesOn = made.Result != ProbeStepResult.Failed;
+            goesOn = made.Result != ProbeStepResult.Failed && !made.IsOurLack;
         }
     }
 
@@ -123,6 +123,7 @@ internal sealed partial class WorkerProbeSequence(
             using var timer = new CancellationTokenSource(limit, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
             (ProbeStepResult Result, string Detail) outcome;
+            bool isOurLack = false;
             proof.Value = GoneProof.None;
             try
             {
@@ -132,8 +133,12 @@ internal sealed partial class WorkerProbeSequence(
             {
                 outcome = (ProbeStepResult.Failed, "no answer in time");
             }
+            catch (Exception failure) when (OwnLack.Is(failure))
+            {
+                (outcome, isOurLack) = ((ProbeStepResult.Skipped, failure.Message), true);
+            }
 
-            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail) { Proof = proof.Value };
+            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail) { Proof = proof.Value, IsOurLack = isOurLack };
             _steps.Add(made);
             return made;
         }

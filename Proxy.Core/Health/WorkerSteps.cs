@@ -25,6 +25,7 @@ internal sealed class WorkerSteps(
         if (link.Host is not { } host)
             return (ProbeStepResult.Skipped, "no SshPort is configured");
         var result = await transport.ConnectAsync(worker.RequestTo(host), cancellationToken);
+        OwnLack.ThrowIf(result.Error);
         if (result.Connection is null)
         {
             // One that refuses is up; that its SSH does not run says nothing of the worker's process.
@@ -47,13 +48,16 @@ internal sealed class WorkerSteps(
         var greeted = await GreetAsync(worker, proof, cancellationToken);
         if (greeted.Result != ProbeStepResult.Passed || pipelining is null)
             return greeted;
-        bool? readsOn = pipelining.Of(worker) ?? await pipelining.CheckAsync(worker, cancellationToken);
-        return readsOn == false ? (greeted.Result, $"{greeted.Detail}, one message at a time") : greeted;
+
+        // Also of one that was found to read one message at a time: once in a while it is asked again.
+        bool isOneAtATime = pipelining.Of(worker) != true && await pipelining.CheckAsync(worker, cancellationToken) == false;
+        return isOneAtATime ? (greeted.Result, $"{greeted.Detail}, one message at a time") : greeted;
     }
 
     private async Task<(ProbeStepResult Result, string Detail)> GreetAsync(WorkerModel worker, StepProof? proof, CancellationToken cancellationToken)
     {
         var connected = await transport.ConnectAsync(worker.RequestTo(worker.SocksEndPoint), cancellationToken);
+        OwnLack.ThrowIf(connected.Error);
         if (connected.Connection is not { } connection)
         {
             if (proof is not null)
@@ -135,7 +139,7 @@ internal sealed class WorkerSteps(
                 ? (ProbeStepResult.Passed, "started, network up")
                 : (ProbeStepResult.Failed, $"it says that its network is {values[1]}");
         }
-        catch (Exception failure) when (failure is IOException or TimeoutException or ControlAuthenticationException or ControlProtocolException or ControlReplyException)
+        catch (Exception failure) when (!OwnLack.Is(failure) && failure is (IOException or TimeoutException or ControlAuthenticationException or ControlProtocolException or ControlReplyException))
         {
             return (ProbeStepResult.Failed, failure.Message);
         }

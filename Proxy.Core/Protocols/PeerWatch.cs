@@ -48,20 +48,34 @@ internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState,
     }
 
     /// <summary>
-    /// For a peer that has sent FIN: ends with true when it turns out to be gone, with false when it is stopped. A FIN says
-    /// "nothing more to send" and no more than that (RFC 9293, section 3.6): whoever sends one may well wait for an answer.
+    /// For a peer that has sent FIN: ends with true when it turns out to be gone or has to give its place to another, with false
+    /// when it is stopped. A FIN says "nothing more to send" and no more than that (RFC 9293, section 3.6): whoever sends one may
+    /// well wait for an answer.
     /// </summary>
-    public static async Task<bool> IsGoneBehindFinAsync(TransportConnection peer, TimeProvider time, Task stopped, CancellationToken cancellationToken)
+    public static async Task<bool> IsGoneBehindFinAsync(
+        TransportConnection peer, DescriptorBudget descriptors, TimeProvider time, Task stopped, CancellationToken cancellationToken)
     {
         peer.ProbePeer();
-        while (!stopped.IsCompleted && !cancellationToken.IsCancellationRequested)
+        var place = descriptors.Finished.Add();
+        try
         {
-            if (peer.IsBroken)
-                return true;
-            await stopped.WaitAsync(CheckInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+            // Those who wait already have pressed the others before this one could be found.
+            if (descriptors.IsWaitedFor)
+                descriptors.Finished.EndOldest();
+            Task over = Task.WhenAny(stopped, place.Value.Task);
+            while (!stopped.IsCompleted && !cancellationToken.IsCancellationRequested)
+            {
+                if (peer.IsBroken || place.Value.Task.IsCompleted)
+                    return true;
+                await over.WaitAsync(CheckInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
 
-        return false;
+            return false;
+        }
+        finally
+        {
+            descriptors.Finished.Remove(place);
+        }
     }
 
     /// <summary>Ends the pending read and gives the reader back.</summary>

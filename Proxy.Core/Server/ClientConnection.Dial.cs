@@ -47,7 +47,7 @@ internal sealed partial class ClientConnection
     {
         // One of the two must see the other, when the client leaves and the answer comes in the same moment.
         Interlocked.MemoryBarrier();
-        if (_answered || (state == PeerState.Finished && !await PeerWatch.IsGoneBehindFinAsync(client, services.Time, PeerWatch.Never, gone.Token)))
+        if (_answered || (state == PeerState.Finished && !await PeerWatch.IsGoneBehindFinAsync(client, services.Descriptors, services.Time, PeerWatch.Never, gone.Token)))
             return;
         await gone.CancelAsync();
     }

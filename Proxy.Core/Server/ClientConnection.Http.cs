@@ -60,7 +60,7 @@ internal sealed partial class ClientConnection : IUpstreamSource, IHttpExchangeO
     private async Task ServeHttpAsync()
     {
         Context.Protocol = ClientProtocol.HttpForward;
-        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = listener.Stopping };
+        var settings = new HttpServerSettings(Context.Id, Context.Listener.HandshakeTimeout) { Stopping = listener.Stopping, Descriptors = services.Descriptors };
         using var http = new HttpServerHandshake(client, settings, _authenticator.Check, this, services.Time);
         var request = await http.ReadRequestAsync(Aborted);
         if (request.Kind == HttpServerRequestKind.Forward)

@@ -75,12 +75,37 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
         return ended;
     }
 
-    public IWorkerTunnels? Note(string workerId, bool onlyOverLink)
+    public bool HasTunnels(string workerId, bool onlyOverLink)
     {
         if (!endWhenWorkerIsGone)
-            return null;
-        var tunnels = TunnelsOf(workerId, onlyOverLink).ToList();
-        return tunnels.Count > 0 ? new NotedTunnels(tunnels) : null;
+            return false;
+        lock (_lock)
+        {
+            for (var one = _first; one is not null; one = one.NextLive)
+            {
+                if (IsTunnelOf(one, workerId, onlyOverLink))
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    public int EndSilent(string workerId, bool onlyOverLink, TimeSpan silence)
+    {
+        if (!endWhenWorkerIsGone)
+            return 0;
+        int ended = 0;
+        foreach (var connection in TunnelsOf(workerId, onlyOverLink))
+        {
+            var counters = connection.Context.Counters;
+            if (counters.FromClient + counters.FromUpstream > 0 && (counters.SinceMoved is not { } since || since < silence))
+                continue;
+            connection.Abort(TunnelEnd.WorkerGone);
+            ended++;
+        }
+
+        return ended;
     }
 
     /// <summary>Completes when no connection is left. Only meaningful once no new ones are accepted.</summary>
@@ -96,5 +121,8 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
     }
 
     private IEnumerable<ClientConnection> TunnelsOf(string workerId, bool onlyOverLink) =>
-        All.Where(one => one.Context is { IsTunnel: true } context && context.WorkerId == workerId && (!onlyOverLink || context.ViaLink));
+        All.Where(one => IsTunnelOf(one, workerId, onlyOverLink));
+
+    private static bool IsTunnelOf(ClientConnection one, string workerId, bool onlyOverLink) =>
+        one.Context is { IsTunnel: true } context && context.WorkerId == workerId && (!onlyOverLink || context.ViaLink);
 }

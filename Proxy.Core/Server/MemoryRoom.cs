@@ -63,5 +63,5 @@ internal sealed class MemoryRoom(MemoryGroup? group, Action collect)
 
     private long Reserve => Math.Max(LeastReserve, group!.Limit / 8);
 
-    private bool HasRoom => group is null || group.Used() + Reserve < group.Limit;
+    private bool HasRoom => group is null || Reserve < group.Free();
 }

@@ -8,6 +8,9 @@ namespace TorBalancer.Server;
 /// <summary>Accepts the connections of one listener and starts each. Nothing that a client or the kernel does ends the loop.</summary>
 internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ProxyServer server, DescriptorBudget descriptors, MemoryRoom memory, TimeProvider time, ILogger logger)
 {
+    /// <summary>How often it is looked whether somebody has come, while there is too little left to hold a place for nobody.</summary>
+    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(100);
+
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
     private int _live;
@@ -17,10 +20,17 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private Lack _lack;
     private TimeSpan _pause;
 
+    // Ends the accept that is under way. It is asked to from any thread when others wait and this one has nobody.
+    private CancellationTokenSource? _accepting;
+    private volatile bool _isIdle;
+
     /// <summary>What there was none of for another client.</summary>
     private enum Lack
     {
         None,
+
+        /// <summary>And nobody has come who would need one.</summary>
+        Clients,
         Descriptors,
         Memory,
     }
@@ -32,15 +42,19 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        descriptors.WhenPressed(GivePlaceBack);
         while (!stopping.IsCancellationRequested)
         {
             await listener.RunAsync(() => AcceptAsync(stopping));
             if (_lack == Lack.Descriptors)
                 await descriptors.WaitAsync(time, stopping);
             else if (!stopping.IsCancellationRequested)
-                await PauseAsync(_lack == Lack.Memory ? MemoryRoom.LookInterval : _pause, stopping);
+                await PauseAsync(_lack switch { Lack.Memory => MemoryRoom.LookInterval, Lack.Clients => QueueLook, _ => _pause }, stopping);
             if (_lack == Lack.Memory)
+            {
                 memory.Collect();
+                descriptors.Finished.EndOldest();
+            }
         }
     }
 
@@ -49,20 +63,21 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     {
         while (!stopping.IsCancellationRequested)
         {
-            // Promised before it is accepted: whom there is no room for waits in the kernel's queue.
-            _lack = !descriptors.TryTake(DescriptorBudget.OfAClient) ? Lack.Descriptors : memory.TryTake(server.Connections.Count) ? Lack.None : Lack.Memory;
+            _lack = Take();
             if (_lack != Lack.None)
             {
-                if (_lack == Lack.Memory)
-                    descriptors.Return(DescriptorBudget.OfAClient);
-                SayHeld();
+                if (_lack != Lack.Clients)
+                    SayHeld();
                 return;
             }
 
             bool isAdmitted = false;
             try
             {
-                var connection = await listener.AcceptAsync(stopping);
+                var accepting = listener.AcceptAsync(AcceptsUntil(stopping));
+                _isIdle = !accepting.IsCompleted;
+                var connection = await accepting;
+                _isIdle = false;
                 _pause = TimeSpan.Zero;
                 _failures = 0;
                 isAdmitted = Admit(connection);
@@ -70,6 +85,10 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
                 return;
+            }
+            catch (OperationCanceledException)
+            {
+                // Its place was needed by another listener's client.
             }
             catch (SocketException failure) when (IsResourcePressure(failure.SocketErrorCode))
             {
@@ -102,10 +121,58 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             }
             finally
             {
+                _isIdle = false;
                 if (!isAdmitted)
                     descriptors.Return(DescriptorBudget.OfAClient);
             }
         }
+    }
+
+    /// <summary>
+    /// Promises a place before anybody is accepted: whom there is no room for waits in the kernel's queue. While there is plenty the place
+    /// may wait for its client; of the last ones none is taken before somebody has come.
+    /// </summary>
+    private Lack Take()
+    {
+        if (!descriptors.TryTakeSpare(DescriptorBudget.OfAClient))
+        {
+            if (!listener.HasQueued)
+                return Lack.Clients;
+            if (!descriptors.TryTake(DescriptorBudget.OfAClient))
+                return Lack.Descriptors;
+        }
+
+        if (memory.TryTake(server.Connections.Count))
+            return Lack.None;
+        descriptors.Return(DescriptorBudget.OfAClient);
+        return Lack.Memory;
+    }
+
+    private CancellationToken AcceptsUntil(CancellationToken stopping)
+    {
+        if (_accepting is null or { IsCancellationRequested: true })
+        {
+            _accepting?.Dispose();
+            _accepting = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        }
+
+        return _accepting.Token;
+    }
+
+    private bool GivePlaceBack()
+    {
+        if (!_isIdle)
+            return false;
+        try
+        {
+            _accepting?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Another one has just done it.
+        }
+
+        return true;
     }
 
     /// <summary>Closes the port. Clients that the kernel had let in already are served: they believe that they are connected.</summary>

@@ -18,8 +18,8 @@ internal sealed class DescriptorBudget
     /// <summary>A client's connection, and the one to its worker.</summary>
     public const int OfAClient = 2;
 
-    // Assemblies that the first connections load, where they are not all in one file.
-    private const int Unseen = 16;
+    // Assemblies that the first connections, probes and fetches load, where they are not all in one file: 25 were measured.
+    private const int Unseen = 32;
 
     /// <summary>What others closed is noticed after this time, when no client left meanwhile.</summary>
     public static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
@@ -27,7 +27,7 @@ internal sealed class DescriptorBudget
     private readonly IOpenDescriptors _process;
     private readonly Lock _lock = new();
     private readonly List<Func<int>> _open = [];
-    private readonly List<Action> _pressed = [];
+    private readonly List<Func<bool>> _pressed = [];
     private TaskCompletionSource? _room;
     private int _waiting;
     private int _promised;
@@ -56,10 +56,15 @@ internal sealed class DescriptorBudget
     /// <summary>Clients wait for descriptors: what can be done without is given back.</summary>
     public bool IsWaitedFor => Volatile.Read(ref _waiting) != 0;
 
-    /// <summary>The first number that traffic must not have, and the first that nothing but the runtime must have.</summary>
+    /// <summary>Those that have sent FIN and wait for an answer: they leave first.</summary>
+    public FinishedClients Finished { get; } = new();
+
+    /// <summary>The first number that traffic must not have, that the admin API must not have, that nothing but the runtime must have.</summary>
     private int TrafficEnd => Limit - Reserve;
 
-    private int ServiceEnd => Limit - (Reserve / 2);
+    private int ServiceEnd => Limit - (Reserve * 3 / 4);
+
+    private int ProbeEnd => Limit - (Reserve / 2);
 
     /// <summary>Without a bound.</summary>
     public static DescriptorBudget Unlimited() => new(new NoLimit());
@@ -68,10 +73,19 @@ internal sealed class DescriptorBudget
     public void Add(Func<int> open, Action pressed)
     {
         lock (_lock)
-        {
             _open.Add(open);
+        WhenPressed(() =>
+        {
+            pressed();
+            return false;
+        });
+    }
+
+    /// <summary>Adds what is done to give some back when they run out, on any thread and without waiting. True: a client's will come back soon.</summary>
+    public void WhenPressed(Func<bool> pressed)
+    {
+        lock (_lock)
             _pressed.Add(pressed);
-        }
     }
 
     /// <summary>Promises so many; whoever gets true gives them back with <see cref="Return"/>.</summary>
@@ -94,8 +108,11 @@ internal sealed class DescriptorBudget
     /// <summary>True when traffic may have this descriptor; otherwise it is to be closed, and fewer are promised from now on.</summary>
     public bool MayTrafficHave(int fd) => fd < TrafficEnd || !Exceeded(fd);
 
-    /// <summary>As <see cref="MayTrafficHave"/> for what must go on while clients wait: probes, the admin API.</summary>
+    /// <summary>As <see cref="MayTrafficHave"/> for the admin API, which must go on while clients wait: a quarter of the reserve.</summary>
     public bool MayServiceHave(int fd) => fd < ServiceEnd;
+
+    /// <summary>The same for probes, and for what else decides over workers: a quarter more, which no request can take from them.</summary>
+    public bool MayProbeHave(int fd) => fd < ProbeEnd;
 
     /// <summary>
     /// Returns when there may be room for another client, at the latest after <see cref="LookInterval"/>: descriptors that are
@@ -104,7 +121,7 @@ internal sealed class DescriptorBudget
     public async Task WaitAsync(TimeProvider time, CancellationToken cancellationToken)
     {
         Task room;
-        Action[] pressed;
+        Func<bool>[] pressed;
         lock (_lock)
         {
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -116,9 +133,19 @@ internal sealed class DescriptorBudget
         }
 
         if (HasRoom)
+        {
             Wake();
+        }
         else
-            Array.ForEach(pressed, static action => action());
+        {
+            // All of them, whatever the first gives.
+            bool gives = false;
+            foreach (var press in pressed)
+                gives |= press();
+            if (!gives && !HasRoom)
+                Finished.EndOldest();
+        }
+
         await room.WaitAsync(LookInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!HasRoom)
             Measure();
@@ -193,7 +220,7 @@ internal sealed class DescriptorBudget
 
         // What has been loaded since is among the others now.
         int unseen = Math.Max(0, Unseen - Math.Max(0, _others - _usual));
-        Volatile.Write(ref _allowed, room - Math.Min(unseen, room / 4));
+        Volatile.Write(ref _allowed, room - Math.Min(unseen, room / 3));
     }
 
     private int OpenForTraffic_NeedsLock()

@@ -43,6 +43,9 @@ public interface ITransportListener : IAsyncDisposable
     /// <summary>The next connection. Throws <see cref="SocketException"/> on failure; the caller decides whether to go on.</summary>
     ValueTask<TransportConnection> AcceptAsync(CancellationToken cancellationToken);
 
+    /// <summary>Connections are in the kernel's queue, or it is not known; costs a system call and never throws.</summary>
+    bool HasQueued => true;
+
     /// <summary>A connection that the kernel has already accepted and queued, or null; never waits and never throws for what the network does.</summary>
     TransportConnection? TryAccept();
 }

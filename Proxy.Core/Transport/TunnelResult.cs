@@ -48,6 +48,9 @@ internal interface IRunningTunnel
 {
     /// <summary>Ends it as <see cref="TunnelEnd.Aborted"/>, soon; from any thread, however often.</summary>
     void Stop();
+
+    /// <summary>Time since it moved a byte, or since it began; from any thread, exact to some milliseconds.</summary>
+    TimeSpan SinceMoved { get; }
 }
 
 /// <summary>
@@ -72,6 +75,9 @@ public sealed class TunnelCounters
 
     /// <summary>Bytes taken from the worker and given to the client.</summary>
     public long FromUpstream => Volatile.Read(ref _fromUpstream);
+
+    /// <summary>Time since a byte was moved; null: no tunnel is under way.</summary>
+    internal TimeSpan? SinceMoved => _running?.SinceMoved;
 
     /// <summary>Ends the tunnel as <see cref="TunnelEnd.Aborted"/>, also one that has yet to begin; no effect on one that has ended.</summary>
     public void Stop()

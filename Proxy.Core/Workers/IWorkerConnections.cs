@@ -9,17 +9,14 @@ internal interface IWorkerConnections
     /// </summary>
     int EndTunnels(string workerId);
 
-    /// <summary>Notes how much every tunnel through a worker has moved by now; null when there are none, or they are never to be ended.</summary>
+    /// <summary>True when a worker has tunnels that <see cref="EndSilent"/> may end, now or later.</summary>
     /// <param name="onlyOverLink">Only those that go over its WireGuard link.</param>
-    IWorkerTunnels? Note(string workerId, bool onlyOverLink);
-}
+    bool HasTunnels(string workerId, bool onlyOverLink);
 
-/// <summary>Tunnels through one worker, and how much they had moved when they were looked at. Used by one thread at a time.</summary>
-internal interface IWorkerTunnels
-{
     /// <summary>
-    /// Ends those that have not moved one byte, either way, since they were looked at; the others are looked at anew. Gives how
-    /// many were ended.
+    /// Ends every tunnel through a worker that has moved no byte, either way, for so long; one that never moved any is ended too.
+    /// Gives how many there were.
     /// </summary>
-    int EndSilent();
+    /// <param name="onlyOverLink">Only those that go over its WireGuard link.</param>
+    int EndSilent(string workerId, bool onlyOverLink, TimeSpan silence);
 }

@@ -25,8 +25,8 @@ namespace TorBalancer.Daemon.Admin;
 /// </summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
-    // Of each address, in the usual case; where descriptors are few, all addresses together take no more than half of those that are kept.
-    private const int MaxConnections = 256, LeastConnections = 8;
+    // Of each address, in the usual case; where descriptors are few, all addresses together take no more than a quarter of those that are kept.
+    private const int MaxConnections = 256, LeastConnections = 4;
 
     /// <summary>For a whole head. Clients are on this machine, or at its end of a tunnel.</summary>
     private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(5);
@@ -52,7 +52,7 @@ internal sealed class AdminServer : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
         int addresses = (address is null ? 0 : 1) + (socketPath is null ? 0 : 1);
-        int places = Math.Clamp(descriptors.Reserve / 2 / Math.Max(addresses, 1), LeastConnections, MaxConnections);
+        int places = Math.Clamp(descriptors.Reserve / 4 / Math.Max(addresses, 1), LeastConnections, MaxConnections);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -48,6 +48,7 @@ internal static class RunCommand
         using var signals = new DaemonSignals();
         try
         {
+            DescriptorLimit.Check();
             using var host = BuildHost(configuration, testnet);
             signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
             await host.RunAsync(cancellationToken);

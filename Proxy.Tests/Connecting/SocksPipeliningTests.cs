@@ -108,6 +108,62 @@ public class SocksPipeliningTests
         Assert.That(log.OfEvent("OneMessageAtATime").Count(), Is.EqualTo(1), "said once");
     }
 
+    /// <summary>Only the silence behind the greeting counts: a far worker may take its time until there.</summary>
+    [Test]
+    public async Task A_worker_that_greets_late_is_found_out_all_the_same(CancellationToken token)
+    {
+        var clock = new ManualTimeProvider();
+        await using var worker = new FakeTorWorker { ReadsOneMessageAtATime = true, FaultOf = static _ => GreetingFault.Silence };
+        var pipelining = new SocksPipelining(new SocketTransport(TimeProvider.System), time: clock, workerTimeout: TimeSpan.FromSeconds(5));
+        var checking = pipelining.CheckAsync(new WorkerModel("w", worker.EndPoint), token);
+        while (worker.Accepted < 1)
+            await Task.Delay(10, token);
+        clock.Advance(SocksPipelining.Patience * 3);
+        worker.GreetLate();
+
+        // Its silence begins when the greeting has been read.
+        while (clock.UntilNextTimer != SocksPipelining.Patience)
+            await Task.Delay(10, token);
+        clock.Advance(SocksPipelining.Patience);
+        Assert.That(await checking, Is.False);
+    }
+
+    [Test]
+    public async Task A_check_that_brought_nothing_is_made_again_while_the_answer_is_awaited(CancellationToken token)
+    {
+        var clock = new ManualTimeProvider();
+        int greeted = 0;
+        await using var worker = new FakeTorWorker
+        {
+            ReadsOneMessageAtATime = true,
+            FaultOf = _ => Interlocked.Increment(ref greeted) == 1 ? GreetingFault.Close : GreetingFault.None,
+        };
+        var pipelining = new SocksPipelining(new SocketTransport(TimeProvider.System), time: clock);
+        var checking = pipelining.CheckLateAsync(new WorkerModel("w", worker.EndPoint), token);
+        while (!checking.IsCompleted)
+        {
+            await Task.Delay(10, token);
+            clock.Advance(SocksPipelining.Patience / 4);
+        }
+
+        Assert.That(await checking, Is.False);
+        Assert.That(worker.Accepted, Is.GreaterThan(1));
+    }
+
+    [Test]
+    public async Task That_a_worker_reads_one_message_at_a_time_is_doubted_after_a_while(CancellationToken token)
+    {
+        var clock = new ManualTimeProvider();
+        await using var worker = new FakeTorWorker();
+        var pipelining = new SocksPipelining(new SocketTransport(TimeProvider.System), time: clock);
+        var model = new WorkerModel("w", worker.EndPoint);
+        pipelining.Fails(model);
+        Assert.That(await pipelining.CheckAsync(model, token), Is.False);
+        clock.Advance(SocksPipelining.DoubtAfter);
+        Assert.That(await pipelining.CheckAsync(model, token), Is.True);
+        Assert.That(pipelining.Of(model), Is.True);
+    }
+
     [TestCase("duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion", (byte)1)]
     [TestCase("a.example", (byte)0xF0)]
     public async Task A_worker_that_is_not_tor_is_never_asked_for_what_only_tor_knows(string host, byte command, CancellationToken token)

@@ -79,7 +79,7 @@ internal sealed class FakeProbes : IProbeSequence
     private int _running;
 
     /// <summary>The result of the probe under way.</summary>
-    private TaskCompletionSource<bool> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<ProbeReport> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int Overlaps { get; private set; }
 
@@ -96,8 +96,7 @@ internal sealed class FakeProbes : IProbeSequence
             WasInRecovery = inRecovery;
             var result = _result;
             _begun.Release();
-            bool passed = await result.Task.WaitAsync(cancellationToken);
-            return Report(passed);
+            return await result.Task.WaitAsync(cancellationToken);
         }
         finally
         {
@@ -115,10 +114,15 @@ internal sealed class FakeProbes : IProbeSequence
     public bool HasBegun => _begun.CurrentCount > 0;
 
     /// <summary>Ends the probe under way.</summary>
-    public void End(bool passed)
+    public void End(bool passed) => End(Report(passed));
+
+    /// <summary>Ends the probe under way: it could not be made for want of something of our own.</summary>
+    public void EndForLack() => End(new ProbeReport(default, TimeSpan.Zero, [new ProbeStep(ProbeSteps.Socks, ProbeStepResult.Skipped, TimeSpan.Zero, "no descriptors") { IsOurLack = true }]));
+
+    private void End(ProbeReport report)
     {
         var result = _result;
         _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        result.SetResult(passed);
+        result.SetResult(report);
     }
 }

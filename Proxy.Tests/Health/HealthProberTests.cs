@@ -62,6 +62,26 @@ public class HealthProberTests
     }
 
     [Test, CancelAfter(10_000)]
+    public async Task A_probe_that_could_not_be_made_says_nothing_and_is_made_again_soon(CancellationToken token)
+    {
+        await using var bench = new HealthBench();
+        bench.Prober.Start();
+        for (int i = 0; i < 6; i++)
+        {
+            await bench.Probes.BegunAsync(token);
+            bench.Probes.EndForLack();
+            await bench.SleepsAsync(HealthProber.AgainAfterLack, token);
+            bench.Clock.Advance(HealthProber.AgainAfterLack);
+        }
+
+        await bench.Probes.BegunAsync(token);
+        bench.Probes.End(true);
+        await bench.SleepsAsync(TimeSpan.FromSeconds(10), token);
+        Assert.That(bench.Changes, Is.Empty);
+        Assert.That(bench.Monitor.View(bench.Worker).Failures, Is.Zero);
+    }
+
+    [Test, CancelAfter(10_000)]
     public async Task Failure_brings_the_next_probe_forward_and_suspects_are_probed_faster(CancellationToken token)
     {
         await using var bench = new HealthBench();

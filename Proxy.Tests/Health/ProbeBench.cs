@@ -5,6 +5,7 @@ using TorBalancer.Health;
 using TorBalancer.Health.Commands;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.Transport;
 using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
@@ -19,12 +20,15 @@ internal sealed class ProbeBench : IDisposable
 
     public ListLogger Log { get; } = new();
 
+    /// <summary>What probes connect with.</summary>
+    public ITransport Transport { get; set; } = new SocketTransport(TimeProvider.System);
+
     public WorkerSteps Steps
     {
         get
         {
             var time = TimeProvider.System;
-            var transport = new SocketTransport(time);
+            var transport = Transport;
             return new WorkerSteps(
                 transport, new CircuitProbe(new WorkerDialer(transport, new ConnectOptions(), time), time), Facts, Options, time, new Logger<WorkerSteps>(Log));
         }

@@ -6,6 +6,8 @@ using TorBalancer.Health;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.Transport;
+using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Health;
@@ -29,6 +31,45 @@ public sealed class WorkerStepsTests : IDisposable
         listener.Stop();
         Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
         Assert.That((await _bench.Steps.HostAsync(worker, WorkerLink.None, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+    }
+
+    /// <summary>No number is low enough for this budget, as when all that probes may have are taken.</summary>
+    [Test]
+    public async Task What_we_lack_ourselves_makes_a_probe_inconclusive([Values] bool hasHost, CancellationToken token)
+    {
+        await using var server = new FakeTorWorker();
+        using var bench = new ProbeBench();
+        bench.Transport = new ServiceTransport(new SocketTransport(TimeProvider.System, default, new DescriptorBudget(new NothingLeft())));
+        var worker = new WorkerState(new WorkerModel("w", server.EndPoint));
+        var report = await bench.Sequence(new WorkerOptions { Name = "w", SshPort = hasHost ? ((IPEndPoint)server.EndPoint).Port : 0 }).RunAsync(worker, inRecovery: false, token);
+        Assert.That((report.IsInconclusive, report.Passed, report.Failure), Is.EqualTo((true, false, (ProbeStep?)null)), ProbeBench.Text(report));
+        Assert.That(report.Proof, Is.EqualTo(GoneProof.None));
+        Assert.That(server.Accepted, Is.Zero);
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_canary_that_we_have_no_descriptor_for_is_no_failure(bool isConnected, CancellationToken token)
+    {
+        var transport = new ServiceTransport(new SocketTransport(TimeProvider.System, default, isConnected ? DescriptorBudget.Unlimited() : new DescriptorBudget(new NothingLeft())));
+        var probe = new CircuitProbe(new TorBalancer.Connecting.WorkerDialer(transport, new ConnectOptions(), TimeProvider.System), TimeProvider.System);
+        await using var server = new FakeTorWorker();
+        var asking = probe.RunAsync(new WorkerModel("w", server.EndPoint), Canary.Parse("a.example:80"), TimeSpan.FromSeconds(20), token);
+        if (isConnected)
+            Assert.That((await asking).Works, Is.True);
+        else
+            Assert.That(async () => await asking, Throws.TypeOf<OwnLackException>());
+    }
+
+    [Test]
+    public void What_is_ours_is_told_from_what_is_the_workers()
+    {
+        Assert.That(OwnLack.Is(new IOException("", new SocketException((int)SocketError.TooManyOpenSockets))), Is.True);
+        Assert.That(OwnLack.Is(new SocketException((int)SocketError.NoBufferSpaceAvailable)), Is.True);
+        Assert.That(OwnLack.Is(new IOException("a file", 24)), Is.True);
+        Assert.That(OwnLack.Is(new System.ComponentModel.Win32Exception(24)), Is.True);
+        Assert.That(OwnLack.Is(new IOException("", new SocketException((int)SocketError.ConnectionRefused))), Is.False);
+        Assert.That(OwnLack.Is(new TimeoutException()), Is.False);
     }
 
     [TestCase(new byte[] { 5, 0 }, ProbeStepResult.Passed, "05 00")]
@@ -170,4 +211,11 @@ public sealed class WorkerStepsTests : IDisposable
 
     private static WorkerTorFacts Facts(bool connected) => new(
         "w", connected, null, "0.4.9.11", BootstrapStatus.None, true, 0, 0, 0, 0, null, 0, 0, null, null, 0, default);
+
+    private sealed class NothingLeft : IOpenDescriptors
+    {
+        public int Limit => 2;
+
+        public int Count() => 2;
+    }
 }

@@ -59,6 +59,24 @@ public partial class ExhaustionTests
         }
     }
 
+    [TestCase(110)]
+    [TestCase(199)]
+    public async Task Too_few_descriptors_are_said_at_the_start(int limit, CancellationToken token)
+    {
+        string file = Path.Combine(Directory.CreateTempSubdirectory("tbx").FullName, "torbalancer.conf");
+        try
+        {
+            await File.WriteAllTextAsync(file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + Configuration("auto", 1), token);
+            var result = await ProgramRun.RunAsync("prlimit", [$"--nofile={limit}:{limit}", ProgramRun.Daemon, "run", "--config", file], token);
+            Assert.That(result.ExitCode, Is.EqualTo(1), result.Output + result.Error);
+            Assert.That(result.Error, Does.Contain("LimitNOFILE").And.Contain($"{limit}").And.Not.Contain("   at "));
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+        }
+    }
+
     [Test]
     public async Task More_clients_than_memory_wait_and_are_served_as_others_leave([Values("linux", "sockets")] string engine, CancellationToken token)
     {

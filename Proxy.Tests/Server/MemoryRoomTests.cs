@@ -53,7 +53,7 @@ public class MemoryRoomTests
     [Test]
     public void What_the_page_cache_holds_is_not_used()
     {
-        Assert.That(Second(128, used: 120, cache: 50)!.Used(), Is.EqualTo(70 * MiB));
+        Assert.That(Second(128, used: 120, cache: 50)!.Free(), Is.EqualTo((128 - 70) * MiB));
         Assert.That(new MemoryRoom(Second(128, used: 120, cache: 50), static () => { }).TryTake(100), Is.True);
     }
 
@@ -65,10 +65,23 @@ public class MemoryRoomTests
         File.WriteAllText(Path.Combine(outer, "unit", "memory.limit_in_bytes"), "9223372036854771712\n");
         File.WriteAllText(Path.Combine(outer, "memory.limit_in_bytes"), $"{96 * MiB}\n");
         File.WriteAllText(Path.Combine(outer, "memory.usage_in_bytes"), $"{50 * MiB}\n");
-        File.WriteAllText(Path.Combine(outer, "memory.stat"), $"cache 1\ninactive_file {10 * MiB}\nactive_file {5 * MiB}\ntotal_active_file 7\n");
+        File.WriteAllText(Path.Combine(outer, "memory.stat"), $"cache 1\ninactive_file {10 * MiB}\nactive_file {5 * MiB}\ntotal_inactive_file {20 * MiB}\ntotal_active_file {5 * MiB}\n");
         var found = MemoryGroup.Find(Membership("9:name=systemd:/\n4:cpu,memory:/slice/unit\n0::/"), _directory);
         Assert.That(found!.Limit, Is.EqualTo(96 * MiB));
-        Assert.That(found.Used(), Is.EqualTo(35 * MiB));
+        Assert.That(found.Free(), Is.EqualTo((96 - 25) * MiB), "with the groups below");
+    }
+
+    /// <summary>A slice holds others too: it may be full long before the unit's own limit is near.</summary>
+    [Test]
+    public void The_group_that_has_least_left_decides()
+    {
+        string slice = Directory.CreateDirectory(Path.Combine(_directory, "system.slice")).FullName;
+        File.WriteAllText(Path.Combine(slice, "memory.max"), $"{512 * MiB}\n");
+        File.WriteAllText(Path.Combine(slice, "memory.current"), $"{505 * MiB}\n");
+        File.WriteAllText(Path.Combine(slice, "memory.stat"), "anon 5\n");
+        var found = Second(128, used: 40, cache: 0)!;
+        Assert.That((found.Limit, found.Free()), Is.EqualTo((128 * MiB, 7 * MiB)));
+        Assert.That(new MemoryRoom(found, static () => { }).TryTake(100), Is.False);
     }
 
     private string Membership(string lines)

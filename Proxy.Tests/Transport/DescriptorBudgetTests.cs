@@ -110,8 +110,101 @@ public class DescriptorBudgetTests
     {
         var budget = new DescriptorBudget(_process);
         int half = budget.Limit - (budget.Reserve / 2);
-        Assert.That(budget.MayServiceHave(half - 1), Is.True);
-        Assert.That(budget.MayServiceHave(half), Is.False);
+        Assert.That(budget.MayProbeHave(half - 1), Is.True);
+        Assert.That(budget.MayProbeHave(half), Is.False);
+    }
+
+    [Test]
+    public void The_admin_API_leaves_probes_a_part_that_is_theirs()
+    {
+        var budget = new DescriptorBudget(_process);
+        int quarter = budget.Limit - (budget.Reserve * 3 / 4);
+        Assert.That(budget.MayServiceHave(quarter - 1), Is.True);
+        Assert.That(budget.MayServiceHave(quarter), Is.False);
+        Assert.That(budget.MayProbeHave(quarter), Is.True);
+    }
+
+    [Test]
+    public async Task WaitAsync_ends_the_one_that_has_waited_longest_behind_its_FIN(CancellationToken token)
+    {
+        var budget = Full();
+        var first = budget.Finished.Add();
+        var second = budget.Finished.Add();
+        var waiting = budget.WaitAsync(_clock, token);
+        Assert.That((first.Value.Task.IsCompleted, second.Value.Task.IsCompleted), Is.EqualTo((true, false)));
+        budget.Return(DescriptorBudget.OfAClient);
+        await waiting;
+        budget.Finished.Remove(first);
+        budget.Finished.Remove(second);
+        Assert.That(budget.Finished.Count, Is.Zero);
+    }
+
+    [Test]
+    public async Task WaitAsync_ends_nobody_where_an_idle_place_comes_back(CancellationToken token)
+    {
+        var budget = Full();
+        var finished = budget.Finished.Add();
+        budget.WhenPressed(static () => true);
+        var waiting = budget.WaitAsync(_clock, token);
+        Assert.That(finished.Value.Task.IsCompleted, Is.False);
+        budget.Return(DescriptorBudget.OfAClient);
+        await waiting;
+    }
+
+    /// <summary>A connect to a listener whose queue is full stays under way: SYN is dropped (listen(2)).</summary>
+    [Test, Platform("Linux")]
+    public async Task Connections_that_are_being_made_are_counted_as_traffic([Values("linux", "sockets")] string engine, CancellationToken token)
+    {
+        const int dials = 10;
+        var budget = new DescriptorBudget(_process);
+        int before = budget.MostClients;
+        using var linux = engine == "linux" ? new LinuxTransport(1, default, null, 0, budget) : null;
+        ITransport transport = linux ?? (ITransport)new TorBalancer.Transport.Sockets.SocketTransport(TimeProvider.System, default, budget);
+        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        listener.Listen(0);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var made = Enumerable.Range(0, dials + 1)
+            .Select(_ => transport.ConnectAsync(new TransportConnectRequest(listener.LocalEndPoint!), stop.Token).AsTask()).ToList();
+        (_process.Limit, _process.Open) = (1_024, 100 + made.Count);
+        do
+        {
+            // The loop makes them one after the other.
+            token.ThrowIfCancellationRequested();
+            budget.Measure();
+            await Task.Yield();
+        }
+        while (budget.MostClients != before);
+
+        Assert.That(made.Count(static one => !one.IsCompleted), Is.GreaterThan(dials / 2), "those that wait are counted too");
+        await stop.CancelAsync();
+        foreach (var one in made)
+        {
+            await ((Task)one).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (one.IsCompletedSuccessfully && one.Result.Connection is { } connection)
+                await connection.DisposeAsync();
+        }
+
+        _process.Open = 100;
+        do
+        {
+            token.ThrowIfCancellationRequested();
+            budget.Measure();
+            await Task.Yield();
+        }
+        while (budget.MostClients != before);
+    }
+
+    [Test, Platform("Linux")]
+    public void What_cannot_be_counted_any_more_is_as_it_was_last_seen()
+    {
+        string directory = Directory.CreateTempSubdirectory("tbd").FullName;
+        for (int i = 0; i < 4; i++)
+            File.WriteAllText(Path.Combine(directory, $"{i}"), "");
+        var process = new OpenDescriptors(directory);
+        int seen = process.Count();
+        Directory.Delete(directory, recursive: true);
+        Assert.That((seen, process.Count()), Is.EqualTo((3, 3)), "one is the directory's own");
     }
 
     [Test]

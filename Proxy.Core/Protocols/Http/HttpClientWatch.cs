@@ -5,9 +5,9 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>
 /// Watches the client while its answer is awaited, and cancels the exchange when it is gone. Only a reset says so. A FIN does
 /// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on; writing
-/// to a client that is gone then tells, or its kernel, when it is asked.
+/// to a client that is gone then tells, or its kernel, when it is asked; and where others wait for a descriptor it has to leave.
 /// </summary>
-internal sealed class HttpClientWatch(TransportConnection client, TimeProvider time, CancellationTokenSource exchange)
+internal sealed class HttpClientWatch(TransportConnection client, DescriptorBudget descriptors, TimeProvider time, CancellationTokenSource exchange)
 {
     private readonly PeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,7 +43,7 @@ internal sealed class HttpClientWatch(TransportConnection client, TimeProvider t
     private async Task RunAsync(CancellationToken cancellationToken)
     {
         var state = await _watch.Start(cancellationToken);
-        if (state == PeerState.Broken || (state == PeerState.Finished && await PeerWatch.IsGoneBehindFinAsync(client, time, _stopped.Task, cancellationToken)))
+        if (state == PeerState.Broken || (state == PeerState.Finished && await PeerWatch.IsGoneBehindFinAsync(client, descriptors, time, _stopped.Task, cancellationToken)))
             SetGone();
     }
 }

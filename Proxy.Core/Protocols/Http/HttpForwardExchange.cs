@@ -234,5 +234,5 @@ internal sealed partial class HttpForwardExchange : IDisposable
         return await _client.RefuseAsync(new HttpReject(error, _status), info, mayContinue, bodyPending, _outer);
     }
 
-    private HttpClientWatch NewWatch() => new(_client.Connection, _client.Time, _cancel);
+    private HttpClientWatch NewWatch() => new(_client.Connection, _client.Settings.Descriptors, _client.Time, _cancel);
 }

@@ -1,3 +1,5 @@
+using TorBalancer.Transport;
+
 namespace TorBalancer.Protocols.Http;
 
 /// <summary>What the HTTP side of one client connection is told.</summary>
@@ -10,4 +12,9 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
 
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }
+
+    /// <summary>What the connection's descriptors are taken from; by default without a bound.</summary>
+    public DescriptorBudget Descriptors { get; init; } = NoBound;
+
+    private static readonly DescriptorBudget NoBound = DescriptorBudget.Unlimited();
 }

@@ -58,9 +58,12 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             fd = Libc.Socket(family, type, 0);
         if (fd < 0)
             return Libc.LastError;
-        if (!(request.IsService ? loop.Pipes.Descriptors.MayServiceHave(fd) : loop.Pipes.Descriptors.MayTrafficHave(fd)))
+
+        // One that is being connected is open as well: the budget must not take it for another's.
+        loop.CountConnection(1);
+        if (!(request.IsService ? loop.Pipes.Descriptors.MayProbeHave(fd) : loop.Pipes.Descriptors.MayTrafficHave(fd)))
         {
-            Libc.Close(fd);
+            Close(loop, fd);
             fd = -1;
             return Errno.TooManyOpen;
         }
@@ -79,7 +82,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
             error = Open(fd, request);
         if (error is 0 or Errno.InProgress)
             return error;
-        Libc.Close(fd);
+        Close(loop, fd);
         fd = -1;
         return error;
     }
@@ -117,7 +120,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         loop.Remove(fd);
         _fd = -1;
         if (error != 0)
-            Libc.Close(fd);
+            Close(loop, fd);
         Complete(fd, error);
     }
 
@@ -168,12 +171,12 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         if (error == 0)
             return;
         _fd = -1;
-        Libc.Close(fd);
+        Close(loop, fd);
         Complete(fd, error);
     }
 
     private void Complete(int fd, int error) => End().SetResult(error == 0
-        ? new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address), SocketError.Success)
+        ? new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)
         : new TransportConnectResult(null, Errno.ToSocketError(error)));
 
     private void Drop()
@@ -181,8 +184,14 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         if (_fd < 0)
             return;
         loop.Forget(_fd);
-        Libc.Close(_fd);
+        Close(loop, _fd);
         _fd = -1;
+    }
+
+    private static void Close(EventLoop loop, int fd)
+    {
+        Libc.Close(fd);
+        loop.CountConnection(-1);
     }
 
     private ref ManualResetValueTaskSourceCore<TransportConnectResult> End()

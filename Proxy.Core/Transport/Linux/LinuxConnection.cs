@@ -26,12 +26,14 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     /// <param name="loop">Its owner. The constructor may run on another thread, before anybody else knows the connection.</param>
     /// <param name="fd">A non-blocking, connected socket.</param>
     /// <param name="remote">The peer's address; null for unix sockets.</param>
-    public LinuxConnection(EventLoop loop, int fd, IPAddress? remote)
+    /// <param name="isCounted">The loop counts it already, since its connect began.</param>
+    public LinuxConnection(EventLoop loop, int fd, IPAddress? remote, bool isCounted = false)
     {
         Loop = loop;
         _fd = fd;
         RemoteAddress = remote;
-        loop.CountConnection(1);
+        if (!isCounted)
+            loop.CountConnection(1);
     }
 
     [Flags]

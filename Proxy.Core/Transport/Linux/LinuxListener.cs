@@ -67,6 +67,8 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
         return new ValueTask<TransportConnection>(this, version);
     }
 
+    public bool HasQueued => listening.HasQueued;
+
     public TransportConnection? TryAccept() => !_closed.Task.IsCompleted && Accept(out var connection) == 0 ? connection : null;
 
     public async ValueTask DisposeAsync()

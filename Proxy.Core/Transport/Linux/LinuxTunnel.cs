@@ -37,7 +37,10 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         _settings = settings;
         _loop = client.Loop;
         _owner = owner;
+        _lastActivity = _loop.Now;
     }
+
+    public TimeSpan SinceMoved => TimeSpan.FromMilliseconds(Math.Max(0, Environment.TickCount64 - Volatile.Read(ref _lastActivity)));
 
     /// <summary>From any thread; the owner is told on the loop's.</summary>
     public void Begin()

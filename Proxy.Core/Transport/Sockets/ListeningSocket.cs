@@ -17,6 +17,22 @@ internal sealed class ListeningSocket : IDisposable
 
     public Socket Socket { get; }
 
+    /// <summary>See <see cref="ITransportListener.HasQueued"/>.</summary>
+    public bool HasQueued
+    {
+        get
+        {
+            try
+            {
+                return Socket.Poll(0, SelectMode.SelectRead);
+            }
+            catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Throws <see cref="SocketException"/> when the address cannot be had.</summary>
     public static ListeningSocket Bind(EndPoint address, ListenSettings settings, SocketSettings socketSettings)
     {

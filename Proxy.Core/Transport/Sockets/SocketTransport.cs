@@ -39,24 +39,27 @@ public sealed class SocketTransport : ITransport
         {
             // socket(2) fails too: no descriptors left, or a family that this machine does not have.
             socket = CreateSocket(request.Remote);
+
+            // One that is being connected is open as well: the budget must not take it for another's.
+            Interlocked.Increment(ref _open);
             int fd = NumberOf(socket);
-            if (!(request.IsService ? _descriptors.MayServiceHave(fd) : _descriptors.MayTrafficHave(fd)))
+            if (!(request.IsService ? _descriptors.MayProbeHave(fd) : _descriptors.MayTrafficHave(fd)))
                 throw new SocketException((int)SocketError.TooManyOpenSockets);
             SocketTuning.Apply(socket, _settings, request.Remote);
             request.Binding.Apply(socket);
             await socket.ConnectAsync(request.Remote, cancellationToken);
             for (var left = request.Opening; !left.IsEmpty;)
                 left = left[await socket.SendAsync(left, SocketFlags.None, cancellationToken)..];
-            return new TransportConnectResult(Wrap(socket), SocketError.Success);
+            return new TransportConnectResult(new SocketConnection(socket, this), SocketError.Success);
         }
         catch (SocketException failure)
         {
-            socket?.Dispose();
+            Drop(socket);
             return new TransportConnectResult(null, failure.SocketErrorCode);
         }
         catch
         {
-            socket?.Dispose();
+            Drop(socket);
             throw;
         }
     }
@@ -64,23 +67,26 @@ public sealed class SocketTransport : ITransport
     public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
         _ = new SocketTunnel((SocketConnection)client, (SocketConnection)upstream, settings, _time).RunAsync(owner);
 
-    /// <summary>A connection that is counted as long as it is open; throws <see cref="SocketException"/> when it broke already.</summary>
-    internal SocketConnection Wrap(Socket socket)
+    /// <summary>One that was accepted, counted as long as it is open; throws <see cref="SocketException"/> when it broke already.</summary>
+    internal SocketConnection WrapAccepted(Socket socket)
     {
+        // It is served, or told that it cannot be: what matters is that no further one is promised room.
+        _ = _descriptors.MayTrafficHave(NumberOf(socket));
         var connection = new SocketConnection(socket, this);
         Interlocked.Increment(ref _open);
         return connection;
     }
 
-    /// <summary>As <see cref="Wrap"/>, for one that was accepted.</summary>
-    internal SocketConnection WrapAccepted(Socket socket)
-    {
-        // It is served, or told that it cannot be: what matters is that no further one is promised room.
-        _ = _descriptors.MayTrafficHave(NumberOf(socket));
-        return Wrap(socket);
-    }
-
     internal void Closed() => Interlocked.Decrement(ref _open);
+
+    /// <summary>One that was never connected.</summary>
+    private void Drop(Socket? socket)
+    {
+        if (socket is null)
+            return;
+        socket.Dispose();
+        Closed();
+    }
 
     private static int NumberOf(Socket socket) => OperatingSystem.IsWindows() ? 0 : (int)socket.Handle;
 

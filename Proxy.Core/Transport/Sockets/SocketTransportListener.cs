@@ -22,6 +22,8 @@ internal sealed class SocketTransportListener(ListeningSocket listening, SocketT
         }
     }
 
+    public bool HasQueued => listening.HasQueued;
+
     public TransportConnection? TryAccept()
     {
         try

@@ -70,6 +70,8 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
 
     public void Dispose() => _clientReads.Dispose();
 
+    TimeSpan IRunningTunnel.SinceMoved => time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
     private TimeSpan IdleStep => settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
@@ -284,20 +286,20 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
 
     private void Count(bool fromClient, int bytes)
     {
+        long now = time.GetTimestamp();
         if (fromClient)
             settings.Counters.AddFromClient(bytes);
         else
-            Answered(bytes);
-        if (settings.IdleTimeout > TimeSpan.Zero)
-            Volatile.Write(ref _lastActivity, time.GetTimestamp());
+            Answered(bytes, now);
+        Volatile.Write(ref _lastActivity, now);
     }
 
-    private void Answered(int bytes)
+    private void Answered(int bytes, long now)
     {
         settings.Counters.AddFromUpstream(bytes);
         if (!settings.LeavesClient)
             return;
-        Volatile.Write(ref _lastAnswer, time.GetTimestamp());
+        Volatile.Write(ref _lastAnswer, now);
         _answered = true;
     }
 }
