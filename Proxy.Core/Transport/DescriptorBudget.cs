@@ -166,7 +166,7 @@ internal sealed class DescriptorBudget
             Limit = _process.Limit;
             if (Limit == int.MaxValue)
             {
-                _allowed = int.MaxValue;
+                (_allowed, Reserve) = (int.MaxValue, Limit / 20);
                 return;
             }
 

@@ -107,7 +107,8 @@ public class FetchBodyTests
         await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Admin.FetchMemory = 64 << 20);
         var fetches = Enumerable.Range(0, Fetches).Select(_ => admin.FetchAsync("""{"url":"http://a.example/","timeout":600}""", token)).ToList();
 
-        await all.Task.WaitAsync(token);
+        var ended = await Task.WhenAny([all.Task, .. fetches]).WaitAsync(token);
+        Assert.That(ended, Is.EqualTo(all.Task), () => fetches.First(static one => one.IsCompleted).Result.ToString());
         gate.SetResult();
 
         Assert.That((await Task.WhenAll(fetches)).Select(static one => one.GetProperty("body").GetString()), Is.All.EqualTo("a"));
