@@ -38,7 +38,11 @@ public sealed class LogRotationTests
 
             // What is written between logrotate's copy and its truncation is lost by logrotate (its manual says so): so nothing is.
             if (method == "copytruncate")
+            {
                 ProcessSignals.Pause(daemon.ProcessId);
+                await ProcessStates.StoppedAsync(daemon.ProcessId, token);
+            }
+
             var result = await ProgramRun.RunAsync(rotate, ["--force", "--state", Path.Combine(_directory, "state"), rules], token);
             ProcessSignals.Resume(daemon.ProcessId);
             Assert.That(result.ExitCode, Is.Zero, result.Error);

@@ -21,4 +21,28 @@ internal static class ProcessStates
             return false;
         }
     }
+
+    /// <summary>Waits until every thread of a process that was sent SIGSTOP has stopped; one that is within a system call ends it first.</summary>
+    public static async Task StoppedAsync(int pid, CancellationToken cancellationToken)
+    {
+        while (Directory.EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/task")).Any(static task => !IsStopped(task)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    private static bool IsStopped(string task)
+    {
+        try
+        {
+            string stat = File.ReadAllText(Path.Combine(task, "stat"));
+            return stat[stat.LastIndexOf(')') + 2] is 'T' or 't';
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return true;
+        }
+    }
 }
