@@ -119,13 +119,19 @@ internal sealed class ConnectRun(
         var error = attempt.Result.Error;
         attempt.Lease.Dispose();
 
-        if (error.Side == FailureSide.Worker)
-            worker.CountFailure();
-        if (IsOfTheWorkerItself(error.Cause))
-            selector.PassOver(worker);
-        outcomes.DialFailed(worker, error);
+        // Only a rule sends such a target here. tor says 01 for it, which elsewhere means a broken circuit, and so would every worker.
+        bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && plan.Request.Target.IsPrivate;
+        if (!refusedPrivate)
+        {
+            if (error.Side == FailureSide.Worker)
+                worker.CountFailure();
+            if (IsOfTheWorkerItself(error.Cause))
+                selector.PassOver(worker);
+            outcomes.DialFailed(worker, error);
+        }
+
         Learn(error, overrides: true);
-        IsDecided = error.Retry == RetryRule.Never;
+        IsDecided = refusedPrivate || error.Retry == RetryRule.Never;
         if (IsDecided || (error.Retry == RetryRule.Once && _usedOnce))
             return false;
         _usedOnce |= error.Retry == RetryRule.Once;

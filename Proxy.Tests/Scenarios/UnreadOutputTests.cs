@@ -56,7 +56,7 @@ public sealed class UnreadOutputTests
         try
         {
             await daemon.WaitForExitAsync(token);
-            Assert.That(daemon.ExitCode, Is.EqualTo(78));
+            Assert.That(daemon.ExitCode, Is.EqualTo(1));
         }
         finally
         {
