@@ -14,15 +14,13 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     /// <summary>STATX_BASIC_STATS.</summary>
     public const uint Wanted = 0x7ff;
 
-    private const int KindMask = 0xF000, Directory = 0x4000, Link = 0xA000, Socket = 0xC000, Regular = 0x8000;
+    private const int KindMask = 0xF000, Directory = 0x4000, Link = 0xA000, Socket = 0xC000;
 
     public bool IsDirectory => (Mode & KindMask) == Directory;
 
     public bool IsLink => (Mode & KindMask) == Link;
 
     public bool IsSocket => (Mode & KindMask) == Socket;
-
-    public bool IsRegular => (Mode & KindMask) == Regular;
 
     /// <summary>The permissions alone.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xFFF);

@@ -18,8 +18,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     /// <summary>What a fetch takes besides what it is asked and answered: connection, TLS, buffers. Bytes.</summary>
     private const long Overhead = 256 * 1024;
 
-    /// <summary>What the head of a request and of an answer may take (64 KiB each, in fields of four bytes).</summary>
-    private const long MaxHeads = 8 * 1024 * 1024;
+    /// <summary>What the head of a request (64 KiB) and of an answer may take: 256 bytes for a field, of which the shortest has four.</summary>
+    private const long MaxHeads = ((64 * 1024) + HttpLimits.HeadBytes) * 64L;
 
     /// <summary>What one fetch may take.</summary>
     private const long MaxMemory = Overhead + MaxHeads + FetchBody.MaxLength + FetchCodings.MaxMemory;

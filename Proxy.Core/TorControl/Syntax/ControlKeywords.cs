@@ -17,10 +17,6 @@ internal sealed class ControlKeywords(IReadOnlyDictionary<string, string> values
     public long? Integer(string key)
         => long.TryParse(this[key], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null;
 
-    /// <summary>The value as a decimal fraction, or null when it is missing or none.</summary>
-    public double? Fraction(string key)
-        => double.TryParse(this[key], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : null;
-
     /// <summary>The value as a UTC time (ISO 8601, with or without fractions of a second), or null when it is missing or none.</summary>
     public DateTimeOffset? Time(string key)
         => DateTimeOffset.TryParse(this[key], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var value) ? value : null;
