@@ -99,13 +99,15 @@ internal sealed class SocksServer : IAsyncDisposable
         public Echo()
         {
             Port = WebOrigin.FreePort([IPAddress.Loopback, IPAddress.IPv6Loopback], WebOrigin.LastPort - 3000);
-            ClosedPort = WebOrigin.FreePort([IPAddress.Loopback, IPAddress.IPv6Loopback], Port - 1);
             foreach (var address in (IPAddress[])[IPAddress.Loopback, IPAddress.IPv6Loopback])
             {
                 var listener = new TcpListener(address, Port);
                 listener.Start();
                 _listeners.Add((listener, ServeAsync(listener)));
             }
+
+            // Looked for only now: as long as nothing listened on Port, it would itself have been a free one.
+            ClosedPort = WebOrigin.FreePort([IPAddress.Loopback, IPAddress.IPv6Loopback], Port + 1);
         }
 
         public int Port { get; }
@@ -117,8 +119,8 @@ internal sealed class SocksServer : IAsyncDisposable
             await _stop.CancelAsync();
             foreach (var (listener, loop) in _listeners)
             {
+                await loop; // before the listener ends: a loop that has just accepted asks it once more
                 listener.Stop();
-                await loop;
             }
         }
 
