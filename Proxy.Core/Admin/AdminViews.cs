@@ -1,5 +1,6 @@
 using System.Globalization;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Server;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Configuration;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Configuration;
 

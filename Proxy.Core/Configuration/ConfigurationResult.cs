@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>What became of a configuration.</summary>

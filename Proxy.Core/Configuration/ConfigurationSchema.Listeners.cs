@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>What clients and operators connect to: [Listener:…], [Admin] and [Log].</summary>

@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>What happens to a connection: [Balancing], [Connect], [Tunnel], [Engine] and [Route].</summary>

@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>Who carries the connections and how they are judged: [Worker:…], [ManagedWorkers], [Health] and [Blacklist].</summary>

@@ -1,3 +1,4 @@
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;

@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Configuration;
 
 /// <summary>A [Listener:…] while it is read: what several keys decide together waits here until all are known.</summary>

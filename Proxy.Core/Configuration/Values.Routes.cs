@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration;

@@ -1,5 +1,6 @@
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;

@@ -1,5 +1,6 @@
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 using TorBalancer.Workers;

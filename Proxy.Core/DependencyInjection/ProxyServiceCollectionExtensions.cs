@@ -4,6 +4,7 @@ using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Routing;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Health;

@@ -1,4 +1,5 @@
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Routing;

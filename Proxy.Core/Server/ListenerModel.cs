@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols;
 
 namespace TorBalancer.Server;

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Interop;
 using TorBalancer.Transport;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Daemon.Commands;
 

@@ -7,6 +7,7 @@ using NLog.Filters;
 using NLog.Layouts;
 using NLog.Targets;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Server;
 using LogLevel = NLog.LogLevel;

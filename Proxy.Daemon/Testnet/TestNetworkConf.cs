@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Testnet.Nodes;
 
 namespace TorBalancer.Daemon.Testnet;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Daemon.Tor;
 

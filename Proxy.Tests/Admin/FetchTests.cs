@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Admin;

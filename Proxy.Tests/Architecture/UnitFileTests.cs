@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Architecture;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Tests.Configuration;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -1,4 +1,5 @@
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Primitives;

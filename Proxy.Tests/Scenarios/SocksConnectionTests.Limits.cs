@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -1,5 +1,6 @@
 using System.Text;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Server;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Tests.Connecting;
 using TorBalancer.Tests.Support;

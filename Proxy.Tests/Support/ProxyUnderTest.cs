@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;

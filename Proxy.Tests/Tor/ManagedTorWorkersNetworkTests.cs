@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.Tests.Support;

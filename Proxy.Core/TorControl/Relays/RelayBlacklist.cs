@@ -1,4 +1,5 @@
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Relays;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios.Resilience;

@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
 using static TorBalancer.Tests.TorControl.Relays.RelayBlacklistTests;

@@ -1,4 +1,5 @@
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Alerts]: who is told of changes besides the log.</summary>
 public sealed class AlertsOptions

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>When a second worker is asked before the first has answered.</summary>
 public enum HedgeKind : byte

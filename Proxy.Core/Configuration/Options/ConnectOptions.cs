@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Connect]: how long and how often it is tried before the client hears a failure.</summary>
 public sealed class ConnectOptions

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>What separates circuits: connections whose keys differ never share one.</summary>
 public enum IsolationMode : byte

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Log]: what is written, and where.</summary>
 public sealed class LogOptions

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>Everything that torbalancer.conf can say, after parsing; one property for each kind of section.</summary>
 public sealed class TorBalancerOptions

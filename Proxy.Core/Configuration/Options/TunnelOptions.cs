@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Tunnel]: connections that are carried.</summary>
 public sealed class TunnelOptions

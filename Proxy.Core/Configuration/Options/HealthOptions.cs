@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Health]: how workers are judged.</summary>
 public sealed class HealthOptions

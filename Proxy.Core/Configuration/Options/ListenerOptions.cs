@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>Which protocols a listener speaks.</summary>
 [Flags]

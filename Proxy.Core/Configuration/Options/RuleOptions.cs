@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>What a rule says.</summary>
 public enum RuleRoute : byte

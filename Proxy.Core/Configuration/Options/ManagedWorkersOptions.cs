@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[ManagedWorkers]: tor processes that the daemon starts itself when no [Worker:…] is configured.</summary>
 public sealed class ManagedWorkersOptions

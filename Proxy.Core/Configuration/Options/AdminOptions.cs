@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Admin]: the admin API's address and the command line's socket.</summary>
 public sealed class AdminOptions

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Blacklist]: relays that failed are avoided for a while.</summary>
 public sealed class BlacklistOptions

@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>Which way to a worker clearnet connections take.</summary>
 public enum ClearnetRoute : byte

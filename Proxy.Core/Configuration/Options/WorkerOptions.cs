@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Options;
 
 /// <summary>[Worker:name]: one tor process that is reached over SOCKS.</summary>
 public sealed class WorkerOptions
