@@ -45,11 +45,11 @@ public class HandshakeBenchmark
     {
         _connect.Rewind();
         await DetectAsync(_connect);
-        using var handshake = new HttpServerHandshake(_connect, HttpSettings, Everybody.Check, null, TimeProvider.System);
-        var request = await handshake.ReadRequestAsync(CancellationToken.None);
+        using var http = new HttpServerConnection(_connect, HttpSettings, Everybody, TimeProvider.System);
+        var request = await http.ReadRequestAsync(CancellationToken.None);
         if (request.Kind != HttpServerRequestKind.Connect)
             throw new InvalidOperationException("the request is not understood");
-        await handshake.ReplyConnectedAsync(CancellationToken.None);
+        await http.ReplyConnectedAsync(CancellationToken.None);
         return request.Request!.Target.Port;
     }
 

@@ -10,13 +10,13 @@ using TorBalancer.Workers;
 namespace TorBalancer.Connecting;
 
 /// <summary>Turns a request and its owner into a plan: mode, sticky key, restrictions, isolation token.</summary>
-internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions, RouteOptions? routes = null)
+internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions, RouteOptions routes)
 {
-    /// <param name="listenerMode">The listener's mode, or null for the pool's.</param>
-    /// <param name="isolation">The isolation in force on the listener.</param>
+    /// <param name="defaultMode">The mode of who asks for none of its own; null: the pool's.</param>
+    /// <param name="isolation">The isolation in force.</param>
     /// <param name="route">What the rules say.</param>
     public ConnectPlan Plan(
-        ProxyRequest request, ConnectionOwner owner, string? listenerMode, IsolationMode isolation, ClearnetRoute route = ClearnetRoute.Socks)
+        ProxyRequest request, ConnectionOwner owner, string? defaultMode, IsolationMode isolation, ClearnetRoute route = ClearnetRoute.Socks)
     {
         var parameters = owner.Parameters;
         SessionUse? session = null;
@@ -28,8 +28,8 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         }
 
         // A session pins its worker too, unless another mode is asked for in the same breath.
-        string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : listenerMode ?? balancing.Mode);
-        if (route != ClearnetRoute.Socks && routes is not { Isolated: IsolatedRoute.AsRouted } && NeedsToken(owner, isolation))
+        string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Mode);
+        if (route != ClearnetRoute.Socks && routes.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation))
             route = ClearnetRoute.Socks;
         ulong key = mode == SelectionPolicyNames.Sticky ? StickyKey(request, owner) : 0;
         return new ConnectPlan(
@@ -64,7 +64,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     {
         string client = owner.ClientAddress?.ToString() ?? "unix";
         string? user = owner.Credentials?.User is { Length: > 0 } name ? name : null;
-        return StableHash.Of(balancing.StickyBy switch
+        return StableHash.Of(owner.StickyTo ?? balancing.StickyBy switch
         {
             StickyBy.User => user ?? client,
             StickyBy.Client => client,

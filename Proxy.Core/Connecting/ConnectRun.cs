@@ -13,14 +13,13 @@ internal readonly record struct AttemptStart(WorkerLease Lease, IsolationToken T
 
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
-    ConnectPlan plan, WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge, ICircuitEpochs epochs,
-    IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null)
+    ConnectPlan plan, WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting, TimeProvider time)
 {
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
 
     private readonly long _started = time.GetTimestamp();
-    private readonly WorkerState[] _tried = new WorkerState[options.Attempts];
+    private readonly WorkerState[] _tried = new WorkerState[policy.Options.Attempts];
     private int _attempts;
     private bool _usedOnce;
     private ProxyError _told;
@@ -34,16 +33,16 @@ internal sealed class ConnectRun(
     public bool TryStart(out AttemptStart start)
     {
         start = default;
-        if (_attempts == options.Attempts)
+        if (_attempts == policy.Options.Attempts)
             return false;
-        var left = options.Timeout - time.GetElapsedTime(_started);
+        var left = policy.Options.Timeout - time.GetElapsedTime(_started);
         if (left < LeastTime)
         {
             Learn(new ProxyError(FailureCause.ConnectTimeout, "the time for connecting is over"), overrides: false);
             return false;
         }
 
-        if (_attempts > 0 && !budget.TryTakeRetry())
+        if (_attempts > 0 && !policy.Budget.TryTakeRetry())
             return false;
         var (lease, none) = selector.Select(plan.Selection, _tried.AsSpan(0, _attempts));
         if (lease is null)
@@ -54,7 +53,7 @@ internal sealed class ConnectRun(
 
         _tried[_attempts++] = lease.Worker;
         _workerId = lease.Worker.Id;
-        start = new AttemptStart(lease, TokenFor(lease.Worker), left < options.AttemptTimeout ? left : options.AttemptTimeout, time.GetTimestamp());
+        start = new AttemptStart(lease, TokenFor(lease.Worker), left < policy.Options.AttemptTimeout ? left : policy.Options.AttemptTimeout, time.GetTimestamp());
         return true;
     }
 
@@ -75,11 +74,9 @@ internal sealed class ConnectRun(
     /// <summary>The first part of <see cref="AttemptAsync"/>. When it throws, the lease is still the caller's.</summary>
     public ValueTask<DialResult> DialAsync(in AttemptStart start, CancellationToken cancellationToken)
     {
-        var (request, worker) = (plan.Request, start.Lease.Worker.Model);
-        _viaLink = links is not null && plan.UsesLink(worker);
-        return _viaLink
-            ? links!.DialAsync(worker, request.Target, start.Token, start.Timeout, cancellationToken)
-            : dialer.DialAsync(worker, request.Command, request.Target, start.Token, start.Timeout, cancellationToken);
+        var worker = start.Lease.Worker.Model;
+        _viaLink = plan.UsesLink(worker);
+        return dialer.DialAsync(plan, worker, start.Token, start.Timeout, cancellationToken);
     }
 
     /// <summary>The second part.</summary>
@@ -98,20 +95,19 @@ internal sealed class ConnectRun(
         if (attempt.Result.IsProven)
         {
             worker.ObserveConnectTime(attempt.Elapsed);
-            hedge.Observe(plan.Request.Target, attempt.Elapsed);
-            outcomes.DialSucceeded(worker, attempt.Elapsed);
+            policy.Hedge.Observe(plan.Request.Target, attempt.Elapsed);
+            accounting.Outcomes.DialSucceeded(worker, attempt.Elapsed);
         }
 
         plan.Session?.Session.CarriedBy(worker.Id);
-        bool open = attempt.Result.Connection is not null;
-        if (!open)
+        var stream = attempt.Result.Connection is null ? null : new WorkerStream(attempt, plan.Request.Target, accounting);
+        if (stream is null)
             attempt.Lease.Dispose();
-        return new ConnectOutcome(
-            attempt.Result.Connection, open ? attempt.Lease : null, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Password, attempt.Result.ViaLink);
+        return new ConnectOutcome(stream, attempt.Result.Answer, default, _attempts, worker.Id, attempt.Result.ViaLink, plan.Session);
     }
 
     /// <summary>Ends the run without one.</summary>
-    public ConnectOutcome Lost() => new(null, null, default, _told, _attempts, _workerId, ViaLink: _viaLink);
+    public ConnectOutcome Lost() => new(null, default, _told, _attempts, _workerId, _viaLink, plan.Session);
 
     /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
     public bool GoesOnAfter(ConnectAttempt attempt)
@@ -128,7 +124,7 @@ internal sealed class ConnectRun(
                 worker.CountFailure();
             if (IsOfTheWorkerItself(error.Cause))
                 selector.PassOver(worker);
-            outcomes.DialFailed(worker, error);
+            accounting.Outcomes.DialFailed(worker, error);
         }
 
         Learn(error, overrides: true);

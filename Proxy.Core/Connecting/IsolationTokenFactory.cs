@@ -14,9 +14,15 @@ namespace TorBalancer.Connecting;
 /// <param name="ClientAddress">The client's address without its port; null for a unix socket's peer.</param>
 /// <param name="Credentials">As the client sent them.</param>
 /// <param name="Parameters">What they ask for.</param>
-/// <param name="SessionEpoch">Grows when a session is rotated.</param>
 internal readonly record struct ConnectionOwner(
-    string Listener, IPAddress? ClientAddress, ClientCredentials? Credentials, UserParameters Parameters, long SessionEpoch);
+    string Listener, IPAddress? ClientAddress, ClientCredentials? Credentials, UserParameters Parameters)
+{
+    /// <summary>Grows when a session is rotated.</summary>
+    public long SessionEpoch { get; init; }
+
+    /// <summary>What it sticks to in mode sticky, whatever [Balancing] StickyBy says; null: as that says.</summary>
+    public string? StickyTo { get; init; }
+}
 
 /// <summary>
 /// Makes tokens: HMAC-SHA256 over what is to be kept apart, with a key that lives as long as the process. Tokens show up

@@ -12,18 +12,15 @@ namespace TorBalancer.Connecting;
 /// budget or time run out. Nothing has been told to the client yet, so moving on is safe.
 /// </summary>
 internal sealed class RetryConnector(
-    WorkerSelector selector, WorkerDialer dialer, ConnectOptions options, RetryBudget budget, HedgeDelay hedge,
-    ICircuitEpochs epochs, IOutcomeSink outcomes, TimeProvider time, LinkDialer? links = null, DescriptorBudget? descriptors = null)
+    WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting, DescriptorBudget descriptors, TimeProvider time)
 {
-    private readonly DescriptorBudget _descriptors = descriptors ?? DescriptorBudget.Unlimited();
-
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
     {
-        budget.CountConnection();
-        var run = new ConnectRun(plan, selector, dialer, options, budget, hedge, epochs, outcomes, time, links);
-        return hedge.For(plan.Request.Target) is { } delay
-            ? new HedgedConnect(run, delay, time, _descriptors).RunAsync(cancellationToken)
+        policy.Budget.CountConnection();
+        var run = new ConnectRun(plan, selector, dialer, policy, epochs, accounting, time);
+        return policy.Hedge.For(plan.Request.Target) is { } delay
+            ? new HedgedConnect(run, delay, time, descriptors).RunAsync(cancellationToken)
             : OneAfterTheOtherAsync(run, cancellationToken);
     }
 

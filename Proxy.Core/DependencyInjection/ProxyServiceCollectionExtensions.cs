@@ -87,11 +87,13 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new RetryBudget(
             Options(provider).Connect.RetryBudget, Options(provider).Connect.RetryFloor, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));
-        services.AddSingleton(static provider => new RetryConnector(
-            provider.GetRequiredService<WorkerSelector>(), provider.GetRequiredService<WorkerDialer>(), Options(provider).Connect,
-            provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>(), provider.GetRequiredService<ICircuitEpochs>(), provider.GetRequiredService<IOutcomeSink>(),
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LinkDialer>(),
-            provider.GetRequiredService<DescriptorBudget>()));
+        services.AddSingleton(static provider => new StreamAccounting(
+            provider.GetRequiredService<IOutcomeSink>(), Options(provider).Route.FirstByteTimeout, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<StreamDialer>();
+        services.AddSingleton(static provider => new RetryPolicy(
+            Options(provider).Connect, provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>()));
+        services.AddSingleton<RetryConnector>();
+        services.AddSingleton<StreamOpener>();
         return services;
     }
 
@@ -103,18 +105,22 @@ internal static class ProxyServiceCollectionExtensions
         services.AddSingleton(static provider => new AccessLog(
             provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(static provider => new ExitLookup(provider.GetRequiredService<ICircuitJoin>(), Options(provider).Log));
-        services.AddSingleton(static provider => new ConnectionServices(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<UserParametersParser>(), provider.GetRequiredService<ConnectPlanner>(),
-            provider.GetRequiredService<RetryConnector>(), provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<AccessLog>(),
-            provider.GetRequiredService<ExitLookup>(),
-            provider.GetRequiredService<IpOnlyClientNotice>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Tunnel.IdleTimeout, provider.GetRequiredService<TimeProvider>())
+        services.AddSingleton(static provider => new ConnectionServices
         {
-            Routes = provider.GetRequiredService<RouteTable>(),
-            FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
+            Transport = provider.GetRequiredService<ITransport>(),
+            UserParameters = provider.GetRequiredService<UserParametersParser>(),
+            Opener = provider.GetRequiredService<StreamOpener>(),
+            Registry = provider.GetRequiredService<ConnectionRegistry>(),
+            AccessLog = provider.GetRequiredService<AccessLog>(),
+            Exits = provider.GetRequiredService<ExitLookup>(),
+            IpOnlyNotice = provider.GetRequiredService<IpOnlyClientNotice>(),
+            Lingering = new LingeringClose(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LingeringNotice>().Observe),
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.GetRequiredService<DescriptorBudget>(),
             Memory = provider.GetRequiredService<MemoryRoom>(),
-            Lingering = new LingeringClose(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LingeringNotice>().Observe),
+            TunnelIdleTimeout = Options(provider).Tunnel.IdleTimeout,
+            Time = provider.GetRequiredService<TimeProvider>(),
+            Logger = provider.GetRequiredService<ILogger<ClientConnection>>(),
         });
         services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
         services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
@@ -130,14 +136,10 @@ internal static class ProxyServiceCollectionExtensions
             provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ITorFacts>(),
             provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<ExitLookup>(), provider.GetRequiredService<SessionTable>(),
             Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new FetchConnector(
-            provider.GetRequiredService<ConnectPlanner>(), provider.GetRequiredService<RetryConnector>(), Options(provider).Balancing,
-            provider.GetRequiredService<RouteTable>()));
+        services.AddSingleton(static provider => new FetchConnector(provider.GetRequiredService<StreamOpener>(), Options(provider).Balancing));
         services.AddSingleton(static provider => new FetchServices(
-            provider.GetRequiredService<FetchConnector>(), provider.GetRequiredService<IOutcomeSink>(), Options(provider).Log,
-            provider.GetRequiredService<TimeProvider>())
+            provider.GetRequiredService<FetchConnector>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>())
         {
-            FirstByteTimeout = Options(provider).Route.FirstByteTimeout,
             Memory = new MemoryBudget(Options(provider).Admin.FetchMemory),
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.GetRequiredService<DescriptorBudget>(),

@@ -87,10 +87,10 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             mayBeUplink: isFull && UplinkFreeze.MayBeUplink(worker, error.Cause));
     }
 
-    public void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream)
+    public void TunnelEnded(WorkerState worker, TunnelEnd end, bool answered)
     {
         // Cut by the worker before a single byte came back: its fault or the target's, nobody knows.
-        if (!_options.Enabled || end is not (TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed) || fromUpstream > 0)
+        if (!_options.Enabled || end is not (TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed) || answered)
             return;
         var health = Of(worker);
         if (!health.IsAmbiguous)

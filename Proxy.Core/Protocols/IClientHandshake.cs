@@ -2,26 +2,17 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols;
 
-/// <summary>
-/// The client's side of a request: reading it and answering it are apart, because the answer is sent after the
-/// worker's, never before.
-/// </summary>
-internal interface IClientHandshake
+/// <summary>The client's side of a request that is one message or a few (SOCKS): it is read, and answered when the worker has answered.</summary>
+internal interface IClientHandshake : IClientReply
 {
     /// <summary>
     /// Reads the whole request. On an error the client has not been told yet (except inside an authentication exchange,
-    /// which has its own answer): <see cref="ReplyErrorAsync"/> does it.
+    /// which has its own answer): <see cref="IClientReply.ReplyErrorAsync"/> does it.
     /// </summary>
     ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken);
 
-    /// <summary>Tells the client that its stream is open.</summary>
-    ValueTask ReplyConnectedAsync(CancellationToken cancellationToken);
-
     /// <summary>Answers RESOLVE or RESOLVE_PTR.</summary>
     ValueTask ReplyResolvedAsync(HostEndPoint answer, CancellationToken cancellationToken);
-
-    /// <summary>Tells the client what failed, as truthfully as its protocol can.</summary>
-    ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken);
 }
 
 /// <summary>A request, or why there is none.</summary>

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Forwarding;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Transport;
@@ -25,14 +26,15 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
     }
 
     /// <summary>One request of an HTTP connection in absolute form.</summary>
-    public void WriteRequest(ConnectionContext context, in AccessRequest request)
+    /// <param name="exit">The exit that carried it, as tor names it; null where nobody knows.</param>
+    public void WriteRequest(ConnectionContext context, in HttpExchange exchange, string? exit)
     {
         if (!options.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Request(
-            logger, context.Id, request.Number, context.Listener.Name, Client(context), Target(request.Target), request.WorkerId ?? "-", Route(context),
-            request.Exit ?? "-", request.Attempts,
-            Milliseconds(request.ConnectTime), Milliseconds(request.Duration), request.Sent, request.Received, request.Status, request.Cause.Word());
+            logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target), exchange.WorkerId ?? "-", Route(context),
+            exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient, exchange.FromUpstream,
+            exchange.Status, exchange.Error.Word);
     }
 
     public static string Word(TunnelEnd end) => end switch
@@ -87,8 +89,3 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             long totalMs, long sent, long received, int status, string cause);
     }
 }
-
-/// <summary>One HTTP request for the access log. Sizes in bytes of bodies and heads as they passed.</summary>
-internal readonly record struct AccessRequest(
-    int Number, HostEndPoint? Target, string? WorkerId, string? Exit, int Attempts, TimeSpan ConnectTime, TimeSpan Duration, long Sent, long Received, int Status,
-    FailureCause Cause);

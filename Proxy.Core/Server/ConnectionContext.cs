@@ -1,15 +1,11 @@
 using System.Globalization;
 using System.Net;
+using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
-
-/// <summary>What a stream of ours is found by at its worker's control port; immutable, because views read it meanwhile.</summary>
-/// <param name="Password">The isolation token as it was sent; null: none.</param>
-/// <param name="LocalPort">Our port towards the worker; null on a unix socket.</param>
-internal sealed record StreamKey(string WorkerId, string? Password, int? LocalPort, HostEndPoint Target);
 
 /// <summary>What is known of one client connection while it lives; views and the access log read it.</summary>
 internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started)
@@ -48,7 +44,10 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public TunnelCounters Counters { get; } = new();
 
-    public ProxyError Error { get; set; }
+    public ProxyError Error { get; private set; }
+
+    /// <summary>HTTP requests in absolute form that have had their line.</summary>
+    public int Requests { get; set; }
 
     /// <summary>True when an HTTP request was upgraded and the connection became a tunnel.</summary>
     public bool Upgraded { get; set; }
@@ -58,4 +57,21 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     /// <summary>How the tunnel ended; null when there was none.</summary>
     public TunnelEnd? End { get; set; }
+
+    /// <summary>Whose streams are opened on it.</summary>
+    public ConnectionOwner Owner(ClientCredentials? credentials, UserParameters parameters) => new(Listener.Name, ClientAddress, credentials, parameters);
+
+    /// <summary>A stream, or an answer to RESOLVE, is asked for.</summary>
+    public void Observe(ProxyRequest request) => (Protocol, Command, Target) = (request.Protocol, request.Command, request.Target);
+
+    /// <summary>It was opened, or not.</summary>
+    public void Observe(in ConnectOutcome outcome) =>
+        (WorkerId, Attempts, ViaLink, Stream) = (outcome.WorkerId, outcome.Attempts, outcome.ViaLink, outcome.Stream?.Key);
+
+    /// <summary>Says why it fails, if it does. The first cause stays: what follows is its consequence.</summary>
+    public void Fail(ProxyError error)
+    {
+        if (!Error.IsError)
+            Error = error;
+    }
 }

@@ -7,55 +7,74 @@ namespace TorBalancer.Server;
 /// Knows every live connection, so that views can list them and stopping can wait for them: a list through the connections
 /// themselves, because most of them are idle tunnels, and those are to take little.
 /// </summary>
-internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConnections
+internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 {
     private readonly Lock _lock = new();
-    private ClientConnection? _first;
+    private LiveConnection? _first;
     private int _count;
     private TaskCompletionSource? _empty;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly bool _endWhenWorkerIsGone;
+    private long _lastId;
+
+    /// <param name="endWhenWorkerIsGone">[Tunnel] EndWhenWorkerIsGone; false: no tunnel is ended for its worker's sake.</param>
+    public ConnectionRegistry(bool endWhenWorkerIsGone)
+    {
+        _endWhenWorkerIsGone = endWhenWorkerIsGone;
+        Stopping = _stopping.Token;
+    }
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Cancelled when the daemon drains: connections may go on, but take no further request.</summary>
+    public CancellationToken Stopping { get; }
+
     /// <summary>Those that live at this moment.</summary>
-    public IReadOnlyList<ClientConnection> All
+    public IReadOnlyList<LiveConnection> All
     {
         get
         {
             lock (_lock)
             {
-                var all = new List<ClientConnection>(_count);
-                for (var one = _first; one is not null; one = one.NextLive)
+                var all = new List<LiveConnection>(_count);
+                for (var one = _first; one is not null; one = one.Next)
                     all.Add(one);
                 return all;
             }
         }
     }
 
+    /// <summary>A number for the next connection; no other has it.</summary>
+    public long NextId() => Interlocked.Increment(ref _lastId);
+
+    /// <summary>See <see cref="Stopping"/>.</summary>
+    public Task DrainAsync() => _stopping.CancelAsync();
+
     /// <summary>Registered before it runs, so that no stop can miss it.</summary>
-    public void Add(ClientConnection connection)
+    public void Add(LiveConnection connection)
     {
         lock (_lock)
         {
-            connection.NextLive = _first;
+            connection.Next = _first;
             if (_first is not null)
-                _first.PreviousLive = connection;
+                _first.Previous = connection;
             _first = connection;
             _count++;
         }
     }
 
     /// <summary>Removes one that was added, once.</summary>
-    public void Remove(ClientConnection connection)
+    public void Remove(LiveConnection connection)
     {
         lock (_lock)
         {
-            if (connection.PreviousLive is { } previous)
-                previous.NextLive = connection.NextLive;
+            if (connection.Previous is { } previous)
+                previous.Next = connection.Next;
             else
-                _first = connection.NextLive;
-            if (connection.NextLive is { } next)
-                next.PreviousLive = connection.PreviousLive;
-            connection.PreviousLive = connection.NextLive = null;
+                _first = connection.Next;
+            if (connection.Next is { } next)
+                next.Previous = connection.Previous;
+            connection.Previous = connection.Next = null;
             if (--_count == 0)
                 _empty?.TrySetResult();
         }
@@ -63,7 +82,7 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
 
     public int EndTunnels(string workerId)
     {
-        if (!endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone)
             return 0;
         int ended = 0;
         foreach (var connection in TunnelsOf(workerId, onlyOverLink: false))
@@ -77,11 +96,11 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
 
     public bool HasTunnels(string workerId, bool onlyOverLink)
     {
-        if (!endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone)
             return false;
         lock (_lock)
         {
-            for (var one = _first; one is not null; one = one.NextLive)
+            for (var one = _first; one is not null; one = one.Next)
             {
                 if (IsTunnelOf(one, workerId, onlyOverLink))
                     return true;
@@ -93,7 +112,7 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
 
     public int EndSilent(string workerId, bool onlyOverLink, TimeSpan silence)
     {
-        if (!endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone)
             return 0;
         int ended = 0;
         foreach (var connection in TunnelsOf(workerId, onlyOverLink))
@@ -120,9 +139,11 @@ internal sealed class ConnectionRegistry(bool endWhenWorkerIsGone) : IWorkerConn
         }
     }
 
-    private IEnumerable<ClientConnection> TunnelsOf(string workerId, bool onlyOverLink) =>
+    public void Dispose() => _stopping.Dispose();
+
+    private IEnumerable<LiveConnection> TunnelsOf(string workerId, bool onlyOverLink) =>
         All.Where(one => IsTunnelOf(one, workerId, onlyOverLink));
 
-    private static bool IsTunnelOf(ClientConnection one, string workerId, bool onlyOverLink) =>
+    private static bool IsTunnelOf(LiveConnection one, string workerId, bool onlyOverLink) =>
         one.Context is { IsTunnel: true } context && context.WorkerId == workerId && (!onlyOverLink || context.ViaLink);
 }

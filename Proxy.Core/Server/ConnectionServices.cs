@@ -1,42 +1,44 @@
-using TorBalancer.Configuration;
-using TorBalancer.Configuration.Options;
+using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
-using TorBalancer.Routing;
 using TorBalancer.Transport;
-using TorBalancer.Workers;
 
 namespace TorBalancer.Server;
 
 /// <summary>What every client connection needs and none owns.</summary>
-internal sealed record ConnectionServices(
-    ITransport Transport,
-    UserParametersParser UserParameters,
-    ConnectPlanner Planner,
-    RetryConnector Connector,
-    WorkerPool Pool,
-    AccessLog AccessLog,
-    ExitLookup Exits,
-    IpOnlyClientNotice IpOnlyNotice,
-    IOutcomeSink Outcomes,
-    TimeSpan TunnelIdleTimeout,
-    TimeProvider Time)
+internal sealed record ConnectionServices
 {
-    /// <summary>Which way targets go; by default all of them to a SocksPort.</summary>
-    public RouteTable Routes { get; init; } = new(new RouteOptions { Clearnet = ClearnetRoute.Socks });
+    public required ITransport Transport { get; init; }
+
+    public required UserParametersParser UserParameters { get; init; }
+
+    public required StreamOpener Opener { get; init; }
+
+    public required ConnectionRegistry Registry { get; init; }
+
+    public required AccessLog AccessLog { get; init; }
+
+    public required ExitLookup Exits { get; init; }
+
+    public required IpOnlyClientNotice IpOnlyNotice { get; init; }
 
     /// <summary>How all of them end behind an answer.</summary>
-    public LingeringClose Lingering { get; init; } = new(Time);
+    public required LingeringClose Lingering { get; init; }
 
     /// <summary>Told of every connection; null: nobody gives memory back.</summary>
-    public MemoryTrim? Trim { get; init; }
+    public required MemoryTrim? Trim { get; init; }
 
-    /// <summary>What clients are promised descriptors from; by default without a bound.</summary>
-    public DescriptorBudget Descriptors { get; init; } = DescriptorBudget.Unlimited();
+    /// <summary>What clients are promised descriptors from.</summary>
+    public required DescriptorBudget Descriptors { get; init; }
 
-    /// <summary>Asked for every client; by default there is no limit.</summary>
-    public MemoryRoom Memory { get; init; } = new(null, static () => { });
+    /// <summary>Asked for every client.</summary>
+    public required MemoryRoom Memory { get; init; }
 
-    /// <summary>[Route] FirstByteTimeout; zero: none.</summary>
-    public TimeSpan FirstByteTimeout { get; init; }
+    /// <summary>[Tunnel] IdleTimeout; zero: none.</summary>
+    public required TimeSpan TunnelIdleTimeout { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>The connections' own.</summary>
+    public required ILogger Logger { get; init; }
 }

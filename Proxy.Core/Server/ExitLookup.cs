@@ -1,5 +1,6 @@
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Connecting;
 using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Server;

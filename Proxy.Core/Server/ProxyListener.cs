@@ -6,14 +6,17 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>Accepts the connections of one listener and starts each. Nothing that a client or the kernel does ends the loop.</summary>
-internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ProxyServer server, DescriptorBudget descriptors, MemoryRoom memory, TimeProvider time, ILogger logger)
+internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ConnectionServices services, ILogger logger)
 {
     /// <summary>How often it is looked whether somebody has come, while there is too little left to hold a place for nobody.</summary>
     private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(100);
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
-    private int _live;
+    private readonly DescriptorBudget _descriptors = services.Descriptors;
+    private readonly MemoryRoom _memory = services.Memory;
+    private readonly TimeProvider _time = services.Time;
+    private readonly ListenerPlaces _places = new(model.MaxConnections, services.Descriptors);
     private long _fullSaidAt;
     private long _heldSaidAt;
     private int _failures;
@@ -42,18 +45,18 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        descriptors.WhenPressed(GivePlaceBack);
+        _descriptors.WhenPressed(GivePlaceBack);
         while (!stopping.IsCancellationRequested)
         {
             await listener.RunAsync(() => AcceptAsync(stopping));
             if (_lack == Lack.Descriptors)
-                await descriptors.WaitAsync(time, stopping);
+                await _descriptors.WaitAsync(_time, stopping);
             else if (!stopping.IsCancellationRequested)
                 await PauseAsync(_lack switch { Lack.Memory => MemoryRoom.LookInterval, Lack.Clients => QueueLook, _ => _pause }, stopping);
             if (_lack == Lack.Memory)
             {
-                memory.Collect();
-                descriptors.Finished.EndOldest();
+                _memory.Collect();
+                _descriptors.Finished.EndOldest();
             }
         }
     }
@@ -123,7 +126,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             {
                 _isIdle = false;
                 if (!isAdmitted)
-                    descriptors.Return(DescriptorBudget.OfAClient);
+                    _descriptors.Return(DescriptorBudget.OfAClient);
             }
         }
     }
@@ -134,17 +137,17 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// </summary>
     private Lack Take()
     {
-        if (!descriptors.TryTakeSpare(DescriptorBudget.OfAClient))
+        if (!_descriptors.TryTakeSpare(DescriptorBudget.OfAClient))
         {
             if (!listener.HasQueued)
                 return Lack.Clients;
-            if (!descriptors.TryTake(DescriptorBudget.OfAClient))
+            if (!_descriptors.TryTake(DescriptorBudget.OfAClient))
                 return Lack.Descriptors;
         }
 
-        if (memory.TryTake(server.Connections.Count))
+        if (_memory.TryTake(services.Registry.Count))
             return Lack.None;
-        descriptors.Return(DescriptorBudget.OfAClient);
+        _descriptors.Return(DescriptorBudget.OfAClient);
         return Lack.Memory;
     }
 
@@ -179,29 +182,18 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     public ValueTask CloseAsync()
     {
         bool any = true;
-        while (any && memory.TryTake(server.Connections.Count) && descriptors.TryTake(DescriptorBudget.OfAClient))
+        while (any && _memory.TryTake(services.Registry.Count) && _descriptors.TryTake(DescriptorBudget.OfAClient))
         {
             var queued = listener.TryAccept();
             any = queued is not null;
             if (!any || !Admit(queued!))
-                descriptors.Return(DescriptorBudget.OfAClient);
+                _descriptors.Return(DescriptorBudget.OfAClient);
         }
 
         return listener.DisposeAsync();
     }
 
-    /// <summary>See <see cref="ProxyServer.Stopping"/>.</summary>
-    public CancellationToken Stopping => server.Stopping;
-
-    /// <summary>Told when one of its connections has ended.</summary>
-    public void Ended(ClientConnection connection)
-    {
-        server.Connections.Remove(connection);
-        Interlocked.Decrement(ref _live);
-        descriptors.Return(DescriptorBudget.OfAClient);
-    }
-
-    /// <summary>True when it was started; from then on <see cref="Ended"/> gives its descriptors back.</summary>
+    /// <summary>True when it was started; from then on its place gives the descriptors back.</summary>
     private bool Admit(TransportConnection connection)
     {
         var address = connection.RemoteAddress;
@@ -214,14 +206,13 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             return false;
         }
 
-        if (Interlocked.Increment(ref _live) > model.MaxConnections && model.MaxConnections > 0)
+        if (!_places.TryTake())
         {
-            Interlocked.Decrement(ref _live);
             connection.Abort();
 
             // A full listener turns many away; once a minute says it.
-            long now = time.GetTimestamp();
-            if (_fullSaidAt == 0 || time.GetElapsedTime(_fullSaidAt, now) >= TimeSpan.FromMinutes(1))
+            long now = _time.GetTimestamp();
+            if (_fullSaidAt == 0 || _time.GetElapsedTime(_fullSaidAt, now) >= TimeSpan.FromMinutes(1))
             {
                 _fullSaidAt = now;
                 Log.Full(logger, model.Name, model.MaxConnections);
@@ -230,7 +221,13 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             return false;
         }
 
-        server.Start(connection, this, address);
+        var context = new ConnectionContext(services.Registry.NextId(), model, address, _time.GetTimestamp());
+        var client = new ClientConnection(connection, context, services, _places);
+
+        // Tracked by the registry until it has ended.
+        services.Registry.Add(client);
+        services.Trim?.Touch();
+        connection.Schedule(client);
         return true;
     }
 
@@ -239,21 +236,21 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Once a minute, as long as it goes on.</summary>
     private void SayHeld()
     {
-        long now = time.GetTimestamp();
-        if (_heldSaidAt != 0 && time.GetElapsedTime(_heldSaidAt, now) < TimeSpan.FromMinutes(1))
+        long now = _time.GetTimestamp();
+        if (_heldSaidAt != 0 && _time.GetElapsedTime(_heldSaidAt, now) < TimeSpan.FromMinutes(1))
             return;
         _heldSaidAt = now;
         if (_lack == Lack.Memory)
-            Log.HeldByMemory(logger, model.Name, memory.Limit >> 20);
+            Log.HeldByMemory(logger, model.Name, _memory.Limit >> 20);
         else
-            Log.Held(logger, model.Name, descriptors.MostClients, descriptors.Limit, descriptors.Reserve);
+            Log.Held(logger, model.Name, _descriptors.MostClients, _descriptors.Limit, _descriptors.Reserve);
     }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
     {
         try
         {
-            await Task.Delay(pause, time, stopping);
+            await Task.Delay(pause, _time, stopping);
         }
         catch (OperationCanceledException)
         {

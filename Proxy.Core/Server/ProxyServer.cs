@@ -6,20 +6,13 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>All listeners and all connections: starts them, and stops them in stages.</summary>
-internal sealed partial class ProxyServer(ConnectionServices services, ConnectionRegistry connections, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed partial class ProxyServer(ConnectionServices services, ILogger<ProxyServer> logger) : IAsyncDisposable
 {
     private const int Backlog = 4096;
 
-    private readonly ILogger _logger = loggers.CreateLogger<ProxyServer>();
-    private readonly ILogger _connectionLogger = loggers.CreateLogger<ClientConnection>();
-    private readonly CancellationTokenSource _stopping = new();
     private readonly List<(ProxyListener Listener, Task Loop)> _listeners = [];
-    private long _lastId;
 
-    public ConnectionRegistry Connections { get; } = connections;
-
-    /// <summary>Cancelled when the daemon drains: connections may go on, but take no further request.</summary>
-    public CancellationToken Stopping => _stopping.Token;
+    public ConnectionRegistry Connections => services.Registry;
 
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses => [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
@@ -38,7 +31,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
                 try
                 {
                     var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
-                    bound.Add(new ProxyListener(listener, model, this, services.Descriptors, services.Memory, services.Time, _logger));
+                    bound.Add(new ProxyListener(listener, model, services, logger));
                 }
                 catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)
                 {
@@ -55,21 +48,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
 
         foreach (var listener in bound)
         {
-            _listeners.Add((listener, listener.RunAsync(_stopping.Token)));
-            Log.Listening(_logger, listener.Model.Name, listener.LocalEndPoint);
+            _listeners.Add((listener, listener.RunAsync(Connections.Stopping)));
+            Log.Listening(logger, listener.Model.Name, listener.LocalEndPoint);
         }
-    }
-
-    /// <summary>Starts one accepted connection.</summary>
-    internal void Start(TransportConnection connection, ProxyListener listener, IPAddress? address)
-    {
-        var context = new ConnectionContext(Interlocked.Increment(ref _lastId), listener.Model, address, services.Time.GetTimestamp());
-        var client = new ClientConnection(connection, context, services, listener, _connectionLogger);
-
-        // Tracked by the registry until it has ended.
-        Connections.Add(client);
-        services.Trim?.Touch();
-        connection.Schedule(client);
     }
 
     /// <summary>
@@ -78,7 +59,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
     /// </summary>
     public async Task<bool> StopAsync(TimeSpan drain, CancellationToken hurry)
     {
-        await _stopping.CancelAsync();
+        await Connections.DrainAsync();
         foreach (var (listener, loop) in _listeners)
         {
             await loop;
@@ -88,7 +69,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
         var empty = Connections.WhenEmptyAsync();
         if (!empty.IsCompleted && drain > TimeSpan.Zero)
         {
-            Log.Draining(_logger, Connections.Count, drain);
+            Log.Draining(logger, Connections.Count, drain);
             using var timer = new CancellationTokenSource(drain, services.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, hurry);
             await WaitAsync(empty, either.Token);
@@ -97,7 +78,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
         bool clean = empty.IsCompleted;
         if (!clean)
         {
-            Log.DrainEnded(_logger, Connections.Count);
+            Log.DrainEnded(logger, Connections.Count);
             foreach (var connection in Connections.All)
                 connection.Abort(TunnelEnd.Drained);
             using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(5), services.Time);
@@ -109,9 +90,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, Connectio
 
     public async ValueTask DisposeAsync()
     {
-        if (!_stopping.IsCancellationRequested)
+        if (!Connections.Stopping.IsCancellationRequested)
             await StopAsync(TimeSpan.Zero, CancellationToken.None);
-        _stopping.Dispose();
     }
 
     private static async Task WaitAsync(Task task, CancellationToken token)

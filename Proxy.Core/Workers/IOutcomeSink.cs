@@ -16,7 +16,8 @@ internal interface IOutcomeSink
     void DialFailed(WorkerState worker, ProxyError error);
 
     /// <summary>A carried stream ended. One over a link that ended in silence has been told as a failed attempt instead.</summary>
-    void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream);
+    /// <param name="answered">At least one byte had come back.</param>
+    void TunnelEnded(WorkerState worker, TunnelEnd end, bool answered);
 }
 
 /// <summary>Nobody listens.</summary>
@@ -32,7 +33,7 @@ internal sealed class NullOutcomeSink : IOutcomeSink
     {
     }
 
-    public void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream)
+    public void TunnelEnded(WorkerState worker, TunnelEnd end, bool answered)
     {
     }
 }

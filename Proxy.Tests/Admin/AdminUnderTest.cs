@@ -11,6 +11,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
@@ -52,12 +53,9 @@ internal sealed class AdminUnderTest : IAsyncDisposable
         }, control: control);
         var view = health?.Invoke(proxy.Pool) ?? new MonitorHealthView(proxy.Health);
         var time = TimeProvider.System;
-        var connector = new RetryConnector(
-            SelectorOf.Pool(proxy.Pool), new WorkerDialer(new SocketTransport(time), options.Connect, time), options.Connect,
-            new RetryBudget(options.Connect.RetryBudget, options.Connect.RetryFloor, time), new HedgeDelay(options.Connect.Hedge), new CircuitEpochs(),
-            NullOutcomeSink.Instance, time);
-        var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>());
-        var services = new FetchServices(new FetchConnector(planner, connector, options.Balancing), NullOutcomeSink.Instance, options.Log, time)
+        var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>(), options.Route);
+        var opener = new StreamOpener(new RouteTable(options.Route), planner, ConnectorOf.Selector(SelectorOf.Pool(proxy.Pool), options.Connect));
+        var services = new FetchServices(new FetchConnector(opener, options.Balancing), options.Log, time)
         {
             TrustedRoots = trusted,
             Memory = new MemoryBudget(options.Admin.FetchMemory),

@@ -17,11 +17,12 @@ public partial class LayerTests
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
         ("TorControl", ["Primitives", "Interop", "Configuration", "Transport", "Workers"]),
-        ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl"]),
+        ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl"]),
+        ("Forwarding", ["Primitives", "Transport", "Protocols", "Connecting"]),
         ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
-        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting"]),
-        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
-        ("DependencyInjection", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Health", "Server", "Admin"]),
+        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "TorControl", "Connecting", "Forwarding"]),
+        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
+        ("DependencyInjection", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin"]),
     ];
 
     // The stages are independent of who hosts and who logs.

@@ -5,8 +5,6 @@ using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Tests.Support;
-using TorBalancer.TorControl.Relays;
-using TorBalancer.Transport.Sockets;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Connecting;
@@ -30,16 +28,12 @@ internal sealed class Fleet : IAsyncDisposable
     public static Task<Fleet> StartAsync(
         int count, Action<FakeTorWorker>? configure = null, ConnectOptions? options = null, SelectionOptions selection = default, TimeProvider? time = null)
     {
-        time ??= TimeProvider.System;
-        options ??= new ConnectOptions();
         var workers = Enumerable.Range(0, count).Select(_ => new FakeTorWorker()).ToList();
         if (configure is not null)
             workers.ForEach(configure);
         var pool = new WorkerPool();
         pool.Apply([.. workers.Select(static (worker, i) => new WorkerModel($"worker-{i + 1:00}", worker.EndPoint))]);
-        var connector = new RetryConnector(
-            SelectorOf.Pool(pool, 1, selection, time), new WorkerDialer(new SocketTransport(time), options, time), options,
-            new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge), new CircuitEpochs(), NullOutcomeSink.Instance, time);
+        var connector = ConnectorOf.Selector(SelectorOf.Pool(pool, 1, selection, time), options, time);
         return Task.FromResult(new Fleet(workers, pool, connector));
     }
 

@@ -31,8 +31,7 @@ public class HedgeTests
             Assert.That(fleet.Pool.Find("worker-01")!.TotalFailures, Is.Zero);
             Assert.That(fleet.Pool.Find("worker-02")!.Active, Is.EqualTo(1));
         });
-        outcome.Lease!.Dispose();
-        await outcome.Connection!.DisposeAsync();
+        await outcome.Stream!.DisposeAsync();
     }
 
     [Test]
@@ -53,8 +52,7 @@ public class HedgeTests
         var outcome = await connecting;
         Assert.That(outcome.WorkerId, Is.EqualTo("worker-01"));
         Assert.That(fleet.Pool.Find("worker-02")!.Active, Is.Zero);
-        outcome.Lease!.Dispose();
-        await outcome.Connection!.DisposeAsync();
+        await outcome.Stream!.DisposeAsync();
     }
 
     [Test]
@@ -80,8 +78,7 @@ public class HedgeTests
         fleet.Workers[0].CloseAtOnce = true;
         var outcome = await fleet.ConnectAsync("example.com", token);
         Assert.That((outcome.WorkerId, outcome.Attempts), Is.EqualTo(("worker-02", 2)));
-        outcome.Lease!.Dispose();
-        await outcome.Connection!.DisposeAsync();
+        await outcome.Stream!.DisposeAsync();
     }
 
     [Test]

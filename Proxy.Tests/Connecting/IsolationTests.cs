@@ -16,7 +16,7 @@ public class IsolationTests
     private static ConnectionOwner Owner(
         string client = "127.0.0.1", string? user = null, string password = "", string listener = "main", string? session = null, long epoch = 0) =>
         new(listener, IPAddress.Parse(client), user is null ? null : new ClientCredentials(user, password),
-            session is null ? UserParameters.None : UserParameters.None with { Session = session }, epoch);
+            session is null ? UserParameters.None : UserParameters.None with { Session = session }) { SessionEpoch = epoch };
 
     private string? Token(IsolationMode mode, ConnectionOwner owner, string host = "example.com")
     {
@@ -111,7 +111,7 @@ public class IsolationTests
     [TestCase("joe", "secret_session-a", "joe", "secret_session-b", false)]
     public void A_session_is_the_same_whatever_else_is_asked_for(string user, string password, string otherUser, string otherPassword, bool same)
     {
-        var planner = new ConnectPlanner(new BalancingOptions(), _factory, new SessionTable(new ManualTimeProvider()));
+        var planner = new ConnectPlanner(new BalancingOptions(), _factory, new SessionTable(new ManualTimeProvider()), new RouteOptions());
         var parser = new UserParametersParser(SelectionPolicyNames.All);
         HostEndPoint.TryCreate("example.com", 80, out var target);
         var plans = ((string, string)[])[(user, password), (otherUser, otherPassword)];
@@ -120,7 +120,7 @@ public class IsolationTests
             var credentials = new ClientCredentials(one.Item1, one.Item2);
             Assert.That(parser.Parse(credentials, null, out var parameters).IsError, Is.False);
             var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials);
-            return planner.Plan(request, new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters, 0), null, IsolationMode.Client);
+            return planner.Plan(request, new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters), null, IsolationMode.Client);
         }).ToArray();
 
         Assert.That(made[0].Token == made[1].Token, Is.EqualTo(same));

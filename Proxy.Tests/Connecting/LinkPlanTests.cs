@@ -98,7 +98,7 @@ public sealed class LinkPlanTests
     {
         Assert.That(HostEndPoint.TryCreate(host, 80, out var target), Is.True);
         var credentials = user is null ? null : new ClientCredentials(user, "");
-        var owner = new ConnectionOwner("main", client is null ? null : IPAddress.Parse(client), credentials, UserParameters.None with { Session = session }, 0);
+        var owner = new ConnectionOwner("main", client is null ? null : IPAddress.Parse(client), credentials, UserParameters.None with { Session = session });
         var planner = new ConnectPlanner(
             new BalancingOptions(), new IsolationTokenFactory(), new SessionTable(TimeProvider.System), new RouteOptions { Isolated = isolated });
         return planner.Plan(new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials), owner, null, isolation, route);

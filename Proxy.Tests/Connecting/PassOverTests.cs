@@ -66,7 +66,6 @@ public class PassOverTests
 
     private static async Task CloseAsync(TorBalancer.Connecting.ConnectOutcome outcome)
     {
-        outcome.Lease!.Dispose();
-        await outcome.Connection!.DisposeAsync();
+        await outcome.Stream!.DisposeAsync();
     }
 }

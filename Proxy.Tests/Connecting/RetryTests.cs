@@ -53,8 +53,7 @@ public class RetryTests
         {
             var outcome = await fleet.ConnectAsync("example.com", token);
             Assert.That(outcome.WorkerId, Is.EqualTo("worker-03"));
-            outcome.Lease!.Dispose();
-            await outcome.Connection!.DisposeAsync();
+            await outcome.Stream!.DisposeAsync();
         }
     }
 

@@ -17,7 +17,7 @@ public class HealthMonitorTests
         for (int i = 0; i < 1000; i++)
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(causes[i % causes.Length]));
         for (int i = 0; i < 1000; i++)
-            bench.Monitor.TunnelEnded(bench.Worker, TunnelEnd.UpstreamReset, 0, 0);
+            bench.Monitor.TunnelEnded(bench.Worker, TunnelEnd.UpstreamReset, answered: false);
         bench.Clock.Advance(TimeSpan.FromHours(1));
 
         Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));

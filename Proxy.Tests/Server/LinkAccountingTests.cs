@@ -18,6 +18,8 @@ public sealed class LinkAccountingTests
     private const string Get = "GET http://198.51.100.7/ HTTP/1.1\r\nHost: 198.51.100.7\r\n\r\n";
     private const string Post = "POST http://198.51.100.7/ HTTP/1.1\r\nHost: 198.51.100.7\r\nContent-Length: 1\r\n\r\nx";
     private const string Connect = "CONNECT 198.51.100.7:443 HTTP/1.1\r\nHost: 198.51.100.7:443\r\n\r\n";
+    private const string Upgrade = "GET http://198.51.100.7/ HTTP/1.1\r\nHost: 198.51.100.7\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    private const string Switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     private const string Answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     private TcpListener _transPort = null!;
@@ -53,7 +55,37 @@ public sealed class LinkAccountingTests
             Assert.That(await ReadAsync(client, "\r\n\r\n", token), Does.StartWith("HTTP/1.1 502 "));
         }
 
-        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "succeeded" }));
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "succeeded", "ended" }), "it had its first byte long ago");
+    }
+
+    [Test]
+    public async Task Upgraded_request_is_accounted_for_as_any_stream(CancellationToken token)
+    {
+        WorkerState worker;
+        await using (var proxy = await ProxyAsync())
+        {
+            worker = proxy.Pool.Find("w")!;
+            await using (var client = await proxy.ConnectAsync())
+            {
+                await SendAsync(client, Upgrade, token);
+                using var origin = await _transPort.AcceptSocketAsync(token);
+                await ReceiveAsync(origin, "\r\n\r\n", token);
+                await origin.SendAsync(Encoding.ASCII.GetBytes(Switched), token);
+                await ReadAsync(client, "\r\n\r\n", token);
+                await SendAsync(client, "hello", token);
+                await ReceiveAsync(origin, "hello", token);
+                await origin.SendAsync("welcome"u8.ToArray(), token);
+                await ReadAsync(client, "welcome", token);
+                origin.Close();
+            }
+
+            await proxy.Log.WaitForAsync("access", 1, token);
+            Assert.That(worker.Active, Is.Zero);
+        }
+
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "succeeded", "ended" }));
+        Assert.That(worker.BytesReceived, Is.EqualTo(Switched.Length + "welcome".Length), "each byte once");
+        Assert.That(worker.BytesSent, Is.GreaterThan("hello".Length), "the head of the request counts too");
     }
 
     [Test]
@@ -98,7 +130,7 @@ public sealed class LinkAccountingTests
             await proxy.Log.WaitForAsync("access", 1, token);
         }
 
-        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "succeeded", "succeeded", "ended" }));
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "succeeded", "ended", "succeeded", "ended" }));
     }
 
     [Test]

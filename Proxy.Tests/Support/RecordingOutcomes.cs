@@ -27,7 +27,7 @@ internal sealed class RecordingOutcomes : IOutcomeSink
 
     public void DialFailed(WorkerState worker, ProxyError error) => Add(error.Word);
 
-    public void TunnelEnded(WorkerState worker, TunnelEnd end, long fromClient, long fromUpstream) => Add("ended");
+    public void TunnelEnded(WorkerState worker, TunnelEnd end, bool answered) => Add(answered ? "ended" : "ended in silence");
 
     private void Add(string text)
     {

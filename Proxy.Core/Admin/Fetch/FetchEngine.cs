@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Protocols.Http;
-using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.Transport;
 
@@ -83,10 +82,6 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         bool withSecrets = true;
         while (true)
         {
-            var route = services.Connector.Decide(progress.Target);
-            if (route.Error.IsError)
-                return Fail(progress, route.Error);
-
             var hop = new FetchHop(request, progress.Url, progress.Target, services);
             Uri? next = null;
             try

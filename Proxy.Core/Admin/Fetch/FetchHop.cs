@@ -10,7 +10,7 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Admin.Fetch;
 
-/// <summary>One request to one URL over one connection of its own. Owns the connection and its lease; both end with it.</summary>
+/// <summary>One request to one URL over one stream of its own, which ends with it.</summary>
 internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint target, FetchServices services) : IAsyncDisposable
 {
     private readonly CancellationTokenSource _over = new();
@@ -18,7 +18,6 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     private SocketsHttpHandler? _handler;
     private HttpMessageInvoker? _invoker;
     private Task<ConnectOutcome>? _connecting;
-    private FirstByteWatch? _firstByte;
 
     /// <summary>The worker in use or tried last.</summary>
     public string? WorkerId { get; private set; }
@@ -70,19 +69,14 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
         _handler?.Dispose();
         if (_connecting is not null)
         {
+            // HttpClient may have given up on a connection that is still being made.
             await ((Task)_connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_connecting.IsCompletedSuccessfully && _connecting.Result is { Connection: { } connection, Lease: { } lease })
+            if (_connecting.IsCompletedSuccessfully && _connecting.Result.Stream is { } stream)
             {
-                await connection.DisposeAsync();
-                lease.Worker.CountBytes(_counters.FromClient, _counters.FromUpstream);
-                bool isTold = _firstByte?.Ended(End).IsError ?? false;
-                if (!isTold)
-                    services.Outcomes.TunnelEnded(lease.Worker, End, _counters.FromClient, _counters.FromUpstream);
-                lease.Dispose();
+                stream.End(End);
+                await stream.DisposeAsync();
             }
         }
-
-        _firstByte?.Dispose();
 
         _over.Dispose();
     }
@@ -133,20 +127,19 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
             throw new IOException("a hop has one connection");
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
         long started = services.Time.GetTimestamp();
-        _connecting = services.Connector.ConnectAsync(request, target, either.Token).AsTask();
+        _connecting = services.Connector.OpenAsync(request, target, either.Token).AsTask();
         var outcome = await _connecting;
         ConnectTime = services.Time.GetElapsedTime(started);
         WorkerId = outcome.WorkerId;
         Attempts = outcome.Attempts;
-        if (outcome.Connection is null)
+        if (outcome.Stream is not { } stream)
         {
             ConnectError = outcome.Error;
             throw new IOException(outcome.Error.Word);
         }
 
         Connected = true;
-        if (outcome.ViaLink)
-            _firstByte = new FirstByteWatch(outcome.Lease!.Worker, _counters, services.Outcomes, services.FirstByteTimeout, services.Time);
-        return new TransportConnectionStream(outcome.Connection, _counters);
+        stream.Begin(_counters);
+        return new TransportConnectionStream(stream.Connection, _counters);
     }
 }

@@ -4,20 +4,14 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
 
-/// <summary>What is known of a failed request beside its cause.</summary>
-/// <param name="WorkerId">The worker tried last, or null.</param>
-/// <param name="Attempts">How many workers were tried.</param>
-/// <param name="RetryAfter">When to try again (whole seconds go out); null: <see cref="DefaultRetryAfter"/> where it applies.</param>
-internal readonly record struct HttpReplyInfo(string? WorkerId = null, int Attempts = 0, TimeSpan? RetryAfter = null)
-{
-    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(5);
-}
-
 /// <summary>Builds the answers that are our own. Errors are rare: these may allocate.</summary>
 internal static class HttpErrorResponse
 {
     /// <summary>RFC 9110, section 15.3.6 and 9.3.6: a 2xx to CONNECT has no Content-Length and no Transfer-Encoding.</summary>
     public static ReadOnlyMemory<byte> ConnectionEstablished { get; } = "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray();
+
+    /// <summary>Worth another try after this many seconds (RFC 9110, section 10.2.3).</summary>
+    private const int RetryAfterSeconds = 5;
 
     /// <param name="error">The failure.</param>
     /// <param name="status">0: as the cause says.</param>
@@ -25,7 +19,7 @@ internal static class HttpErrorResponse
     /// <param name="connectionId">By which the log names the connection.</param>
     /// <param name="close">The connection ends behind this answer.</param>
     /// <param name="withBody">False for an answer to HEAD: all of the head, none of the body.</param>
-    public static byte[] Build(ProxyError error, int status, in HttpReplyInfo info, string connectionId, bool close, bool withBody)
+    public static byte[] Build(ProxyError error, int status, in ReplyInfo info, string connectionId, bool close, bool withBody)
     {
         var failure = HttpStatusMapper.Map(error.Cause);
         if (status == 0)
@@ -38,10 +32,7 @@ internal static class HttpErrorResponse
         if (status == 407)
             text.Append("Proxy-Authenticate: Basic realm=\"torbalancer\"\r\n");
         if (status is 503 or 429)
-        {
-            double seconds = Math.Ceiling((info.RetryAfter ?? HttpReplyInfo.DefaultRetryAfter).TotalSeconds);
-            text.Append(CultureInfo.InvariantCulture, $"Retry-After: {Math.Clamp((long)seconds, 0, 86400)}\r\n");
-        }
+            text.Append(CultureInfo.InvariantCulture, $"Retry-After: {RetryAfterSeconds}\r\n");
 
         text.Append(CultureInfo.InvariantCulture, $"Proxy-Status: torbalancer; error={failure.ErrorType}; details=");
         AppendSfString(text, Details(error, info));
@@ -72,7 +63,7 @@ internal static class HttpErrorResponse
         text.Append('"');
     }
 
-    private static string Details(ProxyError error, in HttpReplyInfo info)
+    private static string Details(ProxyError error, in ReplyInfo info)
     {
         var details = new StringBuilder(64);
         details.Append(CultureInfo.InvariantCulture, $"cause={error.Word}");
@@ -83,7 +74,7 @@ internal static class HttpErrorResponse
         return details.ToString();
     }
 
-    private static string Body(ProxyError error, in HttpFailure failure, in HttpReplyInfo info, string connectionId)
+    private static string Body(ProxyError error, in HttpFailure failure, in ReplyInfo info, string connectionId)
     {
         var body = new StringBuilder(256);
         body.Append(CultureInfo.InvariantCulture, $"torbalancer: {error.Word}\n{failure.Explanation}\n");

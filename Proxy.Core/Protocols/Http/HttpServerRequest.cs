@@ -5,22 +5,30 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>What the client wants next.</summary>
 internal enum HttpServerRequestKind : byte
 {
-    /// <summary>Nothing more: what there was to say has been said, and the connection is to end as <see cref="HttpServerRequest.Farewell"/> says.</summary>
+    /// <summary>Nothing more: there is no request, and nobody to be answered.</summary>
     Ended,
 
-    /// <summary>CONNECT: dial, then <see cref="HttpServerHandshake.ReplyConnectedAsync"/> or ReplyErrorAsync.</summary>
+    /// <summary>It was refused, and answered so.</summary>
+    Refused,
+
+    /// <summary>CONNECT: open a stream, then answer (<see cref="HttpConnectReply"/>).</summary>
     Connect,
 
-    /// <summary>Absolute-form: give the handshake to <see cref="HttpForwarder"/>.</summary>
+    /// <summary>Absolute form: to be forwarded.</summary>
     Forward,
 }
 
 /// <param name="Kind">What it is.</param>
-/// <param name="Request">Set for Connect and Forward.</param>
-/// <param name="Error">Why it ended; <see cref="ProxyError.None"/> for a clean end between two requests.</param>
-/// <param name="Status">The status that was sent when it ended with an answer of ours, else 0.</param>
-internal readonly record struct HttpServerRequest(HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error, int Status)
+/// <param name="Request">Set for Connect and Forward, and for Refused unless it could not be understood.</param>
+/// <param name="Error">Why it was refused or ended; <see cref="ProxyError.None"/> for a clean end between two requests.</param>
+/// <param name="Status">The status that was sent with Refused, else 0.</param>
+internal readonly record struct HttpServerRequest(HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error = default, int Status = 0)
 {
-    /// <summary>How the connection is to end, for <see cref="HttpServerRequestKind.Ended"/>.</summary>
+    /// <summary>True when a request that was refused is the last of its connection.</summary>
+    public bool IsLast { get; init; }
+
+    /// <summary>How the connection is to end behind a last one.</summary>
     public ClientFarewell Farewell { get; init; }
+
+    public static HttpServerRequest Ended(ProxyError error) => new(HttpServerRequestKind.Ended, null, error) { IsLast = true };
 }

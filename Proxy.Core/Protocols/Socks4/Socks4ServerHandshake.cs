@@ -50,7 +50,7 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
         return client.WriteAsync(frame, cancellationToken);
     }
 
-    public ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken) =>
+    public ValueTask ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken) =>
         _replyExpected ? client.WriteAsync(Frame(Socks4ReplyMapper.ToReply(error.Cause)), cancellationToken) : ValueTask.CompletedTask;
 
     // | VN = 0 | CD | DSTPORT (2) | DSTIP (4) |

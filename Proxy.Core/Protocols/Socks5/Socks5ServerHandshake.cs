@@ -94,7 +94,7 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         return client.WriteAsync(frame.AsMemory(0, length), cancellationToken);
     }
 
-    public ValueTask ReplyErrorAsync(ProxyError error, CancellationToken cancellationToken) =>
+    public ValueTask ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken) =>
         _replyExpected
             ? client.WriteAsync(Socks5Writer.Reply(Socks5ReplyMapper.ToReply(error.Cause, extendedErrors)), cancellationToken)
             : ValueTask.CompletedTask;

@@ -1,5 +1,6 @@
 using System.Text;
 using TorBalancer.Primitives;
+using TorBalancer.Protocols;
 using TorBalancer.Protocols.Http;
 
 namespace TorBalancer.Tests.Protocols.Http;
@@ -60,10 +61,10 @@ public sealed class HttpStatusMapperTests
     public void Build_error_page_says_cause_worker_attempts_and_connection()
     {
         var error = new ProxyError(FailureCause.NoWorkerAvailable, "all 3 are down");
-        string text = Build(error, new HttpReplyInfo("w\"2\\\r\nX: y\u00e9", 2, TimeSpan.FromMilliseconds(1500)), close: true, withBody: true);
+        string text = Build(error, new ReplyInfo("w\"2\\\r\nX: y\u00e9", 2), close: true, withBody: true);
         string[] parts = text.Split("\r\n\r\n", 2);
         Assert.That(parts[0], Does.StartWith("HTTP/1.1 503 Service Unavailable\r\n"));
-        Assert.That(parts[0], Does.Contain("\r\nRetry-After: 2\r\n"));
+        Assert.That(parts[0], Does.Contain("\r\nRetry-After: 5\r\n"));
         Assert.That(parts[0], Does.Contain(
             "\r\nProxy-Status: torbalancer; error=destination_unavailable; details=\"cause=no_worker_available worker=w\\\"2\\\\??X: y? attempts=2\"\r\n"));
         Assert.That(parts[0], Does.Contain("\r\nConnection: close"));
@@ -79,6 +80,6 @@ public sealed class HttpStatusMapperTests
         Assert.That(text, Does.Not.Contain("Connection:").And.Not.Contain("Retry-After").And.EndWith("\r\n\r\n"));
     }
 
-    private static string Build(ProxyError error, HttpReplyInfo info, bool close, bool withBody) =>
+    private static string Build(ProxyError error, ReplyInfo info, bool close, bool withBody) =>
         Encoding.UTF8.GetString(HttpErrorResponse.Build(error, 0, info, "c-17", close, withBody));
 }

@@ -1,20 +1,27 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
+using TorBalancer.Connecting;
+using TorBalancer.Forwarding;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Protocols.Http;
+using TorBalancer.Tests.Balancing;
+using TorBalancer.Tests.Protocols.Http;
 using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
+using TorBalancer.Workers;
 
-namespace TorBalancer.Tests.Protocols.Http;
+namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>One client connection served as the server does it, real sockets on both sides, both ends played by the test.</summary>
-internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, IHttpExchangeObserver
+internal sealed class HttpForwarderHarness : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Channel<ScriptedPeer>> _origins = new();
     private readonly CancellationToken _token = TestContext.CurrentContext.CancellationToken;
     private readonly CancellationTokenSource _stop;
     private readonly List<IDisposable> _owned = [];
+    private readonly WorkerState _worker = PoolOf.Equal(1).Find("w1")!;
+    private readonly StreamAccounting _accounting = new(NullOutcomeSink.Instance, TimeSpan.Zero, TimeProvider.System);
     private readonly TestSocketConnection _server;
     private readonly Task _serving;
 
@@ -38,9 +45,9 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
 
     public Channel<HttpExchange> Exchanges { get; } = Channel.CreateUnbounded<HttpExchange>();
 
-    public TaskCompletionSource<HttpForwardOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public TaskCompletionSource<ServedOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Task<HttpForwardOutcome> EndedAsync() => Outcome.Task.WaitAsync(_token);
+    public Task<ServedOutcome> EndedAsync() => Outcome.Task.WaitAsync(_token);
 
     /// <summary>Answers a request with an error in place of a connection.</summary>
     public Func<ProxyRequest, ProxyError> Fail { get; set; } = _ => ProxyError.None;
@@ -68,23 +75,20 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
         return await Exchanges.Reader.ReadAsync(_token);
     }
 
-    public async ValueTask<UpstreamResult> ConnectAsync(ProxyRequest request, CancellationToken cancellationToken)
+    private async ValueTask<ConnectOutcome> OpenAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
         Connects.Add(request);
         await Delay(cancellationToken);
         var error = Fail(request);
         if (error.IsError)
-            return new UpstreamResult(null, error, 2, "w2");
+            return new ConnectOutcome(null, default, error, 2, "w2");
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         var peer = new ScriptedPeer(far);
         _owned.Add(peer);
         Origins(request.Target.Host).Writer.TryWrite(peer);
-        return new UpstreamResult(new Upstream(new TestSocketConnection(near)), ProxyError.None, 1, "w1");
+        var attempt = new ConnectAttempt(_worker.Lease(), new DialResult(new TestSocketConnection(near), default, default), TimeSpan.Zero);
+        return new ConnectOutcome(new WorkerStream(attempt, request.Target, _accounting), default, default, 1, "w1");
     }
-
-    public bool MayReuse(ProxyRequest earlier, ProxyRequest next) => earlier.Target == next.Target && Equals(earlier.Credentials, next.Credentials);
-
-    public void OnExchange(in HttpExchange exchange) => Exchanges.Writer.TryWrite(exchange);
 
     public async ValueTask DisposeAsync()
     {
@@ -103,18 +107,13 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
         await Task.Yield();
         try
         {
-            using var handshake = new HttpServerHandshake(_server, settings, c => Authenticate(c), this, TimeProvider.System);
-            var first = await handshake.ReadRequestAsync(_stop.Token);
-            var outcome = first.Kind == HttpServerRequestKind.Forward
-                ? await new HttpForwarder(handshake, this, Counters).RunAsync(first, _stop.Token)
-                : new HttpForwardOutcome(
-                    first.Kind == HttpServerRequestKind.Connect ? HttpForwardOutcomeKind.Connect : HttpForwardOutcomeKind.Ended, first.Request, null, first.Error)
-                { Farewell = first.Farewell };
-            HeadFields = handshake.Head.FieldCount;
-            if (outcome.Kind == HttpForwardOutcomeKind.Tunnel)
-                await EchoTunnelAsync(outcome.Upstream!);
-            else if (outcome.Kind == HttpForwardOutcomeKind.Connect)
-                await handshake.ReplyConnectedAsync(_stop.Token);
+            using var http = new HttpServerConnection(_server, settings, new Verdict(credentials => Authenticate(credentials)), TimeProvider.System);
+            var outcome = await ServeAsync(http);
+            HeadFields = http.Head.FieldCount;
+            if (outcome.Upgraded is not null)
+                await EchoTunnelAsync(outcome.Upgraded);
+            else if (outcome.Kind == Served.Connect)
+                await http.ReplyConnectedAsync(_stop.Token);
             var lingering = new LingeringClose(TimeProvider.System);
             if (outcome.Farewell == ClientFarewell.Finish)
                 await lingering.FinishAsync(_server, default, _stop.Token);
@@ -123,7 +122,7 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
             if (outcome.Farewell == ClientFarewell.Reset)
                 _server.Abort();
             Outcome.TrySetResult(outcome);
-            if (outcome.Kind == HttpForwardOutcomeKind.Ended)
+            if (outcome.Kind == Served.Ended)
                 await _server.DisposeAsync();
         }
         catch (OperationCanceledException)
@@ -136,8 +135,43 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
         }
     }
 
+    private async Task<ServedOutcome> ServeAsync(HttpServerConnection http)
+    {
+        await using var forwarder = new HttpForwarder(http, OpenAsync, Counters);
+        while (true)
+        {
+            var next = await forwarder.ReadRequestAsync(_stop.Token);
+            switch (next.Kind)
+            {
+                case HttpServerRequestKind.Connect:
+                    return new ServedOutcome(Served.Connect, next.Request, default, null);
+                case HttpServerRequestKind.Refused when !next.IsLast:
+                    Exchanges.Writer.TryWrite(new HttpExchange(next.Request, next.Status, next.Error));
+                    continue;
+                case HttpServerRequestKind.Refused:
+                    Exchanges.Writer.TryWrite(new HttpExchange(next.Request, next.Status, next.Error));
+                    return new ServedOutcome(Served.Ended, null, next.Farewell, null, next.Error);
+                case HttpServerRequestKind.Ended:
+                    return new ServedOutcome(Served.Ended, null, next.Farewell, null, next.Error);
+            }
+
+            HttpForwardResult result;
+            try
+            {
+                result = await forwarder.ForwardAsync(next.Request!, _stop.Token);
+            }
+            finally
+            {
+                Exchanges.Writer.TryWrite(forwarder.Last);
+            }
+
+            if (!result.GoesOn)
+                return new ServedOutcome(result.Upgraded is null ? Served.Ended : Served.Tunnel, next.Request, result.Farewell, result.Upgraded, forwarder.Last.Error);
+        }
+    }
+
     /// <summary>A tunnel for tests: what each side has buffered, then what it sends, until it finishes.</summary>
-    private async Task EchoTunnelAsync(IUpstream upstream)
+    private async Task EchoTunnelAsync(WorkerStream upstream)
     {
         await using (upstream)
             await Task.WhenAll(CopyAsync(_server, upstream.Connection), CopyAsync(upstream.Connection, _server));
@@ -157,15 +191,14 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable, IUpstreamSource, 
 
         to.ShutdownSend();
     }
-
-    private sealed class Upstream(TransportConnection connection) : IUpstream
-    {
-        public TransportConnection Connection => connection;
-
-        public string WorkerId => "w1";
-
-        public int Attempts => 1;
-
-        public ValueTask DisposeAsync() => connection.DisposeAsync();
-    }
 }
+
+/// <summary>What became of the client's connection.</summary>
+internal enum Served
+{
+    Ended,
+    Tunnel,
+    Connect,
+}
+
+internal sealed record ServedOutcome(Served Kind, ProxyRequest? Request, ClientFarewell Farewell, WorkerStream? Upgraded, ProxyError Error = default);

@@ -2,15 +2,15 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
 
-internal sealed partial class HttpServerHandshake
+internal sealed partial class HttpServerConnection
 {
     /// <summary>
     /// Sends an error page. Continue when the connection can go on behind it: the client may, and the body of its request is
     /// out of the way (<paramref name="bodyPending"/> false, or drained within a bound). Else Close, and FIN was sent; Gone when the
     /// client does not take it. Waits for nothing further: who calls lets go of the worker first, and then lingers.
     /// </summary>
-    internal async ValueTask<HttpExchangeEnd> RefuseAsync(
-        HttpReject reject, HttpReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
+    internal async ValueTask<HttpReplyEnd> RefuseAsync(
+        HttpReject reject, ReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
     {
         bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
         byte[] response = HttpErrorResponse.Build(reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead);
@@ -28,19 +28,19 @@ internal sealed partial class HttpServerHandshake
         }
 
         if (!written)
-            return HttpExchangeEnd.Gone;
+            return HttpReplyEnd.Gone;
         if (goesOn)
-            return HttpExchangeEnd.Continue;
+            return HttpReplyEnd.Continue;
         try
         {
             Connection.ShutdownSend();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            return HttpExchangeEnd.Gone;
+            return HttpReplyEnd.Gone;
         }
 
-        return HttpExchangeEnd.Close;
+        return HttpReplyEnd.Close;
     }
 
     /// <summary>

@@ -1,11 +1,11 @@
 using System.Net;
+using TorBalancer.Connecting;
 using TorBalancer.Primitives;
-using TorBalancer.Server;
 using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
-namespace TorBalancer.Tests.Server;
+namespace TorBalancer.Tests.Connecting;
 
 /// <summary>A stream over a link is accounted for once: at its first byte, at its end without one, or after a long silence.</summary>
 public class FirstByteWatchTests
@@ -109,12 +109,12 @@ public class FirstByteWatchTests
     [Test]
     public void Silence_may_be_left_out()
     {
-        using var watch = new FirstByteWatch(_worker, _counters, _outcomes, TimeSpan.Zero, _time);
+        using var watch = new FirstByteWatch(_worker, _counters, new StreamAccounting(_outcomes, TimeSpan.Zero, _time));
         _counters.AddFromClient(10);
 
         Assert.That(_time.UntilNextTimer, Is.Null);
         Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.True, "the end is told all the same");
     }
 
-    private FirstByteWatch Watch() => new(_worker, _counters, _outcomes, TimeSpan.FromSeconds(60), _time);
+    private FirstByteWatch Watch() => new(_worker, _counters, new StreamAccounting(_outcomes, TimeSpan.FromSeconds(60), _time));
 }

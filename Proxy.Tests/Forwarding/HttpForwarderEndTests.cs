@@ -1,7 +1,7 @@
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 
-namespace TorBalancer.Tests.Protocols.Http;
+namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>How the client's side is left when an answer was cut, or is ours.</summary>
 public sealed class HttpForwarderEndTests
@@ -10,7 +10,7 @@ public sealed class HttpForwarderEndTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_framing_that_fails_behind_bytes_the_client_has_resets_it()
+    public async Task ForwardAsync_framing_that_fails_behind_bytes_the_client_has_resets_it()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -26,7 +26,7 @@ public sealed class HttpForwarderEndTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_page_of_ours_waits_for_the_client_when_the_upstream_was_let_go()
+    public async Task ForwardAsync_page_of_ours_waits_for_the_client_when_the_upstream_was_let_go()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nabc");

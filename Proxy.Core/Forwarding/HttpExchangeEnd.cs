@@ -1,4 +1,4 @@
-namespace TorBalancer.Protocols.Http;
+namespace TorBalancer.Forwarding;
 
 /// <summary>How an exchange leaves the two connections.</summary>
 internal enum HttpExchangeEnd : byte

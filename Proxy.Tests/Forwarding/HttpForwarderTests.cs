@@ -1,7 +1,7 @@
 using TorBalancer.Primitives;
 using TorBalancer.Protocols.Http;
 
-namespace TorBalancer.Tests.Protocols.Http;
+namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>One request at a time: what is rewritten, each kind of body, early answers, upgrades.</summary>
 public sealed class HttpForwarderTests
@@ -12,7 +12,7 @@ public sealed class HttpForwarderTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_request_is_rewritten_and_hop_by_hop_fields_are_dropped()
+    public async Task ForwardAsync_request_is_rewritten_and_hop_by_hop_fields_are_dropped()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(
@@ -29,9 +29,9 @@ public sealed class HttpForwarderTests
         Assert.That(await proxy.Client.ReadThroughAsync("\r\n\r\nok"), Is.EqualTo(
             "HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nok"));
         var exchange = await proxy.ExchangeAsync();
-        Assert.That((exchange.Status, exchange.WorkerId, exchange.Attempts, exchange.Error.IsError, exchange.Reused), Is.EqualTo((200, "w1", 1, false, false)));
+        Assert.That((exchange.Status, exchange.WorkerId, exchange.Attempts, exchange.Error.IsError), Is.EqualTo((200, "w1", 1, false)));
         Assert.That(exchange.Request!.Credentials!.User, Is.EqualTo("a"));
-        Assert.That(proxy.Counters.FromUpstream, Is.EqualTo(exchange.BytesFromUpstream));
+        Assert.That(proxy.Counters.FromUpstream, Is.EqualTo(exchange.FromUpstream));
     }
 
     [TestCase("GET http://h HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\n")]
@@ -46,7 +46,7 @@ public sealed class HttpForwarderTests
     [TestCase("FROB http://[::1]:8/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "FROB / HTTP/1.1\r\nHost: [::1]:8\r\nConnection: close\r\n\r\n")]
     [TestCase("POST http://h/ HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\nContent-Length: 0\r\n\r\n", "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n")]
     [CancelAfter(Limit)]
-    public async Task RunAsync_request_line_in_origin_form(string request, string expected)
+    public async Task ForwardAsync_request_line_in_origin_form(string request, string expected)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(request);
@@ -60,7 +60,7 @@ public sealed class HttpForwarderTests
         "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nContent-Length: 5\r\nHost: evil\r\nAuthorization: x\r\n\r\n",
         "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\n\r\n")]
     [CancelAfter(Limit)]
-    public async Task RunAsync_request_body_arrives_whole(string sent, string expected)
+    public async Task ForwardAsync_request_body_arrives_whole(string sent, string expected)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\n" + sent);
@@ -101,7 +101,7 @@ public sealed class HttpForwarderTests
 
     [TestCaseSource(nameof(ResponseCases))]
     [CancelAfter(Limit)]
-    public async Task RunAsync_response_is_forwarded(string request, string response, string expected, bool goesOn)
+    public async Task ForwardAsync_response_is_forwarded(string request, string response, string expected, bool goesOn)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(request);
@@ -115,7 +115,7 @@ public sealed class HttpForwarderTests
 
     [TestCaseSource(nameof(ResponseCases))]
     [CancelAfter(Limit)]
-    public async Task RunAsync_slow_peers_byte_by_byte_get_the_same(string request, string response, string expected, bool goesOn)
+    public async Task ForwardAsync_slow_peers_byte_by_byte_get_the_same(string request, string response, string expected, bool goesOn)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendByteByByteAsync(request);
@@ -134,7 +134,7 @@ public sealed class HttpForwarderTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_response_until_close_ends_with_the_client_connection()
+    public async Task ForwardAsync_response_until_close_ends_with_the_client_connection()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Get);
@@ -148,7 +148,7 @@ public sealed class HttpForwarderTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_large_bodies_both_ways_arrive_unchanged()
+    public async Task ForwardAsync_large_bodies_both_ways_arrive_unchanged()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         var random = new Random(3);
@@ -168,7 +168,7 @@ public sealed class HttpForwarderTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_expect_continue_passes_end_to_end()
+    public async Task ForwardAsync_expect_continue_passes_end_to_end()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
@@ -185,7 +185,7 @@ public sealed class HttpForwarderTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_answer_before_the_body_is_forwarded_and_the_connection_ends()
+    public async Task ForwardAsync_answer_before_the_body_is_forwarded_and_the_connection_ends()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\npart");
@@ -195,14 +195,14 @@ public sealed class HttpForwarderTests
         Assert.That(await proxy.Client.ReadToEndAsync(), Is.EqualTo("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"));
         await proxy.Client.SendAsync(new string('x', 996));
         proxy.Client.ShutdownSend();
-        Assert.That((await proxy.EndedAsync()).Kind, Is.EqualTo(HttpForwardOutcomeKind.Ended));
+        Assert.That((await proxy.EndedAsync()).Kind, Is.EqualTo(Served.Ended));
         Assert.That(proxy.Client.WasReset, Is.False);
         Assert.That((await proxy.ExchangeAsync()).Status, Is.EqualTo(413));
     }
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_upgrade_hands_both_connections_over_with_the_bytes_behind()
+    public async Task ForwardAsync_upgrade_hands_both_connections_over_with_the_bytes_behind()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("GET http://h/ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\nEARLY");
@@ -217,7 +217,7 @@ public sealed class HttpForwarderTests
         proxy.Client.ShutdownSend();
         origin.ShutdownSend();
         var outcome = await proxy.EndedAsync();
-        Assert.That((outcome.Kind, outcome.Request!.Target.Host), Is.EqualTo((HttpForwardOutcomeKind.Tunnel, "h")));
+        Assert.That((outcome.Kind, outcome.Request!.Target.Host), Is.EqualTo((Served.Tunnel, "h")));
         Assert.That((await proxy.ExchangeAsync()).Status, Is.EqualTo(101));
         Assert.That(proxy.HeadFields, Is.Zero, "a tunnel keeps no buffer");
     }

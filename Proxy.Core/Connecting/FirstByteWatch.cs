@@ -2,7 +2,7 @@ using TorBalancer.Primitives;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
-namespace TorBalancer.Server;
+namespace TorBalancer.Connecting;
 
 /// <summary>
 /// Accounts for a stream over a link, once. A TransPort takes every connection and never says why it ends one: whether the
@@ -12,23 +12,21 @@ internal sealed class FirstByteWatch : IDisposable
 {
     private readonly WorkerState _worker;
     private readonly TunnelCounters _counters;
-    private readonly IOutcomeSink _outcomes;
-    private readonly TimeSpan _timeout;
-    private readonly TimeProvider _time;
+    private readonly StreamAccounting _accounting;
     private readonly long _started, _clientBefore, _upstreamBefore;
     private readonly ITimer? _timer;
     private int _told;
 
     /// <param name="counters">May hold bytes of earlier streams of the same client; only what comes from now on counts.</param>
-    /// <param name="timeout">Silence longer than this, from the first byte of the client on, is told; zero: never.</param>
-    public FirstByteWatch(WorkerState worker, TunnelCounters counters, IOutcomeSink outcomes, TimeSpan timeout, TimeProvider time)
+    /// <param name="accounting">Silence longer than its FirstByteTimeout, from the first byte of the client on, is told.</param>
+    public FirstByteWatch(WorkerState worker, TunnelCounters counters, StreamAccounting accounting)
     {
-        (_worker, _counters, _outcomes, _timeout, _time) = (worker, counters, outcomes, timeout, time);
-        (_started, _clientBefore, _upstreamBefore) = (time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
+        (_worker, _counters, _accounting) = (worker, counters, accounting);
+        (_started, _clientBefore, _upstreamBefore) = (accounting.Time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
         counters.NextFromUpstream = OnFirstByte;
-        if (timeout <= TimeSpan.Zero)
+        if (accounting.FirstByteTimeout <= TimeSpan.Zero)
             return;
-        _timer = time.CreateTimer(static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = accounting.Time.CreateTimer(static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         counters.NextFromClient = OnClientSpoke;
     }
 
@@ -51,12 +49,12 @@ internal sealed class FirstByteWatch : IDisposable
     }
 
     /// <summary>A client that connects ahead of time and says nothing has no answer to wait for.</summary>
-    private void OnClientSpoke() => _timer!.Change(_timeout, Timeout.InfiniteTimeSpan);
+    private void OnClientSpoke() => _timer!.Change(_accounting.FirstByteTimeout, Timeout.InfiniteTimeSpan);
 
     private void OnFirstByte()
     {
         Interlocked.Exchange(ref _told, 1);
-        _outcomes.DialSucceeded(_worker, _time.GetElapsedTime(_started));
+        _accounting.Outcomes.DialSucceeded(_worker, _accounting.Time.GetElapsedTime(_started));
     }
 
     private void OnSilence()
@@ -69,7 +67,7 @@ internal sealed class FirstByteWatch : IDisposable
     {
         var error = new ProxyError(FailureCause.NoFirstByte, detail);
         if (Interlocked.Exchange(ref _told, 1) == 0)
-            _outcomes.DialFailed(_worker, error);
+            _accounting.Outcomes.DialFailed(_worker, error);
         return error;
     }
 }

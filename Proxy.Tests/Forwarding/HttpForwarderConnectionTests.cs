@@ -1,7 +1,7 @@
 using TorBalancer.Primitives;
 using TorBalancer.Protocols.Http;
 
-namespace TorBalancer.Tests.Protocols.Http;
+namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>Several requests on one connection, and everything that breaks.</summary>
 public sealed class HttpForwarderConnectionTests
@@ -10,7 +10,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_each_request_goes_to_its_own_host_and_an_equal_one_reuses()
+    public async Task ForwardAsync_each_request_goes_to_its_own_host_and_an_equal_one_reuses()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         using var a = await RequestAsync(proxy, "a", null);
@@ -18,12 +18,13 @@ public sealed class HttpForwarderConnectionTests
         using var b = await RequestAsync(proxy, "b", null);
         Assert.That(await a.ReadToEndAsync(), Is.Empty, "the connection to a is let go");
         Assert.That(proxy.Connects.Select(c => c.Target.Host), Is.EqualTo(new[] { "a", "b" }));
-        Assert.That(new[] { (await proxy.ExchangeAsync()).Reused, (await proxy.ExchangeAsync()).Reused, (await proxy.ExchangeAsync()).Reused }, Is.EqualTo(new[] { false, true, false }));
+        int[] attempts = [(await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts];
+        Assert.That(attempts, Is.EqualTo(new[] { 1, 0, 1 }), "the second needed no stream of its own");
     }
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_other_credentials_do_not_share_a_connection()
+    public async Task ForwardAsync_other_credentials_do_not_share_a_connection()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         using var one = await RequestAsync(proxy, "a", null, "Proxy-Authorization: Basic YTpi\r\n");
@@ -33,7 +34,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_a_kept_connection_that_closes_before_the_body_came_is_replaced()
+    public async Task ForwardAsync_a_kept_connection_that_closes_before_the_body_came_is_replaced()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         using var first = await RequestAsync(proxy, "a", null);
@@ -49,7 +50,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_pipelined_requests_are_answered_in_order()
+    public async Task ForwardAsync_pipelined_requests_are_answered_in_order()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(
@@ -72,19 +73,19 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_CONNECT_behind_a_forwarded_request_comes_out()
+    public async Task ForwardAsync_CONNECT_behind_a_forwarded_request_comes_out()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         using var a = await RequestAsync(proxy, "a", null);
         await proxy.Client.SendAsync("CONNECT t:443 HTTP/1.1\r\nHost: t:443\r\n\r\nTLS");
         var outcome = await proxy.EndedAsync();
-        Assert.That((outcome.Kind, outcome.Request!.Target.ToString()), Is.EqualTo((HttpForwardOutcomeKind.Connect, "t:443")));
+        Assert.That((outcome.Kind, outcome.Request!.Target.ToString()), Is.EqualTo((Served.Connect, "t:443")));
         Assert.That(await proxy.Client.ReadHeadAsync(), Is.EqualTo("HTTP/1.1 200 Connection established\r\n\r\n"));
     }
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_origin_that_closes_its_idle_connection_is_replaced()
+    public async Task ForwardAsync_origin_that_closes_its_idle_connection_is_replaced()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         var first = await RequestAsync(proxy, "a", null);
@@ -96,7 +97,7 @@ public sealed class HttpForwarderConnectionTests
     [TestCase("GET", true)]
     [TestCase("POST", false)]
     [CancelAfter(Limit)]
-    public async Task RunAsync_kept_connection_that_dies_in_use_is_retried_when_idempotent(string method, bool retried)
+    public async Task ForwardAsync_kept_connection_that_dies_in_use_is_retried_when_idempotent(string method, bool retried)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         var first = await RequestAsync(proxy, "a", null);
@@ -116,7 +117,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_fresh_connection_that_dies_is_not_retried()
+    public async Task ForwardAsync_fresh_connection_that_dies_is_not_retried()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -138,7 +139,7 @@ public sealed class HttpForwarderConnectionTests
     [TestCase("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "target_protocol")]
     [TestCase("HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n", "target_protocol")]
     [CancelAfter(Limit)]
-    public async Task RunAsync_answer_that_is_none_becomes_502(string answer, string cause)
+    public async Task ForwardAsync_answer_that_is_none_becomes_502(string answer, string cause)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -156,7 +157,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_endless_interim_responses_become_502()
+    public async Task ForwardAsync_endless_interim_responses_become_502()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -169,7 +170,7 @@ public sealed class HttpForwarderConnectionTests
     [TestCase("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")]
     [TestCase("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0")]
     [CancelAfter(Limit)]
-    public async Task RunAsync_answer_that_breaks_off_resets_the_client(string answer)
+    public async Task ForwardAsync_answer_that_breaks_off_resets_the_client(string answer)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -185,7 +186,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_answer_until_close_that_is_reset_resets_the_client()
+    public async Task ForwardAsync_answer_until_close_that_is_reset_resets_the_client()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -200,7 +201,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_bytes_behind_an_answer_are_never_the_next_answer()
+    public async Task ForwardAsync_bytes_behind_an_answer_are_never_the_next_answer()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -214,7 +215,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_malformed_chunks_of_the_client_are_refused_and_the_origin_is_cut()
+    public async Task ForwardAsync_malformed_chunks_of_the_client_are_refused_and_the_origin_is_cut()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -227,7 +228,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_client_that_resets_while_waiting_ends_the_upstream()
+    public async Task ForwardAsync_client_that_resets_while_waiting_ends_the_upstream()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -242,7 +243,7 @@ public sealed class HttpForwarderConnectionTests
     /// <summary>Its FIN does not say that it has left; its kernel's answer to the first bytes does.</summary>
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_client_that_closes_while_waiting_is_found_out_by_its_answer()
+    public async Task ForwardAsync_client_that_closes_while_waiting_is_found_out_by_its_answer()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -269,7 +270,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_client_that_resets_while_dialling_cancels_the_dial()
+    public async Task ForwardAsync_client_that_resets_while_dialling_cancels_the_dial()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         var dialling = new TaskCompletionSource();
@@ -286,7 +287,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_client_that_half_closes_still_gets_its_answer()
+    public async Task ForwardAsync_client_that_half_closes_still_gets_its_answer()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -299,7 +300,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_client_that_leaves_in_its_body_cuts_the_origin()
+    public async Task ForwardAsync_client_that_leaves_in_its_body_cuts_the_origin()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
@@ -312,7 +313,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_failed_dial_is_told_and_the_connection_goes_on()
+    public async Task ForwardAsync_failed_dial_is_told_and_the_connection_goes_on()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         proxy.Fail = request => request.Target.Host == "bad" ? new ProxyError(FailureCause.NoWorkerAvailable, "all down") : ProxyError.None;
@@ -325,7 +326,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_failed_dial_of_a_request_with_a_long_body_ends_the_connection()
+    public async Task ForwardAsync_failed_dial_of_a_request_with_a_long_body_ends_the_connection()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         proxy.Fail = _ => new ProxyError(FailureCause.WorkerRefused);
@@ -337,7 +338,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_idle_connection_ends_quietly()
+    public async Task ForwardAsync_idle_connection_ends_quietly()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync(idle: TimeSpan.FromMilliseconds(50));
         using var origin = await RequestAsync(proxy, "a", null);
@@ -348,7 +349,7 @@ public sealed class HttpForwarderConnectionTests
 
     [Test]
     [CancelAfter(60_000)]
-    public async Task RunAsync_many_requests_in_a_row_stay_in_step()
+    public async Task ForwardAsync_many_requests_in_a_row_stay_in_step()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         using var origin = await RequestAsync(proxy, "a", null);

@@ -4,37 +4,33 @@ using TorBalancer.Transport;
 namespace TorBalancer.Protocols.Http;
 
 /// <summary>
-/// The HTTP side of one client connection: reads requests, asks for credentials, writes our own answers. Requests that
-/// are refused are answered in here; what comes out is to be served.
+/// The HTTP side of one client connection: reads requests, asks for credentials, writes our own answers. A request that
+/// is refused has been answered when it comes out of here; the others are to be served.
 /// </summary>
 /// <remarks>Everything behind a head stays in <see cref="TransportConnection.Input"/>. Does not dispose the connection.</remarks>
-internal sealed partial class HttpServerHandshake : IDisposable
+internal sealed partial class HttpServerConnection : IDisposable
 {
-    private readonly Func<ClientCredentials?, ProxyError> _authenticate;
-    private readonly IHttpExchangeObserver? _observer;
+    private readonly IClientAuthenticator _authenticator;
     private readonly TimeProvider _time;
     private int _headsRead;
     private int _challenges;
 
     /// <param name="connection">The client, nothing of whose HTTP bytes was consumed; bytes that were looked at must not be left examined.</param>
     /// <param name="settings">Limits and the connection's name.</param>
-    /// <param name="authenticate">
-    /// Decides on the credentials of each request (null: none came). AuthRequired and AuthFailed become 407 and the
-    /// client may try again on the same connection; any other error ends it.
+    /// <param name="authenticator">
+    /// Decides on the credentials of each request. auth_required and auth_failed become 407 and the client may try again on
+    /// the same connection; any other error ends it.
     /// </param>
-    /// <param name="observer">Told of the requests that were refused in here.</param>
     /// <param name="time">The clock.</param>
-    public HttpServerHandshake(
+    public HttpServerConnection(
         TransportConnection connection,
         HttpServerSettings settings,
-        Func<ClientCredentials?, ProxyError> authenticate,
-        IHttpExchangeObserver? observer,
+        IClientAuthenticator authenticator,
         TimeProvider time)
     {
         Connection = connection;
         Settings = settings;
-        _authenticate = authenticate;
-        _observer = observer;
+        _authenticator = authenticator;
         _time = time;
     }
 
@@ -43,8 +39,6 @@ internal sealed partial class HttpServerHandshake : IDisposable
     internal HttpServerSettings Settings { get; }
 
     internal TimeProvider Time => _time;
-
-    internal IHttpExchangeObserver? Observer => _observer;
 
     /// <summary>The head of the request that was returned last.</summary>
     internal HttpRequestHead Head { get; } = new();
@@ -58,37 +52,23 @@ internal sealed partial class HttpServerHandshake : IDisposable
     /// </summary>
     public async ValueTask<HttpServerRequest> ReadRequestAsync(CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            var (found, reject) = await ReadHeadAsync(cancellationToken);
-            if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
-                return new HttpServerRequest(HttpServerRequestKind.Ended, null, reject.Error, 0);
-            if (!found)
-            {
-                var left = await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken);
-                Report(null, reject.Status, reject.Error);
-                return Ended(reject, left);
-            }
+        var (found, reject) = await ReadHeadAsync(cancellationToken);
+        if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
+            return HttpServerRequest.Ended(reject.Error);
+        if (!found)
+            return Refused(null, reject, await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken));
 
-            var error = Head.HasBadCredentials
-                ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
-                : _authenticate(Head.Credentials);
-            var request = new ProxyRequest(
-                Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials);
-            if (!error.IsError)
-            {
-                var kind = Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward;
-                return new HttpServerRequest(kind, request, ProxyError.None, 0);
-            }
+        var error = Head.HasBadCredentials
+            ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
+            : _authenticator.Check(Head.Credentials);
+        var request = new ProxyRequest(
+            Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials);
+        if (!error.IsError)
+            return new HttpServerRequest(Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward, request);
 
-            int status = HttpStatusMapper.Map(error.Cause).Status;
-            bool mayContinue = status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
-            var refusal = new HttpReject(error, status);
-            var end = await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken);
-            Report(request, status, error);
-            if (end != HttpExchangeEnd.Continue)
-                return Ended(refusal, end);
-        }
+        var refusal = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
+        bool mayContinue = refusal.Status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
+        return Refused(request, refusal, await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
     }
 
     /// <summary>Answers CONNECT: from here on the connection is the tunnel's. False when the client is gone.</summary>
@@ -102,7 +82,7 @@ internal sealed partial class HttpServerHandshake : IDisposable
     /// Answers with an error, and FIN. Gives the status that was sent. Does not throw. The caller ends the connection in order
     /// (<see cref="LingeringClose"/>), so that the client reads the answer and not an RST.
     /// </summary>
-    public async ValueTask<int> ReplyErrorAsync(ProxyError error, HttpReplyInfo info, CancellationToken cancellationToken)
+    public async ValueTask<int> ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken)
     {
         var reject = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
         try
@@ -119,15 +99,12 @@ internal sealed partial class HttpServerHandshake : IDisposable
 
     public void Dispose() => Head.Dispose();
 
-    private static HttpServerRequest Ended(HttpReject reject, HttpExchangeEnd end) =>
-        new(HttpServerRequestKind.Ended, null, reject.Error, reject.Status) { Farewell = end == HttpExchangeEnd.Close ? ClientFarewell.Finish : ClientFarewell.None };
-
-    private void Report(ProxyRequest? request, int status, ProxyError error)
-    {
-        var elapsed = request is null ? TimeSpan.Zero : _time.GetElapsedTime(HeadTime);
-        string method = request is null ? "" : Head.Method;
-        _observer?.OnExchange(new HttpExchange(request, method, status, error, null, 0, false, 0, 0, TimeSpan.Zero, elapsed));
-    }
+    private static HttpServerRequest Refused(ProxyRequest? request, HttpReject reject, HttpReplyEnd end) =>
+        new(HttpServerRequestKind.Refused, request, reject.Error, reject.Status)
+        {
+            IsLast = end != HttpReplyEnd.Continue,
+            Farewell = end == HttpReplyEnd.Close ? ClientFarewell.Finish : ClientFarewell.None,
+        };
 
     private async ValueTask<(bool Found, HttpReject Reject)> ReadHeadAsync(CancellationToken cancellationToken)
     {

@@ -1,6 +1,6 @@
 using TorBalancer.Primitives;
 
-namespace TorBalancer.Tests.Protocols.Http;
+namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>Heads at and over the limits, and what becomes of a connection whose answers were repaired.</summary>
 public sealed class HttpForwarderLimitsTests
@@ -10,7 +10,7 @@ public sealed class HttpForwarderLimitsTests
     [TestCase(true)]
     [TestCase(false)]
     [CancelAfter(Limit)]
-    public async Task RunAsync_answer_with_a_head_that_is_too_large_is_called_so(bool byFields)
+    public async Task ForwardAsync_answer_with_a_head_that_is_too_large_is_called_so(bool byFields)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -27,7 +27,7 @@ public sealed class HttpForwarderLimitsTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_heads_of_a_thousand_fields_pass_both_ways()
+    public async Task ForwardAsync_heads_of_a_thousand_fields_pass_both_ways()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         string fields = string.Concat(Enumerable.Range(0, 999).Select(i => $"X-{i}: {new string('y', 100)}\r\n"));
@@ -42,7 +42,7 @@ public sealed class HttpForwarderLimitsTests
     [TestCase("HTTP/1.1 204 No\r\nnonsense\r\n\r\n")]
     [TestCase("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n")]
     [CancelAfter(Limit)]
-    public async Task RunAsync_origin_whose_answer_was_repaired_is_not_used_again(string answer)
+    public async Task ForwardAsync_origin_whose_answer_was_repaired_is_not_used_again(string answer)
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(Request("a"));
@@ -56,7 +56,7 @@ public sealed class HttpForwarderLimitsTests
 
     [Test]
     [CancelAfter(Limit)]
-    public async Task RunAsync_request_trailers_that_are_too_large_are_called_so()
+    public async Task ForwardAsync_request_trailers_that_are_too_large_are_called_so()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + new string('y', 20_000));

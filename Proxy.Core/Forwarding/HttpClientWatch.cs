@@ -1,6 +1,8 @@
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
 using TorBalancer.Transport;
 
-namespace TorBalancer.Protocols.Http;
+namespace TorBalancer.Forwarding;
 
 /// <summary>
 /// Watches the client while its answer is awaited, and cancels the exchange when it is gone. Only a reset says so. A FIN does

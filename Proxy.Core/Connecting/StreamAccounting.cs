@@ -1,0 +1,9 @@
+using TorBalancer.Workers;
+
+namespace TorBalancer.Connecting;
+
+/// <summary>Where streams are accounted for.</summary>
+/// <param name="Outcomes">Is told how workers fare.</param>
+/// <param name="FirstByteTimeout">[Route] FirstByteTimeout: silence of a link that is told as a failure; zero: none is.</param>
+/// <param name="Time">The clock.</param>
+internal sealed record StreamAccounting(IOutcomeSink Outcomes, TimeSpan FirstByteTimeout, TimeProvider Time);
