@@ -114,7 +114,7 @@ internal sealed partial class WorkerSockets(ITransport transport, WorkerPool wor
     private static TransportConnectRequest WayTo(WorkerModel worker) => worker.RequestTo(worker.SocksEndPoint);
 
     private bool IsFar(WorkerModel worker) =>
-        worker.SocksEndPoint is IPEndPoint { Address: var address } && (IncludesLoopback || !IPAddress.IsLoopback(address));
+        options.PreConnect > 0 && worker.SocksEndPoint is IPEndPoint { Address: var address } && (IncludesLoopback || !IPAddress.IsLoopback(address));
 
     private TransportConnection? Pop(TransportConnectRequest way)
     {

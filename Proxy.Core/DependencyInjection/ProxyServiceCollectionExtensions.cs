@@ -16,137 +16,129 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.DependencyInjection;
 
-/// <summary>Puts the stages together; one method for each.</summary>
+/// <summary>
+/// Puts the stages together, one method for each, from below to above. What a stage is made of stands in its constructor; only what
+/// cannot be told by its type is made here.
+/// </summary>
 internal static class ProxyServiceCollectionExtensions
 {
     /// <summary>Everything that a running proxy needs, for these options.</summary>
     /// <param name="stateDirectory">What must survive a kill is kept in there; null: nothing is.</param>
-    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null)
-    {
-        services.AddSingleton(options);
-        services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(static _ => OperatingSystem.IsLinux() ? new DescriptorBudget(OpenDescriptors.OfProcess()) : DescriptorBudget.Unlimited());
-        services.AddSingleton(static _ => MemoryRoom.OfProcess());
-        services.AddSingleton<ITransport>(static provider => EngineSelection.Create(
-            Options(provider), provider.GetRequiredService<DescriptorBudget>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
-        return services.AddWorkers().AddRelays(stateDirectory is null ? null : Path.Combine(stateDirectory, "exclusions")).AddConnecting().AddHealth().AddServer().AddAdmin();
-    }
+    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null) => services
+        .AddOptions(options)
+        .AddTransport()
+        .AddWorkers()
+        .AddRelays(stateDirectory is null ? null : Path.Combine(stateDirectory, "exclusions"))
+        .AddConnecting()
+        .AddHealth()
+        .AddServer()
+        .AddAdmin();
 
-    private static IServiceCollection AddWorkers(this IServiceCollection services)
-    {
-        services.AddSingleton<WorkerPool>();
-        services.AddSingleton<IRandomSource, SystemRandomSource>();
-        services.AddSingleton(static provider => new WorkerSelector(
-            provider.GetRequiredService<WorkerPool>(), WorkerSelector.CreatePolicies(provider.GetRequiredService<IRandomSource>()),
-            new SelectionOptions(Options(provider).Balancing.PassOver, Options(provider).Balancing.Panic == PanicMode.TryAll), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<IRandomSource>()));
-        return services;
-    }
+    /// <summary>Each section by itself: a part of the proxy sees those that are about it.</summary>
+    private static IServiceCollection AddOptions(this IServiceCollection services, TorBalancerOptions options) => services
+        .AddSingleton(options)
+        .AddSingleton(Microsoft.Extensions.Options.Options.Create(options))
+        .AddSingleton(options.Admin)
+        .AddSingleton(options.Alerts)
+        .AddSingleton(options.Balancing)
+        .AddSingleton(options.Blacklist)
+        .AddSingleton(options.Connect)
+        .AddSingleton(options.Health)
+        .AddSingleton(options.Log)
+        .AddSingleton(options.Route)
+        .AddSingleton(options.Tunnel)
+        .AddSingleton(TimeProvider.System);
 
-    private static IServiceCollection AddRelays(this IServiceCollection services, string? directory)
-    {
-        services.AddSingleton(provider =>
+    private static IServiceCollection AddTransport(this IServiceCollection services) => services
+        .AddSingleton(static _ => OperatingSystem.IsLinux() ? new DescriptorBudget(OpenDescriptors.OfProcess()) : DescriptorBudget.Unlimited())
+        .AddSingleton(static _ => MemoryRoom.OfProcess())
+        .AddSingleton<ITransport>(static provider => EngineSelection.Create(
+            provider.Get<TorBalancerOptions>(), provider.Get<DescriptorBudget>(), provider.Get<TimeProvider>(),
+            provider.Get<ILoggerFactory>().CreateLogger("TorBalancer.Engine")));
+
+    private static IServiceCollection AddWorkers(this IServiceCollection services) => services
+        .AddSingleton<WorkerPool>()
+        .AddSingleton<IRandomSource, SystemRandomSource>()
+        .AddSingleton(static provider =>
+        {
+            var (balancing, random) = (provider.Get<BalancingOptions>(), provider.Get<IRandomSource>());
+            return new WorkerSelector(
+                provider.Get<WorkerPool>(), WorkerSelector.CreatePolicies(random), new SelectionOptions(balancing.PassOver, balancing.Panic == PanicMode.TryAll),
+                provider.Get<TimeProvider>(), random);
+        });
+
+    private static IServiceCollection AddRelays(this IServiceCollection services, string? directory) => services
+        .AddSingleton(provider =>
         {
             const int steps = 1 << 20;
-            var random = provider.GetRequiredService<IRandomSource>();
+            var random = provider.Get<IRandomSource>();
             return new RelayWatchService(
-                provider.GetRequiredService<WorkerPool>(), Options(provider).Blacklist, () => random.Next(steps) / (double)steps,
-                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RelayWatchService>>(),
-                directory: new ExclusionDirectory(directory));
-        });
-        services.AddSingleton<ICircuitEpochs>(static provider => provider.GetRequiredService<RelayWatchService>());
-        services.AddSingleton<ITorFacts>(static provider => provider.GetRequiredService<RelayWatchService>());
-        services.AddSingleton<ICircuitJoin>(static provider => provider.GetRequiredService<RelayWatchService>());
-        return services;
-    }
+                provider.Get<WorkerPool>(), provider.Get<BlacklistOptions>(), () => random.Next(steps) / (double)steps,
+                provider.Get<TimeProvider>(), provider.Get<ILogger<RelayWatchService>>(), directory: new ExclusionDirectory(directory));
+        })
+        .AddSingleton<ICircuitEpochs>(static provider => provider.Get<RelayWatchService>())
+        .AddSingleton<ITorFacts>(static provider => provider.Get<RelayWatchService>())
+        .AddSingleton<ICircuitJoin>(static provider => provider.Get<RelayWatchService>());
 
-    private static IServiceCollection AddConnecting(this IServiceCollection services)
-    {
-        services.AddSingleton<IsolationTokenFactory>();
-        services.AddSingleton(static provider => new SocksPipelining(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<ILogger<SocksPipelining>>(), workerTimeout: Options(provider).Connect.WorkerTimeout));
-        services.AddSingleton(static provider => new SessionTable(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new ConnectPlanner(
-            Options(provider).Balancing, provider.GetRequiredService<IsolationTokenFactory>(), provider.GetRequiredService<SessionTable>(),
-            Options(provider).Route));
-        services.AddSingleton(static provider => new RouteTable(Options(provider).Route));
-        services.AddSingleton(static provider => new LinkResolver(
-            provider.GetRequiredService<WorkerDialer>(), new LinkDnsClient(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<DescriptorBudget>()), Options(provider).Route,
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new LinkDialer(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<LinkResolver>(), Options(provider).Connect,
-            provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new WorkerSockets(
-            provider.GetRequiredService<ITransport>(), provider.GetRequiredService<WorkerPool>(), Options(provider).Connect,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<DescriptorBudget>()));
-        services.AddSingleton(static provider => new WorkerDialer(
-            provider.GetRequiredService<ITransport>(), Options(provider).Connect, provider.GetRequiredService<TimeProvider>(),
-            Options(provider).Connect.PreConnect > 0 ? provider.GetRequiredService<WorkerSockets>() : null, provider.GetRequiredService<SocksPipelining>()));
-        services.AddSingleton(static provider => new RetryBudget(
-            Options(provider).Connect.RetryBudget, Options(provider).Connect.RetryFloor, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new HedgeDelay(Options(provider).Connect.Hedge));
-        services.AddSingleton(static provider => new StreamAccounting(
-            provider.GetRequiredService<IOutcomeSink>(), Options(provider).Route.FirstByteTimeout, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<StreamDialer>();
-        services.AddSingleton(static provider => new RetryPolicy(
-            Options(provider).Connect, provider.GetRequiredService<RetryBudget>(), provider.GetRequiredService<HedgeDelay>()));
-        services.AddSingleton<RetryConnector>();
-        services.AddSingleton<StreamOpener>();
-        return services;
-    }
+    private static IServiceCollection AddConnecting(this IServiceCollection services) => services
+        .AddSingleton<IsolationTokenFactory>()
+        .AddSingleton<SessionTable>()
+        .AddSingleton<RouteTable>()
+        .AddSingleton<ConnectPlanner>()
+        .AddSingleton(static provider => new SocksPipelining(
+            provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(), provider.Get<ConnectOptions>().WorkerTimeout))
+        .AddSingleton<WorkerSockets>()
+        .AddSingleton<WorkerDialer>()
+        .AddSingleton<LinkDnsClient>()
+        .AddSingleton<LinkResolver>()
+        .AddSingleton<LinkDialer>()
+        .AddSingleton<StreamDialer>()
+        .AddSingleton(static provider => new RetryBudget(
+            provider.Get<ConnectOptions>().RetryBudget, provider.Get<ConnectOptions>().RetryFloor, provider.Get<TimeProvider>()))
+        .AddSingleton(static provider => new HedgeDelay(provider.Get<ConnectOptions>().Hedge))
+        .AddSingleton<RetryPolicy>()
+        .AddSingleton(static provider => new StreamAccounting(
+            provider.Get<IOutcomeSink>(), provider.Get<RouteOptions>().FirstByteTimeout, provider.Get<TimeProvider>()))
+        .AddSingleton<RetryConnector>()
+        .AddSingleton<StreamOpener>();
 
-    private static IServiceCollection AddServer(this IServiceCollection services)
-    {
-        services.AddSingleton(static _ => new UserParametersParser(SelectionPolicyNames.All));
-        services.AddSingleton<IpOnlyClientNotice>();
-        services.AddSingleton<LingeringNotice>();
-        services.AddSingleton(static provider => new AccessLog(
-            provider.GetRequiredService<ILogger<AccessLog>>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new ExitLookup(provider.GetRequiredService<ICircuitJoin>(), Options(provider).Log));
-        services.AddSingleton(static provider => new ConnectionServices
+    private static IServiceCollection AddServer(this IServiceCollection services) => services
+        .AddSingleton(static _ => new UserParametersParser(SelectionPolicyNames.All))
+        .AddSingleton<IpOnlyClientNotice>()
+        .AddSingleton<LingeringNotice>()
+        .AddSingleton<AccessLog>()
+        .AddSingleton<ExitLookup>()
+        .AddSingleton(static provider => new ConnectionRegistry(provider.Get<TunnelOptions>().EndWhenWorkerIsGone))
+        .AddSingleton<IWorkerConnections>(static provider => provider.Get<ConnectionRegistry>())
+        .AddSingleton(static provider => new ConnectionServices
         {
-            Transport = provider.GetRequiredService<ITransport>(),
-            UserParameters = provider.GetRequiredService<UserParametersParser>(),
-            Opener = provider.GetRequiredService<StreamOpener>(),
-            Registry = provider.GetRequiredService<ConnectionRegistry>(),
-            AccessLog = provider.GetRequiredService<AccessLog>(),
-            Exits = provider.GetRequiredService<ExitLookup>(),
-            IpOnlyNotice = provider.GetRequiredService<IpOnlyClientNotice>(),
-            Lingering = new LingeringClose(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LingeringNotice>().Observe),
+            Transport = provider.Get<ITransport>(),
+            UserParameters = provider.Get<UserParametersParser>(),
+            Opener = provider.Get<StreamOpener>(),
+            Registry = provider.Get<ConnectionRegistry>(),
+            AccessLog = provider.Get<AccessLog>(),
+            Exits = provider.Get<ExitLookup>(),
+            IpOnlyNotice = provider.Get<IpOnlyClientNotice>(),
+            Lingering = new LingeringClose(provider.Get<TimeProvider>(), provider.Get<LingeringNotice>().Observe),
             Trim = provider.GetService<MemoryTrim>(),
-            Descriptors = provider.GetRequiredService<DescriptorBudget>(),
-            Memory = provider.GetRequiredService<MemoryRoom>(),
-            TunnelIdleTimeout = Options(provider).Tunnel.IdleTimeout,
-            Time = provider.GetRequiredService<TimeProvider>(),
-            Logger = provider.GetRequiredService<ILogger<ClientConnection>>(),
-        });
-        services.AddSingleton(static provider => new ConnectionRegistry(Options(provider).Tunnel.EndWhenWorkerIsGone));
-        services.AddSingleton<IWorkerConnections>(static provider => provider.GetRequiredService<ConnectionRegistry>());
-        services.AddSingleton<ProxyServer>();
-        return services;
-    }
+            Descriptors = provider.Get<DescriptorBudget>(),
+            Memory = provider.Get<MemoryRoom>(),
+            TunnelIdleTimeout = provider.Get<TunnelOptions>().IdleTimeout,
+            Time = provider.Get<TimeProvider>(),
+            Logger = provider.Get<ILogger<ClientConnection>>(),
+        })
+        .AddSingleton<ProxyServer>();
 
-    private static IServiceCollection AddAdmin(this IServiceCollection services)
-    {
-        services.AddSingleton<IWorkerHealthView, MonitorHealthView>();
-        services.AddSingleton<AdminCommands>();
-        services.AddSingleton(static provider => new AdminViews(
-            provider.GetRequiredService<WorkerPool>(), provider.GetRequiredService<IWorkerHealthView>(), provider.GetRequiredService<ITorFacts>(),
-            provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<ExitLookup>(), provider.GetRequiredService<SessionTable>(),
-            Options(provider).Log, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(static provider => new FetchConnector(provider.GetRequiredService<StreamOpener>(), Options(provider).Balancing));
-        services.AddSingleton(static provider => new FetchServices(
-            provider.GetRequiredService<FetchConnector>(), Options(provider).Log, provider.GetRequiredService<TimeProvider>())
+    private static IServiceCollection AddAdmin(this IServiceCollection services) => services
+        .AddSingleton<IWorkerHealthView, MonitorHealthView>()
+        .AddSingleton<AdminCommands>()
+        .AddSingleton<AdminViews>()
+        .AddSingleton<FetchConnector>()
+        .AddSingleton(static provider => new FetchServices(provider.Get<FetchConnector>(), provider.Get<LogOptions>(), provider.Get<TimeProvider>())
         {
-            Memory = new MemoryBudget(Options(provider).Admin.FetchMemory),
+            Memory = new MemoryBudget(provider.Get<AdminOptions>().FetchMemory),
             Trim = provider.GetService<MemoryTrim>(),
-            Descriptors = provider.GetRequiredService<DescriptorBudget>(),
-        });
-        services.AddSingleton<FetchEngine>();
-        return services;
-    }
-
-    private static TorBalancerOptions Options(IServiceProvider provider) => provider.GetRequiredService<TorBalancerOptions>();
+            Descriptors = provider.Get<DescriptorBudget>(),
+        })
+        .AddSingleton<FetchEngine>();
 }
