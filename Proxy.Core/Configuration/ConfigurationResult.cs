@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Configuration;
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Configuration;
 
@@ -7,9 +8,6 @@ internal sealed class ConfigurationSources
 {
     /// <summary>The file of --config; null: searched for.</summary>
     public string? ConfigPath { get; init; }
-
-    /// <summary>The text to take instead of reading the file; its name is then <see cref="ConfigPath"/>.</summary>
-    public string? FileText { get; init; }
 
     /// <summary>The process's environment, or a part of it.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -1,5 +1,4 @@
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Health;

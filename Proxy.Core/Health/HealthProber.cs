@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Workers;
 

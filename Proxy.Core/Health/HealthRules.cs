@@ -1,4 +1,3 @@
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Health;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;

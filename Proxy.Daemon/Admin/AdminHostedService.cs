@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Interop;

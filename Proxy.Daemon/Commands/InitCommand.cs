@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Configuration;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Daemon.Commands;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Daemon.Tor;
 

@@ -7,7 +7,6 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Daemon.Admin;

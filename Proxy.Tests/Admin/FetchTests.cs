@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

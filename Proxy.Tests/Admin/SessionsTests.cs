@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using TorBalancer.Configuration;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Admin;

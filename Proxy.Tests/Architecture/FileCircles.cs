@@ -6,8 +6,6 @@ internal static class FileCircles
     public static readonly (string[] Files, string Why)[] Known =
     [
         (["Admin/MemoryBudget.cs", "Admin/MemoryShare.cs"], "A share is given out by the budget that it is a part of, and gives itself back to it."),
-        (["Configuration/AddressDiagnosis.cs", "Configuration/LooseDuration.cs", "Configuration/Values.Durations.cs"], "What was meant by a value that was refused is tried with the parser that refused it."),
-        (["Configuration/ConfigurationOverrides.cs", "Configuration/ConfigurationReader.cs", "Configuration/ConfigurationRules.cs", "Configuration/ConfigurationSchema.Listeners.cs", "Configuration/LineAdvice.cs", "Configuration/ListenerDraft.cs", "Configuration/NameAdvice.cs", "Configuration/OverrideAdvice.cs", "Configuration/SectionTable.cs", "Configuration/WorkerDraft.cs"], "To be opened: drafts, rules and advice take the reader instead of issues and origins."),
         (["Transport/Linux/LinuxConnection.Io.cs", "Transport/Linux/LinuxPipeReader.cs", "Transport/Linux/LinuxTunnel.Direction.cs", "Transport/Linux/LinuxWriter.cs"], "One connection in four chapters: it lends itself to its reader, its writer and its tunnel."),
         (["Transport/Linux/LinuxListener.cs", "Transport/Linux/LinuxTransport.cs"], "To be opened: a listener asks its transport for the loop with the fewest connections."),
         (["Transport/Sockets/ListeningSocket.cs", "Transport/Sockets/SocketConnection.cs", "Transport/Sockets/SocketTransport.cs", "Transport/Sockets/SocketTransportListener.cs", "Transport/Sockets/SocketTunnel.Refused.cs"], "To be opened: constants and failures of one in the files of others."),

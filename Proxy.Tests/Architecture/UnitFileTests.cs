@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

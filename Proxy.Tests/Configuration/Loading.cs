@@ -4,6 +4,9 @@ using System.Net;
 using System.Text;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Advice;
+using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Schema;
 
 namespace TorBalancer.Tests.Configuration;
 
@@ -18,12 +21,11 @@ internal static class Loading
         string? text = null, Dictionary<string, string>? environment = null, string[]? arguments = null, IConfigurationFiles? files = null,
         string? path = null) => ConfigurationLoader.Load(new ConfigurationSources
         {
-            FileText = text,
             ConfigPath = path ?? (text is null ? null : "t.conf"),
             Environment = environment ?? [],
             Arguments = arguments ?? [],
             ModeNames = SelectionPolicyNames.All,
-            Files = files ?? new FakeFiles(),
+            Files = text is null ? files ?? new FakeFiles() : new TextFile("/wd/t.conf", text, files ?? new FakeFiles()),
             WorkingDirectory = "/wd",
         });
 
@@ -39,7 +41,7 @@ internal static class Loading
         {
             case null:
                 return "null";
-            case string or EndPoint or IPAddress or IPNetwork or Enum or TimeSpan or bool or int:
+            case string or EndPoint or IPAddress or IPNetwork or Enum or TimeSpan or bool or int or long:
                 return string.Create(CultureInfo.InvariantCulture, $"{value}");
             case IDictionary<string, string> map:
                 return "{" + string.Join(", ", map.OrderBy(pair => pair.Key, StringComparer.Ordinal)) + "}";
@@ -52,6 +54,24 @@ internal static class Loading
             text.Append(property.Name).Append(" = ").Append(Dump(property.GetValue(value))).Append('\n');
         return text.Append('}').ToString();
     }
+}
+
+/// <summary>One text in front of another file system.</summary>
+internal sealed class TextFile(string path, string text, IConfigurationFiles others) : IConfigurationFiles
+{
+    public bool Exists(string other) => other == path || others.Exists(other);
+
+    public bool TryRead(string other, out string read, out string problem)
+    {
+        if (other != path)
+            return others.TryRead(other, out read, out problem);
+        (read, problem) = (text, "");
+        return true;
+    }
+
+    public UnixFileMode? Mode(string other) => other == path ? null : others.Mode(other);
+
+    public string? ProblemOfMaking(string other, bool isDirectory) => others.ProblemOfMaking(other, isDirectory);
 }
 
 /// <summary>A file system of a few texts.</summary>
@@ -81,4 +101,14 @@ internal sealed class FakeFiles : IConfigurationFiles
     public string? ProblemOfMaking(string path, bool isDirectory) => Unmakeable.GetValueOrDefault(path);
 
     public UnixFileMode? Mode(string path) => Modes.TryGetValue(path, out var mode) ? mode : null;
+}
+
+/// <summary>Has nothing to say about a line.</summary>
+internal sealed class NoAdvice : ILineAdvice
+{
+    public string OfHeader(ReadOnlySpan<char> line) => "";
+
+    public string OfLine(string section, ReadOnlySpan<char> line) => "";
+
+    public string OfOrphan(ReadOnlySpan<char> key) => "";
 }

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;

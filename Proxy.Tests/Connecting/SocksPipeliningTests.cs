@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;

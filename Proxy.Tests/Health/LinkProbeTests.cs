@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Health;

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Health;
 using TorBalancer.Primitives;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Server;

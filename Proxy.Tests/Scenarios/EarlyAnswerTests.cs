@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

@@ -1,5 +1,4 @@
 using System.Net;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

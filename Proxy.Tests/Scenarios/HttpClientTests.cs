@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

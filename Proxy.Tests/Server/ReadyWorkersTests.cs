@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Tests.Connecting;

@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Server;
 using TorBalancer.Transport;

@@ -12,6 +12,8 @@ public sealed class AlertsOptions
     /// <summary>A command line for /bin/sh, run with the event in its environment; empty: none.</summary>
     public string Command { get; set; } = "";
 
-    /// <summary>The least time between two alerts of one worker and one kind; those in between are counted. Default 1 min, up to 24 h.</summary>
+    /// <summary>
+    /// The least time between two alerts of one worker and one kind; those in between are counted. Default 1 min, up to 24 h.
+    /// </summary>
     public TimeSpan MinInterval { get; set; } = TimeSpan.FromMinutes(1);
 }

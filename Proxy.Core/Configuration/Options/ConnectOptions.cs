@@ -9,10 +9,15 @@ public sealed class ConnectOptions
     /// <summary>How many workers may be tried. Default 3, 1 to 16.</summary>
     public int Attempts { get; set; } = 3;
 
-    /// <summary>The longest that one worker may take before another is tried. Default 45 s; tor itself retries after 10-25 s. Never more than <see cref="Timeout"/>.</summary>
+    /// <summary>
+    /// The longest that one worker may take before another is tried. Default 45 s; tor itself retries after 10-25 s. Never more
+    /// than <see cref="Timeout"/>.
+    /// </summary>
     public TimeSpan AttemptTimeout { get; set; } = TimeSpan.FromSeconds(45);
 
-    /// <summary>How long a worker may take to accept the connection and to answer the SOCKS greeting, which is local to it. Default 5 s.</summary>
+    /// <summary>
+    /// How long a worker may take to accept the connection and to answer the SOCKS greeting, which is local to it. Default 5 s.
+    /// </summary>
     public TimeSpan WorkerTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>When a second worker is asked before the first has answered. Default off.</summary>

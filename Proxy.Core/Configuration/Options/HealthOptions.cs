@@ -42,7 +42,9 @@ public sealed class HealthOptions
     /// <summary>The longest that one canary may take: a circuit is built for it. Default 30 s, 100 ms to 5 min.</summary>
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The longest that reaching the host, the SOCKS greeting and the control port may each take. Default 5 s, 100 ms to 5 min.</summary>
+    /// <summary>
+    /// The longest that reaching the host, the SOCKS greeting and the control port may each take. Default 5 s, 100 ms to 5 min.
+    /// </summary>
     public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest that a worker's ReconnectCommand may run. Default 1 min, 1 s to 1 h.</summary>

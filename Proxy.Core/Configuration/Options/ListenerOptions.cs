@@ -44,7 +44,9 @@ public sealed class ListenerOptions
     /// <summary>User names with passwords for <see cref="Auth"/> optional and required (Users and UsersFile together).</summary>
     public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Client networks that may connect; empty: loopback only needs no list, others are refused without one or Auth = required.</summary>
+    /// <summary>
+    /// Client networks that may connect; empty: loopback only needs no list, others are refused without one or Auth = required.
+    /// </summary>
     public IList<IPNetwork> AllowFrom { get; } = [];
 
     /// <summary>A balancing mode for this listener; null: the pool's.</summary>

@@ -6,7 +6,9 @@ public sealed class ManagedWorkersOptions
     /// <summary>How many. Default 3, 0 (off) to 32. Each brings its own guards: few are better.</summary>
     public int Count { get; set; } = 3;
 
-    /// <summary>auto or a path. Default auto: the service's state directory, else the user's. Kept between runs: it holds the guards.</summary>
+    /// <summary>
+    /// auto or a path. Default auto: the service's state directory, else the user's. Kept between runs: it holds the guards.
+    /// </summary>
     public string DataDirectory { get; set; } = "auto";
 
     /// <summary>The tor executable: auto (searched in PATH) or a path.</summary>

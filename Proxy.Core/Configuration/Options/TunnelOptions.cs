@@ -15,6 +15,9 @@ public sealed class TunnelOptions
     /// <summary>How long a connection is quiet before TCP asks whether the peer is still there. Default 60 s; zero: never.</summary>
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long sent data may stay unacknowledged on a worker's link before it counts as broken (TCP_USER_TIMEOUT). Default 60 s; zero: the kernel's.</summary>
+    /// <summary>
+    /// How long sent data may stay unacknowledged on a worker's link before it counts as broken (TCP_USER_TIMEOUT). Default 60 s;
+    /// zero: the kernel's.
+    /// </summary>
     public TimeSpan UserTimeout { get; set; } = TimeSpan.FromSeconds(60);
 }

@@ -8,7 +8,9 @@ public sealed class WorkerOptions
     /// <summary>The worker's id: the part after the colon of the section name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The worker's IP address (names are refused: they would be resolved outside Tor), or null when SocksPort is a unix socket.</summary>
+    /// <summary>
+    /// The worker's IP address (names are refused: they would be resolved outside Tor), or null when SocksPort is a unix socket.
+    /// </summary>
     public IPAddress? Address { get; set; }
 
     /// <summary>Where it speaks SOCKS: Address with SocksPort (default 9050), or unix:/path.</summary>
@@ -41,7 +43,10 @@ public sealed class WorkerOptions
     /// <summary>The worker's DNSPort; null: names are resolved over its SocksPort.</summary>
     public int? DnsPort { get; set; }
 
-    /// <summary><see cref="DnsPort"/> at <see cref="WgWorkerAddress"/>, or without one at <see cref="Address"/>; asked over the link in either case.</summary>
+    /// <summary>
+    /// <see cref="DnsPort"/> at <see cref="WgWorkerAddress"/>, or without one at <see cref="Address"/>; asked over the link in
+    /// either case.
+    /// </summary>
     public IPEndPoint? DnsEndPoint { get; set; }
 
     /// <summary>Run in recovery to bring the link or the worker back; empty: nothing.</summary>
@@ -50,7 +55,9 @@ public sealed class WorkerOptions
     /// <summary>Its share relative to the others. Default 1, 1 to 100.</summary>
     public int Weight { get; set; } = 1;
 
-    /// <summary>Two-letter code, in lower case, of the country that its exits are in, for the user parameter country-xx; empty: unknown.</summary>
+    /// <summary>
+    /// Two-letter code, in lower case, of the country that its exits are in, for the user parameter country-xx; empty: unknown.
+    /// </summary>
     public string Country { get; set; } = "";
 
     /// <summary>It is tor; false: another SOCKS5 server, which knows no onion service, no RESOLVE and no isolation. Default true.</summary>

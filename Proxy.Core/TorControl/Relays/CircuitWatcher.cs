@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Events;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Testnet;
 using TorBalancer.Health.Alerts;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using TorBalancer.Balancing;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 

@@ -1,4 +1,3 @@
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 using static TorBalancer.Tests.TorControl.Relays.RelayEvents;

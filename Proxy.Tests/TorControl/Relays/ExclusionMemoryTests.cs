@@ -1,5 +1,4 @@
 using System.Runtime.Versioning;
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;

@@ -1,4 +1,3 @@
-using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using static TorBalancer.Tests.TorControl.Relays.RelayBlacklistTests;
 using static TorBalancer.Tests.TorControl.Relays.RelayEvents;

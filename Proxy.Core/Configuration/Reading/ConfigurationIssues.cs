@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace TorBalancer.Configuration.Reading;
+
+/// <summary>Collects what is wrong, so that a user sees all of it at once.</summary>
+internal sealed class ConfigurationIssues
+{
+    /// <summary>More than this are only counted: a file that is no configuration at all should not print itself back.</summary>
+    public const int MaxKept = 200;
+
+    private readonly List<ConfigurationIssue> _errors = [];
+    private readonly List<ConfigurationIssue> _warnings = [];
+    private int _errorsLeftOut;
+    private int _warningsLeftOut;
+
+    public void Error(ConfigurationOrigin origin, string message) => Add(_errors, ref _errorsLeftOut, origin, message);
+
+    public void Warning(ConfigurationOrigin origin, string message) => Add(_warnings, ref _warningsLeftOut, origin, message);
+
+    public IReadOnlyList<ConfigurationIssue> Errors() => Sorted(_errors, _errorsLeftOut, "errors");
+
+    public IReadOnlyList<ConfigurationIssue> Warnings() => Sorted(_warnings, _warningsLeftOut, "warnings");
+
+    private static void Add(List<ConfigurationIssue> list, ref int leftOut, ConfigurationOrigin origin, string message)
+    {
+        if (list.Count < MaxKept)
+            list.Add(new ConfigurationIssue(origin, message));
+        else
+            leftOut++;
+    }
+
+    /// <summary>In the order in which a reader walks through them: the file from top to bottom, environment, command line.</summary>
+    private static List<ConfigurationIssue> Sorted(List<ConfigurationIssue> list, int leftOut, string what)
+    {
+        // The usual thing, for which the sorting would be compiled at every start.
+        if (list.Count == 0)
+            return [];
+
+        // OrderBy is stable: several issues of one line stay in the order in which they were found.
+        var sorted = list.OrderBy(issue => issue.Origin.Layer).ThenBy(issue => issue.Origin.Line).ToList();
+        if (leftOut > 0)
+        {
+            var last = sorted[^1].Origin;
+            sorted.Add(new ConfigurationIssue(last, string.Create(CultureInfo.InvariantCulture, $"and {leftOut} more {what}")));
+        }
+
+        return sorted;
+    }
+}

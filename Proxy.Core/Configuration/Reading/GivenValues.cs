@@ -1,0 +1,85 @@
+using TorBalancer.Configuration.Schema;
+
+namespace TorBalancer.Configuration.Reading;
+
+/// <summary>A key's value as the last layer that names the key gives it.</summary>
+/// <param name="Key">Its row of the schema.</param>
+/// <param name="Text">Without comment and quotes; empty or white space: taken back, the default holds.</param>
+/// <param name="Origin">Where it stands.</param>
+/// <param name="IsQuoted">Double quotes stood around the whole of it in the file: every character of it is meant.</param>
+internal sealed record GivenValue(SchemaKey Key, string Text, ConfigurationOrigin Origin, bool IsQuoted = false)
+{
+    /// <summary>False for an empty value, which is the same as none: so a layer can take back what a lower one says.</summary>
+    public bool IsSet => !string.IsNullOrWhiteSpace(Text);
+}
+
+/// <summary>
+/// All layers put together: each section and each key with its value, where that comes from, and which values could not be
+/// understood. Sections and keys are found in any letter case.
+/// </summary>
+/// <param name="whole">What is named when a section stands nowhere: the file, or the defaults.</param>
+internal sealed class GivenValues(ConfigurationOrigin whole)
+{
+    private readonly Dictionary<string, GivenSection> _sections = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>True when a secret of any section has the value that it has from the file.</summary>
+    public bool HasSecretsInFile => _sections.Values.Any(static section => section.Values.Values.Any(static value =>
+        value.Key.IsSecret && value.IsSet && value.Origin.Layer == ConfigurationLayer.File));
+
+    /// <summary>Takes note of where a section begins; the first call for it holds.</summary>
+    public void AddSection(string section, ConfigurationOrigin origin) => _sections.TryAdd(section, new GivenSection(origin));
+
+    /// <summary>
+    /// Called layer by layer, after <see cref="AddSection"/>: the last one that gives a key has it, even when it gives an empty
+    /// value.
+    /// </summary>
+    public void Add(string section, GivenValue value) => _sections[section].Values[value.Key.Name] = value;
+
+    /// <summary>The value of a key; null: no layer names it.</summary>
+    public GivenValue? Find(string section, string key) =>
+        _sections.TryGetValue(section, out var found) ? found.Values.GetValueOrDefault(key) : null;
+
+    /// <summary>A section holds a key that does not exist: what it then lacks would only be a second complaint.</summary>
+    public void AddUnknown(string section) => _sections[section].HasUnknown = true;
+
+    public bool HasUnknown(string section) => _sections.TryGetValue(section, out var found) && found.HasUnknown;
+
+    /// <summary>A value of this key, of whatever layer, was refused.</summary>
+    public void AddFailed(string section, string key) => _sections[section].Failed.Add(key);
+
+    /// <summary>Where the key is given, else where its section begins, else the whole configuration.</summary>
+    public ConfigurationOrigin OriginOf(string section, string key)
+    {
+        if (!_sections.TryGetValue(section, out var found))
+            return whole;
+        return found.Values.TryGetValue(key, out var value) ? value.Origin : found.Origin;
+    }
+
+    /// <summary>True when some layer gives the key a value; empty counts as left out.</summary>
+    public bool IsSet(string section, string key) => Find(section, key) is { IsSet: true };
+
+    /// <summary>True when one of the values was refused: what is checked between keys would only add a second, wrong complaint.</summary>
+    public bool AnyFailed(string section, params ReadOnlySpan<string> keys)
+    {
+        if (!_sections.TryGetValue(section, out var found))
+            return false;
+        foreach (string key in keys)
+        {
+            if (found.Failed.Contains(key))
+                return true;
+        }
+
+        return false;
+    }
+
+    private sealed class GivenSection(ConfigurationOrigin origin)
+    {
+        public ConfigurationOrigin Origin { get; } = origin;
+
+        public Dictionary<string, GivenValue> Values { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+        public HashSet<string> Failed { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+        public bool HasUnknown { get; set; }
+    }
+}

@@ -1,0 +1,94 @@
+using TorBalancer.Configuration.Advice;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Schema;
+
+namespace TorBalancer.Configuration.Reading;
+
+/// <summary>
+/// Puts what the layers give into options, row by row of the schema, and completes what several keys decide together. Nothing
+/// changes the options afterwards.
+/// </summary>
+internal sealed class OptionsBinder(
+    ConfigurationSchema schema, LayerReader layers, ValuePlaces places, IConfigurationFiles files, ConfigurationIssues issues)
+{
+    private readonly GivenValues _given = layers.Given;
+    private readonly RefusedValues _refused = new(layers.Given, issues);
+
+    /// <summary>The options; where a value was refused, its key has the default.</summary>
+    public TorBalancerOptions Bind()
+    {
+        var options = new TorBalancerOptions();
+        Fill(schema.Admin, options.Admin);
+        Fill(schema.Balancing, options.Balancing);
+        Fill(schema.Connect, options.Connect);
+        Fill(schema.Tunnel, options.Tunnel);
+        Fill(schema.Engine, options.Engine);
+        Fill(schema.Health, options.Health);
+        Fill(schema.Alerts, options.Alerts);
+        Fill(schema.Blacklist, options.Blacklist);
+        Fill(schema.Route, options.Route);
+        Fill(schema.Log, options.Log);
+        Fill(schema.ManagedWorkers, options.ManagedWorkers);
+        ShortenTimeouts(options.Connect);
+        AddListeners(options);
+        foreach (var section in layers.Sections.Of(schema.Rule))
+        {
+            var rule = new RuleOptions { Name = section.Name };
+            Fill(schema.Rule, rule, section.Path);
+            options.Route.Rules.Add(rule);
+        }
+
+        var workers = new WorkerCompletion(_given, issues);
+        foreach (var section in layers.Sections.Of(schema.Worker))
+        {
+            var draft = new WorkerDraft(section.Name);
+            Fill(schema.Worker, draft, section.Path);
+            workers.Complete(draft, section.Path);
+            options.Workers.Add(draft.Options);
+        }
+
+        return options;
+    }
+
+    private void AddListeners(TorBalancerOptions options)
+    {
+        var listeners = new ListenerCompletion(_given, files, issues);
+        foreach (var section in layers.Sections.Of(schema.Listener))
+        {
+            var draft = new ListenerDraft(section.Name);
+            Fill(schema.Listener, draft, section.Path);
+            listeners.Complete(draft, section.Path);
+            options.Listeners.Add(draft.Options);
+        }
+
+        if (options.Listeners.Count == 0)
+            options.Listeners.Add(new ListenerOptions { Name = "main" });
+    }
+
+    /// <summary>
+    /// Who only shortens Timeout means the others too: their defaults shrink with it. One that is given is left as it is, and
+    /// judged.
+    /// </summary>
+    private void ShortenTimeouts(ConnectOptions connect)
+    {
+        string section = schema.Connect.Name;
+        if (connect.AttemptTimeout > connect.Timeout && !_given.IsSet(section, "AttemptTimeout"))
+            connect.AttemptTimeout = connect.Timeout;
+        if (connect.WorkerTimeout > connect.Timeout && !_given.IsSet(section, "WorkerTimeout"))
+            connect.WorkerTimeout = connect.Timeout;
+    }
+
+    private void Fill<TTarget>(SchemaSection<TTarget> section, TTarget target, string? path = null)
+    {
+        path ??= section.Name;
+        foreach (var row in section.Rows)
+        {
+            if (_given.Find(path, row.Name) is not { IsSet: true } value || _given.AnyFailed(path, row.Name))
+                continue;
+            string text = value.Text.Trim();
+            var context = places.Of(value.Origin.Layer, value.IsQuoted);
+            if (row.Apply(target, text, context) is { } problem)
+                _refused.Add(path, row, text, value.Origin, row.IsSecret ? problem : ValueAdvice.Improve(row, text, context, problem));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Net;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
+
+namespace TorBalancer.Configuration.Rules;
+
+/// <summary>Who may use a listener, and whether anybody can.</summary>
+internal sealed class ListenerRules(TorBalancerOptions options, GivenValues given, RuleReport report)
+{
+    public void Check()
+    {
+        foreach (var listener in options.Listeners)
+            CheckListener(listener, $"Listener:{listener.Name}");
+    }
+
+    private void CheckListener(ListenerOptions listener, string section)
+    {
+        bool isRemote = listener.Address is IPEndPoint ip && !IPAddress.IsLoopback(ip.Address);
+        bool isGuarded = listener.Auth == ListenerAuth.Required || listener.AllowFrom.Count > 0;
+        if (isRemote && !isGuarded && !given.AnyFailed(section, "Auth", "AllowFrom"))
+        {
+            report.Error(section, "Address", $"Address = \"{listener.Address}\" can be reached from other machines; "
+                + "set Auth = required with Users, or AllowFrom = the networks that may use it, or listen on 127.0.0.1");
+        }
+
+        foreach (var network in listener.AllowFrom)
+        {
+            if (isRemote && network.PrefixLength == 0 && listener.Auth != ListenerAuth.Required)
+                report.Warning(section, "AllowFrom", $"AllowFrom = {network} lets everyone use this proxy");
+        }
+
+        if (listener.AllowFrom.Count > 0 && listener.Address is IPEndPoint local && IPAddress.IsLoopback(local.Address)
+            && !listener.AllowFrom.Any(static network => network.Contains(IPAddress.Loopback) || network.Contains(IPAddress.IPv6Loopback)))
+            report.Warning(section, "AllowFrom",
+                $"AllowFrom lets nobody in: only clients on this machine reach {local}, and they are in none of its networks");
+
+        if (given.AnyFailed(section, "Auth", "Users", "UsersFile"))
+            return;
+        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !given.HasUnknown(section))
+        {
+            report.Error(section, "Auth",
+                "Auth = required, but there are no users; add Users = name:password or UsersFile = a file with them");
+        }
+
+        if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
+            report.Warning(section, given.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
+    }
+}

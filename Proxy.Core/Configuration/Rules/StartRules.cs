@@ -1,0 +1,79 @@
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Syntax;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Configuration.Rules;
+
+/// <summary>What values name must be there, or be possible, for the daemon to start, and for its probes to pass.</summary>
+internal sealed class StartRules(TorBalancerOptions options, GivenValues given, IConfigurationFiles files, RuleReport report)
+{
+    private const string Managed = "ManagedWorkers";
+
+    private const UnixFileMode Execute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    public void Check()
+    {
+        if (options.Workers.Count == 0 && options.ManagedWorkers.Count > 0)
+            CheckManaged(options.ManagedWorkers);
+        if (options.Log.File.Length > 0 && files.ProblemOfMaking(options.Log.File, isDirectory: false) is { } problem)
+            Error("Log", "File", options.Log.File, problem);
+        if (!options.Health.Enabled || given.AnyFailed("Health", "Canary"))
+            return;
+        foreach (string canary in options.Health.Canary)
+            CheckCanary(canary);
+    }
+
+    private void CheckManaged(ManagedWorkersOptions managed)
+    {
+        if (managed.ExtraTorrc.Length > 0)
+        {
+            string? wrong = files.TryRead(managed.ExtraTorrc, out string text, out string unreadable)
+                ? TorrcText.Parse(text).Problem
+                : unreadable;
+            if (wrong is not null)
+                Error(Managed, "ExtraTorrc", managed.ExtraTorrc, wrong);
+        }
+
+        if (managed.TorPath.Contains('/'))
+        {
+            if (!files.Exists(managed.TorPath))
+                Error(Managed, "TorPath", managed.TorPath, "is no file");
+            else if (files.Mode(managed.TorPath) is { } mode && (mode & Execute) == 0)
+                Error(Managed, "TorPath", managed.TorPath, "is not executable");
+        }
+
+        if (managed.DataDirectory.StartsWith('/') && files.ProblemOfMaking(managed.DataDirectory, isDirectory: true) is { } problem)
+            Error(Managed, "DataDirectory", managed.DataDirectory, problem);
+    }
+
+    /// <summary>
+    /// tor and its exits refuse such targets, so every worker would be dead, unless the network is one in which they are reached.
+    /// </summary>
+    private void CheckCanary(string canary)
+    {
+        if (!Values.TryCanaryTarget(canary, out var target))
+            return;
+        string? what = target.IsNumber ? "a name that ends in a number"
+            : target.Address is null && HostName.IsWithin(target.Host, "exit") ? "tor's .exit notation"
+            : target.IsPrivate && !options.Route.Rules.Any(rule => IsAbout(rule, target)) ? "a private or local target"
+            : null;
+        if (what is not null)
+        {
+            report.Warning("Health", "Canary",
+                $"Canary = \"{ConfText.Printable(canary)}\" is {what}, which no exit of Tor reaches: every worker would fail its probes");
+        }
+    }
+
+    private static bool IsAbout(RuleOptions rule, HostEndPoint target) =>
+        rule.Route is not (null or RuleRoute.Reject)
+        && (target.Address is { } address
+            ? rule.Networks.Any(network => network.Contains(address))
+            : rule.Domains.Any(domain => HostName.IsWithin(target.Host, domain)));
+
+    private void Error(string section, string key, string value, string problem)
+    {
+        if (!given.AnyFailed(section, key))
+            report.Error(section, key, $"{key} = \"{ConfText.Printable(value)}\" {problem}");
+    }
+}

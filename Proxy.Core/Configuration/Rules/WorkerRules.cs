@@ -1,0 +1,50 @@
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
+
+namespace TorBalancer.Configuration.Rules;
+
+/// <summary>Each worker is a tor process of its own, and there is one.</summary>
+internal sealed class WorkerRules(TorBalancerOptions options, GivenValues given, RuleReport report)
+{
+    public void Check()
+    {
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
+        var controls = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var worker in options.Workers)
+        {
+            string section = $"Worker:{worker.Name}";
+            if (given.AnyFailed(section, "Address", "SocksPort"))
+                continue;
+            string endPoint = worker.SocksEndPoint.ToString()!;
+            if (!seen.TryAdd(endPoint, section))
+            {
+                report.Error(section, report.SocksKey(section),
+                    $"{endPoint} is the SOCKS address of [{seen[endPoint]}] already; two workers need two tor processes");
+            }
+
+            if (worker.ControlEndPoint is not { } control || given.AnyFailed(section, "ControlPort"))
+                continue;
+            if (Addresses.Clash(control, worker.SocksEndPoint))
+                report.Error(section, "ControlPort", $"ControlPort is the same as its SocksPort ({control}); tor has one port for each");
+            else if (!controls.TryAdd(control.ToString()!, section))
+            {
+                report.Error(section, "ControlPort",
+                    $"{control} is the control port of [{controls[control.ToString()!]}] already; two workers need two tor processes");
+            }
+        }
+
+        const string Managed = "ManagedWorkers";
+        if (options.Workers.Count == 0 && options.ManagedWorkers.Count == 0)
+        {
+            report.Error(Managed, "Count",
+                "Count = 0 and no [Worker:name] is configured: nothing could carry a connection; add a worker or raise Count");
+        }
+
+        if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
+        {
+            string? unused = Array.Find(["Count", "DataDirectory", "TorPath", "ExtraTorrc"], key => given.IsSet(Managed, key));
+            if (unused is not null)
+                report.Warning(Managed, unused, "is not used, because there are [Worker:name] sections");
+        }
+    }
+}

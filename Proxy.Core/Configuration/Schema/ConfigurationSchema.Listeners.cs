@@ -1,0 +1,72 @@
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Syntax;
+
+namespace TorBalancer.Configuration.Schema;
+
+/// <summary>What clients and operators connect to: [Listener:…], [Admin] and [Log].</summary>
+internal sealed partial class ConfigurationSchema
+{
+    public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>("Admin")
+        .Key("Address", Values.AdminAddress, "127.0.0.1:1081",
+            "Address of the admin API, the metrics and the dashboard; none turns it off.",
+            (options, value) => (options.Address, options.IsAddressConfigured) = (value, true))
+        .Key("Socket", Values.AdminSocket, "auto",
+            "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
+            (options, value) => options.Socket = value)
+        .Key("FetchMemory", Values.Size(64L << 20, 64L << 30), "256MiB",
+            "What all fetches of the admin API together may hold in memory; "
+                + "more of them wait, and are answered with 503 when their time is over.",
+            (options, value) => options.FetchMemory = value);
+
+    public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log")
+        .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",
+            (options, value) => options.Level = value)
+        .Key("Format", Values.Word("a format", "text", "json"), "text", "How a line looks.",
+            (options, value) => options.Format = value)
+        .Key("File", Values.FilePath, "", "A file to write to besides standard output.",
+            (options, value) => options.File = value)
+        .Key("Access", Values.YesNo, "yes", "One line per connection at level info.",
+            (options, value) => options.Access = value)
+        .Key("Targets", Values.YesNo, "no", "Show target hosts and client addresses: they are what people use Tor to hide.",
+            (options, value) => options.Targets = value);
+
+    private static SchemaSection<ListenerDraft> ListenerSection(ValueParser<string> mode) =>
+        new SchemaSection<ListenerDraft>("Listener", isNamed: true)
+        .Key("Address", Values.ListenAddress, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
+            (draft, value) => draft.Options.Address = value)
+        .Key("Protocols", Protocols(), "socks5, socks4, http", "What is spoken there, told apart by the first byte.",
+            (draft, value) => draft.Options.Protocols = value.Aggregate(ListenerProtocols.None, (all, one) => all | one))
+        .Key("Auth", Auth(), "none", "Whether clients must say who they are.",
+            (draft, value) => draft.Options.Auth = value)
+        .Key("Users", Credentials.List, "", "Users with their passwords; the file should then be readable by the daemon only.",
+            (draft, value) => draft.Users = value, secret: true)
+        .Key("UsersFile", Values.FilePath, "", "A file with one name:password per line; # begins a comment line.",
+            (draft, value) => draft.UsersFile = value)
+        .Key("AllowFrom", Values.Networks, "", "Networks whose clients may connect; empty: anyone who reaches the address.",
+            (draft, value) => value.ForEach(draft.Options.AllowFrom.Add))
+        .Key("Mode", mode, "", "A balancing mode of this listener's own; empty: [Balancing] Mode.",
+            (draft, value) => draft.Options.Mode = value)
+        .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",
+            (draft, value) => draft.Options.Isolation = value)
+        .Key("ExtendedErrors", Values.YesNo, "no",
+            "Send tor's F0-F7 error codes to SOCKS5 clients; Tor Browser understands them, curl and git do not.",
+            (draft, value) => draft.Options.ExtendedErrors = value)
+        .Key("HandshakeTimeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "15s",
+            "How long a client may take for its whole request.",
+            (draft, value) => draft.Options.HandshakeTimeout = value)
+        .Key("MaxConnections", Values.Number(0, 1_000_000), "0",
+            "Connections of this listener at one time; 0: as many as there are descriptors.",
+            (draft, value) => draft.Options.MaxConnections = value)
+        .Key("SocketMode", Values.FileMode, "0660", "Permissions of a unix socket.",
+            (draft, value) => draft.Options.SocketMode = value);
+
+    private static ValueParser<List<ListenerProtocols>> Protocols()
+    {
+        var one = Values.OneOf("a protocol",
+            ("socks5", ListenerProtocols.Socks5), ("socks4", ListenerProtocols.Socks4), ("http", ListenerProtocols.Http));
+        return Values.ListOf("socks5, socks4 (which includes 4a) and http, separated by commas", one);
+    }
+
+    private static ValueParser<ListenerAuth> Auth() => Values.OneOf("a kind of authentication",
+        ("none", ListenerAuth.None), ("optional", ListenerAuth.Optional), ("required", ListenerAuth.Required));
+}

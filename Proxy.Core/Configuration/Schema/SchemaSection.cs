@@ -1,0 +1,46 @@
+using TorBalancer.Configuration.Syntax;
+
+namespace TorBalancer.Configuration.Schema;
+
+/// <summary>One kind of section and its keys.</summary>
+/// <param name="name">The section's name, or the part before the colon.</param>
+/// <param name="isNamed">True for sections of which there are many: [Worker:name].</param>
+internal abstract class SchemaSection(string name, bool isNamed)
+{
+    public string Name { get; } = name;
+
+    public bool IsNamed { get; } = isNamed;
+
+    public abstract IReadOnlyList<SchemaKey> Keys { get; }
+
+    public SchemaKey? Find(string key) => Keys.FirstOrDefault(row => string.Equals(row.Name, key, StringComparison.OrdinalIgnoreCase));
+}
+
+/// <summary>A section whose values go into a <typeparamref name="TTarget"/>.</summary>
+internal sealed class SchemaSection<TTarget>(string name, bool isNamed = false) : SchemaSection(name, isNamed)
+{
+    private readonly List<SchemaKey<TTarget>> _rows = [];
+
+    public override IReadOnlyList<SchemaKey> Keys => _rows;
+
+    public IReadOnlyList<SchemaKey<TTarget>> Rows => _rows;
+
+    /// <summary>Adds a row.</summary>
+    public SchemaSection<TTarget> Key<TValue>(
+        string name, ValueParser<TValue> parser, string defaultText, string description, Action<TTarget, TValue> set, bool secret = false)
+    {
+        _rows.Add(new SchemaKey<TTarget>(name, parser.Allowed, defaultText, description, secret, parser.IsFree, (target, text, context) =>
+        {
+            var problem = parser.Parse(text, context, out var value);
+            if (problem is null)
+                set(target, value);
+            return problem;
+        },
+        (text, context) => parser.Parse(text, context, out _)));
+        return this;
+    }
+
+    /// <summary>Adds a row whose only allowed value is the default: there is nothing to put anywhere.</summary>
+    public SchemaSection<TTarget> Fixed(string name, ValueParser<string> parser, string defaultText, string description) =>
+        Key(name, parser, defaultText, description, static (_, _) => { });
+}

@@ -1,0 +1,258 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Configuration.Syntax;
+
+/// <summary>Addresses, ports, networks and canary targets. Nothing here ever looks a name up.</summary>
+internal static partial class Values
+{
+    // Before those that are made from it.
+    private static readonly ValueParser<int> PortNumber = Number(1, 65535);
+
+    public static ValueParser<IPAddress> Address { get; } = new("an IP address", ParseAddress);
+
+    /// <summary>Where a listener listens. Port 0: the system picks one.</summary>
+    public static ValueParser<EndPoint> ListenAddress { get; } =
+        new("host:port, [v6]:port or unix:/path, the host an IP address or localhost", ParseListenAddress);
+
+    /// <summary>[Admin] Address; null for none.</summary>
+    public static ValueParser<IPEndPoint?> AdminAddress { get; } =
+        new("host:port or [v6]:port on loopback, or none", ParseAdminAddress);
+
+    /// <summary>[Worker:…] Address: an IP address (as an end point with port 0) or a unix socket.</summary>
+    public static ValueParser<EndPoint> WorkerAddress { get; } = new("an IP address, localhost or unix:/path", ParseWorkerAddress);
+
+    public static ValueParser<int> Port { get; } = new(PortNumber.Allowed, ParsePort);
+
+    /// <summary>SocksPort and ControlPort.</summary>
+    public static ValueParser<PortOrSocket> PortOrSocket { get; } =
+        new("a port from 1 to 65535, or unix:/path", ParsePortOrSocket);
+
+    public static ValueParser<List<IPNetwork>> Networks { get; } =
+        ListOf("networks such as 192.168.1.0/24 or 2001:db8::/32, separated by commas", new ValueParser<IPNetwork>("", ParseNetwork));
+
+    /// <summary>[Health] Connectivity.</summary>
+    public static ValueParser<List<IPEndPoint>> Reachables { get; } =
+        ListOf("host:port or [v6]:port, the host an IP address, several separated by commas",
+            new ValueParser<IPEndPoint>("", ParseReachable));
+
+    public static ValueParser<List<string>> Canaries { get; } =
+        ListOf("host:port or http(s)://…, several separated by commas", new ValueParser<string>("", ParseCanary, IsFree: true));
+
+    /// <summary>[Alerts] Webhook.</summary>
+    public static ValueParser<string> Webhook { get; } =
+        new("an http or https URL whose host is an IP address or localhost", ParseWebhook);
+
+    public static ValueParser<string> OnionCanary { get; } =
+        new("an onion address, as name.onion, name.onion:port or http(s)://name.onion/…", ParseOnionCanary);
+
+    private static ValueProblem? ParseAddress(string text, ValueContext context, out IPAddress value) =>
+        AddressText.TryLiteral(text, out value)
+            ? null
+            : AddressDiagnosis.OfHost(text, new ValueProblem("is not an IP address"), "which does not belong here");
+
+    private static ValueProblem? ParseListenAddress(string text, ValueContext context, out EndPoint value)
+    {
+        if (IsUnix(text))
+        {
+            var wrong = ParseUnix(text, out var unix);
+            value = unix;
+            return wrong;
+        }
+
+        var problem = AddressText.ParseIPEndPoint(text, out var ip);
+        value = ip;
+        return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1080);
+    }
+
+    private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value)
+    {
+        value = null;
+        if (text.Equals("none", StringComparison.OrdinalIgnoreCase) || text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        if (IsUnix(text))
+            return new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false);
+        var problem = AddressText.ParseIPEndPoint(text, out var endPoint);
+        value = endPoint;
+        if (problem is not null)
+            return AddressDiagnosis.OfEndPoint(text, problem, 1081);
+        return IPAddress.IsLoopback(endPoint.Address)
+            ? null
+            : new ValueProblem("is not on loopback; the admin API has no passwords and must not be reachable from elsewhere");
+    }
+
+    private static ValueProblem? ParseReachable(string text, ValueContext context, out IPEndPoint value)
+    {
+        var problem = AddressText.ParseIPEndPoint(text, out value);
+        if (problem is not null)
+            return AddressDiagnosis.OfEndPoint(text, problem, null);
+        return value.Port == 0 ? new ValueProblem("has no valid port") : null;
+    }
+
+    private static ValueProblem? ParseWorkerAddress(string text, ValueContext context, out EndPoint value)
+    {
+        value = null!;
+        if (IsUnix(text))
+        {
+            var problem = ParseUnix(text, out var unix);
+            value = unix;
+            return problem;
+        }
+
+        // The brackets of [v6]:port, which other keys need, say nothing else here.
+        string host = text is ['[', .. var inner, ']'] && inner.Contains(':') ? inner : text;
+        if (AddressText.TryHost(host, out var address) && !(host == text && AddressDiagnosis.HidesPort(text)))
+        {
+            value = new IPEndPoint(address, 0);
+            string? loopback = address.Equals(IPAddress.Any) ? "127.0.0.1" : address.Equals(IPAddress.IPv6Any) ? "::1" : null;
+            return loopback is not null
+                ? new ValueProblem("stands for every address of this machine and is none to connect to", loopback)
+                : AddressText.CheckZone(address);
+        }
+
+        bool looksLikeName = text.Any(char.IsAsciiLetter) && !text.Contains(':') && !text.Contains('/');
+        return AddressDiagnosis.OfHost(text, looksLikeName
+            ? new ValueProblem("is a host name, which would have to be resolved outside Tor")
+            : new ValueProblem("is not an address"), "which goes into SocksPort");
+    }
+
+    /// <summary>SshPort and DnsPort.</summary>
+    private static ValueProblem? ParsePort(string text, ValueContext context, out int value) =>
+        PortNumber.Parse(text, context, out value) is { } problem
+            ? AddressDiagnosis.OfPort(text, problem, "which does not belong here")
+            : null;
+
+    private static ValueProblem? ParsePortOrSocket(string text, ValueContext context, out PortOrSocket value)
+    {
+        if (IsUnix(text))
+        {
+            var wrong = ParseUnix(text, out var unix);
+            value = new PortOrSocket(0, unix);
+            return wrong;
+        }
+
+        var problem = PortNumber.Parse(text, context, out int port);
+        value = new PortOrSocket(port, null);
+        return problem is null ? null : AddressDiagnosis.OfPort(text, problem, "which goes into Address");
+    }
+
+    private static ValueProblem? ParseNetwork(string text, ValueContext context, out IPNetwork value)
+    {
+        value = default;
+        int slash = text.IndexOf('/');
+        string literal = slash < 0 ? text : text[..slash];
+        if (!AddressText.TryLiteral(literal, out var address))
+            return AddressDiagnosis.OfNetwork(text, new ValueProblem("is not a network", AddressDiagnosis.Network(text)));
+        if (literal.Contains('%'))
+            return new ValueProblem("names an interface, which no network has", literal[..literal.IndexOf('%')] + text[literal.Length..]);
+        if (slash < 0 && AddressDiagnosis.HidesPort(text))
+        {
+            return new ValueProblem("seems to carry a port, and a network has none (with /128 it is an address)",
+                text[..text.LastIndexOf(':')]);
+        }
+
+        int bits = address.GetAddressBytes().Length * 8;
+        int length = bits;
+
+        // ::ffff:10.0.0.0/104 is 10.0.0.0/8: the address has become one of IPv4, and its prefix with it.
+        int mapped = bits == 32 && literal.Contains(':') ? 96 : 0;
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out length)
+            || length < mapped || length > mapped + bits))
+        {
+            string? meant = mapped == 0 ? AddressDiagnosis.Network(text)
+                : length is > 0 and <= 32 ? string.Create(CultureInfo.InvariantCulture, $"{address}/{length}") : null;
+            return new ValueProblem(
+                string.Create(CultureInfo.InvariantCulture, $"has no prefix length from {mapped} to {mapped + bits}"), meant);
+        }
+
+        length -= slash >= 0 ? mapped : 0;
+
+        byte[] masked = address.GetAddressBytes();
+        for (int bit = length; bit < bits; bit++)
+            masked[bit / 8] &= (byte)~(0x80 >> (bit % 8));
+        var network = new IPAddress(masked);
+        value = new IPNetwork(network, length);
+
+        // IPNetwork drops scope ids as well, so compare with what was written only by its bits.
+        return masked.AsSpan().SequenceEqual(address.GetAddressBytes())
+            ? null
+            : new ValueProblem("has bits set behind its prefix", string.Create(CultureInfo.InvariantCulture, $"{network}/{length}"));
+    }
+
+    private static ValueProblem? ParseCanary(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (!text.Contains("://", StringComparison.Ordinal))
+        {
+            return HostEndPoint.TryParseAuthority(text, null, out var target)
+                ? CheckOnion(target)
+                : new ValueProblem("is neither host:port nor a URL", AsUrl(text));
+        }
+
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Host.Length == 0
+            || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+            return new ValueProblem("is not an http or https URL");
+        if (url.UserInfo.Length > 0)
+            return new ValueProblem("carries a user name, which is not sent");
+        return HostEndPoint.TryFromUri(url, out var host, out string? wrong) ? CheckOnion(host) : new ValueProblem($"has {wrong}");
+    }
+
+    /// <summary>What a canary connects to; false for what is none.</summary>
+    internal static bool TryCanaryTarget(string text, out HostEndPoint target)
+    {
+        if (!text.Contains("://", StringComparison.Ordinal))
+            return HostEndPoint.TryParseAuthority(text, null, out target);
+        target = default;
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && HostEndPoint.TryFromUri(url, out target, out _);
+    }
+
+    private static ValueProblem? ParseOnionCanary(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (HostEndPoint.TryCreate(text, 80, out var bare) && bare.IsOnion)
+            value = text + ":80";
+        var problem = ParseCanary(value, context, out value);
+        if (problem is not null)
+            return text.Contains(".onion", StringComparison.OrdinalIgnoreCase) ? problem : new ValueProblem("is not an onion address");
+        return TryCanaryTarget(value, out var target) && target.IsOnion ? null : new ValueProblem("is not an onion address");
+    }
+
+    private static ValueProblem? ParseWebhook(string text, ValueContext context, out string value)
+    {
+        value = text;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+        {
+            string? meant = text.Contains("://", StringComparison.Ordinal) ? null : "http://" + text;
+            return new ValueProblem("is not an http or https URL", meant);
+        }
+
+        if (url.UserInfo.Length > 0)
+            return new ValueProblem("carries a user name, which is not sent");
+        bool isHost = url.HostNameType == UriHostNameType.IPv6
+            ? AddressText.TryHost(url.Host.Trim('[', ']'), out _)
+            : HostEndPoint.TryFromUri(url, out var target, out _) && AddressText.TryHost(target.Host, out _);
+        return isHost ? null : new ValueProblem("has a host that is not an IP address (names are not looked up here)");
+    }
+
+    /// <summary>A name alone as the URL that is fetched from it; null when it is no name.</summary>
+    private static string? AsUrl(string text)
+    {
+        string rest = text[(text.IndexOf(':') + 1)..].TrimStart('/');
+        int slash = rest.IndexOf('/');
+        string host = slash < 0 ? rest : rest[..slash];
+        return host.Contains('.') && HostEndPoint.TryCreate(host, 443, out _)
+            ? $"https://{host}/{(slash < 0 ? "" : rest[(slash + 1)..])}"
+            : null;
+    }
+
+    private static ValueProblem? CheckOnion(HostEndPoint target) =>
+        target.IsOnion && !OnionAddress.IsValid(target.Host)
+            ? new ValueProblem(IsVersion2(target.Host)
+                ? "is an onion address of version 2, which tor serves no more"
+                : "is not a valid onion address (its checksum does not match)")
+            : null;
+
+    private static bool IsVersion2(string host) => host.TrimEnd('.').Split('.') is [.., { Length: 16 }, _];
+}

@@ -1,0 +1,35 @@
+using TorBalancer.Configuration.Reading;
+
+namespace TorBalancer.Tests.Configuration.Reading;
+
+public class DiskFilesTests
+{
+    [Test]
+    public void TryRead_directory_or_nothing_is_said()
+    {
+        string directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+        try
+        {
+            Assert.That(DiskFiles.Instance.TryRead(directory, out _, out string isDirectory), Is.False);
+            Assert.That(isDirectory, Is.EqualTo("is a directory"));
+            Assert.That(DiskFiles.Instance.TryRead(Path.Combine(directory, "no", "file"), out _, out string missing), Is.False);
+            Assert.That(missing, Is.EqualTo("does not exist"));
+            string path = Path.Combine(directory, "bom.conf");
+            File.WriteAllBytes(path, [0xEF, 0xBB, 0xBF, (byte)'x']);
+            Assert.That(DiskFiles.Instance.TryRead(path, out string text, out _), Is.True);
+            Assert.That(text, Is.EqualTo("x"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test, CancelAfter(30_000)]
+    [Platform("Linux")]
+    public void TryRead_endless_device_is_given_up()
+    {
+        Assert.That(DiskFiles.Instance.TryRead("/dev/zero", out _, out string problem), Is.False);
+        Assert.That(problem, Is.EqualTo("is longer than 16 MiB"));
+    }
+}

@@ -1,0 +1,159 @@
+using TorBalancer.Configuration;
+
+namespace TorBalancer.Tests.Configuration.Reading;
+
+public class ListenerCompletionTests
+{
+    private const string Conf = "[Listener:a]\nAuth = required\nUsersFile = /users\n";
+
+    [Test]
+    public void UsersFile_lines_and_comments()
+    {
+        var result = Load("# people\r\n\r\n ann:one, two \r\nbob:x:y\r\n");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(result.Options.Listeners[0].Users,
+            Is.EquivalentTo(new Dictionary<string, string> { ["ann"] = "one, two", ["bob"] = "x:y" }));
+    }
+
+    [Test]
+    public void UsersFile_and_users_together()
+    {
+        var files = new FakeFiles { Texts = { ["/users"] = "ann:one" } };
+
+        var users = Loading.Text(Conf + "Users = bob:two", files).Options.Listeners[0].Users;
+
+        Assert.That(users.Keys, Is.EquivalentTo(new[] { "ann", "bob" }));
+    }
+
+    [Test]
+    public void UsersFile_missing_is_one_error() =>
+        Assert.That(Loading.Errors(Conf), Is.EqualTo("t.conf:3: [Listener:a] UsersFile: /users does not exist"));
+
+    [Test]
+    public void UsersFile_empty_gives_no_users() =>
+        Assert.That(Loading.Join(Load("# nobody").Errors),
+            Does.StartWith("t.conf:2: [Listener:a] Auth = required, but there are no users"));
+
+    [TestCase("s3cret", "/users:1: the line has a user without a colon and a password")]
+    [TestCase("ann:ok\n:s3cret", "/users:2: the line has a user without a name")]
+    [TestCase("ann:ok\nbob:", "/users:2: the line has a user without a password")]
+    [TestCase("ann:ok\nann:s3cret", "/users:2: [Listener:a] has a user who is given twice")]
+    public void UsersFile_mistake_names_its_line_and_no_secret(string text, string expected)
+    {
+        string errors = Loading.Join(Load(text).Errors);
+
+        Assert.That(errors, Does.StartWith(expected).And.Not.Contain("s3cret"));
+    }
+
+    [Test]
+    public void UsersFile_number_sign_behind_a_password_is_a_warning()
+    {
+        var result = Load("ann:s3cret # the admin\nbob:#x");
+
+        Assert.That(result.IsValid, Is.True, "here it is the only way to have one");
+        Assert.That(Loading.Join(result.Warnings),
+            Is.EqualTo("/users:1: the # is a part of the password: here a comment is a line of its own"));
+        Assert.That(result.Options.Listeners[0].Users["bob"], Is.EqualTo("#x"));
+    }
+
+    [TestCase("ann:x ; comment", ";")]
+    [TestCase("ann:x // comment", "//")]
+    [TestCase("ann:x -- comment", "--")]
+    public void UsersFile_sign_of_a_comment_behind_a_password_is_a_warning(string line, string sign)
+    {
+        var result = Load(line);
+
+        Assert.That(result.Options.Listeners[0].Users["ann"], Is.EqualTo(line[4..]));
+        Assert.That(Loading.Join(result.Warnings),
+            Is.EqualTo($"/users:1: the {sign} is a part of the password: here a comment is a line of its own"));
+    }
+
+    [TestCase("ann:\"s3cret\"", "has a password in quotes")]
+    [TestCase("ann:\u2018s3cret\u2019", "has a password in quotes")]
+    [TestCase("ann:s3\u200Bcret", "has a character that cannot be seen")]
+    [TestCase("s3cret:x:1000:1000:Ann,,,:/home/ann:/bin/bash", "is a line of /etc/passwd")]
+    [TestCase("s3cret:!:19000:0:99999:7:::", "is a line of /etc/passwd or /etc/shadow")]
+    [TestCase("{\"ann\": \"s3cret\"}", "is written as JSON or YAML")]
+    [TestCase("- ann:s3cret", "is written as JSON or YAML")]
+    [TestCase("ann:s3cret\uFF0Cbob:x", "has a wide comma")]
+    [TestCase("ann:$6$s3cretaa$0123456789012345678901:19000:0:99999:7:::", "is a line of /etc/passwd or /etc/shadow")]
+    public void UsersFile_password_that_would_never_match_refused(string line, string what) =>
+        Assert.That(Loading.Join(Load(line).Errors), Does.StartWith("/users:1: the line " + what).And.Not.Contain("s3cret"));
+
+    [TestCase("ann:secret # x", "the # is a part of the password", null)]
+    [TestCase("ann:secret // x", "the // is a part of the password", null)]
+    [TestCase("ann:\"secret\"", null, "has a password in quotes")]
+    [TestCase("[ann:secret]", null, "is written as JSON or YAML")]
+    [TestCase("ann:secret#x", null, null)]
+    public void Users_of_the_environment_are_judged_as_well(string value, string? warning, string? error)
+    {
+        var result = Loading.Sources("[Listener:main]\nAuth = required", new() { ["TORBALANCER_Listener__main__Users"] = value });
+
+        Assert.That(Loading.Join(result.Warnings), warning is null ? Is.Empty : Does.Contain(warning));
+        Assert.That(Loading.Join(result.Errors), error is null ? Is.Empty : Does.Contain(error).And.Not.Contain("secret\""));
+    }
+
+    [TestCase("ann:$apr1$s3cretaa$0123456789012345678901")]
+    [TestCase("ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC")]
+    [TestCase("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=")]
+    public void UsersFile_hash_refused(string line) =>
+        Assert.That(Loading.Join(Load(line).Errors),
+        Is.EqualTo("/users:1: the line has a hash where the password belongs; passwords are compared as they are written here; allowed: "
+        + "name:password, one per line, # for comments"));
+
+    [Test]
+    public void UsersFile_too_long_for_the_protocol_refused()
+    {
+        Assert.That(Load("ann:" + new string('x', 255)).IsValid, Is.True);
+        Assert.That(Loading.Join(Load("ann:" + new string('x', 256)).Errors), Does.Contain("more than 255 bytes"));
+    }
+
+    [TestCase(UnixFileMode.UserRead | UnixFileMode.GroupRead, false)]
+    [TestCase(UnixFileMode.UserRead | UnixFileMode.OtherRead, true)]
+    public void UsersFile_readable_by_all_is_a_warning(UnixFileMode mode, bool warns)
+    {
+        var files = new FakeFiles { Texts = { ["/users"] = "ann:one" }, Modes = { ["/users"] = mode } };
+
+        var result = Loading.Text(Conf, files);
+
+        Assert.That(result.IsValid, Is.True);
+        Assert.That(Loading.Join(result.Warnings),
+            Is.EqualTo(warns ? "/users: holds passwords, but every user of this machine can read it; chmod o-r is advised" : ""));
+    }
+
+    [TestCase("[Worker:a]\nControlPort = 9051\nControlPassword = p", true)]
+    [TestCase("[Listener:a]\nAuth = required\nUsers = a:b", true)]
+    [TestCase("[Worker:a]\nControlPort = 9051", false)]
+    public void Conf_with_secrets_readable_by_all_is_a_warning(string text, bool warns)
+    {
+        var files = new FakeFiles { Texts = { ["/x.conf"] = text }, Modes = { ["/x.conf"] = UnixFileMode.OtherRead } };
+
+        var result = Loading.Sources(files: files, path: "/x.conf");
+
+        Assert.That(Loading.Join(result.Warnings),
+            Is.EqualTo(warns ? "/x.conf: holds passwords, but every user of this machine can read it; chmod o-r is advised" : ""));
+    }
+
+    /// <summary>Passwords with the signs of comments stay possible: without white space in front of them, or in double quotes.</summary>
+    [TestCase("ann:a#b;c", "a#b;c")]
+    [TestCase("\"ann:a # b ; c\"", "a # b ; c")]
+    [TestCase("\"ann:'x'\" ; the admin", "'x'")]
+    [TestCase("\"ann:'p w'\"", "'p w'")]
+    [TestCase("\"ann:{x}, bob:y\"", "{x}")]
+    [TestCase("\"ann:a // b -- c /* d\"", "a // b -- c /* d")]
+    [TestCase("ann:a//b--c/*d", "a//b--c/*d")]
+    [TestCase("ann:{x", "{x")]
+    [TestCase("ann:it's\"so", "it's\"so")]
+    [TestCase("ann:a:b", "a:b")]
+    [TestCase("\"ann:back\\\"", "back\\")]
+    public void Users_passwords_with_signs_are_kept(string users, string password)
+    {
+        var result = Loading.Text($"[Listener:a]\nAuth = required\nUsers = {users}");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(result.Options.Listeners.Single().Users["ann"], Is.EqualTo(password));
+    }
+
+    private static ConfigurationResult Load(string users) => Loading.Text(Conf, new FakeFiles { Texts = { ["/users"] = users } });
+}
