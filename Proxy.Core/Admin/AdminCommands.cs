@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
+using TorBalancer.Health;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin;
 
 /// <summary>What an operator may change while the daemon runs. Every command may be given twice.</summary>
-internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView health, SessionTable sessions, ILogger<AdminCommands> logger)
+internal sealed partial class AdminCommands(WorkerPool pool, HealthMonitor health, SessionTable sessions, ILogger<AdminCommands> logger)
 {
     /// <summary>No new connections for this worker; live ones go on. Null when there is no such worker.</summary>
     public WorkerState? Drain(string id)
@@ -22,9 +23,8 @@ internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView h
     {
         if (pool.Find(id) is not { } worker)
             return null;
-        bool changed = pool.SetAdministrative(worker, WorkerAdministrativeState.Enabled);
-        changed |= !worker.IsEligible;
-        health.ForceHealthy(worker);
+        bool changed = !worker.IsEligible;
+        health.Enable(worker);
         if (changed)
             Log.Enabled(logger, worker.Id);
         return worker;
@@ -44,7 +44,9 @@ internal sealed partial class AdminCommands(WorkerPool pool, IWorkerHealthView h
         [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "{Count} sessions were rotated on request")]
         public static partial void Rotated(ILogger logger, int count);
 
-        [LoggerMessage(AdminEventIds.WorkerDraining, LogLevel.Information, "Worker {Worker} drains on request: no new connections; {Active} live ones go on")]
+        [LoggerMessage(
+            AdminEventIds.WorkerDraining, LogLevel.Information,
+            "Worker {Worker} drains on request: no new connections; {Active} live ones go on")]
         public static partial void Draining(ILogger logger, string worker, int active);
 
         [LoggerMessage(AdminEventIds.WorkerEnabled, LogLevel.Information, "Worker {Worker} was enabled on request")]

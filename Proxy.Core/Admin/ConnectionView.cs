@@ -1,17 +1,35 @@
 namespace TorBalancer.Admin;
 
-/// <summary>One live connection of a client.</summary>
-/// <param name="Id">As in the log.</param>
-/// <param name="Listener">The listener that it came by.</param>
-/// <param name="Protocol">What the client speaks; unknown until it has said something.</param>
-/// <param name="Target">Redacted as in the access log; null before the request.</param>
-/// <param name="Worker">The worker that carries it; null before it is known.</param>
-/// <param name="Exit">$FINGERPRINT~nickname of the relay that it leaves by; null where the worker does not tell, and to onion services.</param>
-/// <param name="AgeMs">Since it was accepted, milliseconds.</param>
-/// <param name="BytesSent">Bytes from the client so far.</param>
-/// <param name="BytesReceived">Bytes to the client so far.</param>
-internal sealed record ConnectionView(
-    string Id, string Listener, string Protocol, string? Target, string? Worker, string? Exit, long AgeMs, long BytesSent, long BytesReceived);
+/// <summary>One live connection of a client. Member names in JSON are these in snake_case and are contract.</summary>
+internal sealed record ConnectionView
+{
+    /// <summary>As in the log.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The listener that it came by.</summary>
+    public required string Listener { get; init; }
+
+    /// <summary>What the client speaks; unknown until it has said something.</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>Redacted as in the access log; null before the request.</summary>
+    public required string? Target { get; init; }
+
+    /// <summary>The worker that carries it; null before it is known.</summary>
+    public required string? Worker { get; init; }
+
+    /// <summary>$FINGERPRINT~nickname of the relay that it leaves by; null where the worker does not tell, and to onion services.</summary>
+    public required string? Exit { get; init; }
+
+    /// <summary>Since it was accepted, milliseconds.</summary>
+    public required long AgeMs { get; init; }
+
+    /// <summary>Bytes from the client so far.</summary>
+    public required long BytesSent { get; init; }
+
+    /// <summary>Bytes to the client so far.</summary>
+    public required long BytesReceived { get; init; }
+}
 
 /// <summary>GET /api/v1/connections.</summary>
 internal sealed record ConnectionsView(IReadOnlyList<ConnectionView> Connections);

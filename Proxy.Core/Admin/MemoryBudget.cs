@@ -115,7 +115,9 @@ internal sealed class MemoryBudget(long limit)
         return true;
     }
 
-    /// <summary>Who needs least ends first and leaves what it holds to the next. Shares that hold nothing can go last: all is theirs then.</summary>
+    /// <summary>
+    /// Who needs least ends first and leaves what it holds to the next. Shares that hold nothing can go last: all is theirs then.
+    /// </summary>
     private bool IsSafe_NeedsLock(MemoryShare share, long bytes)
     {
         long free = limit - _used - bytes;
@@ -123,7 +125,11 @@ internal sealed class MemoryBudget(long limit)
         if (share.Held == 0)
             _order.Add((share.Claim - bytes, bytes));
         foreach (var holder in _holders)
-            _order.Add(holder == share ? (holder.Claim - holder.Held - bytes, holder.Held + bytes) : (holder.Claim - holder.Held, holder.Held));
+        {
+            long more = holder == share ? bytes : 0;
+            _order.Add((holder.Claim - holder.Held - more, holder.Held + more));
+        }
+
         _order.Sort();
         foreach (var (need, held) in _order)
         {

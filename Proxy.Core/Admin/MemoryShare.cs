@@ -1,6 +1,9 @@
 namespace TorBalancer.Admin;
 
-/// <summary>What one operation holds of a <see cref="MemoryBudget"/>; disposing gives all of it back. One operation uses it, one step after the other.</summary>
+/// <summary>
+/// What one operation holds of a <see cref="MemoryBudget"/>; disposing gives all of it back. One operation uses it, one step after the
+/// other.
+/// </summary>
 internal sealed class MemoryShare : IDisposable
 {
     private readonly MemoryBudget _budget;

@@ -1,7 +1,11 @@
+using System.Globalization;
+using TorBalancer.Health;
+using TorBalancer.Workers;
+
 namespace TorBalancer.Admin;
 
 /// <summary>One worker in GET /api/v1/health. Member names in JSON are these in snake_case and are contract.</summary>
-internal sealed record WorkerHealthEntry
+internal sealed record WorkerHealthView
 {
     /// <summary>HEALTHY, SUSPECT, DEAD or RECOVERY.</summary>
     public required string State { get; init; }
@@ -26,6 +30,26 @@ internal sealed record WorkerHealthEntry
 
     /// <summary>Until it is tried again, as in "10s"; null when it is not being recovered.</summary>
     public string? NextRetry { get; init; }
+
+    public static WorkerHealthView From(WorkerState worker, WorkerHealthFacts facts)
+    {
+        long total = worker.TotalConnections, failures = Math.Min(worker.TotalFailures, total);
+        return new WorkerHealthView
+        {
+            State = worker.Operational.ToString().ToUpperInvariant(),
+            Administrative = worker.Administrative == WorkerAdministrativeState.Draining ? "draining" : "enabled",
+            Reason = worker.OperationalReason.Length > 0 ? worker.OperationalReason : null,
+            Connections = worker.Active,
+            SuccessRate = total == 0 ? 1 : Math.Round((double)(total - failures) / total, 2),
+
+            // Ambiguous failures are halves; half a failure is none that an operator could point at.
+            Failures = (int)facts.Failures,
+            BackoffIndex = facts.BackoffIndex,
+            NextRetry = facts.NextRetry is { } wait
+                ? string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, Math.Ceiling(wait.TotalSeconds)):0}s")
+                : null,
+        };
+    }
 }
 
 /// <summary>GET /api/v1/health.</summary>
@@ -33,7 +57,8 @@ internal sealed record WorkerHealthEntry
 /// <param name="AvailableWorkers">Those of them that are not draining: what connections are given to.</param>
 /// <param name="TotalWorkers">All of them.</param>
 /// <param name="Workers">By id, in the order of the file.</param>
-internal sealed record HealthView(int HealthyWorkers, int AvailableWorkers, int TotalWorkers, IReadOnlyDictionary<string, WorkerHealthEntry> Workers);
+internal sealed record HealthView(
+    int HealthyWorkers, int AvailableWorkers, int TotalWorkers, IReadOnlyDictionary<string, WorkerHealthView> Workers);
 
 /// <summary>One worker with all its counters: GET /api/v1/workers, and the answer to drain and enable.</summary>
 internal sealed record WorkerView
@@ -51,7 +76,7 @@ internal sealed record WorkerView
     /// <summary>True when the daemon started it.</summary>
     public required bool Managed { get; init; }
 
-    public required WorkerHealthEntry Health { get; init; }
+    public required WorkerHealthView Health { get; init; }
 
     public required long TotalConnections { get; init; }
 

@@ -26,7 +26,9 @@ internal interface IWorkerSelectionPolicy
 /// <param name="country">Only workers of this country; null: any.</param>
 /// <param name="link">Only workers whose link carries one of these; none: a link is not needed.</param>
 /// <param name="passOverAt">Now, when workers that could not be reached a moment ago are to be passed over; 0 when not.</param>
-internal readonly ref struct SelectionContext(ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0, LinkFamilies link = LinkFamilies.None)
+internal readonly ref struct SelectionContext(
+    ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0,
+    LinkFamilies link = LinkFamilies.None)
 {
     private readonly ReadOnlySpan<WorkerState> _tried = tried;
 

@@ -30,7 +30,8 @@ internal sealed class WorkerSelector
     private readonly IRandomSource _random;
     private long _passOverUntil;
 
-    public WorkerSelector(WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time, IRandomSource random)
+    public WorkerSelector(
+        WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time, IRandomSource random)
     {
         _random = random;
         _pool = pool;
@@ -42,7 +43,8 @@ internal sealed class WorkerSelector
     /// <summary>All modes over one source of chance.</summary>
     public static IReadOnlyList<IWorkerSelectionPolicy> CreatePolicies(IRandomSource random) =>
     [
-        new RoundRobinSelectionPolicy(), new StickySelectionPolicy(), new RandomSelectionPolicy(random), new LeastConnectionsSelectionPolicy(),
+        new RoundRobinSelectionPolicy(), new StickySelectionPolicy(), new RandomSelectionPolicy(random),
+        new LeastConnectionsSelectionPolicy(),
         new FailoverSelectionPolicy(), new PowerOfTwoSelectionPolicy(random), new FastestSelectionPolicy(random),
     ];
 
@@ -79,7 +81,8 @@ internal sealed class WorkerSelector
     }
 
     private WorkerState? Pick(
-        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried, out int active)
+        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried,
+        out int active)
     {
         long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
         if (until > now && EnoughRemain(snapshot.EligibleWorkers, now))
@@ -122,11 +125,14 @@ internal sealed class WorkerSelector
         if (worker is null)
             return (null, new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker"));
         if (request.Country is { } country && worker.Model.Country != country)
-            return (null, new ProxyError(FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names"));
+            return (null, new ProxyError(
+                FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names"));
         if (LacksLink(worker, request.Link))
-            return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route"));
+            return (null, new ProxyError(
+                FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route"));
         if (!worker.IsEligible || tried.Contains(worker))
-            return (null, new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
+            return (null, new ProxyError(
+                FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
         return (worker.Lease(), default);
     }
 
@@ -135,16 +141,26 @@ internal sealed class WorkerSelector
         if (snapshot.AllWorkers.Length == 0)
             return "no worker is ready yet";
         if (snapshot.EligibleWorkers.Length == 0)
-            return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe))})";
+        {
+            string some = string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe));
+            return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({some})";
+        }
+
         if (request.Country is { } country && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
             return "no available worker is of the country that was asked for";
         var link = request.Link;
         if (Array.TrueForAll(snapshot.EligibleWorkers, worker => LacksLink(worker, link)))
-            return link == LinkFamilies.IPv6 ? "no available worker has a WireGuard link with an IPv6 address" : "no available worker has a WireGuard link for this route";
+        {
+            return link == LinkFamilies.IPv6
+                ? "no available worker has a WireGuard link with an IPv6 address"
+                : "no available worker has a WireGuard link for this route";
+        }
+
         return $"all of {tried} available workers were tried";
     }
 
-    private static bool LacksLink(WorkerState worker, LinkFamilies need) => need != LinkFamilies.None && (worker.Model.LinkFamilies & need) == 0;
+    private static bool LacksLink(WorkerState worker, LinkFamilies need) =>
+        need != LinkFamilies.None && (worker.Model.LinkFamilies & need) == 0;
 
     private static string Describe(WorkerState worker) =>
         worker.Administrative == WorkerAdministrativeState.Draining ? $"{worker.Id}: draining"

@@ -121,7 +121,7 @@ internal sealed class ConnectRun(
         {
             if (error.Side == FailureSide.Worker)
                 worker.CountFailure();
-            if (IsOfTheWorkerItself(error.Cause))
+            if (error.Cause.Info().PassesOver)
                 selector.PassOver(worker);
             accounting.Outcomes.DialFailed(worker, error);
         }
@@ -143,9 +143,4 @@ internal sealed class ConnectRun(
         if (!_told.IsError || (overrides && !(_told.Side == FailureSide.Target && error.Side != FailureSide.Target)))
             _told = error;
     }
-
-    /// <summary>The worker could not even be asked; its next answer would be the same for a moment.</summary>
-    private static bool IsOfTheWorkerItself(FailureCause cause) => cause is
-        FailureCause.WorkerRefused or FailureCause.WorkerUnreachable or FailureCause.WorkerTimeout or FailureCause.WorkerClosed
-        or FailureCause.LinkDown or FailureCause.WorkerProtocol or FailureCause.WorkerAuthRejected;
 }

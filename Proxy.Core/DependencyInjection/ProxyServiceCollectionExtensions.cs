@@ -129,7 +129,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<ProxyServer>();
 
     private static IServiceCollection AddAdmin(this IServiceCollection services) => services
-        .AddSingleton<IWorkerHealthView, MonitorHealthView>()
+        .AddSingleton<WorkerViews>()
         .AddSingleton<AdminCommands>()
         .AddSingleton<AdminViews>()
         .AddSingleton<FetchConnector>()

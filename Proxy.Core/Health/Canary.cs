@@ -15,7 +15,12 @@ internal sealed record Canary(HostEndPoint Target, string? Path, bool IsTls, boo
     public static Canary Parse(string text)
     {
         if (!text.Contains("://", StringComparison.Ordinal))
-            return HostEndPoint.TryParseAuthority(text, null, out var plain) ? new Canary(plain, null, false, false) : throw new FormatException($"'{text}' is no canary");
+        {
+            return HostEndPoint.TryParseAuthority(text, null, out var plain)
+                ? new Canary(plain, null, false, false)
+                : throw new FormatException($"'{text}' is no canary");
+        }
+
         var url = new Uri(text);
         if (!HostEndPoint.TryFromUri(url, out var target, out _))
             throw new FormatException($"'{text}' is no canary");

@@ -1,10 +1,10 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
-using System.Text;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -19,10 +19,12 @@ internal readonly record struct CanaryResult(bool Works, FailureCause Cause, str
 /// Fetches a canary through a worker, on circuits that no client shares: each probe brings an isolation token of its own,
 /// so a new circuit is asked for every time.
 /// </summary>
-/// <param name="isolates">False: clients' connections bring no token unless a session asks for it, so a worker that takes none is no failure.</param>
+/// <param name="isolates">
+/// False: clients' connections bring no token unless a session asks for it, so a worker that takes none is no failure.
+/// </param>
 internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null, bool isolates = true)
 {
-    private const int LongestAnswer = 16 * 1024;
+    private const int HttpPort = 80, HttpsPort = 443;
 
     /// <summary>
     /// The same over the worker's WireGuard link. A stream that ends without a byte does not work there: a TransPort takes
@@ -49,11 +51,12 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
 
         // A server that knows no user and password says so, or closes (ssh -D).
-        if (!isolates && dial.Error.Cause is (FailureCause.WorkerAuthRejected or FailureCause.WorkerClosed))
+        if (!isolates && dial.Error.Cause.Info().MayRefuseToken)
             dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, IsolationToken.None, limit, cancellationToken);
         OwnLack.ThrowIf(dial.Error);
+        var asked = worker.IsTor ? canary : canary with { WantsIsTor = false };
         return dial.Connection is { } connection
-            ? await FetchWithinAsync(connection, worker.IsTor ? canary : canary with { WantsIsTor = false }, new TunnelCounters(), limit, cancellationToken)
+            ? await FetchWithinAsync(connection, asked, new TunnelCounters(), limit, cancellationToken)
             : new CanaryResult(WasReached(dial.Error.Cause), dial.Error.Cause, $"{canary.Target}: {dial.Error}");
     }
 
@@ -61,9 +64,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
     /// That the canary itself is closed, unknown or not allowed was found out at the far end of a circuit: the circuit works.
     /// The canary is somebody else's machine; that it is down must never take a worker out of service.
     /// </summary>
-    private static bool WasReached(FailureCause cause) =>
-        cause is FailureCause.ConnectionRefused or FailureCause.HostUnreachable or FailureCause.ExitPolicy
-            or FailureCause.OnionNotFound or FailureCause.OnionDescriptorInvalid or FailureCause.OnionAuthMissing or FailureCause.OnionAuthWrong;
+    private static bool WasReached(FailureCause cause) => cause.Info().Circuit == CircuitEvidence.Works;
 
     private async Task<CanaryResult> FetchWithinAsync(
         TransportConnection connection, Canary canary, TunnelCounters counters, TimeSpan limit, CancellationToken cancellationToken)
@@ -90,7 +91,8 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         }
     }
 
-    private static async Task<CanaryResult> FetchAsync(TransportConnection connection, Canary canary, TunnelCounters counters, CancellationToken cancellationToken)
+    private static async Task<CanaryResult> FetchAsync(
+        TransportConnection connection, Canary canary, TunnelCounters counters, CancellationToken cancellationToken)
     {
         Stream stream = new TransportConnectionStream(connection, counters);
         await using var _ = stream;
@@ -102,33 +104,18 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         }
 
         await using var __ = stream;
-        string request = $"GET {canary.Path} HTTP/1.1\r\nHost: {canary.Target.ToAuthority(canary.IsTls ? 443 : 80)}\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancellationToken);
-        string answer = await ReadAsync(stream, canary.WantsIsTor, cancellationToken);
-        if (!answer.StartsWith("HTTP/1.", StringComparison.Ordinal))
+        byte[] request = HttpHeadWriter.Get(canary.Target, canary.IsTls ? HttpsPort : HttpPort, canary.Path!);
+        await stream.WriteAsync(request, cancellationToken);
+        var answer = await CanaryAnswer.ReadAsync(stream, canary.WantsIsTor, cancellationToken);
+        if (answer.StatusLine is not { } status)
             return new CanaryResult(true, FailureCause.TargetProtocol, $"{canary.Target}: reached, but what came back is not HTTP");
-        string status = answer.Split('\r', 2)[0];
         if (!canary.WantsIsTor)
             return new CanaryResult(true, FailureCause.None, $"{canary.Target}: {status}");
-        if (!answer.Contains("\"IsTor\":", StringComparison.Ordinal))
-            return new CanaryResult(true, FailureCause.TargetProtocol, $"{canary.Target}: reached, but it does not say IsTor, {status}");
-        bool isTor = answer.Contains("\"IsTor\":true", StringComparison.Ordinal);
-        return new CanaryResult(isTor, isTor ? FailureCause.None : FailureCause.TargetProtocol, $"{canary.Target}: {(isTor ? "IsTor" : "not IsTor")}, {status}");
-    }
-
-    /// <summary>The status line, or all of it (bounded) when the body is asked for.</summary>
-    private static async Task<string> ReadAsync(Stream stream, bool wantsBody, CancellationToken cancellationToken)
-    {
-        byte[] buffer = new byte[LongestAnswer];
-        int length = 0, count;
-        while (length < buffer.Length && (count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken)) > 0)
+        return answer.IsTor switch
         {
-            length += count;
-            bool whole = wantsBody ? buffer.AsSpan(0, length).IndexOf("}"u8) >= 0 : buffer.AsSpan(0, length).IndexOf((byte)'\n') >= 0;
-            if (whole)
-                break;
-        }
-
-        return Encoding.Latin1.GetString(buffer, 0, length);
+            true => new CanaryResult(true, FailureCause.None, $"{canary.Target}: IsTor, {status}"),
+            false => new CanaryResult(false, FailureCause.TargetProtocol, $"{canary.Target}: not IsTor, {status}"),
+            null => new CanaryResult(true, FailureCause.TargetProtocol, $"{canary.Target}: reached, but it does not say IsTor, {status}"),
+        };
     }
 }

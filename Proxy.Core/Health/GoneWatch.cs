@@ -51,7 +51,8 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
             if (_isFinal)
             {
                 var left = Grace - time.GetElapsedTime(_since);
-                _timer ??= time.CreateTimer(static state => ((GoneWatch)state!).Judge(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                _timer ??= time.CreateTimer(
+                    static state => ((GoneWatch)state!).Judge(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
                 _timer.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             }
         }
@@ -80,7 +81,7 @@ internal sealed class GoneWatch(string workerId, IWorkerConnections connections,
         }
     }
 
-    /// <summary>Looked for at most once in <see cref="Grace"/>: every failed dial may ask, and the look goes over all connections.</summary>
+    /// <summary>Looks at most once in <see cref="Grace"/>: every failed dial may ask, and each look goes over all connections.</summary>
     private bool HasTunnels_NeedsLock(bool onlyOverLink)
     {
         if (_foundNone is { } looked && time.GetElapsedTime(looked) < Grace)

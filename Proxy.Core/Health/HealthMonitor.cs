@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Health.Alerts;
@@ -19,48 +18,40 @@ namespace TorBalancer.Health;
 /// </remarks>
 internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 {
-    private readonly IWorkerConnections? _connections;
     private readonly WorkerPool _pool;
     private readonly HealthOptions _options;
     private readonly HealthRules _rules;
-    private readonly HealthEvents _events;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly long _started;
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<WorkerState, WorkerHealth> _workers = new();
+    private readonly ConcurrentDictionary<WorkerState, MonitoredWorker> _workers = new();
+    private readonly HealthAnnouncer _announcer;
+    private readonly TunnelJudge _tunnels;
     private readonly UplinkFreeze _freeze;
     private readonly UplinkWatch? _uplink;
 
-    public HealthMonitor(WorkerPool pool, HealthOptions options, HealthEvents events, TimeProvider time, ILogger<HealthMonitor> logger, IWorkerConnections? connections = null,
-        UplinkWatch? uplink = null)
+    /// <param name="uplink">Looks at our own network; null: no addresses are configured for it.</param>
+    public HealthMonitor(
+        WorkerPool pool, HealthOptions options, HealthEvents events, IWorkerConnections connections, UplinkWatch? uplink, TimeProvider time,
+        ILogger<HealthMonitor> logger)
     {
-        _connections = connections;
         _pool = pool;
         _options = options;
         _rules = HealthRules.From(options);
-        _events = events;
         _time = time;
         _logger = logger;
         _started = time.GetTimestamp();
+        _announcer = new HealthAnnouncer(events, _rules, time, logger);
+        _tunnels = new TunnelJudge(connections, time, logger);
         _freeze = new UplinkFreeze(options.SuspectWindow);
         _uplink = uplink;
         if (uplink is not null)
             uplink.Judged = UplinkJudged;
     }
 
-    /// <summary>Time since the monitor began: the clock of all records.</summary>
+    /// <summary>Time since the monitor began: the clock of all states.</summary>
     public TimeSpan Now => _time.GetElapsedTime(_started);
-
-    /// <summary>True while our own network seems to be down and nobody is declared dead for it.</summary>
-    public bool IsFrozen
-    {
-        get
-        {
-            lock (_lock)
-                return IsFrozen_NeedsLock;
-        }
-    }
 
     public void DialSucceeded(WorkerState worker, TimeSpan elapsed)
     {
@@ -82,7 +73,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         if (!isFull && health.IsAmbiguous)
             return;
         Apply(health, new HealthSignal(isFull ? HealthSignalKind.TrafficFailed : HealthSignalKind.TrafficAmbiguous, error.ToString(),
-                Proof: GoneProofs.FromTraffic(error.Cause)),
+                Proof: error.Cause.Info().Proof),
             mayBeUplink: isFull && UplinkFreeze.MayBeUplink(worker, error.Cause));
     }
 
@@ -100,7 +91,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason));
 
     /// <summary>A managed worker's process runs and cannot carry streams yet. Called again at every step of its start.</summary>
-    public void ProcessStarting(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessStarting, reason));
+    public void ProcessStarting(WorkerState worker, string reason) =>
+        Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessStarting, reason));
 
     /// <summary>A managed worker can carry streams; its model has the right address already.</summary>
     public void ProcessReady(WorkerState worker) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessReady, ""));
@@ -112,49 +104,47 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         Apply(Of(worker), new HealthSignal(HealthSignalKind.Enable, "enabled by the operator"));
     }
 
-    /// <summary>No new connections; live ones go on. Probes go on too and never end it.</summary>
-    public void Drain(WorkerState worker) => _pool.SetAdministrative(worker, WorkerAdministrativeState.Draining);
-
     /// <summary>What is known of a worker now.</summary>
-    public WorkerHealthView View(WorkerState worker)
+    public WorkerHealthFacts FactsOf(WorkerState worker)
     {
         var health = Of(worker);
         lock (_lock)
         {
-            var (record, now) = (health.Record, Now);
-            var next = record.NextAttempt is { } at ? (at > now ? at - now : TimeSpan.Zero) : (TimeSpan?)null;
-            return new WorkerHealthView(record.State, worker.OperationalReason, now - record.Since, record.Failures, record.Successes,
-                record.BackoffIndex, next, now - record.LastAttempt, IsFrozen_NeedsLock, health.Reports);
+            var (state, now) = (health.State, Now);
+            if (state.Operational != WorkerOperationalState.Recovery)
+                return new WorkerHealthFacts(state.Failures);
+            var next = state.NextAttempt is { } at ? (at > now ? at - now : TimeSpan.Zero) : (TimeSpan?)null;
+            return new WorkerHealthFacts(state.Failures, state.BackoffIndex, next);
         }
     }
 
-    /// <summary>The living side of a worker; made at its first mention.</summary>
-    internal WorkerHealth Of(WorkerState worker)
+    /// <summary>What is kept of a worker; made at its first mention.</summary>
+    internal MonitoredWorker Of(WorkerState worker)
     {
         if (_workers.TryGetValue(worker, out var known))
             return known;
         bool isOut = worker.Operational is WorkerOperationalState.Recovery or WorkerOperationalState.Dead;
-        return _workers.GetOrAdd(worker, new WorkerHealth(worker, isOut ? WorkerHealthRecord.Starting(Now) : WorkerHealthRecord.Healthy(Now)));
+        var state = isOut ? WorkerHealthState.Starting(Now) : WorkerHealthState.Healthy(Now);
+        return _workers.GetOrAdd(worker, new MonitoredWorker(worker, state));
     }
 
-    /// <summary>The record and whether a canary is wanted, for the prober.</summary>
-    internal (WorkerHealthRecord Record, bool WantsCanary) Look(WorkerHealth health)
+    /// <summary>The state and whether a canary is wanted, for the prober.</summary>
+    internal (WorkerHealthState State, bool WantsCanary) Look(MonitoredWorker health)
     {
         lock (_lock)
-            return (health.Record, health.WantsCanary);
+            return (health.State, health.WantsCanary);
     }
 
     /// <summary>A probe begins: what asked for it is served.</summary>
-    internal void ProbeBegins(WorkerHealth health)
+    internal void ProbeBegins(MonitoredWorker health)
     {
         lock (_lock)
             health.WantsCanary = false;
     }
 
-    /// <param name="episode">The episode in which it began; a result of an earlier one is kept and not counted.</param>
-    internal void ProbeDone(WorkerHealth health, ProbeReport report, long episode)
+    /// <param name="episode">The episode in which it began; a result of an earlier one does not count.</param>
+    internal void ProbeDone(MonitoredWorker health, ProbeReport report, long episode)
     {
-        health.Keep(report);
         if (report.IsInconclusive)
         {
             Log.ProbeNotMade(_logger, health.Worker.Id, report.Steps.First(static step => step.IsOurLack).Detail);
@@ -182,56 +172,59 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             health.Dispose();
     }
 
-    private void Apply(WorkerHealth health, HealthSignal signal, bool mayBeUplink = false, long? episode = null)
+    private void Apply(MonitoredWorker health, HealthSignal signal, bool mayBeUplink = false, long? episode = null)
     {
         if (!mayBeUplink || !Holds(health, signal, episode))
             ApplyNow(health, signal, mayBeUplink, episode);
     }
 
-    private void ApplyNow(WorkerHealth health, HealthSignal signal, bool mayBeUplink, long? episode)
+    private void ApplyNow(MonitoredWorker health, HealthSignal signal, bool mayBeUplink, long? episode)
     {
-        var outbox = new List<HealthEvent>();
+        var happened = new List<HealthEvent>();
         bool isOut, isOurs, isStarting;
         lock (_lock)
         {
-            if (episode is { } began && began != health.Record.Episode)
+            if (episode is { } began && began != health.State.Episode)
                 return;
-            NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, outbox);
-            var step = WorkerHealthMachine.Step(health.Record, signal with { IsFrozen = IsFrozen_NeedsLock }, Now, _rules);
-            Carry_NeedsLock(health, step, signal, outbox);
-            isOut = health.Record.State is WorkerOperationalState.Dead or WorkerOperationalState.Recovery;
-            isStarting = health.Record.IsStarting;
-            isOurs = mayBeUplink && IsFrozen_NeedsLock;
-            foreach (var happened in outbox)
-                _events.Publish(happened);
+            NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, happened);
+            var step = WorkerHealthMachine.Step(health.State, signal with { IsFrozen = _freeze.IsFrozen }, Now, _rules);
+            Carry_NeedsLock(health, step, signal, happened);
+            isOut = health.State.Operational is WorkerOperationalState.Dead or WorkerOperationalState.Recovery;
+            isStarting = health.State.IsStarting;
+            isOurs = mayBeUplink && _freeze.IsFrozen;
+            _announcer.Publish(happened);
         }
 
         // What our own network explains proves nothing of the worker.
-        if (!isOurs)
-            JudgeTunnels(health, signal, isOut, isStarting);
-        foreach (var happened in outbox)
-            Tell(happened);
+        if (!isOurs && _tunnels.Judge(health, signal, isOut, isStarting))
+        {
+            health.LookAgainAt(Now + GoneWatch.Grace);
+            health.Wake();
+        }
+
+        _announcer.WriteLog(happened);
     }
 
-    private void Carry_NeedsLock(WorkerHealth health, in HealthStep step, in HealthSignal signal, List<HealthEvent> outbox)
+    private void Carry_NeedsLock(MonitoredWorker health, in HealthStep step, in HealthSignal signal, List<HealthEvent> happened)
     {
         var worker = health.Worker;
-        bool differs = step.Next != health.Record;
+        bool differs = step.Next != health.State;
         health.Set(step.Next);
-        health.WantsCanary = (health.WantsCanary || step.WantsCanary) && step.Next.State != WorkerOperationalState.Recovery;
+        health.WantsCanary = (health.WantsCanary || step.WantsCanary) && step.Next.Operational != WorkerOperationalState.Recovery;
         if (step.BeginsSlowStart)
             worker.BeginRamp(_time, _options.SlowStart);
         foreach (var transition in step.Transitions)
         {
-            string text = Reason(transition.Change, signal.Reason);
-            _pool.SetOperational(worker, transition.To, transition.To == WorkerOperationalState.Healthy ? "" : text);
-            outbox.Add(new HealthEvent(HealthEventKind.StateChanged, _time.GetUtcNow(), worker.Id, Word(transition.From), Word(transition.To), text));
+            var change = _announcer.StateChanged(worker, transition, signal.Reason);
+            _pool.SetOperational(worker, transition.To, transition.To == WorkerOperationalState.Healthy ? "" : change.Reason);
+            happened.Add(change);
         }
 
-        if (step.Transitions.Count == 0 && step.Next.IsStarting && signal.Kind is HealthSignalKind.ProcessStarting or HealthSignalKind.ProcessDown)
+        bool isProcess = signal.Kind is HealthSignalKind.ProcessStarting or HealthSignalKind.ProcessDown;
+        if (step.Transitions.Count == 0 && step.Next.IsStarting && isProcess)
             _pool.SetOperational(worker, WorkerOperationalState.Recovery, signal.Reason);
         if (step.RaisesAlert)
-            outbox.Add(new HealthEvent(HealthEventKind.ManualIntervention, _time.GetUtcNow(), worker.Id, "", "", $"{HealthEvent.InterventionText} ({signal.Reason})"));
+            happened.Add(_announcer.ManualIntervention(worker, signal.Reason));
         if (!differs && !step.WantsCanary)
             return;
         Arm_NeedsLock(health);
@@ -239,9 +232,9 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     }
 
     /// <summary>SUSPECT ends by itself: the window is kept by a timer, for a probe may be under way all the time.</summary>
-    private void Arm_NeedsLock(WorkerHealth health)
+    private void Arm_NeedsLock(MonitoredWorker health)
     {
-        if (health.Record.Deadline is not { } deadline)
+        if (health.State.Deadline is not { } deadline)
         {
             health.Timer?.Dispose();
             health.Timer = null;
@@ -249,40 +242,94 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         }
 
         var wait = deadline > Now ? deadline - Now : TimeSpan.Zero;
-        health.Timer ??= _time.CreateTimer(state => Apply((WorkerHealth)state!, new HealthSignal(HealthSignalKind.Timer)), health, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        health.Timer ??= _time.CreateTimer(
+            state => Apply((MonitoredWorker)state!, new HealthSignal(HealthSignalKind.Timer)), health,
+            Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         health.Timer.Change(wait, Timeout.InfiniteTimeSpan);
     }
 
-    private void Tell(HealthEvent happened)
+    /// <summary>
+    /// A failure that a dead uplink may explain waits until the uplink has been looked at. True when it does: it is applied
+    /// then.
+    /// </summary>
+    private bool Holds(MonitoredWorker health, in HealthSignal signal, long? episode)
     {
-        switch (happened.Kind)
+        if (_uplink is null)
+            return false;
+        lock (_lock)
         {
-            case HealthEventKind.StateChanged when happened.To == "healthy":
-                Log.WorkerRecovered(_logger, happened.Worker, happened.From, happened.Reason);
-                break;
-            case HealthEventKind.StateChanged:
-                Log.WorkerChanged(_logger, happened.Worker, happened.From, happened.To, happened.Reason);
-                break;
-            case HealthEventKind.ManualIntervention:
-                Log.Alert(_logger, happened.Worker, happened.Reason);
-                break;
-            case HealthEventKind.DemotionFrozen:
-                Log.DemotionFrozen(_logger, happened.Reason);
-                break;
-            default:
-                Log.DemotionThawed(_logger, happened.Reason);
-                break;
+            if (_freeze.IsUplinkDown || _uplink.IsFreshlyUp)
+                return false;
+            _freeze.Hold(new HeldFailure(health, signal, episode ?? health.State.Episode));
+        }
+
+        _uplink.Ask();
+        return true;
+    }
+
+    /// <summary>The uplink was looked at. True when it is to be looked at again soon.</summary>
+    private bool UplinkJudged(bool isUp)
+    {
+        var happened = new List<HealthEvent>();
+        HeldFailure[] held;
+        bool isDown;
+        lock (_lock)
+        {
+            bool was = _freeze.IsFrozen;
+            held = _freeze.Judged(isUp);
+            isDown = _freeze.IsUplinkDown;
+            if (!was && isDown)
+                happened.Add(_announcer.FrozenAsUplinkIsDown());
+            else if (was && !_freeze.IsFrozen)
+                Thaw_NeedsLock("an address of [Health] Connectivity can be reached", null, happened);
+            _announcer.Publish(happened);
+        }
+
+        _announcer.WriteLog(happened);
+        foreach (var (worker, signal, episode) in held)
+            ApplyNow(worker, signal, mayBeUplink: true, episode);
+        return isDown;
+    }
+
+    private void NoteUplink_NeedsLock(MonitoredWorker health, HealthSignalKind kind, bool mayBeUplink, List<HealthEvent> happened)
+    {
+        if (kind is HealthSignalKind.TrafficSucceeded or HealthSignalKind.ProbePassed)
+        {
+            health.UplinkFailure = null;
+            if (_freeze.Succeeded())
+                Thaw_NeedsLock($"{health.Worker.Id} succeeded", health, happened);
+            return;
+        }
+
+        if (!mayBeUplink || health.State.IsStarting)
+            return;
+        health.UplinkFailure = Now;
+        var enabled = _workers.Values.Where(static one => one.Worker.Administrative == WorkerAdministrativeState.Enabled);
+        if (_freeze.Failed(enabled, Now))
+            happened.Add(_announcer.FrozenAsAllFail());
+    }
+
+    /// <summary>What happened before is no longer true of anybody: who is in recovery is tried now, not in a minute.</summary>
+    private void Thaw_NeedsLock(string why, MonitoredWorker? succeeded, List<HealthEvent> happened)
+    {
+        happened.Add(_announcer.Thawed(why));
+        foreach (var other in _workers.Values)
+        {
+            other.UplinkFailure = null;
+            if (other != succeeded && other.State is { Operational: WorkerOperationalState.Recovery, NextAttempt: not null } waiting)
+                other.Set(waiting with { BackoffIndex = 0, NextAttempt = Now });
+            other.Wake();
         }
     }
 
-    private string Reason(HealthChange change, string reason) => change switch
+    private static partial class Log
     {
-        HealthChange.WindowOver => $"{change.Word()}: suspect for {Seconds(_rules.SuspectWindow)} s without recovering",
-        HealthChange.Threshold => string.Create(CultureInfo.InvariantCulture, $"{change.Word()}: {_rules.FailureThreshold} failures; {reason}"),
-        _ => reason.Length == 0 ? change.Word() : $"{change.Word()}: {reason}",
-    };
+        [LoggerMessage(HealthEventIds.ProbeFailed, LogLevel.Debug, "Worker {Worker}: its probe failed in step {Step}: {Detail}")]
+        public static partial void ProbeFailed(ILogger logger, string worker, string step, string detail);
 
-    private static string Seconds(TimeSpan value) => value.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-
-    private static string Word(WorkerOperationalState state) => state.ToString().ToLowerInvariant();
+        [LoggerMessage(
+            HealthEventIds.ProbeNotMade, LogLevel.Debug,
+            "Worker {Worker}: its probe could not be made, which says nothing of it: {Detail}")]
+        public static partial void ProbeNotMade(ILogger logger, string worker, string detail);
+    }
 }

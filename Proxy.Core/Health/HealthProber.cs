@@ -10,7 +10,8 @@ namespace TorBalancer.Health;
 /// of the interval, so that they do not all go out at once. Follows the pool as workers come and go.
 /// </summary>
 internal sealed partial class HealthProber(
-    WorkerPool pool, HealthMonitor monitor, IProbeSequence sequence, HealthOptions options, IRandomSource random, TimeProvider time, ILogger<HealthProber> logger)
+    WorkerPool pool, HealthMonitor monitor, IProbeSequence sequence, HealthOptions options, IRandomSource random, TimeProvider time,
+    ILogger<HealthProber> logger)
     : IAsyncDisposable
 {
     private const int JitterPercent = 10;
@@ -97,9 +98,9 @@ internal sealed partial class HealthProber(
         while (!cancellationToken.IsCancellationRequested)
         {
             var changed = health.Changed;
-            var (record, wantsCanary) = monitor.Look(health);
+            var (state, wantsCanary) = monitor.Look(health);
             var now = monitor.Now;
-            var due = ProbeSchedule.Next(record, wantsCanary, lastEnd, health.LastTraffic, now, interval);
+            var due = ProbeSchedule.Next(state, wantsCanary, lastEnd, health.LastTraffic, now, interval);
             if (health.LookAgain is { } urgent && due > urgent)
                 due = urgent;
 
@@ -111,7 +112,7 @@ internal sealed partial class HealthProber(
                 continue;
             }
 
-            bool isMade = await ProbeAsync(health, record, cancellationToken);
+            bool isMade = await ProbeAsync(health, state, cancellationToken);
             again = isMade ? null : monitor.Now + AgainAfterLack;
             if (!isMade)
                 continue;
@@ -121,25 +122,25 @@ internal sealed partial class HealthProber(
     }
 
     /// <summary>False: it could not be made.</summary>
-    private async Task<bool> ProbeAsync(WorkerHealth health, WorkerHealthRecord record, CancellationToken cancellationToken)
+    private async Task<bool> ProbeAsync(MonitoredWorker health, WorkerHealthState state, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         monitor.ProbeBegins(health);
         health.Looks();
-        var run = sequence.RunAsync(health.Worker, record.State == WorkerOperationalState.Recovery, stop.Token);
+        var run = sequence.RunAsync(health.Worker, state.Operational == WorkerOperationalState.Recovery, stop.Token);
         try
         {
             // A probe that began before the worker went out of service must not hold up its recovery.
             while (!run.IsCompleted)
             {
                 var changed = health.Changed;
-                if (monitor.Look(health).Record.Episode != record.Episode)
+                if (monitor.Look(health).State.Episode != state.Episode)
                     await stop.CancelAsync();
                 await Task.WhenAny(run, stop.IsCancellationRequested ? run : changed);
             }
 
             var report = await run;
-            monitor.ProbeDone(health, report, record.Episode);
+            monitor.ProbeDone(health, report, state.Episode);
             return !report.IsInconclusive;
         }
         catch (OperationCanceledException)
@@ -149,8 +150,8 @@ internal sealed partial class HealthProber(
         {
             // A bug in a probe must not end the probing of that worker for ever.
             Log.Broke(logger, failure, health.Worker.Id);
-            var step = new ProbeStep("probe", ProbeStepResult.Failed, TimeSpan.Zero, failure.Message);
-            monitor.ProbeDone(health, new ProbeReport(time.GetUtcNow(), TimeSpan.Zero, [step]), record.Episode);
+            var step = new ProbeStep("probe", ProbeStepResult.Failed, failure.Message);
+            monitor.ProbeDone(health, new ProbeReport([step]), state.Episode);
         }
 
         return true;

@@ -1,3 +1,5 @@
+using TorBalancer.Primitives;
+
 namespace TorBalancer.Health;
 
 /// <summary>What may happen to a worker, as the state machine sees it.</summary>
@@ -36,4 +38,5 @@ internal enum HealthSignalKind : byte
 /// <param name="Reason">For people; why it failed.</param>
 /// <param name="IsFrozen">All workers fail at once: nobody is declared dead.</param>
 /// <param name="Proof">What it proves of the worker's process or host, beyond that it takes nothing new.</param>
-internal readonly record struct HealthSignal(HealthSignalKind Kind, string Reason = "", bool IsFrozen = false, GoneProof Proof = GoneProof.None);
+internal readonly record struct HealthSignal(
+    HealthSignalKind Kind, string Reason = "", bool IsFrozen = false, GoneProof Proof = GoneProof.None);

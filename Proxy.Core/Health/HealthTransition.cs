@@ -1,4 +1,5 @@
 using TorBalancer.Workers;
+using static TorBalancer.Workers.WorkerOperationalState;
 
 namespace TorBalancer.Health;
 
@@ -23,17 +24,17 @@ internal static class HealthTransitions
 {
     public static IReadOnlyList<(HealthTransition Transition, string When)> Table { get; } =
     [
-        Row(WorkerOperationalState.Healthy, WorkerOperationalState.Suspect, HealthChange.FirstFailure, "the first failure that counts: a connection's or a probe's"),
-        Row(WorkerOperationalState.Healthy, WorkerOperationalState.Dead, HealthChange.ProcessDown, "the process of a managed worker is gone"),
-        Row(WorkerOperationalState.Suspect, WorkerOperationalState.Healthy, HealthChange.Recovered, "`SuccessThreshold` successes in a row, of connections or probes"),
-        Row(WorkerOperationalState.Suspect, WorkerOperationalState.Healthy, HealthChange.Operator, "the operator enabled it"),
-        Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.Threshold, "`FailureThreshold` failures, the first one included"),
-        Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.WindowOver, "`SuspectWindow` without having become healthy"),
-        Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.ProcessDown, "the process of a managed worker is gone"),
-        Row(WorkerOperationalState.Dead, WorkerOperationalState.Recovery, HealthChange.RecoveryBegun, "at once"),
-        Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.Recovered, "`SuccessThreshold` complete probe sequences in a row"),
-        Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.ProcessReady, "the process of a managed worker is ready"),
-        Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.Operator, "the operator enabled it"),
+        Row(Healthy, Suspect, HealthChange.FirstFailure, "the first failure that counts: a connection's or a probe's"),
+        Row(Healthy, Dead, HealthChange.ProcessDown, "the process of a managed worker is gone"),
+        Row(Suspect, Healthy, HealthChange.Recovered, "`SuccessThreshold` successes in a row, of connections or probes"),
+        Row(Suspect, Healthy, HealthChange.Operator, "the operator enabled it"),
+        Row(Suspect, Dead, HealthChange.Threshold, "`FailureThreshold` failures, the first one included"),
+        Row(Suspect, Dead, HealthChange.WindowOver, "`SuspectWindow` without having become healthy"),
+        Row(Suspect, Dead, HealthChange.ProcessDown, "the process of a managed worker is gone"),
+        Row(Dead, Recovery, HealthChange.RecoveryBegun, "at once"),
+        Row(Recovery, Healthy, HealthChange.Recovered, "`SuccessThreshold` complete probe sequences in a row"),
+        Row(Recovery, Healthy, HealthChange.ProcessReady, "the process of a managed worker is ready"),
+        Row(Recovery, Healthy, HealthChange.Operator, "the operator enabled it"),
     ];
 
     public static string Word(this HealthChange change) => change switch
@@ -48,6 +49,7 @@ internal static class HealthTransitions
         _ => "operator",
     };
 
-    private static (HealthTransition Transition, string When) Row(WorkerOperationalState from, WorkerOperationalState to, HealthChange change, string when) =>
+    private static (HealthTransition Transition, string When) Row(
+        WorkerOperationalState from, WorkerOperationalState to, HealthChange change, string when) =>
         (new HealthTransition(from, to, change), when);
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Connecting;
 using TorBalancer.Health.Commands;
+using TorBalancer.Primitives;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -16,7 +17,10 @@ namespace TorBalancer.Health;
 /// <param name="tool">The wg tool, a name or a path.</param>
 internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, string tool = "wg")
 {
-    /// <summary>Not installed, or not permitted (it needs CAP_NET_ADMIN): that seldom changes while we run, and a program is not started for nothing at every probe.</summary>
+    /// <summary>
+    /// Not installed, or not permitted (it needs CAP_NET_ADMIN): that seldom changes while we run, and a program is not started for
+    /// nothing at every probe.
+    /// </summary>
     internal static readonly TimeSpan AskAgainAfter = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(5);
@@ -24,7 +28,8 @@ internal sealed class LinkSteps(CommandRunner commands, TimeProvider time, strin
     // By interface, when it was asked in vain.
     private readonly ConcurrentDictionary<string, long> _refused = new();
 
-    public async Task<(ProbeStepResult Result, string Detail)> LinkAsync(WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null)
+    public async Task<(ProbeStepResult Result, string Detail)> LinkAsync(
+        WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null)
     {
         if (worker.Link is not { } link)
             return (ProbeStepResult.Skipped, "no WgInterface is configured");

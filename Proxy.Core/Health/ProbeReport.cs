@@ -1,3 +1,5 @@
+using TorBalancer.Primitives;
+
 namespace TorBalancer.Health;
 
 /// <summary>How one step of a probe ended.</summary>
@@ -13,7 +15,7 @@ public enum ProbeStepResult : byte
 /// <summary>One step of a probe.</summary>
 /// <param name="Name">host, link, reconnect, socks, paths, circuit, onion or control.</param>
 /// <param name="Detail">Why it failed or was skipped, or what it saw; for people.</param>
-public sealed record ProbeStep(string Name, ProbeStepResult Result, TimeSpan Duration, string Detail)
+public sealed record ProbeStep(string Name, ProbeStepResult Result, string Detail)
 {
     /// <summary>What it proves of the worker beyond having failed.</summary>
     internal GoneProof Proof { get; init; }
@@ -29,9 +31,8 @@ internal sealed class StepProof
 }
 
 /// <summary>One probe sequence of one worker.</summary>
-/// <param name="At">When it began.</param>
 /// <param name="Steps">In the order in which they were made.</param>
-public sealed record ProbeReport(DateTimeOffset At, TimeSpan Duration, IReadOnlyList<ProbeStep> Steps)
+public sealed record ProbeReport(IReadOnlyList<ProbeStep> Steps)
 {
     /// <summary>True when all steps were made that could be, and none failed.</summary>
     public bool Passed => Steps.All(static step => step.Result != ProbeStepResult.Failed && !step.IsOurLack);

@@ -15,13 +15,14 @@ internal static class ProbeSchedule
     /// <param name="lastTraffic">When a real connection last got through.</param>
     /// <param name="interval">CheckInterval, with this round's jitter.</param>
     /// <returns>When, on the monitor's clock; null: not until something changes.</returns>
-    public static TimeSpan? Next(in WorkerHealthRecord record, bool wantsCanary, TimeSpan lastEnd, TimeSpan? lastTraffic, TimeSpan now, TimeSpan interval)
+    public static TimeSpan? Next(
+        in WorkerHealthState state, bool wantsCanary, TimeSpan lastEnd, TimeSpan? lastTraffic, TimeSpan now, TimeSpan interval)
     {
-        if (record.IsStarting)
+        if (state.IsStarting)
             return null;
-        if (record.State is WorkerOperationalState.Recovery or WorkerOperationalState.Dead)
-            return record.NextAttempt;
-        if (wantsCanary || record.State == WorkerOperationalState.Suspect)
+        if (state.Operational is WorkerOperationalState.Recovery or WorkerOperationalState.Dead)
+            return state.NextAttempt;
+        if (wantsCanary || state.Operational == WorkerOperationalState.Suspect)
             return lastEnd + (interval / FastFactor);
 
         // Postponed interval by interval, as long as traffic says what a probe would.

@@ -15,7 +15,8 @@ internal interface IUplinkCheck
 /// Connects to addresses of the operator's choice, all at once; one that answers is enough. A refusal is an answer: its
 /// host is there.
 /// </summary>
-internal sealed class TcpUplinkCheck(ITransport transport, IReadOnlyList<IPEndPoint> targets, TimeSpan limit, TimeProvider time) : IUplinkCheck
+internal sealed class TcpUplinkCheck(
+    ITransport transport, IReadOnlyList<IPEndPoint> targets, TimeSpan limit, TimeProvider time) : IUplinkCheck
 {
     public async Task<bool> IsUpAsync(CancellationToken cancellationToken)
     {
@@ -58,7 +59,9 @@ internal sealed class TcpUplinkCheck(ITransport transport, IReadOnlyList<IPEndPo
 /// <param name="freshness">How long a good result stands for the next question, and the pause between checks while it is away.</param>
 internal sealed class UplinkWatch(IUplinkCheck check, TimeSpan freshness, TimeProvider time) : IAsyncDisposable
 {
-    private readonly Channel<bool> _asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _asked =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private Task? _running;

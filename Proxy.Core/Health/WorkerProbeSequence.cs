@@ -12,7 +12,8 @@ namespace TorBalancer.Health;
 /// tried again.
 /// </summary>
 internal sealed partial class WorkerProbeSequence(
-    WorkerLinks links, WorkerSteps steps, CommandRunner commands, HealthOptions options, TimeProvider time, ILogger<WorkerProbeSequence> logger) : IProbeSequence
+    WorkerHosts hosts, WorkerSteps steps, ControlSteps control, CommandRunner commands, HealthOptions options, TimeProvider time,
+    ILogger<WorkerProbeSequence> logger) : IProbeSequence
 {
     // Parsed at the first probe: a private network brings its canary only once it runs.
     private readonly Lazy<Canary[]> _canaries = new(() => [.. options.Canary.Select(Canary.Parse)]);
@@ -23,21 +24,22 @@ internal sealed partial class WorkerProbeSequence(
 
     public async Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
     {
-        var link = links.Of(worker.Id);
+        var host = hosts.Of(worker.Id);
         var proof = new StepProof();
         var run = new Run(time, proof);
-        bool mayReconnect = inRecovery && link.ReconnectCommand.Length > 0;
+        bool mayReconnect = inRecovery && host.ReconnectCommand.Length > 0;
         bool goesOn = true;
         if (inRecovery)
             steps.Recovers(worker.Model);
 
-        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, link, token, proof));
+        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, host, token, proof));
         await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token, proof));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token, proof));
-        await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(steps.Paths(worker.Model)));
-        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * ((steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length), token => CircuitAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(control.Paths(worker.Model)));
+        int fetches = (steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length;
+        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * fetches, token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => steps.ControlAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => control.ControlAsync(worker.Model, token));
         return run.Report();
 
         async Task MakeAsync(string name, TimeSpan limit, Step step)
@@ -53,7 +55,8 @@ internal sealed partial class WorkerProbeSequence(
             {
                 mayReconnect = false;
                 run.Withdraw(made);
-                await run.MakeAsync(ProbeSteps.Reconnect, options.ReconnectTimeout + options.StepTimeout, token => ReconnectAsync(worker, link, token), cancellationToken);
+                var longest = options.ReconnectTimeout + options.StepTimeout;
+                await run.MakeAsync(ProbeSteps.Reconnect, longest, token => ReconnectAsync(worker, host, token), cancellationToken);
                 made = await run.MakeAsync(name, limit, step, cancellationToken);
             }
 
@@ -94,15 +97,17 @@ internal sealed partial class WorkerProbeSequence(
             return (ProbeStepResult.Passed, result.Detail);
 
         // A circuit was built a moment ago. Unless the worker itself gave up, it is the service that is not there.
-        return result.Cause.Info().Evidence == FailureEvidence.Full || result.Cause == FailureCause.GeneralFailure
+        return result.Cause.Info().Circuit == CircuitEvidence.Fails
             ? (ProbeStepResult.Failed, result.Detail)
             : (ProbeStepResult.Passed, $"the service did not answer, which does not count: {result.Detail}");
     }
 
     /// <summary>Never fails the sequence by itself: what it was to bring back is tried again and says whether it is back.</summary>
-    private async Task<(ProbeStepResult Result, string Detail)> ReconnectAsync(WorkerState worker, WorkerLink link, CancellationToken cancellationToken)
+    private async Task<(ProbeStepResult Result, string Detail)> ReconnectAsync(
+        WorkerState worker, WorkerHost host, CancellationToken cancellationToken)
     {
-        var result = await commands.RunAsync(link.ReconnectCommand, [new("TORBALANCER_WORKER", worker.Id)], options.ReconnectTimeout, cancellationToken);
+        var result = await commands.RunAsync(
+            host.ReconnectCommand, [new("TORBALANCER_WORKER", worker.Id)], options.ReconnectTimeout, cancellationToken);
         if (result.ExitCode == 0)
             Log.ReconnectDone(logger, worker.Id, result.Output);
         else
@@ -114,12 +119,9 @@ internal sealed partial class WorkerProbeSequence(
     private sealed class Run(TimeProvider time, StepProof proof)
     {
         private readonly List<ProbeStep> _steps = [];
-        private readonly DateTimeOffset _at = time.GetUtcNow();
-        private readonly long _started = time.GetTimestamp();
 
         public async Task<ProbeStep> MakeAsync(string name, TimeSpan limit, Step step, CancellationToken cancellationToken)
         {
-            long started = time.GetTimestamp();
             using var timer = new CancellationTokenSource(limit, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
             (ProbeStepResult Result, string Detail) outcome;
@@ -138,12 +140,12 @@ internal sealed partial class WorkerProbeSequence(
                 (outcome, isOurLack) = ((ProbeStepResult.Skipped, failure.Message), true);
             }
 
-            var made = new ProbeStep(name, outcome.Result, time.GetElapsedTime(started), outcome.Detail) { Proof = proof.Value, IsOurLack = isOurLack };
+            var made = new ProbeStep(name, outcome.Result, outcome.Detail) { Proof = proof.Value, IsOurLack = isOurLack };
             _steps.Add(made);
             return made;
         }
 
-        public void Skip(string name, string why) => _steps.Add(new ProbeStep(name, ProbeStepResult.Skipped, TimeSpan.Zero, why));
+        public void Skip(string name, string why) => _steps.Add(new ProbeStep(name, ProbeStepResult.Skipped, why));
 
         /// <summary>A step that is made again does not count as failed.</summary>
         public void Withdraw(ProbeStep step)
@@ -152,7 +154,7 @@ internal sealed partial class WorkerProbeSequence(
             _steps.Add(step with { Result = ProbeStepResult.Skipped, Detail = $"{step.Detail}; tried again below" });
         }
 
-        public ProbeReport Report() => new(_at, time.GetElapsedTime(_started), _steps);
+        public ProbeReport Report() => new(_steps);
     }
 
     private static partial class Log
@@ -160,7 +162,9 @@ internal sealed partial class WorkerProbeSequence(
         [LoggerMessage(HealthEventIds.ReconnectDone, LogLevel.Information, "Worker {Worker}: its ReconnectCommand ended well: {Output}")]
         public static partial void ReconnectDone(ILogger logger, string worker, string output);
 
-        [LoggerMessage(HealthEventIds.ReconnectFailed, LogLevel.Warning, "Worker {Worker}: its ReconnectCommand failed (exit code {ExitCode}): {Output}")]
+        [LoggerMessage(
+            HealthEventIds.ReconnectFailed, LogLevel.Warning,
+            "Worker {Worker}: its ReconnectCommand failed (exit code {ExitCode}): {Output}")]
         public static partial void ReconnectFailed(ILogger logger, string worker, int? exitCode, string output);
     }
 }

@@ -34,6 +34,32 @@ public enum FailureEvidence : byte
     Full,
 }
 
+/// <summary>Whether a failure may come from our own network, which would make all workers fail at once.</summary>
+public enum UplinkSuspicion : byte
+{
+    /// <summary>No: it was found out on this machine, or the worker was reached.</summary>
+    None,
+
+    /// <summary>Of a worker on another machine, which is reached by our network.</summary>
+    WorkerElsewhere,
+
+    /// <summary>Of any worker: where all say so at once it is not they.</summary>
+    Any,
+}
+
+/// <summary>What a failure says of the circuit that a canary was to take.</summary>
+public enum CircuitEvidence : byte
+{
+    /// <summary>Nothing: it was the circuit or what is behind it.</summary>
+    None,
+
+    /// <summary>It was found out at the circuit's far end, so the circuit works.</summary>
+    Works,
+
+    /// <summary>The worker could not be asked, or gave up by itself; what was asked for has no part in it.</summary>
+    Fails,
+}
+
 /// <summary>Whether another worker may be tried before the client hears of the failure.</summary>
 public enum RetryRule : byte
 {

@@ -2,8 +2,31 @@ using System.Collections.Frozen;
 
 namespace TorBalancer.Primitives;
 
-/// <summary>What is known of a cause: the one place that says its word, stage, side, retry rule and weight.</summary>
-public readonly record struct FailureCauseInfo(string Word, FailureStage Stage, FailureSide Side, RetryRule Retry, FailureEvidence Evidence);
+/// <summary>What is known of a cause: everything that anybody asks of one, but for the codes that clients are answered with.</summary>
+/// <param name="Word">The snake_case word that stands for it outside.</param>
+/// <param name="Stage">Where in a connection's life it happens.</param>
+/// <param name="Side">Whose fault it is.</param>
+/// <param name="Retry">Whether another worker may be tried.</param>
+public sealed record FailureCauseInfo(string Word, FailureStage Stage, FailureSide Side, RetryRule Retry)
+{
+    /// <summary>What it says of the worker.</summary>
+    public FailureEvidence Evidence { get; init; }
+
+    /// <summary>The worker could not even be asked, and a moment later would be no better: the next picks prefer others.</summary>
+    public bool PassesOver { get; init; }
+
+    /// <summary>Whether our own network being down may be behind it. Asked only where <see cref="Evidence"/> is full.</summary>
+    public UplinkSuspicion Uplink { get; init; }
+
+    /// <summary>What it proves of the worker's process or host, beyond that a connection failed.</summary>
+    public GoneProof Proof { get; init; }
+
+    /// <summary>What it says of the worker's circuits when a canary meets it.</summary>
+    public CircuitEvidence Circuit { get; init; }
+
+    /// <summary>So answers, among others, a SOCKS server that takes no user and password: without them it may do.</summary>
+    public bool MayRefuseToken { get; init; }
+}
 
 /// <summary>
 /// The table of causes. Blame and retry follow tor's reasons.c (stream_end_reason_to_socks5_response): a refused port,
@@ -27,64 +50,85 @@ public static class FailureCauses
     {
         var table = new FailureCauseInfo[Enum.GetValues<FailureCause>().Length];
 
-        void Row(FailureCause cause, string word, FailureStage stage, FailureSide side, RetryRule retry, FailureEvidence evidence = FailureEvidence.None) =>
-            table[(int)cause] = new FailureCauseInfo(word, stage, side, retry, evidence);
+        void Row(FailureCause cause, string word, FailureCauseInfo info) => table[(int)cause] = info with { Word = word };
 
-        Row(FailureCause.None, "ok", FailureStage.None, FailureSide.None, RetryRule.Never);
+        Row(FailureCause.None, "ok", new("", FailureStage.None, FailureSide.None, RetryRule.Never));
 
-        Row(FailureCause.ClientClosed, "client_closed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.HandshakeTimeout, "handshake_timeout", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.BadRequest, "bad_request", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.RequestHeadTooLarge, "request_head_too_large", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.ProtocolDisabled, "protocol_disabled", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.AuthRequired, "auth_required", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.AuthFailed, "auth_failed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.BadUserParameters, "bad_user_parameters", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.UnsupportedCommand, "unsupported_command", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.UnsupportedAddress, "unsupported_address", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
-        Row(FailureCause.ClientNotAllowed, "client_not_allowed", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
+        var client = new FailureCauseInfo("", FailureStage.Handshake, FailureSide.Client, RetryRule.Never);
+        Row(FailureCause.ClientClosed, "client_closed", client);
+        Row(FailureCause.HandshakeTimeout, "handshake_timeout", client);
+        Row(FailureCause.BadRequest, "bad_request", client);
+        Row(FailureCause.RequestHeadTooLarge, "request_head_too_large", client);
+        Row(FailureCause.ProtocolDisabled, "protocol_disabled", client);
+        Row(FailureCause.AuthRequired, "auth_required", client);
+        Row(FailureCause.AuthFailed, "auth_failed", client);
+        Row(FailureCause.BadUserParameters, "bad_user_parameters", client);
+        Row(FailureCause.UnsupportedCommand, "unsupported_command", client);
+        Row(FailureCause.UnsupportedAddress, "unsupported_address", client);
+        Row(FailureCause.ClientNotAllowed, "client_not_allowed", client);
 
-        Row(FailureCause.RouteRejected, "route_rejected", FailureStage.Route, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.PrivateTarget, "private_target", FailureStage.Route, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.NoWorkerAvailable, "no_worker_available", FailureStage.Select, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.TooManyConnections, "too_many_connections", FailureStage.Handshake, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.ConnectTimeout, "connect_timeout", FailureStage.Dial, FailureSide.None, RetryRule.Always, FailureEvidence.Ambiguous);
-        Row(FailureCause.ShuttingDown, "shutting_down", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.InternalError, "internal_error", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
-        Row(FailureCause.OutOfDescriptors, "out_of_descriptors", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
+        var ours = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
+        Row(FailureCause.RouteRejected, "route_rejected", ours with { Stage = FailureStage.Route });
+        Row(FailureCause.PrivateTarget, "private_target", ours with { Stage = FailureStage.Route, Side = FailureSide.Target });
+        Row(FailureCause.NoWorkerAvailable, "no_worker_available", ours with { Stage = FailureStage.Select });
+        Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
+        Row(FailureCause.ShuttingDown, "shutting_down", ours);
+        Row(FailureCause.InternalError, "internal_error", ours);
+        Row(FailureCause.OutOfDescriptors, "out_of_descriptors", ours);
 
-        Row(FailureCause.WorkerRefused, "worker_refused", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.WorkerUnreachable, "worker_unreachable", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.WorkerTimeout, "worker_timeout", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.WorkerClosed, "worker_closed", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.WorkerProtocol, "worker_protocol", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.WorkerAuthRejected, "worker_auth_rejected", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
+        // The worker could not even be asked: the same would happen at any target, and it happens at no other worker.
+        var notAsked = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Worker, RetryRule.Always)
+        {
+            Evidence = FailureEvidence.Full,
+            PassesOver = true,
+            Circuit = CircuitEvidence.Fails,
+        };
+        Row(FailureCause.LinkDown, "link_down", notAsked with { Proof = GoneProof.LinkDown });
+        Row(FailureCause.WorkerRefused, "worker_refused", notAsked with { Proof = GoneProof.Refused });
+        Row(FailureCause.WorkerProtocol, "worker_protocol", notAsked);
+        Row(FailureCause.WorkerAuthRejected, "worker_auth_rejected", notAsked with { MayRefuseToken = true });
+        var notReached = notAsked with { Uplink = UplinkSuspicion.WorkerElsewhere };
+        Row(FailureCause.WorkerUnreachable, "worker_unreachable", notReached with { Proof = GoneProof.Unreachable });
+        Row(FailureCause.WorkerTimeout, "worker_timeout", notReached);
+        Row(FailureCause.WorkerClosed, "worker_closed", notReached with { MayRefuseToken = true });
+
+        // It was asked and says no. Where all of them do, what was asked for is to blame: nobody is declared dead for it.
+        Row(FailureCause.CommandNotSupported, "command_not_supported", notAsked with { PassesOver = false, Uplink = UplinkSuspicion.Any });
+
+        // Found out at the far end of a circuit. Another exit may have another policy, another resolver or another network.
+        var farEnd = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Target, RetryRule.Never) { Circuit = CircuitEvidence.Works };
+        Row(FailureCause.ExitPolicy, "exit_policy", farEnd with { Retry = RetryRule.Once });
+        Row(FailureCause.HostUnreachable, "host_unreachable", farEnd with { Retry = RetryRule.Once });
+        Row(FailureCause.ConnectionRefused, "connection_refused", farEnd);
+        Row(FailureCause.OnionNotFound, "onion_not_found", farEnd with { Retry = RetryRule.Once });
+        Row(FailureCause.OnionDescriptorInvalid, "onion_descriptor_invalid", farEnd);
+        Row(FailureCause.OnionAuthMissing, "onion_auth_missing", farEnd);
+        Row(FailureCause.OnionAuthWrong, "onion_auth_wrong", farEnd);
+
+        // The circuit or what is behind it: nobody knows.
+        var between = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Target, RetryRule.Always)
+        {
+            Evidence = FailureEvidence.Ambiguous,
+        };
+        Row(FailureCause.ConnectTimeout, "connect_timeout", between with { Side = FailureSide.None });
+        Row(FailureCause.NetworkUnreachable, "network_unreachable", between);
+        Row(FailureCause.TargetTimeout, "target_timeout", between);
+        Row(FailureCause.OnionIntroFailed, "onion_intro_failed", between with { Retry = RetryRule.Once });
+        Row(FailureCause.OnionRendezvousFailed, "onion_rendezvous_failed", between with { Retry = RetryRule.Once });
+        Row(FailureCause.OnionIntroTimeout, "onion_intro_timeout", between with { Retry = RetryRule.Once });
+        Row(FailureCause.NoFirstByte, "no_first_byte", between with { Stage = FailureStage.Tunnel, Retry = RetryRule.Never });
 
         // A circuit that broke; but also a closed port, which exits report as MISC (measured on tor 0.4.9), and a port that no
         // exit takes. Whoever asks for such targets must not be able to take every worker out of service.
-        Row(FailureCause.GeneralFailure, "general_failure", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Ambiguous);
-        Row(FailureCause.ExitPolicy, "exit_policy", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
-        Row(FailureCause.NetworkUnreachable, "network_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Always, FailureEvidence.Ambiguous);
-        Row(FailureCause.HostUnreachable, "host_unreachable", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
-        Row(FailureCause.ConnectionRefused, "connection_refused", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.TargetTimeout, "target_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Always, FailureEvidence.Ambiguous);
-        Row(FailureCause.CommandNotSupported, "command_not_supported", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.AddressTypeNotSupported, "address_type_not_supported", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
+        Row(FailureCause.GeneralFailure, "general_failure", between with { Side = FailureSide.Worker, Circuit = CircuitEvidence.Fails });
 
-        Row(FailureCause.OnionNotFound, "onion_not_found", FailureStage.Dial, FailureSide.Target, RetryRule.Once);
-        Row(FailureCause.OnionDescriptorInvalid, "onion_descriptor_invalid", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionIntroFailed, "onion_intro_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
-        Row(FailureCause.OnionRendezvousFailed, "onion_rendezvous_failed", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
-        Row(FailureCause.OnionAuthMissing, "onion_auth_missing", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionAuthWrong, "onion_auth_wrong", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionAddressInvalid, "onion_address_invalid", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.OnionIntroTimeout, "onion_intro_timeout", FailureStage.Dial, FailureSide.Target, RetryRule.Once, FailureEvidence.Ambiguous);
-
-        Row(FailureCause.TargetProtocol, "target_protocol", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.TargetHeadTooLarge, "target_head_too_large", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.TargetClosed, "target_closed", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never);
-        Row(FailureCause.LinkDown, "link_down", FailureStage.Dial, FailureSide.Worker, RetryRule.Always, FailureEvidence.Full);
-        Row(FailureCause.NoFirstByte, "no_first_byte", FailureStage.Tunnel, FailureSide.Target, RetryRule.Never, FailureEvidence.Ambiguous);
+        var kind = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Target, RetryRule.Never);
+        Row(FailureCause.AddressTypeNotSupported, "address_type_not_supported", kind with { Retry = RetryRule.Once });
+        Row(FailureCause.OnionAddressInvalid, "onion_address_invalid", kind);
+        var target = kind with { Stage = FailureStage.Tunnel };
+        Row(FailureCause.TargetProtocol, "target_protocol", target);
+        Row(FailureCause.TargetHeadTooLarge, "target_head_too_large", target);
+        Row(FailureCause.TargetClosed, "target_closed", target);
         return table;
     }
 }

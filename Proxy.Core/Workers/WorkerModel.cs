@@ -10,14 +10,22 @@ namespace TorBalancer.Workers;
 /// <param name="Country">Lower-case country code of its exits, or empty.</param>
 /// <param name="IsManaged">True when the daemon started it.</param>
 /// <param name="ControlEndPoint">Its control port, an IP or unix address; null: none, or not known yet.</param>
-/// <param name="ControlCookie">The control port's cookie file; null: where tor says it is.</param>
-/// <param name="ControlPassword">The control port's password; null: none.</param>
 /// <param name="Link">The WireGuard link to it; null: none.</param>
-/// <param name="IsTor">False: another SOCKS5 server, which must not be asked for an onion service (it would look its name up) and cannot RESOLVE.</param>
 public sealed record WorkerModel(
     string Id, EndPoint SocksEndPoint, int Weight = 1, string Country = "", bool IsManaged = false,
-    EndPoint? ControlEndPoint = null, string? ControlCookie = null, string? ControlPassword = null, WireGuardLink? Link = null, bool IsTor = true)
+    EndPoint? ControlEndPoint = null, WireGuardLink? Link = null)
 {
+    /// <summary>The control port's cookie file; null: where tor says it is.</summary>
+    public string? ControlCookie { get; init; }
+
+    /// <summary>The control port's password; null: none.</summary>
+    public string? ControlPassword { get; init; }
+
+    /// <summary>
+    /// False: another SOCKS5 server, which must not be asked for an onion service (it would look its name up) and cannot RESOLVE.
+    /// </summary>
+    public bool IsTor { get; init; } = true;
+
     /// <summary>False for a managed worker that has not said yet where it listens.</summary>
     public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };
 
@@ -29,7 +37,9 @@ public sealed record WorkerModel(
     /// without the link it would leave by the default route; else as the system routes.
     /// </summary>
     public TransportConnectRequest RequestTo(EndPoint port) =>
-        Link is { WorkerAddress: { } address } link && port is IPEndPoint ip && ip.Address.Equals(address) ? link.To(ip) : new TransportConnectRequest(port);
+        Link is { WorkerAddress: { } address } link && port is IPEndPoint ip && ip.Address.Equals(address)
+            ? link.To(ip)
+            : new TransportConnectRequest(port);
 
     /// <summary>Never prints the password.</summary>
     public override string ToString() => $"{Id} at {SocksEndPoint}";

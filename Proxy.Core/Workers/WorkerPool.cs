@@ -51,7 +51,8 @@ public sealed class WorkerPool
     }
 
     /// <summary>The worker with this id (any letter case), or null.</summary>
-    public WorkerState? Find(string id) => Array.Find(Snapshot.AllWorkers, worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase));
+    public WorkerState? Find(string id) =>
+        Array.Find(Snapshot.AllWorkers, worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Sets what health says. True when that changed the state.</summary>
     public bool SetOperational(WorkerState worker, WorkerOperationalState state, string reason)

@@ -15,7 +15,7 @@ public sealed class WorkerSnapshot
         EligibleWorkers = Array.FindAll(all, MayPick);
         Generation = generation;
         TotalWeight = EligibleWorkers.Sum(static worker => worker.Model.Weight);
-        EqualWeights = EligibleWorkers.Length == 0 || Array.TrueForAll(EligibleWorkers, worker => worker.Model.Weight == EligibleWorkers[0].Model.Weight);
+        EqualWeights = Array.TrueForAll(EligibleWorkers, worker => worker.Model.Weight == EligibleWorkers[0].Model.Weight);
     }
 
     /// <summary>The same moment, with every worker pickable that the operator has not drained.</summary>

@@ -55,7 +55,9 @@ public sealed class WorkerState
         Administrative == WorkerAdministrativeState.Enabled
         && (Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect);
 
-    /// <summary>Until then (a timestamp of the TimeProvider) others are preferred, because it could not be reached a moment ago; 0: never was.</summary>
+    /// <summary>
+    /// Until then (a timestamp of the TimeProvider) others are preferred, because it could not be reached a moment ago; 0: never was.
+    /// </summary>
     internal long PassedOverUntil
     {
         get => Volatile.Read(ref _passedOverUntil);
@@ -93,7 +95,9 @@ public sealed class WorkerState
         return new WorkerLease(this);
     }
 
-    /// <summary>A lease, if it still has exactly so many; else null: somebody was faster, and another may be the better choice now.</summary>
+    /// <summary>
+    /// A lease, if it still has exactly so many; else null: somebody was faster, and another may be the better choice now.
+    /// </summary>
     internal WorkerLease? TryLease(int active)
     {
         if (Interlocked.CompareExchange(ref _active, active + 1, active) != active)

@@ -29,8 +29,8 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/api/v1/health", Read, context => ListAsync(context, views.WorkerCount * WorkerMemory, views.Health, AdminJson.Instance.HealthView));
-        routes.MapMethods("/api/v1/workers", Read, context => ListAsync(context, views.WorkerCount * WorkerMemory, views.Workers, AdminJson.Instance.WorkersView));
+        routes.MapMethods("/api/v1/health", Read, context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView));
+        routes.MapMethods("/api/v1/workers", Read, context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView));
         routes.MapMethods("/api/v1/connections", Read, context => ListAsync(context, views.ConnectionCount * ConnectionMemory, views.Connections, AdminJson.Instance.ConnectionsView));
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
@@ -56,7 +56,7 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
             return WrongTypeAsync(context);
         string id = (string)context.Request.RouteValues["id"]!;
         return command(id) is { } worker
-            ? context.WriteJsonAsync(views.Of(worker), AdminJson.Instance.WorkerView)
+            ? context.WriteJsonAsync(views.Workers.Of(worker), AdminJson.Instance.WorkerView)
             : context.WriteProblemAsync(StatusCodes.Status404NotFound, $"there is no worker '{id}'");
     }
 

@@ -44,9 +44,12 @@ internal sealed class WorkersHostedService(
     }
 
     private static WorkerModel ModelOf(WorkerOptions worker) => new(
-        worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country, IsManaged: false, worker.ControlEndPoint,
-        worker.ControlCookie.Length == 0 ? null : worker.ControlCookie, worker.ControlPassword.Length == 0 ? null : worker.ControlPassword,
-        LinkOf(worker), worker.IsTor);
+        worker.Name, worker.SocksEndPoint, worker.Weight, worker.Country, IsManaged: false, worker.ControlEndPoint, LinkOf(worker))
+    {
+        ControlCookie = worker.ControlCookie.Length == 0 ? null : worker.ControlCookie,
+        ControlPassword = worker.ControlPassword.Length == 0 ? null : worker.ControlPassword,
+        IsTor = worker.IsTor,
+    };
 
     private static WireGuardLink? LinkOf(WorkerOptions worker) => worker.WgInterface.Length == 0 ? null : new WireGuardLink(
         worker.WgInterface,
@@ -94,7 +97,7 @@ internal sealed class WorkersHostedService(
         options.Health.OnionCanary = "";
         pool.Apply([.. _network.Workers.Select(static node => new WorkerModel(
             node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort),
-            ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath), ControlCookie: node.CookiePath))]);
+            ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath)) { ControlCookie = node.CookiePath })]);
         string origin = $"http://{TestNetwork.OriginName}:{_network.OriginPort}/", onion = $"http://{_network.OnionAddress}/";
         hints.Add(listener => $"curl -x http://{listener} {origin}");
         hints.Add(listener => $"curl -x socks5h://{listener} {onion}");

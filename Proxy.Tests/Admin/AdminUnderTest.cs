@@ -40,8 +40,7 @@ internal sealed class AdminUnderTest : IAsyncDisposable
 
     public static async Task<AdminUnderTest> StartAsync(
         IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, X509Certificate2Collection? trusted = null,
-        Func<WorkerPool, IWorkerHealthView>? health = null, string? socket = null,
-        EndPoint? control = null)
+        string? socket = null, EndPoint? control = null)
     {
         TorBalancerOptions options = null!;
         var proxy = await ProxyUnderTest.StartAsync(workers, given =>
@@ -50,7 +49,6 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             given.Health.Enabled = true;
             configure?.Invoke(given);
         }, control: control);
-        var view = health?.Invoke(proxy.Pool) ?? new MonitorHealthView(proxy.Health);
         var time = TimeProvider.System;
         var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>(), options.Route);
         var opener = new StreamOpener(new RouteTable(options.Route), planner, ConnectorOf.Selector(SelectorOf.Pool(proxy.Pool), options.Connect));
@@ -60,8 +58,7 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             Memory = new MemoryBudget(options.Admin.FetchMemory),
         };
         var server = new AdminServer(
-            new AdminViews(proxy.Pool, view, proxy.Get<RelayWatchService>(), proxy.Server, proxy.Get<ExitLookup>(), proxy.Get<SessionTable>(), options.Log, time),
-            new AdminCommands(proxy.Pool, view, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
+            proxy.Get<AdminViews>(), new AdminCommands(proxy.Pool, proxy.Health, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
             new FetchEngine(services, new Logger<FetchEngine>(proxy.Log)), proxy.Log, new IPEndPoint(IPAddress.Loopback, 0), socket);
         await server.StartAsync(CancellationToken.None);
         return new AdminUnderTest(proxy, server);

@@ -72,6 +72,6 @@ public class FetchCancelTests
         await ended.Task.WaitAsync(token);
         while (state.Active != 0)
             await Task.Delay(10, token);
-        Assert.That((state.TotalFailures, admin.Proxy.Health.View(state).Failures), Is.EqualTo((0L, 0.0)), "nobody is blamed for it");
+        Assert.That((state.TotalFailures, admin.Proxy.Health.FactsOf(state).Failures), Is.EqualTo((0L, 0.0)), "nobody is blamed for it");
     }
 }

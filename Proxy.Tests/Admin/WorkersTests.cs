@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using TorBalancer.Admin;
+using TorBalancer.Health;
 using TorBalancer.Primitives;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
@@ -13,11 +13,14 @@ public class WorkersTests
     public async Task Health_is_what_the_documents_show(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        var facts = new FixedHealth();
-        await using var admin = await AdminUnderTest.StartAsync(Enumerable.Repeat(worker.EndPoint, 4), health: _ => facts);
+        await using var admin = await AdminUnderTest.StartAsync(Enumerable.Repeat(worker.EndPoint, 4), static options =>
+        {
+            options.Health.FailureThreshold = 5;
+            options.Health.RecoveryBackoff = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(9.95)];
+        });
         var pool = admin.Proxy.Pool;
-        facts.Facts["worker-03"] = new WorkerHealthFacts(2);
-        facts.Facts["worker-04"] = new WorkerHealthFacts(5, 3, TimeSpan.FromSeconds(9.2));
+        Fail(admin.Proxy, "worker-03", failures: 2, probes: 0);
+        Fail(admin.Proxy, "worker-04", failures: 5, probes: 3);
         pool.SetOperational(pool.Find("worker-03")!, WorkerOperationalState.Suspect, "canary failed");
         pool.SetOperational(pool.Find("worker-04")!, WorkerOperationalState.Recovery, "");
         pool.SetAdministrative(pool.Find("worker-02")!, WorkerAdministrativeState.Draining);
@@ -134,14 +137,15 @@ public class WorkersTests
         Assert.That(listed.GetProperty("total_connections").GetInt64(), Is.EqualTo(1));
     }
 
-    private sealed class FixedHealth : IWorkerHealthView
+    /// <summary>Connections that fail by the worker's own fault, and then probes.</summary>
+    private static void Fail(ProxyUnderTest proxy, string id, int failures, int probes)
     {
-        public Dictionary<string, WorkerHealthFacts> Facts { get; } = [];
-
-        public WorkerHealthFacts Of(WorkerState worker) => Facts.GetValueOrDefault(worker.Id);
-
-        public void ForceHealthy(WorkerState worker)
-        {
-        }
+        var worker = proxy.Pool.Find(id)!;
+        for (int i = 0; i < failures; i++)
+            proxy.Health.DialFailed(worker, new ProxyError(FailureCause.WorkerProtocol));
+        var monitored = proxy.Health.Of(worker);
+        var step = new ProbeStep(ProbeSteps.Socks, ProbeStepResult.Failed, "as the test said");
+        for (int i = 0; i < probes; i++)
+            proxy.Health.ProbeDone(monitored, new ProbeReport([step]), monitored.State.Episode);
     }
 }

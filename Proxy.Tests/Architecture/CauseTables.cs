@@ -29,14 +29,26 @@ internal static class CauseTables
     /// <summary>docs/failures.md: whose fault each cause is and what follows from it.</summary>
     public static string Faults()
     {
-        var table = new StringBuilder("| Cause | Fault | Counts against the worker | Tried at another worker | Stage |\n|---|---|---|---|---|\n");
+        var table = new StringBuilder(
+            "| Cause | Fault | Counts against the worker | Tried at another worker "
+            + "| Passed over | May be our network | As a canary | Stage |\n"
+            + "|---|---|---|---|---|---|---|---|\n");
         foreach (var cause in Failures)
         {
             var info = cause.Info();
             string counts = info.Evidence switch { FailureEvidence.Full => "yes", FailureEvidence.Ambiguous => "half", _ => "no" };
             string retry = info.Retry switch { RetryRule.Always => "yes", RetryRule.Once => "once", _ => "no" };
             string side = info.Side == FailureSide.None ? "unknown" : info.Side == FailureSide.Internal ? "ours" : info.Side.ToString().ToLowerInvariant();
-            table.Append(CultureInfo.InvariantCulture, $"| `{info.Word}` | {side} | {counts} | {retry} | {info.Stage.ToString().ToLowerInvariant()} |\n");
+            string over = info.PassesOver ? "yes" : "no";
+            string uplink = info.Uplink switch { UplinkSuspicion.Any => "yes", UplinkSuspicion.WorkerElsewhere => "elsewhere", _ => "no" };
+            string canary = info.Circuit switch
+            {
+                CircuitEvidence.Works => "passes",
+                CircuitEvidence.Fails => "fails",
+                _ => info.Stage == FailureStage.Dial && info.Side != FailureSide.Internal ? "onion passes" : "-",
+            };
+            string stage = info.Stage.ToString().ToLowerInvariant();
+            table.Append(CultureInfo.InvariantCulture, $"| `{info.Word}` | {side} | {counts} | {retry} | {over} | {uplink} | {canary} | {stage} |\n");
         }
 
         return table.ToString();

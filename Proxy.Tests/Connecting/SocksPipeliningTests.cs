@@ -42,11 +42,11 @@ public class SocksPipeliningTests
         });
         proxy.StartProber();
         var state = proxy.Pool.Find("worker-01")!;
-        while (proxy.Health.View(state).Probes.Count == 0)
+        while (proxy.Probes.Of(state.Id).Count == 0)
             await Task.Delay(10, token);
 
-        Assert.That(proxy.Health.View(state).Probes[0].Steps.Single(static step => step.Name == "socks").Detail, Is.EqualTo("05 00, one message at a time"));
-        Assert.That(proxy.Health.View(state).Probes[0].Passed, Is.True);
+        Assert.That(proxy.Probes.Of(state.Id)[0].Report.Steps.Single(static step => step.Name == "socks").Detail, Is.EqualTo("05 00, one message at a time"));
+        Assert.That(proxy.Probes.Of(state.Id)[0].Report.Passed, Is.True);
         Assert.That(proxy.Get<SocksPipelining>().Of(state.Model), Is.False);
     }
 
@@ -169,7 +169,7 @@ public class SocksPipeliningTests
     public async Task A_worker_that_is_not_tor_is_never_asked_for_what_only_tor_knows(string host, byte command, CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        await using var proxy = await ProxyUnderTest.StartAsync([new WorkerModel("other", worker.EndPoint, IsTor: false)]);
+        await using var proxy = await ProxyUnderTest.StartAsync([new WorkerModel("other", worker.EndPoint) { IsTor = false }]);
         await using var client = await proxy.ConnectAsync();
         Assert.That((await SocksClient.RequestAsync(client, host, 80, token, command: command))[1], Is.Not.Zero);
         Assert.That((worker.Accepted, proxy.Pool.Find("other")!.TotalFailures), Is.EqualTo((0, 0L)), "not asked, and not blamed");

@@ -20,7 +20,9 @@ internal sealed class HealthBench : IAsyncDisposable
         Pool.Apply([.. Enumerable.Range(1, workers).Select(i => new WorkerModel($"worker-{i:00}", new IPEndPoint(address ?? IPAddress.Loopback, 9050 + i)))]);
         if (uplink is not null)
             Uplink = new UplinkWatch(uplink, Options.CheckInterval / 4, Clock);
-        Monitor = new HealthMonitor(Pool, Options, Events, Clock, new Logger<HealthMonitor>(_log), uplink: Uplink);
+        var events = new HealthEvents();
+        Events = new HeardEvents(events);
+        Monitor = new HealthMonitor(Pool, Options, events, new NoConnections(), Uplink, Clock, new Logger<HealthMonitor>(_log));
         Prober = new HealthProber(Pool, Monitor, probes ?? Probes, Options, random ?? new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
     }
 
@@ -30,7 +32,7 @@ internal sealed class HealthBench : IAsyncDisposable
 
     public WorkerPool Pool { get; } = new();
 
-    public HealthEvents Events { get; } = new();
+    public HeardEvents Events { get; }
 
     public HealthMonitor Monitor { get; }
 
@@ -44,7 +46,11 @@ internal sealed class HealthBench : IAsyncDisposable
 
     public WorkerState Worker => Pool.Snapshot.All[0];
 
-    public IEnumerable<string> Changes => Events.Recent.Where(static one => one.Kind == HealthEventKind.StateChanged).Select(static one => $"{one.From}>{one.To}");
+    /// <summary>The worker's state in the machine.</summary>
+    public WorkerHealthState State => Monitor.Look(Monitor.Of(Worker)).State;
+
+    public IEnumerable<string> Changes =>
+        Events.All.Where(static one => one.Kind == HealthEventKind.StateChanged).Select(static one => $"{one.From}>{one.To}");
 
     /// <summary>Waits until the prober sleeps on the clock for that long.</summary>
     public async Task SleepsAsync(TimeSpan wait, CancellationToken token)
@@ -65,6 +71,15 @@ internal sealed class HealthBench : IAsyncDisposable
         _log.Dispose();
     }
 
+    private sealed class NoConnections : IWorkerConnections
+    {
+        public int EndTunnels(string workerId) => 0;
+
+        public bool HasTunnels(string workerId, bool onlyOverLink) => false;
+
+        public int EndSilent(string workerId, bool onlyOverLink, TimeSpan silence) => 0;
+    }
+
     /// <summary>Always the middle: no jitter.</summary>
     private sealed class MiddleRandom : IRandomSource
     {
@@ -83,6 +98,9 @@ internal sealed class FakeProbes : IProbeSequence
 
     public int Overlaps { get; private set; }
 
+    /// <summary>How many came to their end.</summary>
+    public int Ended { get; private set; }
+
     public bool IsRunning => Volatile.Read(ref _running) > 0;
 
     public bool WasInRecovery { get; private set; }
@@ -96,7 +114,9 @@ internal sealed class FakeProbes : IProbeSequence
             WasInRecovery = inRecovery;
             var result = _result;
             _begun.Release();
-            return await result.Task.WaitAsync(cancellationToken);
+            var report = await result.Task.WaitAsync(cancellationToken);
+            Ended++;
+            return report;
         }
         finally
         {
@@ -105,7 +125,7 @@ internal sealed class FakeProbes : IProbeSequence
     }
 
     public static ProbeReport Report(bool passed, string step = ProbeSteps.Circuit) =>
-        new(default, TimeSpan.Zero, [new ProbeStep(step, passed ? ProbeStepResult.Passed : ProbeStepResult.Failed, TimeSpan.Zero, "as the test said")]);
+        new([new ProbeStep(step, passed ? ProbeStepResult.Passed : ProbeStepResult.Failed, "as the test said")]);
 
     /// <summary>Waits until a probe has begun.</summary>
     public Task BegunAsync(CancellationToken token) => _begun.WaitAsync(token);
@@ -117,7 +137,8 @@ internal sealed class FakeProbes : IProbeSequence
     public void End(bool passed) => End(Report(passed));
 
     /// <summary>Ends the probe under way: it could not be made for want of something of our own.</summary>
-    public void EndForLack() => End(new ProbeReport(default, TimeSpan.Zero, [new ProbeStep(ProbeSteps.Socks, ProbeStepResult.Skipped, TimeSpan.Zero, "no descriptors") { IsOurLack = true }]));
+    public void EndForLack() => End(new ProbeReport(
+        [new ProbeStep(ProbeSteps.Socks, ProbeStepResult.Skipped, "no descriptors") { IsOurLack = true }]));
 
     private void End(ProbeReport report)
     {

@@ -21,7 +21,7 @@ public class HealthMonitorTests
         bench.Clock.Advance(TimeSpan.FromHours(1));
 
         Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
-        Assert.That(bench.Events.Recent, Is.Empty);
+        Assert.That(bench.Events.All, Is.Empty);
     }
 
     [Test]
@@ -33,8 +33,8 @@ public class HealthMonitorTests
 
         Assert.That(bench.Changes, Is.EqualTo(["healthy>suspect", "suspect>dead", "dead>recovery"]));
         Assert.That(bench.Pool.Snapshot.EligibleWorkers, Is.EqualTo([bench.Pool.Snapshot.All[1]]));
-        var view = bench.Monitor.View(bench.Worker);
-        Assert.That((view.State, view.BackoffIndex, view.NextRetry), Is.EqualTo((WorkerOperationalState.Recovery, 0, TimeSpan.FromSeconds(1))));
+        Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Recovery));
+        Assert.That(bench.Monitor.FactsOf(bench.Worker), Is.EqualTo(new WorkerHealthFacts(3, 0, TimeSpan.FromSeconds(1))));
     }
 
     [Test]
@@ -80,7 +80,7 @@ public class HealthMonitorTests
     public async Task Draining_survives_health_and_enable_ends_it()
     {
         await using var bench = new HealthBench();
-        bench.Monitor.Drain(bench.Worker);
+        bench.Pool.SetAdministrative(bench.Worker, WorkerAdministrativeState.Draining);
         bench.Monitor.ProcessDown(bench.Worker, "it ended");
         bench.Monitor.ProcessReady(bench.Worker);
         var after = bench.Worker.Administrative;
@@ -98,7 +98,7 @@ public class HealthMonitorTests
         bench.Monitor.Enable(bench.Worker);
 
         Assert.That(bench.Worker.IsEligible, Is.True);
-        Assert.That(bench.Monitor.View(bench.Worker).Failures, Is.Zero);
+        Assert.That(bench.Monitor.FactsOf(bench.Worker).Failures, Is.Zero);
     }
 
     [Test]
@@ -113,11 +113,11 @@ public class HealthMonitorTests
 
         bench.Clock.Advance(TimeSpan.FromMinutes(10));
         Assert.That(bench.Pool.Snapshot.All.Select(static one => one.Operational), Is.All.EqualTo(WorkerOperationalState.Suspect));
-        Assert.That(bench.Monitor.IsFrozen, Is.True);
+        Assert.That(bench.Events.IsFrozen, Is.True);
         bench.Monitor.DialSucceeded(bench.Worker, default);
-        Assert.That(bench.Monitor.IsFrozen, Is.False);
-        Assert.That(bench.Events.Recent.Count(static one => one.Kind == HealthEventKind.DemotionFrozen), Is.EqualTo(1));
-        Assert.That(bench.Events.Recent.Count(static one => one.Kind == HealthEventKind.DemotionThawed), Is.EqualTo(1));
+        Assert.That(bench.Events.IsFrozen, Is.False);
+        Assert.That(bench.Events.All.Count(static one => one.Kind == HealthEventKind.DemotionFrozen), Is.EqualTo(1));
+        Assert.That(bench.Events.All.Count(static one => one.Kind == HealthEventKind.DemotionThawed), Is.EqualTo(1));
     }
 
     [Test]
@@ -128,10 +128,10 @@ public class HealthMonitorTests
         for (int i = 0; i < 3; i++)
             FailCircuit(bench, first);
         FailCircuit(bench, second);
-        Assert.That((first.Operational, bench.Monitor.IsFrozen), Is.EqualTo((WorkerOperationalState.Recovery, true)));
+        Assert.That((first.Operational, bench.Events.IsFrozen), Is.EqualTo((WorkerOperationalState.Recovery, true)));
         bench.Monitor.DialSucceeded(second, default);
 
-        Assert.That(bench.Monitor.View(first).NextRetry, Is.EqualTo(TimeSpan.Zero));
+        Assert.That(bench.Monitor.FactsOf(first).NextRetry, Is.EqualTo(TimeSpan.Zero));
     }
 
     [Test]
@@ -186,7 +186,7 @@ public class HealthMonitorTests
     private static void FailCircuit(HealthBench bench, WorkerState worker)
     {
         var health = bench.Monitor.Of(worker);
-        var step = new ProbeStep(ProbeSteps.Circuit, ProbeStepResult.Failed, TimeSpan.Zero, "no circuit");
-        bench.Monitor.ProbeDone(health, new ProbeReport(bench.Clock.GetUtcNow(), TimeSpan.Zero, [step]), health.Record.Episode);
+        var step = new ProbeStep(ProbeSteps.Circuit, ProbeStepResult.Failed, "no circuit");
+        bench.Monitor.ProbeDone(health, new ProbeReport([step]), health.State.Episode);
     }
 }

@@ -22,7 +22,7 @@ public class HealthProberTests
 
         await bench.Probes.BegunAsync(token);
         Assert.That(bench.Probes.Overlaps, Is.Zero);
-        Assert.That(bench.Monitor.View(bench.Worker).Probes, Has.Count.EqualTo(3));
+        Assert.That(bench.Probes.Ended, Is.EqualTo(3));
     }
 
     [Test, CancelAfter(10_000)]
@@ -56,7 +56,7 @@ public class HealthProberTests
         await bench.SleepsAsync(TimeSpan.FromSeconds(10), token);
 
         Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
-        Assert.That(bench.Events.Recent.Where(static one => one.Kind == HealthEventKind.ManualIntervention).Select(static one => one.Reason),
+        Assert.That(bench.Events.All.Where(static one => one.Kind == HealthEventKind.ManualIntervention).Select(static one => one.Reason),
             Is.EqualTo(["Worker requires manual intervention (circuit: as the test said)"]));
         Assert.That(bench.Changes, Is.EqualTo(["healthy>suspect", "suspect>dead", "dead>recovery", "recovery>healthy"]));
     }
@@ -78,7 +78,7 @@ public class HealthProberTests
         bench.Probes.End(true);
         await bench.SleepsAsync(TimeSpan.FromSeconds(10), token);
         Assert.That(bench.Changes, Is.Empty);
-        Assert.That(bench.Monitor.View(bench.Worker).Failures, Is.Zero);
+        Assert.That(bench.Monitor.FactsOf(bench.Worker).Failures, Is.Zero);
     }
 
     [Test, CancelAfter(10_000)]
@@ -107,18 +107,19 @@ public class HealthProberTests
         for (int i = 0; i < 3; i++)
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
         await bench.SleepsAsync(TimeSpan.FromSeconds(1), token);
-        var view = bench.Monitor.View(bench.Worker);
+        var state = bench.State;
 
-        Assert.That((view.State, view.BackoffIndex, view.Successes, view.Probes.Count), Is.EqualTo((WorkerOperationalState.Recovery, 0, 0, 0)));
+        Assert.That((state.Operational, state.BackoffIndex, state.Successes), Is.EqualTo((WorkerOperationalState.Recovery, 0, 0)));
+        Assert.That((bench.Probes.IsRunning, bench.Probes.Ended), Is.EqualTo((false, 0)));
     }
 
     [Test]
     public void Traffic_postpones_probes_threefold_and_no_longer()
     {
-        var record = WorkerHealthRecord.Healthy(default);
+        var state = WorkerHealthState.Healthy(default);
         var interval = TimeSpan.FromSeconds(10);
         TimeSpan? Next(double now, double? traffic) =>
-            ProbeSchedule.Next(record, false, default, traffic is { } at ? TimeSpan.FromSeconds(at) : null, TimeSpan.FromSeconds(now), interval);
+            ProbeSchedule.Next(state, false, default, traffic is { } at ? TimeSpan.FromSeconds(at) : null, TimeSpan.FromSeconds(now), interval);
 
         Assert.That(Next(10, null), Is.EqualTo(TimeSpan.FromSeconds(10)));
         Assert.That(Next(10, 8), Is.EqualTo(TimeSpan.FromSeconds(20)));

@@ -115,9 +115,10 @@ public sealed class LinkProbeTests
         try
         {
             var options = new HealthOptions { Canary = [Canary] };
-            var links = new WorkerLinks([new WorkerOptions { Name = "w", ReconnectCommand = $"echo $TORBALANCER_WORKER >{mark}" }]);
+            var hosts = new WorkerHosts([new WorkerOptions { Name = "w", ReconnectCommand = $"echo $TORBALANCER_WORKER >{mark}" }]);
             var sequence = new WorkerProbeSequence(
-                links, Steps(), new CommandRunner(TimeProvider.System), options, TimeProvider.System, NullLogger<WorkerProbeSequence>.Instance);
+                hosts, Steps(), new ControlSteps(new ProbeBench.FixedFacts(), options, TimeProvider.System, NullLogger.Instance),
+                new CommandRunner(TimeProvider.System), options, TimeProvider.System, NullLogger<WorkerProbeSequence>.Instance);
             var state = new WorkerState(Worker() with { Link = new WireGuardLink("tb-none", IPAddress.Loopback) });
 
             var report = await sequence.RunAsync(state, inRecovery: false, token);
@@ -206,7 +207,7 @@ public sealed class LinkProbeTests
         var socks = new WorkerDialer(_transport, options, time);
         var links = new LinkDialer(_transport, new LinkResolver(socks, new LinkDnsClient(time), new RouteOptions(), time), options, time);
         return new WorkerSteps(
-            _transport, new CircuitProbe(socks, time, links), new ProbeBench.FixedFacts(), new HealthOptions { ProbeTimeout = TimeSpan.FromSeconds(20) }, time, NullLogger<WorkerSteps>.Instance,
+            _transport, new CircuitProbe(socks, time, links), new HealthOptions { ProbeTimeout = TimeSpan.FromSeconds(20) },
             usesLinks ? new LinkSteps(new CommandRunner(time), time) : null);
     }
 

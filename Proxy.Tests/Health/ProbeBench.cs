@@ -29,14 +29,16 @@ internal sealed class ProbeBench : IDisposable
         {
             var time = TimeProvider.System;
             var transport = Transport;
-            return new WorkerSteps(
-                transport, new CircuitProbe(new WorkerDialer(transport, new ConnectOptions(), time), time), Facts, Options, time, new Logger<WorkerSteps>(Log));
+            return new WorkerSteps(transport, new CircuitProbe(new WorkerDialer(transport, new ConnectOptions(), time), time), Options);
         }
     }
 
+    public ControlSteps Control => new(Facts, Options, TimeProvider.System, new Logger<ControlSteps>(Log));
+
     /// <summary>All steps for that worker.</summary>
     public WorkerProbeSequence Sequence(WorkerOptions worker) => new(
-        new WorkerLinks([worker]), Steps, new CommandRunner(TimeProvider.System), Options, TimeProvider.System, new Logger<WorkerProbeSequence>(Log));
+        new WorkerHosts([worker]), Steps, Control, new CommandRunner(TimeProvider.System), Options, TimeProvider.System,
+        new Logger<WorkerProbeSequence>(Log));
 
     public static string Text(ProbeReport report) => string.Join(' ', report.Steps.Select(static step => $"{step.Name}={step.Result}"));
 

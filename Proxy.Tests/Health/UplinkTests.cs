@@ -26,7 +26,7 @@ public class UplinkTests
         await using var bench = new HealthBench(address: Elsewhere, uplink: uplink);
         for (int i = 0; i < 10; i++)
             bench.Monitor.DialFailed(bench.Worker, Broken);
-        await UntilAsync(() => bench.Monitor.IsFrozen && bench.Monitor.View(bench.Worker).Failures == 3, token);
+        await UntilAsync(() => bench.Events.IsFrozen && bench.Monitor.FactsOf(bench.Worker).Failures == 3, token);
         for (int i = 0; i < 10; i++)
             bench.Monitor.ProbeDone(bench.Monitor.Of(bench.Worker), FakeProbes.Report(false), 0);
 
@@ -42,9 +42,9 @@ public class UplinkTests
         var uplink = new FakeUplink { IsUp = false };
         await using var bench = new HealthBench(address: Elsewhere, uplink: uplink);
         bench.Monitor.DialFailed(bench.Worker, Broken);
-        await UntilAsync(() => bench.Monitor.IsFrozen, token);
+        await UntilAsync(() => bench.Events.IsFrozen, token);
         uplink.IsUp = true;
-        while (bench.Monitor.IsFrozen)
+        while (bench.Events.IsFrozen)
         {
             token.ThrowIfCancellationRequested();
             bench.Clock.Advance(TimeSpan.FromMilliseconds(100));
@@ -65,9 +65,9 @@ public class UplinkTests
     {
         await using var bench = new HealthBench(address: Elsewhere, uplink: new FakeUplink { IsUp = false });
         bench.Monitor.DialFailed(bench.Worker, Broken);
-        await UntilAsync(() => bench.Monitor.IsFrozen && bench.Worker.Operational == WorkerOperationalState.Suspect, token);
+        await UntilAsync(() => bench.Events.IsFrozen && bench.Worker.Operational == WorkerOperationalState.Suspect, token);
         bench.Monitor.DialSucceeded(bench.Worker, default);
-        Assert.That(bench.Monitor.IsFrozen, Is.False);
+        Assert.That(bench.Events.IsFrozen, Is.False);
     }
 
     [Test]
@@ -122,7 +122,7 @@ public class UplinkTests
     }
 
     private static IEnumerable<HealthEventKind> Kinds(HealthBench bench) =>
-        bench.Events.Recent.Select(static one => one.Kind).Where(static kind => kind is HealthEventKind.DemotionFrozen or HealthEventKind.DemotionThawed);
+        bench.Events.All.Select(static one => one.Kind).Where(static kind => kind is HealthEventKind.DemotionFrozen or HealthEventKind.DemotionThawed);
 
     private static async Task UntilAsync(Func<bool> condition, CancellationToken token)
     {

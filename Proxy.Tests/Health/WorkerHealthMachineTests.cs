@@ -10,7 +10,7 @@ public class WorkerHealthMachineTests
     [Test]
     public void First_failure_makes_a_healthy_worker_suspect_and_asks_for_a_canary()
     {
-        var step = Step(WorkerHealthRecord.Healthy(default), HealthSignalKind.TrafficFailed, Seconds(5));
+        var step = Step(WorkerHealthState.Healthy(default), HealthSignalKind.TrafficFailed, Seconds(5));
 
         Assert.That(step.Transitions, Is.EqualTo([Row(WorkerOperationalState.Healthy, WorkerOperationalState.Suspect, HealthChange.FirstFailure)]));
         Assert.That(step.WantsCanary, Is.True);
@@ -31,14 +31,13 @@ public class WorkerHealthMachineTests
             Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.Threshold),
             Row(WorkerOperationalState.Dead, WorkerOperationalState.Recovery, HealthChange.RecoveryBegun)]));
         Assert.That(third.Next.BackoffIndex, Is.Zero);
-        Assert.That(third.Next.LastAttempt, Is.EqualTo(Seconds(3)));
         Assert.That(third.Next.NextAttempt, Is.EqualTo(Seconds(4)));
     }
 
     [Test]
     public void Threshold_of_one_passes_through_suspect()
     {
-        var step = WorkerHealthMachine.Step(WorkerHealthRecord.Healthy(default), new HealthSignal(HealthSignalKind.ProbeFailed), default, Rules with { FailureThreshold = 1 });
+        var step = WorkerHealthMachine.Step(WorkerHealthState.Healthy(default), new HealthSignal(HealthSignalKind.ProbeFailed), default, Rules with { FailureThreshold = 1 });
 
         Assert.That(step.Transitions.Select(static one => one.To), Is.EqualTo([WorkerOperationalState.Suspect, WorkerOperationalState.Dead, WorkerOperationalState.Recovery]));
     }
@@ -71,18 +70,18 @@ public class WorkerHealthMachineTests
     [Test]
     public void Ambiguous_failures_alone_count_half_and_ask_once()
     {
-        var record = WorkerHealthRecord.Healthy(default);
+        var state = WorkerHealthState.Healthy(default);
         int canaries = 0;
         for (int i = 0; i < 1000; i++)
         {
-            var step = Step(record, HealthSignalKind.TrafficAmbiguous, Seconds(i));
+            var step = Step(state, HealthSignalKind.TrafficAmbiguous, Seconds(i));
             canaries += step.WantsCanary ? 1 : 0;
-            record = step.Next;
+            state = step.Next;
         }
 
-        Assert.That((record.State, record.Failures, canaries), Is.EqualTo((WorkerOperationalState.Healthy, 0.5, 1)));
-        Assert.That(Step(record, HealthSignalKind.ProbePassed, default).Next.Failures, Is.Zero);
-        Assert.That(Step(record, HealthSignalKind.ProbeFailed, default).Next.State, Is.EqualTo(WorkerOperationalState.Suspect));
+        Assert.That((state.Operational, state.Failures, canaries), Is.EqualTo((WorkerOperationalState.Healthy, 0.5, 1)));
+        Assert.That(Step(state, HealthSignalKind.ProbePassed, default).Next.Failures, Is.Zero);
+        Assert.That(Step(state, HealthSignalKind.ProbeFailed, default).Next.Operational, Is.EqualTo(WorkerOperationalState.Suspect));
     }
 
     [Test]
@@ -91,22 +90,24 @@ public class WorkerHealthMachineTests
         var half = Step(Suspect(), HealthSignalKind.TrafficAmbiguous, Seconds(1)).Next;
         var decided = Step(half, HealthSignalKind.ProbePassed, Seconds(2)).Next;
 
-        Assert.That((half.Failures, decided.Failures, decided.State), Is.EqualTo((1.5, 1.0, WorkerOperationalState.Suspect)));
+        Assert.That((half.Failures, decided.Failures, decided.Operational), Is.EqualTo((1.5, 1.0, WorkerOperationalState.Suspect)));
     }
 
     [Test]
     public void Recovery_waits_longer_each_time_and_alerts_once()
     {
-        var record = InRecovery();
+        var state = InRecovery();
         var waits = new List<double>();
         int alerts = 0;
+        var last = state.Since;
         for (int i = 0; i < 5; i++)
         {
-            var now = record.NextAttempt!.Value;
-            waits.Add((now - record.LastAttempt).TotalSeconds);
-            var step = Step(record, HealthSignalKind.ProbeFailed, now);
+            var now = state.NextAttempt!.Value;
+            waits.Add((now - last).TotalSeconds);
+            last = now;
+            var step = Step(state, HealthSignalKind.ProbeFailed, now);
             alerts += step.RaisesAlert ? 1 : 0;
-            record = step.Next;
+            state = step.Next;
         }
 
         Assert.That(waits, Is.EqualTo([1.0, 2, 4, 4, 4]));
@@ -118,16 +119,16 @@ public class WorkerHealthMachineTests
     {
         var first = Step(Step(InRecovery(), HealthSignalKind.ProbeFailed, Seconds(1)).Next, HealthSignalKind.ProbeFailed, Seconds(2));
         var back = Step(Step(first.Next, HealthSignalKind.ProbePassed, Seconds(3)).Next, HealthSignalKind.ProbePassed, Seconds(3)).Next;
-        var record = back;
+        var state = back;
         bool raised = false;
         for (int i = 0; i < 5; i++)
         {
-            var step = Step(record, HealthSignalKind.ProbeFailed, Seconds(10 + i));
+            var step = Step(state, HealthSignalKind.ProbeFailed, Seconds(10 + i));
             raised |= step.RaisesAlert;
-            record = step.Next;
+            state = step.Next;
         }
 
-        Assert.That((first.RaisesAlert, back.State, raised), Is.EqualTo((true, WorkerOperationalState.Healthy, true)));
+        Assert.That((first.RaisesAlert, back.Operational, raised), Is.EqualTo((true, WorkerOperationalState.Healthy, true)));
     }
 
     [Test]
@@ -137,7 +138,7 @@ public class WorkerHealthMachineTests
         var failed = Step(one.Next, HealthSignalKind.ProbeFailed, Seconds(11)).Next;
         var healthy = Step(one.Next, HealthSignalKind.ProbePassed, Seconds(11));
 
-        Assert.That((one.Next.State, one.Next.NextAttempt), Is.EqualTo((WorkerOperationalState.Recovery, Seconds(10))));
+        Assert.That((one.Next.Operational, one.Next.NextAttempt), Is.EqualTo((WorkerOperationalState.Recovery, Seconds(10))));
         Assert.That(failed.Successes, Is.Zero);
         Assert.That(healthy.Transitions, Is.EqualTo([Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.Recovered)]));
         Assert.That(healthy.BeginsSlowStart, Is.True);
@@ -149,30 +150,30 @@ public class WorkerHealthMachineTests
     [TestCase((int)HealthSignalKind.Timer)]
     public void Recovery_takes_no_notice_of_old_connections(int kind)
     {
-        var record = InRecovery();
+        var state = InRecovery();
 
-        Assert.That(Step(record, (HealthSignalKind)kind, Seconds(100)).Next, Is.EqualTo(record));
+        Assert.That(Step(state, (HealthSignalKind)kind, Seconds(100)).Next, Is.EqualTo(state));
     }
 
     [Test]
     public void Enable_forces_a_worker_back_with_counters_at_zero()
     {
-        foreach (var record in new[] { Suspect(), InRecovery() })
+        foreach (var state in new[] { Suspect(), InRecovery() })
         {
-            var step = Step(record, HealthSignalKind.Enable, Seconds(50));
+            var step = Step(state, HealthSignalKind.Enable, Seconds(50));
 
-            Assert.That(step.Transitions, Is.EqualTo([Row(record.State, WorkerOperationalState.Healthy, HealthChange.Operator)]));
+            Assert.That(step.Transitions, Is.EqualTo([Row(state.Operational, WorkerOperationalState.Healthy, HealthChange.Operator)]));
             Assert.That((step.Next.Failures, step.Next.BackoffIndex, step.Next.Deadline), Is.EqualTo((0.0, 0, (TimeSpan?)null)));
         }
 
-        var half = WorkerHealthRecord.Healthy(default) with { Failures = 0.5, IsAmbiguous = true };
+        var half = WorkerHealthState.Healthy(default) with { Failures = 0.5, IsAmbiguous = true };
         Assert.That(Step(half, HealthSignalKind.Enable, Seconds(50)).Next.Failures, Is.Zero);
     }
 
     [Test]
     public void Managed_worker_is_in_recovery_without_attempts_until_it_is_ready()
     {
-        var starting = WorkerHealthRecord.Starting(default);
+        var starting = WorkerHealthState.Starting(default);
         var probed = Step(starting, HealthSignalKind.ProbeFailed, Seconds(5));
         var enabled = Step(starting, HealthSignalKind.Enable, Seconds(5));
         var ready = Step(starting, HealthSignalKind.ProcessReady, Seconds(9));
@@ -185,13 +186,13 @@ public class WorkerHealthMachineTests
     [Test]
     public void Process_that_ends_takes_its_worker_out_and_back_slowly()
     {
-        foreach (var record in new[] { WorkerHealthRecord.Healthy(default), Suspect() })
+        foreach (var state in new[] { WorkerHealthState.Healthy(default), Suspect() })
         {
-            var down = Step(record, HealthSignalKind.ProcessDown, Seconds(1));
+            var down = Step(state, HealthSignalKind.ProcessDown, Seconds(1));
             var ready = Step(Step(down.Next, HealthSignalKind.ProcessStarting, Seconds(2)).Next, HealthSignalKind.ProcessReady, Seconds(3));
 
-            Assert.That(down.Transitions[0], Is.EqualTo(Row(record.State, WorkerOperationalState.Dead, HealthChange.ProcessDown)));
-            Assert.That((down.Next.State, down.Next.IsStarting, ready.Next.State), Is.EqualTo((WorkerOperationalState.Recovery, true, WorkerOperationalState.Healthy)));
+            Assert.That(down.Transitions[0], Is.EqualTo(Row(state.Operational, WorkerOperationalState.Dead, HealthChange.ProcessDown)));
+            Assert.That((down.Next.Operational, down.Next.IsStarting, ready.Next.Operational), Is.EqualTo((WorkerOperationalState.Recovery, true, WorkerOperationalState.Healthy)));
             Assert.That(ready.BeginsSlowStart, Is.True);
         }
     }
@@ -199,14 +200,14 @@ public class WorkerHealthMachineTests
     [Test]
     public void Frozen_nobody_dies_and_the_window_begins_anew()
     {
-        var record = Suspect();
+        var state = Suspect();
         for (int i = 0; i < 10; i++)
-            record = WorkerHealthMachine.Step(record, new HealthSignal(HealthSignalKind.ProbeFailed, IsFrozen: true), Seconds(i), Rules).Next;
-        var window = WorkerHealthMachine.Step(record, new HealthSignal(HealthSignalKind.Timer, IsFrozen: true), Seconds(40), Rules).Next;
+            state = WorkerHealthMachine.Step(state, new HealthSignal(HealthSignalKind.ProbeFailed, IsFrozen: true), Seconds(i), Rules).Next;
+        var window = WorkerHealthMachine.Step(state, new HealthSignal(HealthSignalKind.Timer, IsFrozen: true), Seconds(40), Rules).Next;
 
-        Assert.That((record.State, record.Failures), Is.EqualTo((WorkerOperationalState.Suspect, 3.0)));
-        Assert.That((window.State, window.Deadline), Is.EqualTo((WorkerOperationalState.Suspect, Seconds(70))));
-        Assert.That(Step(window, HealthSignalKind.ProbeFailed, Seconds(41)).Next.State, Is.EqualTo(WorkerOperationalState.Recovery), "once thawed");
+        Assert.That((state.Operational, state.Failures), Is.EqualTo((WorkerOperationalState.Suspect, 3.0)));
+        Assert.That((window.Operational, window.Deadline), Is.EqualTo((WorkerOperationalState.Suspect, Seconds(70))));
+        Assert.That(Step(window, HealthSignalKind.ProbeFailed, Seconds(41)).Next.Operational, Is.EqualTo(WorkerOperationalState.Recovery), "once thawed");
     }
 
     [Test]
@@ -219,13 +220,13 @@ public class WorkerHealthMachineTests
         for (int sequence = 0; sequence < 100_000; sequence++)
         {
             var rules = Rules with { FailureThreshold = random.Next(1, 5), SuccessThreshold = random.Next(1, 4) };
-            var record = random.Next(4) == 0 ? WorkerHealthRecord.Starting(default) : WorkerHealthRecord.Healthy(default);
+            var state = random.Next(4) == 0 ? WorkerHealthState.Starting(default) : WorkerHealthState.Healthy(default);
             var now = TimeSpan.Zero;
             for (int i = 0; i < 20; i++)
             {
                 now += Seconds(random.Next(20));
-                var step = WorkerHealthMachine.Step(record, new HealthSignal(kinds[random.Next(kinds.Length)], IsFrozen: random.Next(8) == 0), now, rules);
-                var at = record.State;
+                var step = WorkerHealthMachine.Step(state, new HealthSignal(kinds[random.Next(kinds.Length)], IsFrozen: random.Next(8) == 0), now, rules);
+                var at = state.Operational;
                 foreach (var transition in step.Transitions)
                 {
                     if (transition.From != at || !allowed.Contains(transition))
@@ -235,14 +236,14 @@ public class WorkerHealthMachineTests
                 }
 
                 var next = step.Next;
-                bool isSound = at == next.State && next.State != WorkerOperationalState.Dead
+                bool isSound = at == next.Operational && next.Operational != WorkerOperationalState.Dead
                     && next.Failures >= 0 && next.Successes >= 0 && next.BackoffIndex >= 0 && next.BackoffIndex < rules.Backoff.Count
-                    && next.Deadline is not null == (next.State == WorkerOperationalState.Suspect)
-                    && next.NextAttempt is not null == (next is { State: WorkerOperationalState.Recovery, IsStarting: false })
-                    && next.Episode >= record.Episode && next.Since <= now;
+                    && next.Deadline is not null == (next.Operational == WorkerOperationalState.Suspect)
+                    && next.NextAttempt is not null == (next is { Operational: WorkerOperationalState.Recovery, IsStarting: false })
+                    && next.Episode >= state.Episode && next.Since <= now;
                 if (!isSound)
-                    Assert.Fail($"sequence {sequence}: {record} became {next}");
-                record = next;
+                    Assert.Fail($"sequence {sequence}: {state} became {next}");
+                state = next;
             }
         }
 
@@ -251,12 +252,12 @@ public class WorkerHealthMachineTests
 
     private static TimeSpan Seconds(double value) => TimeSpan.FromSeconds(value);
 
-    private static HealthStep Step(WorkerHealthRecord record, HealthSignalKind kind, TimeSpan now) =>
-        WorkerHealthMachine.Step(record, new HealthSignal(kind), now, Rules);
+    private static HealthStep Step(WorkerHealthState state, HealthSignalKind kind, TimeSpan now) =>
+        WorkerHealthMachine.Step(state, new HealthSignal(kind), now, Rules);
 
-    private static WorkerHealthRecord Suspect() => Step(WorkerHealthRecord.Healthy(default), HealthSignalKind.TrafficFailed, default).Next;
+    private static WorkerHealthState Suspect() => Step(WorkerHealthState.Healthy(default), HealthSignalKind.TrafficFailed, default).Next;
 
-    private static WorkerHealthRecord InRecovery() =>
+    private static WorkerHealthState InRecovery() =>
         Step(Step(Suspect(), HealthSignalKind.TrafficFailed, default).Next, HealthSignalKind.TrafficFailed, default).Next;
 
     private static HealthTransition Row(WorkerOperationalState from, WorkerOperationalState to, HealthChange change) => new(from, to, change);

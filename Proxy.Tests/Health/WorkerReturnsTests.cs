@@ -18,15 +18,16 @@ public sealed class WorkerReturnsTests : IDisposable
         string socket = Path.Combine(_directory.FullName, "socks");
         var worker = new FakeTorWorker(socket);
         using var probes = new ProbeBench();
-        await using var bench = new HealthBench(probes: probes.Sequence(new WorkerOptions { Name = "worker-01" }));
+        var recorded = new RecordedProbes(probes.Sequence(new WorkerOptions { Name = "worker-01" }));
+        await using var bench = new HealthBench(probes: recorded);
         bench.Pool.Replace(bench.Worker, new WorkerModel("worker-01", new UnixDomainSocketEndPoint(socket)));
         bench.Prober.Start();
-        await AdvanceUntilAsync(bench, () => bench.Monitor.View(bench.Worker).Probes is [.., { Passed: true }], token);
+        await AdvanceUntilAsync(bench, () => recorded.Of("worker-01") is [.., { Report.Passed: true }], token);
 
         await worker.DisposeAsync();
         await AdvanceUntilAsync(bench, () => bench.Worker.Operational == WorkerOperationalState.Recovery, token);
         Assert.That(bench.Pool.Snapshot.EligibleWorkers, Is.Empty);
-        await AdvanceUntilAsync(bench, () => bench.Monitor.View(bench.Worker).BackoffIndex >= 2, token);
+        await AdvanceUntilAsync(bench, () => bench.Monitor.FactsOf(bench.Worker).BackoffIndex >= 2, token);
 
         await using var again = new FakeTorWorker(socket);
         await AdvanceUntilAsync(bench, () => bench.Worker.Operational == WorkerOperationalState.Healthy, token);

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Health;
+using TorBalancer.Primitives;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
@@ -12,8 +13,8 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Health;
 
-/// <summary>Each step of a probe against real sockets.</summary>
-[CancelAfter(60_000)]
+/// <summary>Each step of a probe against real sockets. Each test has a bench of its own: some set its limits.</summary>
+[CancelAfter(60_000), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class WorkerStepsTests : IDisposable
 {
     private readonly ProbeBench _bench = new();
@@ -27,10 +28,10 @@ public sealed class WorkerStepsTests : IDisposable
         listener.Start();
         var host = (IPEndPoint)listener.LocalEndpoint;
         var worker = new WorkerModel("w", host);
-        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Passed));
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerHost(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Passed));
         listener.Stop();
-        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerLink(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
-        Assert.That((await _bench.Steps.HostAsync(worker, WorkerLink.None, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That((await _bench.Steps.HostAsync(worker, new WorkerHost(host, ""), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Steps.HostAsync(worker, WorkerHost.Unknown, token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     /// <summary>No number is low enough for this budget, as when all that probes may have are taken.</summary>
@@ -143,17 +144,17 @@ public sealed class WorkerStepsTests : IDisposable
                 ? $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=x SUMMARY=\"Loading\"\r\n250-network-liveness={liveness}\r\n250 OK\r\n"
                 : FakeControlPort.DefaultScript(command),
         };
-        Assert.That(await _bench.Steps.ControlAsync(At(port.EndPoint), token), Is.EqualTo((result, detail)));
+        Assert.That(await _bench.Control.ControlAsync(At(port.EndPoint), token), Is.EqualTo((result, detail)));
     }
 
     [Test]
     public async Task Control_port_that_refuses_us_or_is_not_there_fails(CancellationToken token)
     {
         var port = new FakeControlPort { Script = static command => command.StartsWith("AUTHENTICATE", StringComparison.Ordinal) ? "515 No\r\n" : FakeControlPort.DefaultScript(command) };
-        Assert.That((await _bench.Steps.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Control.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
         await port.DisposeAsync();
-        Assert.That((await _bench.Steps.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
-        Assert.That((await _bench.Steps.ControlAsync(new WorkerModel("w", port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That((await _bench.Control.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
+        Assert.That((await _bench.Control.ControlAsync(new WorkerModel("w", port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     [TestCase(0, 0, false, ProbeStepResult.Passed, "0 of its latest 0 circuits found a path")]
@@ -162,15 +163,15 @@ public sealed class WorkerStepsTests : IDisposable
     public void Paths_are_what_the_events_told(int sought, int notFound, bool isLost, ProbeStepResult result, string detail)
     {
         _bench.Facts.Facts = Facts(connected: true) with { Paths = new PathTrend(sought, notFound, isLost) };
-        Assert.That(_bench.Steps.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))), Is.EqualTo((result, detail)));
+        Assert.That(_bench.Control.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))), Is.EqualTo((result, detail)));
     }
 
     [Test]
     public void Paths_say_nothing_without_a_connection()
     {
         _bench.Facts.Facts = Facts(connected: false) with { Paths = new PathTrend(10, 10, true) };
-        Assert.That(_bench.Steps.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
-        Assert.That(_bench.Steps.Paths(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That(_bench.Control.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That(_bench.Control.Paths(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     [Test]
@@ -209,8 +210,7 @@ public sealed class WorkerStepsTests : IDisposable
 
     private static WorkerModel At(EndPoint control) => new("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: control);
 
-    private static WorkerTorFacts Facts(bool connected) => new(
-        "w", connected, null, "0.4.9.11", BootstrapStatus.None, true, 0, 0, 0, 0, null, 0, 0, null, null, 0, default);
+    private static WorkerTorFacts Facts(bool connected) => new() { IsConnected = connected, IsNetworkLive = true, TorVersion = "0.4.9.11" };
 
     private sealed class NothingLeft : IOpenDescriptors
     {

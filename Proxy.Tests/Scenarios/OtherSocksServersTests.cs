@@ -25,7 +25,7 @@ public sealed class OtherSocksServersTests(string program)
     private LinuxTransport _transport = null!;
     private SocksPipelining _pipelining = null!;
 
-    private WorkerModel Worker => new("other", _server.EndPoint, IsTor: false);
+    private WorkerModel Worker => new("other", _server.EndPoint) { IsTor = false };
 
     [SetUp]
     public async Task StartAsync()

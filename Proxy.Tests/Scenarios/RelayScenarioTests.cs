@@ -83,7 +83,7 @@ public sealed class RelayScenarioTests
         var pool = new WorkerPool();
         pool.Apply([new WorkerModel(
             Worker, new IPEndPoint(IPAddress.Loopback, Node.SocksPort),
-            ControlEndPoint: new UnixDomainSocketEndPoint(Node.ControlPath), ControlCookie: Node.CookiePath)]);
+            ControlEndPoint: new UnixDomainSocketEndPoint(Node.ControlPath)) { ControlCookie = Node.CookiePath }]);
         var timing = new RelayWatchTiming { MinChangeInterval = TimeSpan.FromSeconds(3) };
         var service = new RelayWatchService(pool, options, static () => 0, TimeProvider.System, new Logger<RelayWatchService>(new ListLogger()), timing);
         service.Start();

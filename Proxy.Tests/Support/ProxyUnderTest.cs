@@ -21,6 +21,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     {
         _provider = provider;
         Log = log;
+        HealthEvents = new HeardEvents(provider.GetRequiredService<HealthEvents>());
     }
 
     public ListLogger Log { get; }
@@ -33,7 +34,11 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     public T Get<T>()
         where T : notnull => _provider.GetRequiredService<T>();
 
-    public HealthEvents HealthEvents => _provider.GetRequiredService<HealthEvents>();
+    /// <summary>What health has said since the start.</summary>
+    public HeardEvents HealthEvents { get; }
+
+    /// <summary>The probes that were made since <see cref="StartProber"/>.</summary>
+    public RecordedProbes Probes => (RecordedProbes)_provider.GetRequiredService<IProbeSequence>();
 
     public RelayWatchService Relays => _provider.GetRequiredService<RelayWatchService>();
 
@@ -74,6 +79,8 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
                 provider.GetRequiredService<ILogger<RelayWatchService>>(), relayTiming));
         }
 
+        var probes = services.Last(static one => one.ServiceType == typeof(IProbeSequence)).ImplementationFactory!;
+        services.AddSingleton<IProbeSequence>(provider => new RecordedProbes((IProbeSequence)probes(provider)));
         replace?.Invoke(services);
         var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
         proxy.Pool.Apply(workers);

@@ -2,24 +2,11 @@ using System.Threading.Channels;
 
 namespace TorBalancer.Health.Alerts;
 
-/// <summary>The stream of events: the latest are kept, and whoever subscribes hears of each new one. Never waits for a subscriber.</summary>
+/// <summary>The stream of events: whoever subscribes hears of each new one. Never waits for a subscriber.</summary>
 public sealed class HealthEvents
 {
-    private const int Kept = 200;
-
     private readonly Lock _lock = new();
-    private readonly Queue<HealthEvent> _recent = new(Kept);
     private readonly List<Channel<HealthEvent>> _subscribers = [];
-
-    /// <summary>The latest events, the newest last.</summary>
-    public IReadOnlyList<HealthEvent> Recent
-    {
-        get
-        {
-            lock (_lock)
-                return [.. _recent];
-        }
-    }
 
     /// <summary>Events from now on; a reader that is slower than 1,000 events loses the oldest. Complete it with <see cref="Unsubscribe"/>.</summary>
     public ChannelReader<HealthEvent> Subscribe()
@@ -46,9 +33,6 @@ public sealed class HealthEvents
     {
         lock (_lock)
         {
-            if (_recent.Count == Kept)
-                _recent.Dequeue();
-            _recent.Enqueue(happened);
             foreach (var subscriber in _subscribers)
                 subscriber.Writer.TryWrite(happened);
         }

@@ -118,6 +118,13 @@ internal static class HttpHeadWriter
         output.Append("\r\n"u8);
     }
 
+    /// <summary>A GET of our own, with the fields that curl sends; the connection ends behind its answer.</summary>
+    /// <param name="schemePort">The port of the URL's scheme: another one is named in Host.</param>
+    /// <param name="path">Path and query, escaped as in a URL.</param>
+    public static byte[] Get(HostEndPoint target, int schemePort, string path) => Encoding.ASCII.GetBytes(
+        $"GET {path} HTTP/1.1\r\nHost: {target.ToAuthority(schemePort)}\r\n"
+        + "User-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+
     /// <summary>The Host field's value: host and, unless it is http's own, port (RFC 9110, sections 4.2.3 and 7.2).</summary>
     private static void WriteAuthority(HttpOutput output, HostEndPoint target)
     {

@@ -46,7 +46,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _logger = logger;
         _work = new WorkSignal(time);
         _table = new CircuitTable(time);
-        _facts = new TorFactsRecorder(target.WorkerId, timing.FactsWindow, time);
+        _facts = new TorFactsRecorder(timing.FactsWindow, time);
         _exclusion = new ExitExclusion(target.WorkerId, options, _table, memory, timing, time, logger);
         _replacement = new CircuitReplacement(target.WorkerId, options, _table, epochs, timing, time, logger);
     }

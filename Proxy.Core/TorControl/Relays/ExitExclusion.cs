@@ -64,8 +64,20 @@ internal sealed partial class ExitExclusion(
         {
             var entries = Blacklist.Entries;
             bool inForce = !_applier.Differs([.. entries.Select(static entry => entry.Relay.Fingerprint)]);
-            return [.. entries.Select(entry => new BlacklistView(
-                workerId, entry.Relay.Fingerprint, entry.Relay.Nickname, Why(entry.Evidence), entry.Evidence, entry.Since, entry.Until, inForce))];
+            return
+            [
+                .. entries.Select(entry => new BlacklistView
+                {
+                    WorkerId = workerId,
+                    Fingerprint = entry.Relay.Fingerprint,
+                    Nickname = entry.Relay.Nickname,
+                    Why = Why(entry.Evidence),
+                    Evidence = entry.Evidence,
+                    Since = entry.Since,
+                    Until = entry.Until,
+                    IsInForce = inForce,
+                }),
+            ];
         }
     }
 

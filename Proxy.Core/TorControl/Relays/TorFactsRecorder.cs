@@ -4,9 +4,8 @@ using TorBalancer.TorControl.Syntax;
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>Counts and remembers what one tor says of itself. Thread-safe.</summary>
-/// <param name="workerId">The worker.</param>
 /// <param name="window">What the counts span.</param>
-internal sealed class TorFactsRecorder(string workerId, TimeSpan window, TimeProvider time)
+internal sealed class TorFactsRecorder(TimeSpan window, TimeProvider time)
 {
     /// <summary>tor keeps fewer.</summary>
     private const int MaxGuards = 64;
@@ -18,15 +17,13 @@ internal sealed class TorFactsRecorder(string workerId, TimeSpan window, TimePro
     private bool _connected;
     private string? _problem = "not connected yet";
     private string _version = "";
-    private string? _lastLinkFailure;
     private BootstrapStatus _bootstrap = BootstrapStatus.None;
     private TimeSpan? _buildTimeout;
-    private DateTimeOffset _since = time.GetUtcNow();
 
     public void Connected(string torVersion)
     {
         lock (_lock)
-            (_connected, _problem, _version, _since) = (true, null, torVersion, time.GetUtcNow());
+            (_connected, _problem, _version) = (true, null, torVersion);
     }
 
     /// <summary>True when it was connected. Another process may answer next: what belongs to this one goes.</summary>
@@ -36,8 +33,6 @@ internal sealed class TorFactsRecorder(string workerId, TimeSpan window, TimePro
         {
             bool was = _connected;
             (_connected, _problem) = (false, problem);
-            if (was)
-                _since = time.GetUtcNow();
             _paths.Clear();
             _guardsDown.Clear();
             return was;
@@ -65,10 +60,22 @@ internal sealed class TorFactsRecorder(string workerId, TimeSpan window, TimePro
         long rebuilds = replacement.Rebuilds;
         lock (_lock)
         {
-            return new WorkerTorFacts(
-                workerId, _connected, _problem, _version, _bootstrap, isLive, _built.Count, _noPath.Count, _timeouts.Count,
-                _linkFailures.Count, _lastLinkFailure, circuits, streams, _buildTimeout, brake, rebuilds, _since)
+            return new WorkerTorFacts
             {
+                IsConnected = _connected,
+                Problem = _problem,
+                TorVersion = _version,
+                Bootstrap = _bootstrap,
+                IsNetworkLive = isLive,
+                CircuitsBuilt = _built.Count,
+                NoPath = _noPath.Count,
+                CircuitTimeouts = _timeouts.Count,
+                LinkFailures = _linkFailures.Count,
+                Circuits = circuits,
+                Streams = streams,
+                BuildTimeout = _buildTimeout,
+                Brake = brake,
+                Rebuilds = rebuilds,
                 Paths = _paths.Trend,
                 GuardsDown = [.. _guardsDown.Values],
             };
@@ -93,9 +100,8 @@ internal sealed class TorFactsRecorder(string workerId, TimeSpan window, TimePro
                 _built.Add();
                 _paths.Add(found: true);
                 break;
-            case OrConnEvent { Status: OrConnStatus.Failed } link:
+            case OrConnEvent { Status: OrConnStatus.Failed }:
                 _linkFailures.Add();
-                _lastLinkFailure = $"{link.Target} {link.Reason}";
                 break;
             case GuardEvent { Type: "ENTRY" } guard:
                 ObserveGuard_NeedsLock(guard);

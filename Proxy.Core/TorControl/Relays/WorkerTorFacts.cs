@@ -3,28 +3,50 @@ using TorBalancer.TorControl.Syntax;
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>What a worker's tor says of itself at one moment; immutable. Counts are of the last minute.</summary>
-/// <param name="WorkerId">The worker.</param>
-/// <param name="IsConnected">True while its control port is connected; else everything below is from before, or empty.</param>
-/// <param name="Problem">Why not; null while it is.</param>
-/// <param name="TorVersion">Empty until the first connection.</param>
-/// <param name="Bootstrap">How far its start has come.</param>
-/// <param name="IsNetworkLive">What tor last said of the network. Stays true in many failures: no health check by itself.</param>
-/// <param name="CircuitsBuilt">Circuits of three hops or more that were built.</param>
-/// <param name="NoPath">Circuits for which no path was found.</param>
-/// <param name="CircuitTimeouts">Circuits that took too long; about a fifth do by design.</param>
-/// <param name="LinkFailures">Connections to relays (guards) that failed.</param>
-/// <param name="LastLinkFailure">The last of them: relay and reason; null: none.</param>
-/// <param name="Circuits">Circuits now.</param>
-/// <param name="Streams">Streams now.</param>
-/// <param name="BuildTimeout">How long tor lets a circuit take; null: not said yet.</param>
-/// <param name="Brake">Why no exit may be blamed now, so the worker is suspect itself; null: nothing unusual.</param>
-/// <param name="Rebuilds">Circuits that were replaced as broken, since the start.</param>
-/// <param name="Since">Since when it is connected, or not.</param>
-internal sealed record WorkerTorFacts(
-    string WorkerId, bool IsConnected, string? Problem, string TorVersion, BootstrapStatus Bootstrap, bool IsNetworkLive, int CircuitsBuilt,
-    int NoPath, int CircuitTimeouts, int LinkFailures, string? LastLinkFailure, int Circuits, int Streams, TimeSpan? BuildTimeout,
-    string? Brake, long Rebuilds, DateTimeOffset Since)
+internal sealed record WorkerTorFacts
 {
+    /// <summary>True while its control port is connected; else everything below is from before, or empty.</summary>
+    public required bool IsConnected { get; init; }
+
+    /// <summary>Why not; null while it is.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Empty until the first connection.</summary>
+    public string TorVersion { get; init; } = "";
+
+    /// <summary>How far its start has come.</summary>
+    public BootstrapStatus Bootstrap { get; init; } = BootstrapStatus.None;
+
+    /// <summary>What tor last said of the network. Stays true in many failures: no health check by itself.</summary>
+    public required bool IsNetworkLive { get; init; }
+
+    /// <summary>Circuits of three hops or more that were built.</summary>
+    public int CircuitsBuilt { get; init; }
+
+    /// <summary>Circuits for which no path was found.</summary>
+    public int NoPath { get; init; }
+
+    /// <summary>Circuits that took too long; about a fifth do by design.</summary>
+    public int CircuitTimeouts { get; init; }
+
+    /// <summary>Connections to relays (guards) that failed.</summary>
+    public int LinkFailures { get; init; }
+
+    /// <summary>Circuits now.</summary>
+    public int Circuits { get; init; }
+
+    /// <summary>Streams now.</summary>
+    public int Streams { get; init; }
+
+    /// <summary>How long tor lets a circuit take; null: not said yet.</summary>
+    public TimeSpan? BuildTimeout { get; init; }
+
+    /// <summary>Why no exit may be blamed now, so the worker is suspect itself; null: nothing unusual.</summary>
+    public string? Brake { get; init; }
+
+    /// <summary>Circuits that were replaced as broken, since the start.</summary>
+    public long Rebuilds { get; init; }
+
     /// <summary>Whether this tor finds paths for its circuits.</summary>
     public PathTrend Paths { get; init; }
 
@@ -47,10 +69,28 @@ internal interface ITorFacts
 internal sealed record CircuitExit(string CircuitId, string? ConfluxId, RelayName Exit, IReadOnlyList<RelayName> Path);
 
 /// <summary>A relay that is avoided, for people.</summary>
-/// <param name="WorkerId">By which worker; lists are not shared.</param>
-/// <param name="IsInForce">True when tor has been told.</param>
-internal sealed record BlacklistView(
-    string WorkerId, string Fingerprint, string? Nickname, string Why, EvidenceView Evidence, DateTimeOffset Since, DateTimeOffset Until, bool IsInForce);
+internal sealed record BlacklistView
+{
+    /// <summary>By which worker; lists are not shared.</summary>
+    public required string WorkerId { get; init; }
+
+    public required string Fingerprint { get; init; }
+
+    /// <summary>null: not known.</summary>
+    public required string? Nickname { get; init; }
+
+    /// <summary>What it is avoided for, in words.</summary>
+    public required string Why { get; init; }
+
+    public required EvidenceView Evidence { get; init; }
+
+    public required DateTimeOffset Since { get; init; }
+
+    public required DateTimeOffset Until { get; init; }
+
+    /// <summary>True when tor has been told.</summary>
+    public required bool IsInForce { get; init; }
+}
 
 /// <summary>Finds the circuit that carries a connection; live for as long as its stream is.</summary>
 internal interface ICircuitJoin

@@ -100,7 +100,7 @@ public sealed class LongDownloadTests : ResilienceFixture
     private async Task DrainAsync(ProxyUnderTest proxy, WatchedWorkers tors, string worker, CancellationToken token)
     {
         var state = proxy.Pool.Find(worker)!;
-        proxy.Health.Drain(state);
+        proxy.Pool.SetAdministrative(state, WorkerAdministrativeState.Draining);
         await using var next = await OpenAsync(proxy, Session, "drained.test", token);
         await AssertEchoesAsync(next, token);
         Assert.That((await tors.OpenedAsync($"drained.test:{Network.EchoPort}", token)).Worker, Is.Not.EqualTo(worker));

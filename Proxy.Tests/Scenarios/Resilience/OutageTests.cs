@@ -31,7 +31,7 @@ public sealed class OutageTests : ResilienceFixture
             foreach (string id in ids)
                 await Network.KillAsync(id);
             await UntilAsync(() => proxy.Pool.Snapshot.EligibleWorkers.Length == 0, Patience, "nobody is eligible", token, () => Told(proxy));
-            Assert.That(proxy.Health.IsFrozen, Is.False, "their processes are gone, whatever the network does");
+            Assert.That(proxy.HealthEvents.IsFrozen, Is.False, "their processes are gone, whatever the network does");
 
             // No worker is asked, so nothing of [Connect] Timeout (90 s) is used; the rest is a loaded machine's.
             long asked = Stopwatch.GetTimestamp();
@@ -53,9 +53,9 @@ public sealed class OutageTests : ResilienceFixture
         foreach (string id in ids)
         {
             await HealthyAsync(proxy, id, within, token);
-            var healthy = proxy.HealthEvents.Recent.Last(one => one.Worker == id && one.To == "healthy").Time;
-            var before = proxy.Health.View(proxy.Pool.Find(id)!).Probes.Where(report => report.At < healthy).Reverse();
-            Assert.That(before.TakeWhile(static report => report.Passed).Count(), Is.EqualTo(2), $"{id}: the first sequence that passed and the one that confirmed it");
+            var healthy = proxy.HealthEvents.All.Last(one => one.Worker == id && one.To == "healthy").Time;
+            var before = proxy.Probes.Of(id).Where(probe => probe.At < healthy).Reverse();
+            Assert.That(before.TakeWhile(static probe => probe.Report.Passed).Count(), Is.EqualTo(2), $"{id}: the first sequence that passed and the one that confirmed it");
             TestContext.Progress.WriteLine($"{id}: in service {(healthy - returned[id]).TotalSeconds:0.00} s after it had started again");
         }
 
@@ -74,12 +74,12 @@ public sealed class OutageTests : ResilienceFixture
             [new WorkerModel("own-1", one.Socks), new WorkerModel("own-2", two.Socks)], options => Configure(options, probe));
         var workers = proxy.Pool.Snapshot.All;
         foreach (var worker in workers)
-            await UntilAsync(() => proxy.Health.View(worker).Probes.Any(static report => report.Passed), Patience, $"{worker.Id} passes a probe", token, () => Told(proxy));
+            await UntilAsync(() => proxy.Probes.Of(worker.Id).Any(static probe => probe.Report.Passed), Patience, $"{worker.Id} passes a probe", token, () => Told(proxy));
 
         uplink.Cut();
         var cut = TimeProvider.System.GetUtcNow();
         long down = Stopwatch.GetTimestamp();
-        await UntilAsync(() => proxy.Health.IsFrozen, Patience, "demotion is frozen", token, () => Told(proxy));
+        await UntilAsync(() => proxy.HealthEvents.IsFrozen, Patience, "demotion is frozen", token, () => Told(proxy));
         TestContext.Progress.WriteLine($"uplink down: demotion frozen after {Stopwatch.GetElapsedTime(down).TotalSeconds:0.0} s");
         Assert.That(proxy.Log.OfEvent("DemotionFrozen"), Is.Not.Empty);
 
@@ -95,18 +95,18 @@ public sealed class OutageTests : ResilienceFixture
 
         uplink.Restore();
         long up = Stopwatch.GetTimestamp();
-        await UntilAsync(() => !proxy.Health.IsFrozen, Patience, "demotion goes on", token, () => Told(proxy));
+        await UntilAsync(() => !proxy.HealthEvents.IsFrozen, Patience, "demotion goes on", token, () => Told(proxy));
         foreach (var worker in workers)
             await HealthyAsync(proxy, worker.Id, Patience, token);
         TestContext.Progress.WriteLine($"uplink up again: both workers healthy after {Stopwatch.GetElapsedTime(up).TotalSeconds:0.0} s");
-        Assert.That(proxy.HealthEvents.Recent.Select(static happened => happened.Kind), Does.Contain(HealthEventKind.DemotionThawed));
+        Assert.That(proxy.HealthEvents.All.Select(static happened => happened.Kind), Does.Contain(HealthEventKind.DemotionThawed));
         Assert.That(HasDied(proxy), Is.False, Told(proxy));
         await using var stream = await OpenAsync(proxy, "anybody", "again.test", token);
         await AssertEchoesAsync(stream, token);
     }
 
     private static int Failures(ProxyUnderTest proxy, WorkerState worker, DateTimeOffset since) =>
-        proxy.Health.View(worker).Probes.Count(report => report.At > since && !report.Passed);
+        proxy.Probes.Of(worker.Id).Count(probe => probe.At > since && !probe.Report.Passed);
 
     private static void Configure(TorBalancerOptions options, TimeSpan probe)
     {

@@ -27,7 +27,8 @@ public abstract class ResilienceFixture
 
     private protected static WorkerModel ModelOf(TestNode node) => new(
         node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort),
-        ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath), ControlCookie: node.CookiePath);
+        ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath))
+    { ControlCookie = node.CookiePath };
 
     /// <summary>A proxy whose workers are probed.</summary>
     private protected async Task<ProxyUnderTest> StartProxyAsync(
@@ -66,10 +67,10 @@ public abstract class ResilienceFixture
 
     /// <summary>True when it was declared dead, however short.</summary>
     private protected static bool HasDied(ProxyUnderTest proxy, string? worker = null) =>
-        proxy.HealthEvents.Recent.Any(one => one.Kind == HealthEventKind.StateChanged && one.To == "dead" && (worker is null || one.Worker == worker));
+        proxy.HealthEvents.All.Any(one => one.Kind == HealthEventKind.StateChanged && one.To == "dead" && (worker is null || one.Worker == worker));
 
     /// <summary>All that health has said, for messages.</summary>
-    private protected static string Told(ProxyUnderTest proxy) => string.Join('\n', proxy.HealthEvents.Recent.Select(
+    private protected static string Told(ProxyUnderTest proxy) => string.Join('\n', proxy.HealthEvents.All.Select(
         static one => $"{one.Time:HH:mm:ss.fff} {one.Kind} {one.Worker} {one.From} > {one.To}: {one.Reason}"));
 
     /// <summary>A tunnel to a host below .test, by a user of that name. What it is refused fails the test.</summary>

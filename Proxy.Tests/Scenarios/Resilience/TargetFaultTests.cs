@@ -45,7 +45,7 @@ public sealed class TargetFaultTests : ResilienceFixture
         Assert.That(HasDied(proxy), Is.False, Told(proxy));
 
         // An exit that another test has just restarted may fail a probe for itself; what clients asked for never counts.
-        var suspected = proxy.HealthEvents.Recent.Where(static one => one.Kind == HealthEventKind.StateChanged && one.To == "suspect");
+        var suspected = proxy.HealthEvents.All.Where(static one => one.Kind == HealthEventKind.StateChanged && one.To == "suspect");
         Assert.That(suspected.Select(static one => one.Reason), Has.All.StartsWith("first_failure: circuit: "), Told(proxy));
         foreach (var worker in proxy.Pool.Snapshot.All)
             await HealthyAsync(proxy, worker.Id, Patience, token);

@@ -2,13 +2,11 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Health;
 
-/// <summary>The living side of one worker's health. The record is written under the monitor's lock only.</summary>
-internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record) : IDisposable
+/// <summary>
+/// What the monitor keeps of one worker: its state in the machine, what wakes its prober, and the watch over its tunnels.
+/// </summary>
+internal sealed class MonitoredWorker(WorkerState worker, WorkerHealthState state) : IDisposable
 {
-    private const int ReportsKept = 10;
-
-    private readonly Lock _lock = new();
-    private readonly Queue<ProbeReport> _reports = new(ReportsKept);
     private TaskCompletionSource _changed = NewSignal();
     private long _lastTraffic = -1;
     private bool _watchesTraffic;
@@ -19,12 +17,12 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
     public WorkerState Worker { get; } = worker;
 
     /// <summary>Read and written under the monitor's lock.</summary>
-    public WorkerHealthRecord Record { get; private set; } = record;
+    public WorkerHealthState State { get; private set; } = state;
 
     /// <summary>A probe is asked for, as soon as the spacing allows; read and written under the monitor's lock.</summary>
     public bool WantsCanary { get; set; }
 
-    /// <summary>Fires at the record's deadline; owned by the monitor.</summary>
+    /// <summary>Fires at the state's deadline; owned by the monitor.</summary>
     public ITimer? Timer { get; set; }
 
     /// <summary>When it last failed in a way that the way to the Tor network may explain; written under the monitor's lock.</summary>
@@ -36,7 +34,7 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
     /// <summary>When a probe is due whatever the schedule says, on the monitor's clock; null: the schedule holds.</summary>
     public TimeSpan? LookAgain => Volatile.Read(ref _lookAgain) is >= 0 and var ticks ? new TimeSpan(ticks) : null;
 
-    /// <summary>Completes when the prober should look again; take it before reading the record.</summary>
+    /// <summary>Completes when the prober should look again; take it before reading the state.</summary>
     public Task Changed => Volatile.Read(ref _changed).Task;
 
     /// <summary>When a real connection last got through, in ticks of the monitor's clock; null: never.</summary>
@@ -47,16 +45,6 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
 
     /// <summary>True while another ambiguous failure would change nothing.</summary>
     public bool IsAmbiguous => Volatile.Read(ref _isAmbiguous);
-
-    /// <summary>The latest probes, the newest last.</summary>
-    public IReadOnlyList<ProbeReport> Reports
-    {
-        get
-        {
-            lock (_lock)
-                return [.. _reports];
-        }
-    }
 
     public void TrafficAt(TimeSpan now) => Volatile.Write(ref _lastTraffic, now.Ticks);
 
@@ -74,21 +62,12 @@ internal sealed class WorkerHealth(WorkerState worker, WorkerHealthRecord record
     /// <summary>A probe begins.</summary>
     public void Looks() => Volatile.Write(ref _lookAgain, -1);
 
-    public void Set(WorkerHealthRecord next)
+    public void Set(WorkerHealthState next)
     {
-        Record = next;
+        State = next;
         Volatile.Write(ref _isAmbiguous, next.IsAmbiguous);
-        Volatile.Write(ref _watchesTraffic, next.State == WorkerOperationalState.Suspect || next.Failures > 0 || UplinkFailure is not null);
-    }
-
-    public void Keep(ProbeReport report)
-    {
-        lock (_lock)
-        {
-            if (_reports.Count == ReportsKept)
-                _reports.Dequeue();
-            _reports.Enqueue(report);
-        }
+        bool isSuspect = next.Operational == WorkerOperationalState.Suspect;
+        Volatile.Write(ref _watchesTraffic, isSuspect || next.Failures > 0 || UplinkFailure is not null);
     }
 
     public void Wake() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();

@@ -2,12 +2,15 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Health;
 
-/// <summary>All that the state machine knows of a worker. Times are those of one monotonic clock.</summary>
-internal readonly record struct WorkerHealthRecord
+/// <summary>
+/// The state of one worker in the state machine: a value, which a step replaces as a whole. Times are those of one monotonic clock.
+/// </summary>
+internal readonly record struct WorkerHealthState
 {
-    public WorkerOperationalState State { get; init; }
+    /// <summary>HEALTHY, SUSPECT or RECOVERY; DEAD is passed through.</summary>
+    public WorkerOperationalState Operational { get; init; }
 
-    /// <summary>When it came into this state.</summary>
+    /// <summary>When <see cref="Operational"/> last changed.</summary>
     public TimeSpan Since { get; init; }
 
     /// <summary>Failures that count, since it was last healthy; ambiguous ones are halves.</summary>
@@ -21,9 +24,6 @@ internal readonly record struct WorkerHealthRecord
 
     /// <summary>Which wait of RecoveryBackoff comes next, from 0.</summary>
     public int BackoffIndex { get; init; }
-
-    /// <summary>When recovery was last tried, or entered.</summary>
-    public TimeSpan LastAttempt { get; init; }
 
     /// <summary>RECOVERY: when the next attempt is due; null while a managed worker starts.</summary>
     public TimeSpan? NextAttempt { get; init; }
@@ -43,12 +43,13 @@ internal readonly record struct WorkerHealthRecord
     /// <summary>Grows whenever it goes out of service; what a probe began in an earlier episode says nothing about this one.</summary>
     public long Episode { get; init; }
 
-    public static WorkerHealthRecord Healthy(TimeSpan now) => new() { State = WorkerOperationalState.Healthy, Since = now, WasHealthy = true };
+    public static WorkerHealthState Healthy(TimeSpan now) =>
+        new() { Operational = WorkerOperationalState.Healthy, Since = now, WasHealthy = true };
 
     /// <summary>A managed worker before its process has said that it is ready.</summary>
-    public static WorkerHealthRecord Starting(TimeSpan now) =>
-        new() { State = WorkerOperationalState.Recovery, Since = now, LastAttempt = now, IsStarting = true };
+    public static WorkerHealthState Starting(TimeSpan now) =>
+        new() { Operational = WorkerOperationalState.Recovery, Since = now, IsStarting = true };
 
     /// <summary>The same worker in another state, its time there beginning now.</summary>
-    public WorkerHealthRecord In(WorkerOperationalState state, TimeSpan now) => this with { State = state, Since = now };
+    public WorkerHealthState In(WorkerOperationalState operational, TimeSpan now) => this with { Operational = operational, Since = now };
 }

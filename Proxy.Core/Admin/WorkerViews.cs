@@ -1,0 +1,45 @@
+using TorBalancer.Health;
+using TorBalancer.TorControl.Relays;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin;
+
+/// <summary>Workers for people and programs that look on: what the pool, health and their tors say of them.</summary>
+internal sealed class WorkerViews(WorkerPool pool, HealthMonitor health, ITorFacts tor)
+{
+    /// <summary>How many there are.</summary>
+    public int Count => pool.Snapshot.AllWorkers.Length;
+
+    public HealthView Health()
+    {
+        var all = pool.Snapshot.AllWorkers;
+        var views = new OrderedDictionary<string, WorkerHealthView>(all.Length, StringComparer.Ordinal);
+        foreach (var worker in all)
+            views.Add(worker.Id, WorkerHealthView.From(worker, health.FactsOf(worker)));
+        return new HealthView(
+            all.Count(static worker => worker.Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect),
+            all.Count(static worker => worker.IsEligible), all.Length, views);
+    }
+
+    public WorkersView All() => new([.. pool.Snapshot.AllWorkers.Select(Of)]);
+
+    public WorkerView Of(WorkerState worker)
+    {
+        var model = worker.Model;
+        return new WorkerView
+        {
+            Id = model.Id,
+            Address = model.SocksEndPoint.ToString()!,
+            Weight = model.Weight,
+            Country = model.Country.Length > 0 ? model.Country : null,
+            Managed = model.IsManaged,
+            Health = WorkerHealthView.From(worker, health.FactsOf(worker)),
+            TotalConnections = worker.TotalConnections,
+            TotalFailures = worker.TotalFailures,
+            BytesSent = worker.BytesSent,
+            BytesReceived = worker.BytesReceived,
+            Tor = tor.FactsOf(worker.Id) is { } facts ? TorView.From(facts) : null,
+            ConnectMs = worker.ConnectTimeMs > 0 ? Math.Round(worker.ConnectTimeMs, 1) : null,
+        };
+    }
+}
