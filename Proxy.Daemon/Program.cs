@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Daemon.Hosting;
-using TorBalancer.Daemon.Testnet.Cli;
 
 namespace TorBalancer.Daemon;
 

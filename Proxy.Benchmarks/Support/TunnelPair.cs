@@ -54,6 +54,16 @@ internal sealed class TunnelPair : IDisposable
     {
         await using var client = await listener.AcceptAsync(stop);
         await using var upstream = (await transport.ConnectAsync(new TransportConnectRequest(worker), stop)).Connection!;
-        await transport.TunnelAsync(client, upstream, new TunnelSettings(new TunnelCounters(), TimeSpan.Zero), stop);
+        var (control, owner) = (new TunnelControl(), new Owner());
+        await using var stopping = stop.UnsafeRegister(static state => ((TunnelControl)state!).Stop(), control);
+        transport.BeginTunnel(client, upstream, new TunnelSettings(control, TimeSpan.Zero), owner);
+        await owner.Ended.Task;
+    }
+
+    private sealed class Owner : ITunnelOwner
+    {
+        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void TunnelEnded(TunnelEnd how, Exception? fault) => Ended.SetResult();
     }
 }

@@ -21,7 +21,8 @@ internal static partial class EngineSelection
         int loops = options.Engine.Loops == 0 ? Environment.ProcessorCount : options.Engine.Loops;
         try
         {
-            return new LinuxTransport(loops, settings, failure => Log.Failed(logger, failure), PipePool.UsualLimit, descriptors);
+            return new LinuxTransport(
+                new EventLoops(loops, failure => Log.Failed(logger, failure), PipePool.UsualLimit, descriptors), settings);
         }
         catch (IOException failure) when (options.Engine.Transport == EngineKind.Auto)
         {

@@ -8,7 +8,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>The steps of a probe that go by what tor says through its control port, without their limits.</summary>
-internal sealed class ControlSteps(ITorFacts facts, HealthOptions options, TimeProvider time, ILogger logger)
+internal sealed class ControlSteps(ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<ControlSteps> logger)
 {
     /// <summary>
     /// What is known already and costs nothing: a tor that finds no path for its circuits is of no use, whatever it says of

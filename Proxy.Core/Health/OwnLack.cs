@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Health;
@@ -13,9 +14,6 @@ internal sealed class OwnLackException(string message) : Exception(message);
 /// <summary>Tells what we lack ourselves from what a worker did.</summary>
 internal static class OwnLack
 {
-    // errno(3): ENFILE and EMFILE.
-    private const int TableFull = 23, TooManyOpen = 24;
-
     /// <summary>Throws <see cref="OwnLackException"/> when it is that which kept a socket from being made or connected.</summary>
     public static void ThrowIf(SocketError error)
     {
@@ -39,8 +37,8 @@ internal static class OwnLack
             {
                 OwnLackException => true,
                 SocketException socket => Is(socket.SocketErrorCode),
-                Win32Exception system => system.NativeErrorCode is TableFull or TooManyOpen,
-                IOException file => file.HResult is TableFull or TooManyOpen,
+                Win32Exception system => system.NativeErrorCode is Errno.TableFull or Errno.TooManyOpen,
+                IOException file => file.HResult is Errno.TableFull or Errno.TooManyOpen,
                 _ => false,
             };
             if (isLack)

@@ -15,9 +15,8 @@ internal sealed partial class WorkerProbeSequence(
     WorkerHosts hosts, WorkerSteps steps, ControlSteps control, CommandRunner commands, HealthOptions options, TimeProvider time,
     ILogger<WorkerProbeSequence> logger) : IProbeSequence
 {
-    // Parsed at the first probe: a private network brings its canary only once it runs.
-    private readonly Lazy<Canary[]> _canaries = new(() => [.. options.Canary.Select(Canary.Parse)]);
-    private readonly Lazy<Canary?> _onion = new(() => options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null);
+    private readonly Canary[] _canaries = [.. options.Canary.Select(Canary.Parse)];
+    private readonly Canary? _onion = options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null;
     private int _next = -1;
 
     private delegate Task<(ProbeStepResult Result, string Detail)> Step(CancellationToken cancellationToken);
@@ -36,7 +35,7 @@ internal sealed partial class WorkerProbeSequence(
         await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token, proof));
         await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token, proof));
         await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(control.Paths(worker.Model)));
-        int fetches = (steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Value.Length;
+        int fetches = (steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Length;
         await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * fetches, token => CircuitAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
         await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => control.ControlAsync(worker.Model, token));
@@ -74,12 +73,11 @@ internal sealed partial class WorkerProbeSequence(
     /// </summary>
     private async Task<(ProbeStepResult Result, string Detail)> CircuitAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        var canaries = _canaries.Value;
-        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)canaries.Length);
+        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)_canaries.Length);
         var failures = new List<string>();
-        for (int i = 0; i < canaries.Length; i++)
+        for (int i = 0; i < _canaries.Length; i++)
         {
-            var result = await steps.CanaryAsync(worker, canaries[(first + i) % canaries.Length], cancellationToken);
+            var result = await steps.CanaryAsync(worker, _canaries[(first + i) % _canaries.Length], cancellationToken);
             if (result.Works)
                 return (ProbeStepResult.Passed, result.Detail);
             failures.Add(result.Detail);
@@ -90,7 +88,7 @@ internal sealed partial class WorkerProbeSequence(
 
     private async Task<(ProbeStepResult Result, string Detail)> OnionAsync(WorkerModel worker, CancellationToken cancellationToken)
     {
-        if (_onion.Value is not { } onion)
+        if (_onion is not { } onion)
             return (ProbeStepResult.Skipped, "no OnionCanary is configured");
         var result = await steps.CanaryAsync(worker, onion, cancellationToken);
         if (result.Works)

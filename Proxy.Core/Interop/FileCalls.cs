@@ -5,14 +5,12 @@ namespace TorBalancer.Interop;
 
 /// <summary>
 /// The system calls on files that .NET does not offer: opening for append, opening without following symbolic links, and asking whose
-/// a file is. Linux only; each answers what libc answers, and Marshal.GetLastPInvokeError() says why it failed.
+/// a file is. Linux only; each answers what libc answers, and Marshal.GetLastPInvokeError() says why it failed (<see cref="Errno"/>).
 /// </summary>
 internal static unsafe partial class FileCalls
 {
     // The same on every Linux architecture that .NET runs on but for the two that ARM numbers anew.
     public const int WriteOnly = 1, Create = 0x40, NoControllingTerminal = 0x100, Append = 0x400, NonBlock = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
-
-    public const int InterruptedCall = 4, TryAgain = 11, NoEntry = 2, NoAccess = 13, NotADirectory = 20, TooManyLinks = 40;
 
     /// <summary>Looks at the link itself (statx).</summary>
     public const int NoFollow = 0x100;

@@ -97,7 +97,7 @@ internal sealed class PrivateDirectory : IDisposable
         if (fd >= 0)
             return fd;
         int error = Marshal.GetLastPInvokeError();
-        if (FileCalls.StatusOf(path, followLinks: false) is { IsLink: true } && error is FileCalls.NotADirectory or FileCalls.TooManyLinks)
+        if (FileCalls.StatusOf(path, followLinks: false) is { IsLink: true } && error is Errno.NotADirectory or Errno.TooManyLinks)
             throw new UntrustedPathException($"{path} is a symbolic link");
         throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}");
     }

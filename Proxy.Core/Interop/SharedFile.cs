@@ -66,7 +66,7 @@ internal static class SharedFile
         int error = Marshal.GetLastPInvokeError();
 
         // Kernels refuse a link of somebody else's with the second one when a file may be made.
-        if (fd >= 0 || error is not (FileCalls.TooManyLinks or FileCalls.NoAccess))
+        if (fd >= 0 || error is not (Errno.TooManyLinks or Errno.NoAccess))
             return fd;
         int link = FileCalls.Open(path, Hold | FileCalls.DoNotFollow, 0);
         if (link >= 0 && StatusOf(link).IsLink)

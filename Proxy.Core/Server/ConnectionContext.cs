@@ -42,7 +42,7 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>From the request's end to the worker's answer.</summary>
     public TimeSpan ConnectTime { get; set; }
 
-    public TunnelCounters Counters { get; } = new();
+    public TunnelControl Counters { get; } = new();
 
     public ProxyError Error { get; private set; }
 

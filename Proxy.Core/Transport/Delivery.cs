@@ -10,9 +10,6 @@ namespace TorBalancer.Transport;
 /// <param name="IsComplete">Nothing waits to be sent or acknowledged.</param>
 internal readonly record struct Delivery(long Acknowledged, bool IsComplete)
 {
-    /// <summary>IPPROTO_TCP and TCP_INFO of tcp(7).</summary>
-    public const int IpProtoTcp = 6, TcpInfo = 11;
-
     /// <summary>As much of struct tcp_info as is looked at.</summary>
     public const int InfoBytes = 148;
 
@@ -49,7 +46,7 @@ internal readonly record struct Delivery(long Acknowledged, bool IsComplete)
         {
             if (!OperatingSystem.IsLinux() || socket.AddressFamily == AddressFamily.Unix)
                 return false;
-            length = socket.GetRawSocketOption(IpProtoTcp, TcpInfo, info);
+            length = socket.GetRawSocketOption(OptionNumbers.IpProtoTcp, OptionNumbers.TcpInfo, info);
             return length > 0;
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)

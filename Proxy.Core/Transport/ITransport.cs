@@ -21,7 +21,7 @@ public interface ITransport
     /// <summary>
     /// Moves bytes both ways until both sides finished. What either side's <see cref="TransportConnection.Input"/> still
     /// holds goes first. Half-close is kept. Does not dispose the connections; the owner does so as soon as it is told of the
-    /// end, which also sends the FIN of the side that finished last. <see cref="TunnelCounters.Stop"/> ends it as
+    /// end, which also sends the FIN of the side that finished last. <see cref="TunnelControl.Stop"/> ends it as
     /// <see cref="TunnelEnd.Aborted"/>; it never throws for what the network does.
     /// </summary>
     /// <param name="client">The side that <see cref="TunnelCounters.FromClient"/> counts.</param>

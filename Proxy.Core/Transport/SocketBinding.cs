@@ -9,9 +9,6 @@ namespace TorBalancer.Transport;
 /// <param name="Interface">The only interface that it may use (SO_BINDTODEVICE, socket(7)); null: any.</param>
 internal readonly record struct SocketBinding(IPAddress? Address, string? Interface)
 {
-    /// <summary>Linux' SO_BINDTODEVICE at level SOL_SOCKET.</summary>
-    private const int SolSocket = 1, SoBindToDevice = 25;
-
     /// <summary>
     /// Binds, or throws <see cref="SocketException"/>: the interface or the address is not there, or binding to an interface
     /// is not permitted (before Linux 5.7 it needs CAP_NET_RAW). There is no way on for a socket that could not be bound.
@@ -19,7 +16,7 @@ internal readonly record struct SocketBinding(IPAddress? Address, string? Interf
     public void Apply(Socket socket)
     {
         if (Interface is { Length: > 0 } name)
-            socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
+            socket.SetRawSocketOption(OptionNumbers.SolSocket, OptionNumbers.SoBindToDevice, Encoding.ASCII.GetBytes(name + '\0'));
         if (Address is not null)
             socket.Bind(new IPEndPoint(Address, 0));
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Workers;
@@ -26,6 +27,14 @@ public enum LinkFamilies : byte
 public sealed record WireGuardLink(
     string Interface, IPAddress? HostAddress4, IPAddress? HostAddress6 = null, IPAddress? WorkerAddress = null, IPEndPoint? Dns = null)
 {
+    /// <summary>The link of a configured worker; null: it has none.</summary>
+    public static WireGuardLink? Of(WorkerOptions options) => options.WgInterface.Length == 0 ? null : new WireGuardLink(
+        options.WgInterface,
+        options.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetwork),
+        options.WgHostAddresses.FirstOrDefault(static address => address.AddressFamily == AddressFamily.InterNetworkV6),
+        options.WgWorkerAddress,
+        options.DnsEndPoint);
+
     public LinkFamilies Families =>
         (HostAddress4 is null ? LinkFamilies.None : LinkFamilies.IPv4) | (HostAddress6 is null ? LinkFamilies.None : LinkFamilies.IPv6);
 

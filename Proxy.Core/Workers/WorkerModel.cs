@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Workers;
@@ -25,6 +26,15 @@ public sealed record WorkerModel(
     /// False: another SOCKS5 server, which must not be asked for an onion service (it would look its name up) and cannot RESOLVE.
     /// </summary>
     public bool IsTor { get; init; } = true;
+
+    /// <summary>The model of a configured worker.</summary>
+    public static WorkerModel Of(WorkerOptions options) => new(
+        options.Name, options.SocksEndPoint, options.Weight, options.Country, IsManaged: false, options.ControlEndPoint, WireGuardLink.Of(options))
+    {
+        ControlCookie = options.ControlCookie.Length == 0 ? null : options.ControlCookie,
+        ControlPassword = options.ControlPassword.Length == 0 ? null : options.ControlPassword,
+        IsTor = options.IsTor,
+    };
 
     /// <summary>False for a managed worker that has not said yet where it listens.</summary>
     public bool IsAddressKnown => SocksEndPoint is not IPEndPoint { Port: 0 };

@@ -6,7 +6,7 @@ using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
-using TorBalancer.Daemon.Interop;
+using TorBalancer.Processes;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;

@@ -6,10 +6,10 @@ using TorBalancer.Configuration;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
-using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Server;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -49,9 +49,10 @@ internal static class RunCommand
         try
         {
             DescriptorLimit.Check();
-            using var host = BuildHost(configuration, testnet);
-            signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
-            await host.RunAsync(cancellationToken);
+            if (testnet)
+                await RunTestnetAsync(configuration, signals, cancellationToken);
+            else
+                await RunHostAsync(configuration, addNetwork: null, signals, cancellationToken);
             return ExitOk;
         }
         catch (Exception failure) when (failure is StartupException or ListenException)
@@ -65,17 +66,40 @@ internal static class RunCommand
         }
     }
 
-    private static IHost BuildHost(ConfigurationResult configuration, bool testnet)
+    /// <summary>
+    /// Lays the network out before anything reads the options, which then say where its workers are; the host starts it. A method of its
+    /// own, so that the network's library is loaded for nobody else.
+    /// </summary>
+    private static async Task RunTestnetAsync(ConfigurationResult configuration, DaemonSignals signals, CancellationToken cancellationToken)
+    {
+        await using var network = TestnetHostedService.LayOut();
+        TestNetworkConf.ApplyTo(configuration.Options, network);
+        await RunHostAsync(
+            configuration, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, cancellationToken);
+    }
+
+    private static async Task RunHostAsync(
+        ConfigurationResult configuration, Action<IServiceCollection>? addNetwork, DaemonSignals signals,
+        CancellationToken cancellationToken)
+    {
+        using var host = BuildHost(configuration, addNetwork);
+        signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
+        await host.RunAsync(cancellationToken);
+    }
+
+    /// <param name="configuration">Its options are final.</param>
+    /// <param name="addNetwork">
+    /// Adds a network that ends with the daemon: it starts first, and nothing is kept about its workers. Null: there is none.
+    /// </param>
+    private static IHost BuildHost(ConfigurationResult configuration, Action<IServiceCollection>? addNetwork)
     {
         var options = configuration.Options;
-        if (testnet)
-            options.Route.Rules.Add(TestNetworkConf.Route);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);
         string state = ManagedWorkerPaths.RootOf(options.ManagedWorkers.DataDirectory, Environment.GetEnvironmentVariable);
-        builder.Services.AddProxy(options, testnet ? null : state);
-        builder.Services.AddSingleton(new StartSource(configuration, testnet));
+        builder.Services.AddProxy(options, addNetwork is null ? state : null);
+        builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton<StartHints>();
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));
         builder.Services.Configure<HostOptions>(host =>
@@ -88,6 +112,7 @@ internal static class RunCommand
 
         // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels and the admin
         // API still shows and commands. That binds after the listeners all the same, and only then we are ready.
+        addNetwork?.Invoke(builder.Services);
         builder.Services.AddHostedService<WorkersHostedService>();
         builder.Services.AddHostedService<LinkHostedService>();
         builder.Services.AddHostedService<RelayWatchHostedService>();

@@ -8,11 +8,11 @@ namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Listens while the host runs; drains when it stops.</summary>
 internal sealed partial class ProxyHostedService(
-    ProxyServer server, TorBalancerOptions options, StartSource source, ILogger<ProxyHostedService> logger) : IHostedService
+    ProxyServer server, TorBalancerOptions options, ConfigurationResult configuration, ILogger<ProxyHostedService> logger) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        foreach (var warning in source.Configuration.Warnings)
+        foreach (var warning in configuration.Warnings)
             Log.ConfigurationWarning(logger, warning.ToString());
         await server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))));
     }

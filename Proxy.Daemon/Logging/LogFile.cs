@@ -88,7 +88,7 @@ internal sealed unsafe class LogFile(string path) : IDisposable
         try
         {
             int fd = OpenForAppend();
-            if (fd < 0 && Marshal.GetLastPInvokeError() == FileCalls.NoEntry)
+            if (fd < 0 && Marshal.GetLastPInvokeError() == Errno.NoEntry)
             {
                 SharedFolders.Check(path);
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
@@ -127,7 +127,7 @@ internal sealed unsafe class LogFile(string path) : IDisposable
                 }
 
                 int error = Marshal.GetLastPInvokeError();
-                if (written < 0 && error == FileCalls.InterruptedCall)
+                if (written < 0 && error == Errno.Interrupted)
                     continue;
                 _writeProblem = Marshal.GetPInvokeErrorMessage(error);
                 break;

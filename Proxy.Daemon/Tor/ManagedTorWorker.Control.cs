@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Processes;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
 using TorBalancer.TorControl.Syntax;

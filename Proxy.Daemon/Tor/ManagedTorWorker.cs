@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Processes;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Syntax;
 

@@ -16,7 +16,6 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
     private readonly ManagedWorkersOptions _options;
     private readonly ManagedWorkerPaths _paths;
     private readonly string _executable;
-    private readonly IReadOnlyList<string> _extraLines;
     private readonly IManagedWorkerSink _sink;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -25,16 +24,15 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
     private Task[] _running = [];
     private int _stopped;
 
-    /// <param name="executable">Path of tor; see <see cref="TorExecutable.Find(string)"/>.</param>
+    /// <param name="executable">Path of tor; see <see cref="Executables.FindTor"/>.</param>
     /// <param name="paths">Where things are kept; see <see cref="ManagedWorkerPaths.Resolve"/>.</param>
-    /// <param name="extraLines">Further torrc lines for each worker, beside those of <see cref="ManagedWorkersOptions.ExtraTorrc"/>.</param>
     public ManagedTorWorkers(
-        ManagedWorkersOptions options, string executable, ManagedWorkerPaths paths, IReadOnlyList<string> extraLines, IManagedWorkerSink sink, ILogger logger, TimeProvider time)
+        ManagedWorkersOptions options, string executable, ManagedWorkerPaths paths, IManagedWorkerSink sink, ILogger logger,
+        TimeProvider time)
     {
         _options = options;
         _executable = executable;
         _paths = paths;
-        _extraLines = extraLines;
         _sink = sink;
         _logger = logger;
         _time = time;
@@ -50,12 +48,11 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
     /// </summary>
     public void Start()
     {
-        var extra = new List<string>();
+        IReadOnlyList<string> extra = [];
         try
         {
             if (_options.ExtraTorrc.Length > 0)
-                extra.AddRange(ReadExtra(_options.ExtraTorrc));
-            extra.AddRange(_extraLines);
+                extra = ReadExtra(_options.ExtraTorrc);
             ManagedWorkerFiles.MakePrivate(_paths.Root);
             _lock = ManagedWorkerFiles.TryLock(Path.Combine(_paths.Root, "lock"))
                 ?? throw new ManagedWorkersException($"{_paths.Root} is in use by another torbalancer. Stop that one, or set [ManagedWorkers] DataDirectory to another directory.");

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Server;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Architecture;
 
@@ -10,7 +11,7 @@ public partial class EventIdTests
 {
     private static readonly (string Name, int Id)[] All =
     [
-        .. new[] { typeof(ServerEventIds).Assembly, typeof(HostingEventIds).Assembly }
+        .. new[] { typeof(ServerEventIds).Assembly, typeof(HostingEventIds).Assembly, typeof(TestnetEventIds).Assembly }
             .SelectMany(static assembly => assembly.GetTypes())
             .Where(static type => type.Name.EndsWith("EventIds", StringComparison.Ordinal))
             .SelectMany(static type => type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static)
@@ -31,7 +32,7 @@ public partial class EventIdTests
     [Test]
     public void Every_message_has_an_id_from_a_table_and_no_two_share_one()
     {
-        var messages = Repository.Sources.Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon")
+        var messages = Repository.Sources.Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon" or "Proxy.Testnet")
             .SelectMany(static file => Message().Matches(file.Code).Select(match => (File: file.ToString(), Id: match.Groups[1].Value)))
             .ToArray();
 

@@ -7,8 +7,6 @@ internal static class FileCircles
     [
         (["Admin/MemoryBudget.cs", "Admin/MemoryShare.cs"], "A share is given out by the budget that it is a part of, and gives itself back to it."),
         (["Transport/Linux/LinuxConnection.Io.cs", "Transport/Linux/LinuxPipeReader.cs", "Transport/Linux/LinuxTunnel.Direction.cs", "Transport/Linux/LinuxWriter.cs"], "One connection in four chapters: it lends itself to its reader, its writer and its tunnel."),
-        (["Transport/Linux/LinuxListener.cs", "Transport/Linux/LinuxTransport.cs"], "To be opened: a listener asks its transport for the loop with the fewest connections."),
-        (["Transport/Sockets/ListeningSocket.cs", "Transport/Sockets/SocketConnection.cs", "Transport/Sockets/SocketTransport.cs", "Transport/Sockets/SocketTransportListener.cs", "Transport/Sockets/SocketTunnel.Refused.cs"], "To be opened: constants and failures of one in the files of others."),
         (["Workers/WorkerLease.cs", "Workers/WorkerState.cs"], "A lease is given out by the worker that it counts on, and gives itself back to it."),
     ];
 }

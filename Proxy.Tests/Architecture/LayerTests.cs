@@ -10,6 +10,7 @@ public partial class LayerTests
     [
         ("Primitives", []),
         ("Interop", []),
+        ("Processes", ["Interop"]),
         ("Transport", ["Primitives", "Interop"]),
         ("Configuration", ["Primitives"]),
         ("Protocols", ["Primitives", "Transport"]),
@@ -19,14 +20,14 @@ public partial class LayerTests
         ("TorControl", ["Primitives", "Interop", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl"]),
         ("Forwarding", ["Primitives", "Transport", "Protocols", "Connecting"]),
-        ("Health", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
+        ("Health", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "TorControl", "Connecting", "Forwarding"]),
         ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
-        ("DependencyInjection", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin"]),
+        ("DependencyInjection", ["Primitives", "Interop", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin"]),
     ];
 
     // The stages are independent of who hosts and who logs.
-    private static readonly string[] ForeignToCore = ["TorBalancer.Daemon", "NLog", "Microsoft.Extensions.Hosting", "Microsoft.AspNetCore", "System.CommandLine"];
+    private static readonly string[] ForeignToCore = ["TorBalancer.Daemon", "TorBalancer.Testnet", "NLog", "Microsoft.Extensions.Hosting", "Microsoft.AspNetCore", "System.CommandLine"];
 
     private static readonly string[] Folders = [.. Table.Select(static row => row.Folder)];
 

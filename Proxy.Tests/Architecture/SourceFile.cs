@@ -29,6 +29,7 @@ internal sealed class SourceFile(string project, string path, string text)
             {
                 "Proxy.Core" => "TorBalancer",
                 "Proxy.Daemon" => "TorBalancer.Daemon",
+                "Proxy.Testnet" => "TorBalancer.Testnet",
                 "Proxy.Tests" => "TorBalancer.Tests",
                 _ => "TorBalancer.Benchmarks",
             };

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using TorBalancer.Daemon.Commands;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
 using TorBalancer.Tests.Configuration;
 
 namespace TorBalancer.Tests.Commands;

@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Connecting;
-using TorBalancer.Daemon.Testnet.Dns;
 using TorBalancer.Primitives;
+using TorBalancer.Testnet.Dns;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Connecting;

@@ -117,7 +117,7 @@ public sealed class LinkProbeTests
             var options = new HealthOptions { Canary = [Canary] };
             var hosts = new WorkerHosts([new WorkerOptions { Name = "w", ReconnectCommand = $"echo $TORBALANCER_WORKER >{mark}" }]);
             var sequence = new WorkerProbeSequence(
-                hosts, Steps(), new ControlSteps(new ProbeBench.FixedFacts(), options, TimeProvider.System, NullLogger.Instance),
+                hosts, Steps(), new ControlSteps(new ProbeBench.FixedFacts(), options, TimeProvider.System, NullLogger<ControlSteps>.Instance),
                 new CommandRunner(TimeProvider.System), options, TimeProvider.System, NullLogger<WorkerProbeSequence>.Instance);
             var state = new WorkerState(Worker() with { Link = new WireGuardLink("tb-none", IPAddress.Loopback) });
 

@@ -41,7 +41,7 @@ public class SharedFileTests
     public void Open_without_the_folder_says_so()
     {
         Assert.That(SharedFile.Open(Path.Combine(_directory, "a", "b"), Append, 0x180), Is.EqualTo(-1));
-        Assert.That(Marshal.GetLastPInvokeError(), Is.EqualTo(FileCalls.NoEntry));
+        Assert.That(Marshal.GetLastPInvokeError(), Is.EqualTo(Errno.NoEntry));
     }
 
     [Test]

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

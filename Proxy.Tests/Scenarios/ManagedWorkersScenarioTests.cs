@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using TorBalancer.Daemon.Interop;
+using TorBalancer.Processes;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

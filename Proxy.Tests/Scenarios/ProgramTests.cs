@@ -1,6 +1,6 @@
 using System.Net;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -1,4 +1,4 @@
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

@@ -1,4 +1,4 @@
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

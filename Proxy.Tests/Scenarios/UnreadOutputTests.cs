@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using TorBalancer.Daemon.Interop;
+using TorBalancer.Processes;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;

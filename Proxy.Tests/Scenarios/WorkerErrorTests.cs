@@ -1,5 +1,5 @@
 using TorBalancer.Balancing;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
 

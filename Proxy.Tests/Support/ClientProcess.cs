@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
 
 namespace TorBalancer.Tests.Support;
 

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Tor;
+using TorBalancer.Processes;
+using TorBalancer.Testnet;
 using TorBalancer.TorControl;
 
 namespace TorBalancer.Tests.Support;

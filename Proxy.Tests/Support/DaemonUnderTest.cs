@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
-using TorBalancer.Daemon.Interop;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Processes;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Support;
 

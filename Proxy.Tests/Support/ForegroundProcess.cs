@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using TorBalancer.Daemon.Interop;
+using TorBalancer.Processes;
 
 namespace TorBalancer.Tests.Support;
 

@@ -1,4 +1,5 @@
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
+
 
 namespace TorBalancer.Tests.Support;
 

@@ -82,7 +82,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         var probes = services.Last(static one => one.ServiceType == typeof(IProbeSequence)).ImplementationFactory!;
         services.AddSingleton<IProbeSequence>(provider => new RecordedProbes((IProbeSequence)probes(provider)));
         replace?.Invoke(services);
-        var proxy = new ProxyUnderTest(services.BuildServiceProvider(), log);
+        var proxy = new ProxyUnderTest(services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true }), log);
         proxy.Pool.Apply(workers);
         await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
         return proxy;

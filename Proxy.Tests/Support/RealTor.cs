@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
-using TorBalancer.Daemon.Tor;
+using TorBalancer.Processes;
 using TorBalancer.TorControl;
 
 namespace TorBalancer.Tests.Support;
@@ -24,7 +24,7 @@ internal sealed class RealTor : IAsyncDisposable
     public EndPoint Control => new UnixDomainSocketEndPoint(Path.Combine(Directory, "control"));
 
     /// <summary>The executable; the test is ignored when there is none.</summary>
-    public static string Executable => TorExecutable.Find("auto") ?? throw new IgnoreException("no tor executable on this machine");
+    public static string Executable => Executables.FindTor("auto") ?? throw new IgnoreException("no tor executable on this machine");
 
     public static async Task<RealTor> StartAsync(CancellationToken token, params string[] extraLines)
     {

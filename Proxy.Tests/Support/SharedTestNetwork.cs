@@ -1,5 +1,5 @@
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Support;
 

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Processes;
+using TorBalancer.Testnet;
+using TorBalancer.Testnet.Nodes;
 
 namespace TorBalancer.Tests.Support;
 

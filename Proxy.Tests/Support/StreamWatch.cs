@@ -1,4 +1,4 @@
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Testnet.Nodes;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
 

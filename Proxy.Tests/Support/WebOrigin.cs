@@ -10,8 +10,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Testnet;
+using TorBalancer.Testnet.Nodes;
 
 namespace TorBalancer.Tests.Support;
 

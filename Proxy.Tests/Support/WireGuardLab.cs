@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using TorBalancer.Daemon.Testnet.Cli;
+using TorBalancer.Testnet.Supervision;
 
 namespace TorBalancer.Tests.Support;
 

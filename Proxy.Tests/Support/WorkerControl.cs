@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Testnet.Nodes;
 using TorBalancer.TorControl;
 
 namespace TorBalancer.Tests.Support;

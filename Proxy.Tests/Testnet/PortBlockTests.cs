@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Testnet;
 

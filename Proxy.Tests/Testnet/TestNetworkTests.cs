@@ -1,8 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Daemon.Interop;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Testnet;
+using TorBalancer.Testnet.Nodes;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Testnet;

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using TorBalancer.Daemon.Interop;
-using TorBalancer.Daemon.Testnet.Cli;
+using TorBalancer.Processes;
+using TorBalancer.Testnet.Supervision;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Testnet;

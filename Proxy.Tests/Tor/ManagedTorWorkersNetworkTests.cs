@@ -4,8 +4,8 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Daemon.Testnet;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
@@ -30,8 +30,10 @@ public sealed class ManagedTorWorkersNetworkTests
     {
         var network = await SharedTestNetwork.GetAsync();
         var paths = new ManagedWorkerPaths(Path.Combine(_directory, "state"), Path.Combine(_directory, "run"));
+        string extra = Path.Combine(_directory, "extra");
+        await File.WriteAllLinesAsync(extra, network.ClientTorrc, token);
         await using var workers = new ManagedTorWorkers(
-            new ManagedWorkersOptions { Count = 1 }, RealTor.Executable, paths, network.ClientTorrc, _sink, NullLogger.Instance, TimeProvider.System);
+            new ManagedWorkersOptions { Count = 1, ExtraTorrc = extra }, RealTor.Executable, paths, _sink, NullLogger.Instance, TimeProvider.System);
         workers.Start();
         var ready = await UntilAsync("ready", token);
 

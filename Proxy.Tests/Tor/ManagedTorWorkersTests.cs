@@ -109,7 +109,7 @@ public sealed class ManagedTorWorkersTests
         string deep = Path.Combine(_directory, new string('d', 100));
         var paths = ManagedWorkerPaths.Resolve(deep, 1, _ => null);
         Assert.That(paths.Sockets, Is.Null);
-        await using var workers = new ManagedTorWorkers(new ManagedWorkersOptions { Count = 1 }, RealTor.Executable, paths, NoNetwork, _sink, NullLogger.Instance, TimeProvider.System);
+        await using var workers = Create(paths, 1, NoNetwork);
         workers.Start();
         await NextAsync("starting", token);
 
@@ -172,7 +172,7 @@ public sealed class ManagedTorWorkersTests
     public void A_missing_extra_torrc_is_refused_by_name()
     {
         var workers = new ManagedTorWorkers(
-            new ManagedWorkersOptions { Count = 1, ExtraTorrc = "/nowhere/extra" }, "/bin/true", Paths, NoNetwork, _sink, NullLogger.Instance, TimeProvider.System);
+            new ManagedWorkersOptions { Count = 1, ExtraTorrc = "/nowhere/extra" }, "/bin/true", Paths, _sink, NullLogger.Instance, TimeProvider.System);
         Assert.That(workers.Start, Throws.InstanceOf<ManagedWorkersException>().With.Message.Contains("/nowhere/extra"));
     }
 
@@ -202,7 +202,15 @@ public sealed class ManagedTorWorkersTests
     private ManagedWorkerPaths Paths => new(Path.Combine(_directory, "state"), Path.Combine(_directory, "run"));
 
     private ManagedTorWorkers Create(int count, IReadOnlyList<string> lines, string? executable = null)
-        => new(new ManagedWorkersOptions { Count = count }, executable ?? RealTor.Executable, Paths, lines, _sink, NullLogger.Instance, TimeProvider.System);
+        => Create(Paths, count, lines, executable);
+
+    private ManagedTorWorkers Create(ManagedWorkerPaths paths, int count, IReadOnlyList<string> lines, string? executable = null)
+    {
+        string extra = Path.Combine(_directory, "extra");
+        File.WriteAllLines(extra, lines);
+        var options = new ManagedWorkersOptions { Count = count, ExtraTorrc = extra };
+        return new ManagedTorWorkers(options, executable ?? RealTor.Executable, paths, _sink, NullLogger.Instance, TimeProvider.System);
+    }
 
     private string SleepingTor()
     {

@@ -55,26 +55,4 @@ public sealed class ManagedWorkerPathsTests
         Assert.That(lines.IndexOf("SafeLogging 0"), Is.GreaterThan(lines.IndexOf("SafeLogging 1")));
         Assert.That(lines.IndexOf("ClientOnly 0"), Is.LessThan(lines.IndexOf("ClientOnly 1")));
     }
-
-    [Test]
-    public void TorExecutable_Find_searches_PATH_then_the_usual_places()
-    {
-        Assert.That(TorExecutable.Find("sh", "relative:/nowhere:/bin"), Is.EqualTo("/bin/sh"));
-        Assert.That(TorExecutable.Find("sh", null), Is.EqualTo("/usr/bin/sh"));
-        Assert.That(TorExecutable.Find("/bin/sh", null), Is.EqualTo("/bin/sh"));
-        Assert.That(TorExecutable.Find("/etc/passwd", null), Is.Null, "not executable");
-        Assert.That(TorExecutable.Find("/no/such/tor", "/bin"), Is.Null);
-        Assert.That(TorExecutable.Find("no-such-program", "/bin"), Is.Null);
-    }
-
-    [TestCase("Tor version 0.4.9.11.\nThis build", "0.4.9.11")]
-    [TestCase("Tor version 0.4.10.1-alpha-dev (git-0123456789abcdef).\n", "0.4.10.1-alpha-dev")]
-    [TestCase("Tor version 0.4.9.11", "0.4.9.11")]
-    [TestCase("something else", "")]
-    public void TorExecutable_ParseVersion(string output, string version)
-        => Assert.That(TorExecutable.ParseVersion(output), Is.EqualTo(version));
-
-    [Test, CancelAfter(30_000)]
-    public async Task TorExecutable_Probe_of_the_real_one(CancellationToken token)
-        => Assert.That((await TorExecutable.ProbeAsync(Support.RealTor.Executable, TimeProvider.System, token)).Version, Does.Match(@"^0\.\d+\.\d+\.\d+"));
 }

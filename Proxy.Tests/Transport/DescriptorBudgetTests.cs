@@ -158,7 +158,7 @@ public class DescriptorBudgetTests
         const int dials = 10;
         var budget = new DescriptorBudget(_process);
         int before = budget.MostClients;
-        using var linux = engine == "linux" ? new LinuxTransport(1, default, null, 0, budget) : null;
+        using var linux = engine == "linux" ? new LinuxTransport(new EventLoops(1, null, 0, budget), default) : null;
         ITransport transport = linux ?? (ITransport)new TorBalancer.Transport.Sockets.SocketTransport(TimeProvider.System, default, budget);
         using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));

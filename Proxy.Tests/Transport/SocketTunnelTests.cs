@@ -19,7 +19,7 @@ public class SocketTunnelTests
         await using var upstream = new SocketConnection(upstreamSide);
         using var stop = new CancellationTokenSource();
         var tunnel = new SocketTransport(TimeProvider.System)
-            .TunnelAsync(client, upstream, new TunnelSettings(new TunnelCounters(), TimeSpan.Zero), stop.Token);
+            .TunnelAsync(client, upstream, new TunnelSettings(new TunnelControl(), TimeSpan.Zero), stop.Token);
 
         // Until nothing goes further: the client's and both of our buffers are full.
         upstreamPeer.Blocking = false;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
 using TorBalancer.Transport.Linux;
 using TorBalancer.Transport.Sockets;
@@ -311,7 +312,7 @@ public sealed partial class TransportTests(string engine, int loops)
 
         public Socket UpstreamPeer => upstreamPeer;
 
-        public TunnelCounters Counters { get; } = new();
+        public TunnelControl Counters { get; } = new();
 
         public static async Task<TunnelPair> CreateAsync(ITransport transport, CancellationToken token)
         {

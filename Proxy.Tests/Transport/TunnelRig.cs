@@ -2,12 +2,13 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Tests.Transport;
 
 /// <summary>A tunnel between two peers that the test holds.</summary>
-internal sealed record RiggedTunnel(long Id, Socket Client, Socket Worker, TunnelCounters Counters, Task<TunnelEnd> End) : IDisposable
+internal sealed record RiggedTunnel(long Id, Socket Client, Socket Worker, TunnelControl Counters, Task<TunnelEnd> End) : IDisposable
 {
     public void Dispose()
     {
@@ -179,6 +180,6 @@ internal sealed class TunnelRig : IAsyncDisposable
 
         public TaskCompletionSource<TunnelEnd> End { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public TunnelCounters Counters { get; } = new();
+        public TunnelControl Counters { get; } = new();
     }
 }

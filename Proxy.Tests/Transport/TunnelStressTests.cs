@@ -45,11 +45,11 @@ public class TunnelStressTests(string engine)
     [Test, CancelAfter(300_000)]
     public async Task Tunnels_on_loops_that_get_no_processor_carry_every_byte(CancellationToken token)
     {
-        var engine = CreateEngine();
-        await using var rig = new TunnelRig(engine);
-        var loops = engine is LinuxTransport linux ? linux.Loops : [];
+        var loops = CreateLoops();
+        await using var rig = new TunnelRig(CreateEngine(loops));
         using var stop = new CancellationTokenSource();
-        var starving = loops.Select((loop, index) => Task.Run(() => StarveAsync(loop, new Random(index), stop.Token), token)).ToList();
+        EventLoop[] starved = loops is null ? [] : [.. loops.All];
+        var starving = starved.Select((loop, index) => Task.Run(() => StarveAsync(loop, new Random(index), stop.Token), token)).ToList();
         int seed = Number("TORBALANCER_STRESS_SEED", Environment.TickCount);
         TestContext.Out.WriteLine($"TORBALANCER_STRESS_SEED={seed}");
         try
@@ -115,14 +115,20 @@ public class TunnelStressTests(string engine)
         streams.ForEach(static stream => stream.Dispose());
     }
 
-    private ITransport CreateEngine() => engine switch
+    private ITransport CreateEngine() => CreateEngine(CreateLoops());
+
+    private static ITransport CreateEngine(EventLoops? loops) =>
+        loops is null ? new SocketTransport(TimeProvider.System) : new LinuxTransport(loops, default);
+
+    /// <summary>Null: the engine has none.</summary>
+    private EventLoops? CreateLoops() => engine switch
     {
-        "sockets" => new SocketTransport(TimeProvider.System),
-        "linux, 1 loop" => new LinuxTransport(1, default, _faults.Add),
-        "linux, 2 loops" => new LinuxTransport(2, default, _faults.Add),
+        "sockets" => null,
+        "linux, 1 loop" => new EventLoops(1, _faults.Add),
+        "linux, 2 loops" => new EventLoops(2, _faults.Add),
 
         // As under descriptor pressure: few may splice, and what had a pipe may get none the next time.
-        "linux, 2 pipes" => new LinuxTransport(1, default, _faults.Add, pipes: 2),
+        "linux, 2 pipes" => new EventLoops(1, _faults.Add, pipes: 2),
         _ => throw new ArgumentOutOfRangeException(nameof(engine)),
     };
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Transport.Linux;
 
@@ -50,7 +51,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         };
         fd = -1;
         if (family < 0)
-            return 97;
+            return Errno.FamilyNotSupported;
         loop.Pace.Interrupt();
         const int type = Libc.SockStream | Libc.SockNonBlock | Libc.SockCloExec;
         fd = Libc.Socket(family, type, 0);
@@ -177,7 +178,7 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
 
     private void Complete(int fd, int error) => End().SetResult(error == 0
         ? new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)
-        : new TransportConnectResult(null, Errno.ToSocketError(error)));
+        : new TransportConnectResult(null, SocketErrors.Of(error)));
 
     private void Drop()
     {

@@ -300,5 +300,5 @@ internal sealed unsafe class EventLoop : IDisposable
         return Libc.EpollControl(_epoll, operation, fd, request);
     }
 
-    private static int Check(int result) => result >= 0 ? result : throw Errno.ToException(Libc.LastError);
+    private static int Check(int result) => result >= 0 ? result : throw SocketErrors.ToException(Libc.LastError);
 }

@@ -1,3 +1,5 @@
+using TorBalancer.Interop;
+
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>The system calls of a connection; on its loop's thread only.</summary>

@@ -113,7 +113,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
         if (result == data.Length)
             return ValueTask.CompletedTask;
         if (result < 0)
-            return ValueTask.FromException(IsClosed ? Errno.Closed() : Errno.ToException(-result));
+            return ValueTask.FromException(IsClosed ? SocketErrors.Closed() : SocketErrors.ToException(-result));
         return (_writer ??= new LinuxWriter(this)).WriteAsync(data[result..], cancellationToken);
     }
 

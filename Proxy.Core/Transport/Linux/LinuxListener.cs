@@ -1,12 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
+using TorBalancer.Interop;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>Accepts on one loop and gives each connection to the loop that has fewest.</summary>
-internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, ListeningSocket listening)
+internal sealed class LinuxListener(EventLoops loops, EventLoop loop, ListeningSocket listening)
     : ITransportListener, IValueTaskSource<TransportConnection>, ILoopWork, IEventSink
 {
     /// <summary>Then the loop's other descriptors get their turn.</summary>
@@ -53,7 +54,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             if (result == 0)
                 return ValueTask.FromResult<TransportConnection>(connection!);
             if (result != Errno.TryAgain)
-                return ValueTask.FromException<TransportConnection>(new SocketException((int)Errno.ToSocketError(result)));
+                return ValueTask.FromException<TransportConnection>(new SocketException((int)SocketErrors.Of(result)));
         }
 
         _core.RunContinuationsAsynchronously = !loop.IsCurrent;
@@ -136,7 +137,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             int error = loop.Add(_fd, this, Libc.EpollIn);
             if (error != 0)
             {
-                End().SetException(new SocketException((int)Errno.ToSocketError(error)));
+                End().SetException(new SocketException((int)SocketErrors.Of(error)));
                 return;
             }
 
@@ -153,7 +154,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
         if (result == 0)
             End().SetResult(connection!);
         else if (result != Errno.TryAgain)
-            End().SetException(new SocketException((int)Errno.ToSocketError(result)));
+            End().SetException(new SocketException((int)SocketErrors.Of(result)));
     }
 
     /// <summary>
@@ -168,7 +169,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
             _round = loop.Round;
 
             // The one event may be the listening socket's own.
-            bool free = loop.EventsInRound <= 1 || transport.ChooseLoop(loop) != loop;
+            bool free = loop.EventsInRound <= 1 || loops.Choose(loop) != loop;
             long turns = free ? 1 : Math.Min((loop.Now - _lastTurn) / LongestWait, LateTurns);
             _turnLeft = (int)turns * AcceptsInATurn;
             if (turns > 0)
@@ -185,7 +186,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
         uint length = SocketAddresses.MaxLength;
         const int flags = Libc.SockNonBlock | Libc.SockCloExec;
         int fd = Libc.Accept(_fd, address, &length, flags);
-        if (fd < 0 && Libc.LastError is 23 or 24 && loop.IsCurrent && loop.Pipes.Trim())
+        if (fd < 0 && Libc.LastError is Errno.TableFull or Errno.TooManyOpen && loop.IsCurrent && loop.Pipes.Trim())
             fd = Libc.Accept(_fd, address, &length, flags);
         if (fd < 0)
         {
@@ -198,7 +199,7 @@ internal sealed class LinuxListener(LinuxTransport transport, EventLoop loop, Li
         if (loop.IsCurrent)
             loop.Pace.Interrupt();
         var remote = _clients.Get(new ReadOnlySpan<byte>(address, (int)Math.Min(length, SocketAddresses.MaxLength)));
-        connection = new LinuxConnection(transport.ChooseLoop(loop), fd, remote);
+        connection = new LinuxConnection(loops.Choose(loop), fd, remote);
         return 0;
     }
 

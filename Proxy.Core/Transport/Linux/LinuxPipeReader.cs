@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Transport.Linux;
 
@@ -45,7 +46,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
             if (count >= 0)
                 return ValueTask.FromResult(new ReadResult(Buffered, false, _ended));
             if (count != -Errno.TryAgain)
-                return ValueTask.FromException<ReadResult>(Errno.ToException(-count));
+                return ValueTask.FromException<ReadResult>(SocketErrors.ToException(-count));
         }
 
         return WaitAsync(onLoop, cancellationToken);
@@ -107,7 +108,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
 
         if (connection.IsClosed)
         {
-            End().SetException(Errno.Closed());
+            End().SetException(SocketErrors.Closed());
             return;
         }
 
@@ -121,7 +122,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         if (count >= 0)
             End().SetResult(new ReadResult(Buffered, false, _ended));
         else if (count != -Errno.TryAgain)
-            End().SetException(Errno.ToException(-count));
+            End().SetException(SocketErrors.ToException(-count));
     }
 
     /// <summary>See <see cref="IEventSink.FetchFurther"/>: the state of the method that waits for the read.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Transport.Linux;
@@ -10,46 +11,22 @@ namespace TorBalancer.Transport.Linux;
 /// </summary>
 public sealed class LinuxTransport : ITransport, IDisposable
 {
-    private readonly EventLoop[] _loops;
+    private readonly EventLoops _loops;
     private readonly SocketSettings _settings;
 
     /// <param name="loops">Threads; at least 1.</param>
     /// <param name="settings">For the connections that are made and accepted.</param>
     /// <param name="failed">Told of exceptions that nobody else took.</param>
     public LinuxTransport(int loops, SocketSettings settings = default, Action<Exception>? failed = null)
-        : this(loops, settings, failed, PipePool.UsualLimit)
+        : this(new EventLoops(loops, failed), settings)
     {
     }
 
-    /// <param name="loops">Threads; at least 1.</param>
+    /// <param name="loops">Disposed with this.</param>
     /// <param name="settings">For the connections that are made and accepted.</param>
-    /// <param name="failed">Told of exceptions that nobody else took.</param>
-    /// <param name="pipes">Pipes that each loop has for splicing at most; whoever gets none copies.</param>
-    /// <param name="descriptors">What connections and pipes are taken from; null: there is no bound.</param>
-    internal LinuxTransport(int loops, SocketSettings settings, Action<Exception>? failed, int pipes, DescriptorBudget? descriptors = null)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
-        _settings = settings;
-        _loops = new EventLoop[loops];
-        descriptors ??= DescriptorBudget.Unlimited();
-        try
-        {
-            for (int i = 0; i < loops; i++)
-                _loops[i] = new EventLoop($"loop-{i}", failed ?? (static _ => { }), new PipePool(pipes, Math.Max(1, PipePool.MostLarge / loops), descriptors));
-        }
-        catch
-        {
-            foreach (var loop in _loops)
-                loop?.Dispose();
-            throw;
-        }
-
-        descriptors.Add(CountOpen, TrimPipes);
-    }
+    internal LinuxTransport(EventLoops loops, SocketSettings settings) => (_loops, _settings) = (loops, settings);
 
     public string Name => "linux";
-
-    internal IReadOnlyList<EventLoop> Loops => _loops;
 
     /// <summary>True where the engine can run: epoll_event's layout is known for these.</summary>
     public static bool IsSupported => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
@@ -58,21 +35,21 @@ public sealed class LinuxTransport : ITransport, IDisposable
     {
         var listening = ListeningSocket.Bind(address, settings, _settings);
         listening.Socket.Blocking = false;
-        return new LinuxListener(this, Least(), listening);
+        return new LinuxListener(_loops, _loops.Least(), listening);
     }
 
     public ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<TransportConnectResult>(cancellationToken);
-        if (EventLoop.Current is not { } loop || Array.IndexOf(_loops, loop) < 0)
-            return new ConnectOperation(Least(), request, _settings, inline: false).RunAsync(cancellationToken);
+        if (EventLoop.Current is not { } loop || _loops.All.IndexOf(loop) < 0)
+            return new ConnectOperation(_loops.Least(), request, _settings, inline: false).RunAsync(cancellationToken);
         int error = ConnectOperation.Start(loop, request, _settings, out int fd);
         return error switch
         {
             0 => ValueTask.FromResult(new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)),
             Errno.InProgress => new ConnectOperation(loop, request, _settings, inline: true).FinishAsync(fd, cancellationToken),
-            _ => ValueTask.FromResult(new TransportConnectResult(null, Errno.ToSocketError(error))),
+            _ => ValueTask.FromResult(new TransportConnectResult(null, SocketErrors.Of(error))),
         };
     }
 
@@ -80,42 +57,5 @@ public sealed class LinuxTransport : ITransport, IDisposable
         new LinuxTunnel((LinuxConnection)client, (LinuxConnection)upstream, settings, owner).Begin();
 
     /// <summary>Ends the loops. What still goes on over them stops where it is.</summary>
-    public void Dispose()
-    {
-        foreach (var loop in _loops)
-            loop.Dispose();
-    }
-
-    /// <summary>For an accepted connection: where there are fewest, the acceptor's own when it makes no difference.</summary>
-    internal EventLoop ChooseLoop(EventLoop acceptor)
-    {
-        var least = Least();
-        return least.Connections < acceptor.Connections ? least : acceptor;
-    }
-
-    private int CountOpen()
-    {
-        int open = 0;
-        foreach (var loop in _loops)
-            open += loop.Connections + loop.Pipes.Open;
-        return open;
-    }
-
-    private void TrimPipes()
-    {
-        foreach (var loop in _loops)
-            loop.Post(loop.Pipes);
-    }
-
-    private EventLoop Least()
-    {
-        var least = _loops[0];
-        for (int i = 1; i < _loops.Length; i++)
-        {
-            if (_loops[i].Connections < least.Connections)
-                least = _loops[i];
-        }
-
-        return least;
-    }
+    public void Dispose() => _loops.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Transport.Linux;
 
@@ -277,15 +278,15 @@ internal sealed unsafe partial class LinuxTunnel
         _loop.Pipes.Return(pipe);
     }
 
-    private long Moved(bool fromClient) => fromClient ? _settings.Counters.FromClient : _settings.Counters.FromUpstream;
+    private long Moved(bool fromClient) => fromClient ? _settings.Control.FromClient : _settings.Control.FromUpstream;
 
     private void Count(bool fromClient, int bytes)
     {
         if (fromClient)
-            _settings.Counters.AddFromClient(bytes);
+            _settings.Control.AddFromClient(bytes);
         else
         {
-            _settings.Counters.AddFromUpstream(bytes);
+            _settings.Control.AddFromUpstream(bytes);
             _lastAnswer = _loop.Now;
         }
 

@@ -1,3 +1,5 @@
+using TorBalancer.Interop;
+
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>
@@ -46,7 +48,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     public void Begin()
     {
         // First: a stop from now on finds it, and one that came before is noticed at the start.
-        _settings.Counters.Begin(this);
+        _settings.Control.Begin(this);
         if (_loop.IsCurrent && _upstream.Loop == _loop)
             Start();
         else
@@ -76,7 +78,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     {
         CacheLines.Fetch(_client, 2);
         CacheLines.Fetch(_upstream, 2);
-        CacheLines.Fetch(_settings.Counters, 2);
+        CacheLines.Fetch(_settings.Control, 2);
     }
 
     private void MoveBoth()
@@ -189,7 +191,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     {
         _completed = true;
         _loop.Timers.Remove(this);
-        _settings.Counters.End();
+        _settings.Control.End();
         bool leavesClient = _end == (int)TunnelEnd.UpstreamReset && _settings.LeavesClient && LeavesClient();
         _up.Release(_loop);
         _down.Release(_loop);

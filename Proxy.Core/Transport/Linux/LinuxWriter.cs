@@ -52,14 +52,14 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
 
         if (connection.IsClosed)
         {
-            End().SetException(Errno.Closed());
+            End().SetException(SocketErrors.Closed());
             return;
         }
 
         int sent = connection.TrySend(_data.Span);
         if (sent < 0)
         {
-            End().SetException(Errno.ToException(-sent));
+            End().SetException(SocketErrors.ToException(-sent));
             return;
         }
 

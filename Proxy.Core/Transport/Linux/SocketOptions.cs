@@ -1,14 +1,12 @@
 using System.Net;
 using System.Text;
+using static TorBalancer.Transport.OptionNumbers;
 
 namespace TorBalancer.Transport.Linux;
 
 /// <summary>setsockopt(2) for the engine's own sockets; see <see cref="SocketSettings"/> for what they are for.</summary>
 internal static unsafe class SocketOptions
 {
-    private const int SolSocket = 1, SoLinger = 13, SoKeepAlive = 9, SoError = 4, SoBindToDevice = 25;
-    private const int IpProtoIp = 0, IpBindAddressNoPort = 24;
-    private const int IpProtoTcp = 6, TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpQuickAck = 12, TcpUserTimeout = 18;
     private const int Probes = 4;
 
     /// <summary>For a connection that is to be made. Accepted ones inherit from their listener.</summary>
@@ -67,7 +65,9 @@ internal static unsafe class SocketOptions
     {
         byte* info = stackalloc byte[Delivery.InfoBytes];
         uint length = Delivery.InfoBytes;
-        return Libc.GetSocketOption(fd, IpProtoTcp, Delivery.TcpInfo, info, &length) < 0 ? null : Delivery.Parse(new ReadOnlySpan<byte>(info, (int)length));
+        return Libc.GetSocketOption(fd, IpProtoTcp, TcpInfo, info, &length) < 0
+            ? null
+            : Delivery.Parse(new ReadOnlySpan<byte>(info, (int)length));
     }
 
     /// <summary>Makes close(2) send RST.</summary>

@@ -36,7 +36,7 @@ internal sealed class ListeningSocket : IDisposable
     /// <summary>Throws <see cref="SocketException"/> when the address cannot be had.</summary>
     public static ListeningSocket Bind(EndPoint address, ListenSettings settings, SocketSettings socketSettings)
     {
-        var socket = SocketTransport.CreateSocket(address);
+        var socket = SocketTuning.Create(address);
         try
         {
             string? path = null;

@@ -12,14 +12,16 @@ internal sealed class SocketConnection : TransportConnection
         new(bufferSize: 4096, minimumReadSize: 512, leaveOpen: true, useZeroByteReads: true);
 
     private readonly NetworkStream _stream;
-    private readonly SocketTransport? _countedBy;
+    private readonly OpenSockets? _open;
     private PipeReader? _input;
     private int _closed;
 
-    public SocketConnection(Socket socket, SocketTransport? countedBy = null)
+    /// <param name="socket">Connected; throws <see cref="SocketException"/> when it broke already.</param>
+    /// <param name="open">Where it is counted, until it is closed; null: nowhere.</param>
+    public SocketConnection(Socket socket, OpenSockets? open = null)
     {
         Socket = socket;
-        _countedBy = countedBy;
+        _open = open;
         _stream = new NetworkStream(socket, ownsSocket: false);
         RemoteAddress = (socket.RemoteEndPoint as IPEndPoint)?.Address;
         LocalEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.LocalEndPoint;
@@ -124,6 +126,6 @@ internal sealed class SocketConnection : TransportConnection
     private void CloseSocket()
     {
         Socket.Dispose();
-        _countedBy?.Closed();
+        _open?.Closed();
     }
 }

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>Listens on a TCP address or a unix socket.</summary>
-internal sealed class SocketTransportListener(ListeningSocket listening, SocketTransport transport) : ITransportListener
+internal sealed class SocketTransportListener(ListeningSocket listening, OpenSockets open) : ITransportListener
 {
     private readonly Socket _socket = listening.Socket;
 
@@ -45,7 +45,9 @@ internal sealed class SocketTransportListener(ListeningSocket listening, SocketT
     {
         try
         {
-            return transport.WrapAccepted(accepted);
+            var connection = new SocketConnection(accepted, open);
+            open.Accepted(accepted);
+            return connection;
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
         {

@@ -3,13 +3,20 @@ using System.Net.Sockets;
 
 namespace TorBalancer.Transport.Sockets;
 
-/// <summary>Applies <see cref="SocketSettings"/>.</summary>
+/// <summary>Makes stream sockets and applies <see cref="SocketSettings"/> to them.</summary>
 internal static class SocketTuning
 {
     private const int Probes = 4;
 
-    // Linux: level IPPROTO_TCP, option TCP_USER_TIMEOUT, milliseconds as an int (tcp(7)).
-    private const int IpProtoTcp = 6, TcpUserTimeout = 18;
+    /// <summary>
+    /// A socket for an IP or unix address. Throws <see cref="SocketException"/>: no descriptors left, or a family that this machine does
+    /// not have.
+    /// </summary>
+    public static Socket Create(EndPoint endPoint) => endPoint switch
+    {
+        UnixDomainSocketEndPoint => new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+        _ => new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp),
+    };
 
     /// <param name="peer">Where the socket is to be connected; null for a listening one, whose options accepted sockets inherit.</param>
     public static void Apply(Socket socket, SocketSettings settings, EndPoint? peer)
@@ -28,7 +35,10 @@ internal static class SocketTuning
         }
 
         if (peer is not null && settings.UserTimeout > TimeSpan.Zero && OperatingSystem.IsLinux())
-            socket.SetRawSocketOption(IpProtoTcp, TcpUserTimeout, BitConverter.GetBytes((int)settings.UserTimeout.TotalMilliseconds));
+        {
+            byte[] milliseconds = BitConverter.GetBytes((int)settings.UserTimeout.TotalMilliseconds);
+            socket.SetRawSocketOption(OptionNumbers.IpProtoTcp, OptionNumbers.TcpUserTimeout, milliseconds);
+        }
     }
 
     /// <summary>See <see cref="TransportConnection.ProbePeer"/>.</summary>

@@ -1,14 +1,12 @@
 using System.Buffers;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>A worker's side that takes nothing more while the client still sends.</summary>
 internal sealed partial class SocketTunnel
 {
-    /// <summary>EPIPE of errno(3).</summary>
-    private const int BrokenPipe = 32;
-
     private async ValueTask SinkBrokeAsync(TunnelEnd fault, bool fromClient)
     {
         EndWhenDrained(fault);
@@ -59,7 +57,7 @@ internal sealed partial class SocketTunnel
         if (_refusal != SocketError.Success)
             return _refusal == SocketError.Shutdown;
         Span<byte> error = stackalloc byte[sizeof(int)];
-        const int solSocket = 1, soError = 4;
-        return upstream.Socket.GetRawSocketOption(solSocket, soError, error) == sizeof(int) && BitConverter.ToInt32(error) == BrokenPipe;
+        return upstream.Socket.GetRawSocketOption(OptionNumbers.SolSocket, OptionNumbers.SoError, error) == sizeof(int)
+            && BitConverter.ToInt32(error) == Errno.BrokenPipe;
     }
 }

@@ -37,7 +37,7 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
         {
             fault = failure;
             End(TunnelEnd.Aborted);
-            settings.Counters.End();
+            settings.Control.End();
         }
 
         Dispose();
@@ -51,11 +51,11 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
             ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
             : null;
 
-        settings.Counters.Begin(this);
+        settings.Control.Begin(this);
         var up = PumpAsync(client, upstream, fromClient: true);
         var down = PumpAsync(upstream, client, fromClient: false);
         await Task.WhenAll(up, down);
-        settings.Counters.End();
+        settings.Control.End();
         if (_end == NotEnded)
             return TunnelEnd.Finished;
 
@@ -237,7 +237,7 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
         if (!OperatingSystem.IsLinux() || source.Socket.AddressFamily == AddressFamily.Unix)
             return false;
         Span<byte> state = stackalloc byte[1];
-        source.Socket.GetRawSocketOption(Delivery.IpProtoTcp, Delivery.TcpInfo, state);
+        source.Socket.GetRawSocketOption(OptionNumbers.IpProtoTcp, OptionNumbers.TcpInfo, state);
 
         // In this order: a FIN that the other direction sends meanwhile closes the socket for good reason, and is marked before it is sent.
         return state[0] == Delivery.Closed && !(fromClient ? _clientFinished : _upstreamFinished);
@@ -288,7 +288,7 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
     {
         long now = time.GetTimestamp();
         if (fromClient)
-            settings.Counters.AddFromClient(bytes);
+            settings.Control.AddFromClient(bytes);
         else
             Answered(bytes, now);
         Volatile.Write(ref _lastActivity, now);
@@ -296,7 +296,7 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
 
     private void Answered(int bytes, long now)
     {
-        settings.Counters.AddFromUpstream(bytes);
+        settings.Control.AddFromUpstream(bytes);
         if (!settings.LeavesClient)
             return;
         Volatile.Write(ref _lastAnswer, now);

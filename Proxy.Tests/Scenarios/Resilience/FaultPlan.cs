@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Nodes;
+using TorBalancer.Testnet;
+using TorBalancer.Testnet.Nodes;
 
 namespace TorBalancer.Tests.Scenarios.Resilience;
 

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using TorBalancer.Daemon.Testnet;
-using TorBalancer.Daemon.Testnet.Origin;
+using TorBalancer.Testnet;
+using TorBalancer.Testnet.Origin;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios.Resilience;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Daemon.Testnet;
 using TorBalancer.Health.Alerts;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
 

@@ -1,4 +1,4 @@
-using TorBalancer.Daemon.Testnet;
+using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Scenarios.Resilience;
 

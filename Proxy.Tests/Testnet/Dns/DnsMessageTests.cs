@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Text;
-using TorBalancer.Daemon.Testnet.Dns;
+using TorBalancer.Testnet.Dns;
 
 namespace TorBalancer.Tests.Testnet.Dns;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Daemon.Testnet.Dns;
+using TorBalancer.Testnet.Dns;
 
 namespace TorBalancer.Tests.Testnet.Dns;
 

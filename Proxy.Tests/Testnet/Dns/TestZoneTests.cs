@@ -1,5 +1,5 @@
 using System.Net;
-using TorBalancer.Daemon.Testnet.Dns;
+using TorBalancer.Testnet.Dns;
 
 namespace TorBalancer.Tests.Testnet.Dns;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using TorBalancer.Daemon.Testnet.Origin;
+using TorBalancer.Testnet.Origin;
 
 namespace TorBalancer.Tests.Testnet.Origin;
 

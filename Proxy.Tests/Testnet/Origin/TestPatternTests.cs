@@ -1,4 +1,4 @@
-using TorBalancer.Daemon.Testnet.Origin;
+using TorBalancer.Testnet.Origin;
 
 namespace TorBalancer.Tests.Testnet.Origin;
 
