@@ -32,7 +32,8 @@ count() { # FILE COUNTER
 failures() {
     local id
     for id in $(grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/tests.trx" | grep -o 'testId="[^"]*"'); do
-        grep -A 4 "<UnitTest [^>]*id=${id#testId=}" "$results/tests.trx" | sed -n 's/.*className="\([^"]*\)" name="\([A-Za-z0-9_]*\).*/\1.\2/p'
+        grep -A 4 "<UnitTest [^>]*id=${id#testId=}" "$results/tests.trx" |
+            sed -n 's/.*className="\([^"(]*\)[^"]*" name="\([A-Za-z0-9_]*\).*/\1.\2/p'
     done | sort -u
 }
 

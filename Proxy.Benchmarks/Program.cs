@@ -4,7 +4,9 @@ using TorBalancer.Benchmarks.SideBySide.Relays;
 
 namespace TorBalancer.Benchmarks;
 
-/// <summary>BenchmarkDotNet for the parts; <c>side-by-side</c>, <c>stub</c>, <c>load</c> and <c>relay</c> for the whole (see docs/performance.md).</summary>
+/// <summary>
+/// BenchmarkDotNet for the parts; <c>side-by-side</c>, <c>stub</c>, <c>load</c> and <c>relay</c> for the whole (see docs/performance.md).
+/// </summary>
 internal static class Program
 {
     private static int Main(string[] args)

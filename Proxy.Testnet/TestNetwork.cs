@@ -93,7 +93,8 @@ internal sealed partial class TestNetwork : IAsyncDisposable
     public static TestNetwork LayOut(TestNetworkOptions options, TimeProvider? time = null)
     {
         options.Validate();
-        string tor = options.TorPath ?? Executables.Find("tor") ?? throw new TestNetworkException("tor was not found; install it, or name its path");
+        string tor = options.TorPath ?? Executables.Find("tor") ?? throw new TestNetworkException(
+            "tor was not found; install it, or name its path");
         string directory = TestNetworkDirectory.Create(options.Directory);
         PortBlock? ports = null;
         try

@@ -11,8 +11,11 @@ internal static class TestNetworkDirectory
     // Nothing without this file is ever removed.
     private const string Marker = ".torbalancer-testnet";
 
-    /// <summary>True when we made a network in it. Another user's is never looked into: what stands there says which processes to end.</summary>
-    public static bool IsOurs(string directory) => PrivateDirectory.IsOurs(Path.TrimEndingDirectorySeparator(directory)) && File.Exists(MarkerPath(directory));
+    /// <summary>
+    /// True when we made a network in it. Another user's is never looked into: what stands there says which processes to end.
+    /// </summary>
+    public static bool IsOurs(string directory) =>
+        PrivateDirectory.IsOurs(Path.TrimEndingDirectorySeparator(directory)) && File.Exists(MarkerPath(directory));
 
     /// <summary>When it was made, UTC.</summary>
     public static DateTimeOffset MadeAt(string directory) => File.GetLastWriteTimeUtc(MarkerPath(directory));
@@ -20,17 +23,19 @@ internal static class TestNetworkDirectory
     /// <summary>Makes it, or takes an empty one. Null: a fresh one below the temporary directory. Returns its full path.</summary>
     public static string Create(string? directory)
     {
-        string path = Path.GetFullPath(directory ?? Path.Combine(Path.GetTempPath(), "torbalancer-testnet-" + RandomNumberGenerator.GetHexString(8, true)));
+        string path = Path.GetFullPath(
+            directory ?? Path.Combine(Path.GetTempPath(), "torbalancer-testnet-" + RandomNumberGenerator.GetHexString(8, true)));
         Check(path);
         try
         {
             PrivateFiles.CreateDirectory(path);
-            PrivateFiles.Write(MarkerPath(path), "A private Tor network of TorBalancer. The directory is removed when the network stops.\n");
+            PrivateFiles.Write(
+                MarkerPath(path), "A private Tor network of TorBalancer. The directory is removed when the network stops.\n");
             return path;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new TestNetworkException($"{path} cannot be made: {e.Message}", e);
+            throw new TestNetworkException($"{path} cannot be made: {failure.Message}", failure);
         }
     }
 
@@ -49,7 +54,8 @@ internal static class TestNetworkDirectory
         {
             throw new TestNetworkException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{path} is {path.Length} characters long; control sockets below it leave room for {TestNetworkOptions.MaxDirectoryLength}"));
+                $"{path} is {path.Length} characters long; control sockets below it leave room for "
+                    + $"{TestNetworkOptions.MaxDirectoryLength}"));
         }
 
         if (path.AsSpan().IndexOfAny(" \t\"#\\") >= 0 || path.Any(char.IsControl))

@@ -32,7 +32,9 @@ internal sealed record TestNetworkOptions
     /// <summary>Path of tor; null: searched in PATH and the system's directories.</summary>
     public string? TorPath { get; init; }
 
-    /// <summary>How long any one step of the start may take. Default 90 s: room for a second vote. All of them together usually take 20 s.</summary>
+    /// <summary>
+    /// How long any one step of the start may take. Default 90 s: room for a second vote. All of them together usually take 20 s.
+    /// </summary>
     public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(90);
 
     /// <summary>Throws <see cref="TestNetworkException"/> for a number out of range.</summary>

@@ -47,7 +47,8 @@ internal sealed class TestNetworkStarter(
         PrivateFiles.Write(plan.BandwidthsFile, string.Create(CultureInfo.InvariantCulture, $"{now}\n{weights}"));
         progress("keys made");
         return plan.Authorities.Zip(identities, (a, v3) => string.Create(
-            CultureInfo.InvariantCulture, $"DirAuthority {a.Name} orport={a.OrPort} no-v2 v3ident={v3} 127.0.0.1:{a.DirPort} {a.Fingerprint}")).ToArray();
+            CultureInfo.InvariantCulture,
+            $"DirAuthority {a.Name} orport={a.OrPort} no-v2 v3ident={v3} 127.0.0.1:{a.DirPort} {a.Fingerprint}")).ToArray();
     }
 
     public async Task StartAsync(IReadOnlyList<string> authorityLines, CancellationToken cancellationToken)
@@ -66,14 +67,16 @@ internal sealed class TestNetworkStarter(
         foreach (TestNode authority in plan.Authorities)
             authority.HangUp();
         await _waiter.ForAllAsync(
-            plan.Authorities, "for a consensus that lists every relay", (a, ct) => NodeChecks.HasConsensusAsync(a, Servers, ct), cancellationToken);
+            plan.Authorities, "for a consensus that lists every relay", (a, ct) => NodeChecks.HasConsensusAsync(a, Servers, ct),
+            cancellationToken);
         progress("consensus made");
 
         // They asked before it existed, and would now wait 10-17 s.
         foreach (TestNode node in (IEnumerable<TestNode>)[.. plan.Relays, .. plan.Exits])
             node.HangUp();
         await _waiter.ForAllAsync(
-            [.. plan.Relays, .. plan.Exits], "to fetch every relay's descriptor", (r, ct) => NodeChecks.HasDescriptorsAsync(r, Servers, ct), cancellationToken);
+            [.. plan.Relays, .. plan.Exits], "to fetch every relay's descriptor", (r, ct) => NodeChecks.HasDescriptorsAsync(r, Servers, ct),
+            cancellationToken);
         progress("relays ready");
 
         Start([plan.OnionService, .. plan.Workers]);
@@ -99,7 +102,8 @@ internal sealed class TestNetworkStarter(
     private async Task ReachOnionAsync(IEnumerable<TestNode> clients, CancellationToken cancellationToken)
     {
         string onion = await ReadOnionAddressAsync(cancellationToken);
-        await _waiter.ForAllAsync(clients, "to reach the onion service", (w, ct) => NodeChecks.ReachesAsync(w, onion, ct), cancellationToken);
+        await _waiter.ForAllAsync(
+            clients, "to reach the onion service", (w, ct) => NodeChecks.ReachesAsync(w, onion, ct), cancellationToken);
     }
 
     /// <summary>Writes every node's torrc; consensuses are made at <paramref name="consensus"/> and each interval after.</summary>

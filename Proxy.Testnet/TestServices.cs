@@ -24,10 +24,10 @@ internal sealed class TestServices : IAsyncDisposable
             services.Start(plan, time);
             return services;
         }
-        catch (SocketException e)
+        catch (SocketException failure)
         {
             await services.DisposeAsync();
-            throw new TestNetworkException($"the origin or a name server cannot listen: {e.Message}", e);
+            throw new TestNetworkException($"the origin or a name server cannot listen: {failure.Message}", failure);
         }
     }
 

@@ -21,7 +21,11 @@ public class IsolationTokenBenchmark
         HostEndPoint.TryCreate("www.example.com", 443, out _target);
         _anonymous = new ConnectionOwner("main", IPAddress.Loopback, null, UserParameters.None);
         _named = _anonymous with { Credentials = new ClientCredentials("www.example.com", "0123456789abcdef") };
-        _session = _anonymous with { Credentials = new ClientCredentials("session-abc", ""), Parameters = new UserParameters { Session = "abc" } };
+        _session = _anonymous with
+        {
+            Credentials = new ClientCredentials("session-abc", ""),
+            Parameters = new UserParameters { Session = "abc" },
+        };
     }
 
     [Benchmark(Baseline = true)]

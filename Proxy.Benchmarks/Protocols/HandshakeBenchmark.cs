@@ -28,14 +28,17 @@ public class HandshakeBenchmark
         _socks5 = new ScriptedConnection([5, 1, 0], request);
         _password = new ScriptedConnection([5, 2, 0, 2], auth, request);
         _socks4 = new ScriptedConnection([4, 1, 1, 0xBB, 0, 0, 0, 1, 0, .. "www.example.com"u8, 0]);
-        _connect = new ScriptedConnection(Encoding.ASCII.GetBytes("CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n"));
+        _connect = new ScriptedConnection(
+            Encoding.ASCII.GetBytes("CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n"));
     }
 
     [Benchmark(Baseline = true)]
-    public async Task<int> Socks5NoAuth() => await ServeAsync(_socks5, new Socks5ServerHandshake(_socks5, Everybody, extendedErrors: false));
+    public async Task<int> Socks5NoAuth() =>
+        await ServeAsync(_socks5, new Socks5ServerHandshake(_socks5, Everybody, extendedErrors: false));
 
     [Benchmark]
-    public async Task<int> Socks5Password() => await ServeAsync(_password, new Socks5ServerHandshake(_password, Everybody, extendedErrors: false));
+    public async Task<int> Socks5Password() =>
+        await ServeAsync(_password, new Socks5ServerHandshake(_password, Everybody, extendedErrors: false));
 
     [Benchmark]
     public async Task<int> Socks4a() => await ServeAsync(_socks4, new Socks4ServerHandshake(_socks4, Everybody));

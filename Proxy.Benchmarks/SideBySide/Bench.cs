@@ -24,8 +24,16 @@ internal sealed class Bench : IDisposable
     {
         Options = options;
         Specs = specs;
-        _stub = ChildProcess.Start($"{Environment.ProcessPath} stub --ports {StubPorts}{(options.SendFile ? " --sendfile" : "")}{(options.Coalesce ? " --coalesce" : "")}", null);
-        Workers = [.. (_stub.Output.ReadLine() ?? throw new InvalidOperationException("the stub worker did not start")).Split(' ').Select(int.Parse)];
+        _stub = ChildProcess.Start(
+            $"{Environment.ProcessPath} stub --ports "
+                + $"{StubPorts}{(options.SendFile ? " --sendfile" : "")}{(options.Coalesce ? " --coalesce" : "")}",
+            null);
+        Workers =
+        [
+            .. (_stub.Output.ReadLine() ?? throw new InvalidOperationException("the stub worker did not start"))
+                .Split(' ')
+                .Select(int.Parse),
+        ];
     }
 
     public RunOptions Options { get; }
@@ -37,7 +45,8 @@ internal sealed class Bench : IDisposable
     public IReadOnlyList<RunningForwarder> Running => _running;
 
     /// <summary>A fresh one, to be disposed by the caller.</summary>
-    public RunningForwarder Start(ForwarderSpec spec) => RunningForwarder.Start(spec, Directory.CreateDirectory(Path.Combine(_directory, spec.Name)).FullName, Workers, Options.Core);
+    public RunningForwarder Start(ForwarderSpec spec) =>
+        RunningForwarder.Start(spec, Directory.CreateDirectory(Path.Combine(_directory, spec.Name)).FullName, Workers, Options.Core);
 
     /// <summary>Starts those that are not running, and lets each do some of everything, so that nobody is measured cold.</summary>
     public void StartAll()
@@ -86,7 +95,8 @@ internal sealed class Bench : IDisposable
 
         return loaded is null ? 0 : ProcessFacts.CpuSeconds(loaded.Id) - before;
 
-        double Used() => _running.Append(loaded).Distinct().Sum(static forwarder => forwarder is null ? 0 : ProcessFacts.CpuSeconds(forwarder.Id));
+        double Used() =>
+            _running.Append(loaded).Distinct().Sum(static forwarder => forwarder is null ? 0 : ProcessFacts.CpuSeconds(forwarder.Id));
     }
 
     public void StopAll()
@@ -105,9 +115,15 @@ internal sealed class Bench : IDisposable
 
     public LoadPlan Plan(RunningForwarder? forwarder, Cell cell, double window, int? targetPort = null)
     {
-        int target = targetPort ?? cell.Kind switch { LoadKind.Down => Load.StubPorts.Source, LoadKind.Up => Load.StubPorts.Sink, _ => Load.StubPorts.Echo };
+        int target = targetPort ?? cell.Kind switch
+        {
+            LoadKind.Down => Load.StubPorts.Source,
+            LoadKind.Up => Load.StubPorts.Sink,
+            _ => Load.StubPorts.Echo,
+        };
         return new LoadPlan(
-            cell.Kind, forwarder?.PortFor(cell.Client) ?? Workers[0], cell.Connections, forwarder?.Script(cell.Client, target) ?? HandshakeScript.Socks5(target),
+            cell.Kind, forwarder?.PortFor(cell.Client) ?? Workers[0], cell.Connections,
+            forwarder?.Script(cell.Client, target) ?? HandshakeScript.Socks5(target),
             Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id)
         {
             SendFile = Options.SendFile,
@@ -127,7 +143,8 @@ internal sealed record Cell(string Scenario, LoadKind Kind, ClientProtocol Clien
 {
     public string Title => Kind switch
     {
-        LoadKind.Connections => $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time",
+        LoadKind.Connections =>
+            $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time",
         LoadKind.RoundTrips => $"64-byte round trips, {Connections:N0} tunnels",
         LoadKind.Down => $"Bulk down, {Connections:N0} tunnels",
         _ => $"Bulk up, {Connections:N0} tunnels",

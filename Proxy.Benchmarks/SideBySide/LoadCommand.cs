@@ -14,7 +14,8 @@ internal static class LoadCommand
         int target = kind switch { LoadKind.Down => StubPorts.Source, LoadKind.Up => StubPorts.Sink, _ => StubPorts.Echo };
         var script = args.Contains("--connect") ? HandshakeScript.HttpConnect(target) : HandshakeScript.Socks5(target);
         var plan = new LoadPlan(
-            kind, Number("--port", 1080), Number("--connections", 64), script, 0.5, Number("--window", 2), Number("--pid", 0), Number("--stub", 0));
+            kind, Number("--port", 1080), Number("--connections", 64), script, 0.5, Number("--window", 2), Number("--pid", 0),
+            Number("--stub", 0));
         using var load = new LoadGenerator(plan with { SendFile = args.Contains("--sendfile") });
         Console.WriteLine(load.Run());
 

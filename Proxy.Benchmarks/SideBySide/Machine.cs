@@ -9,7 +9,9 @@ internal static class Machine
 {
     public static string Line()
     {
-        string model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
+        string model = File.ReadLines("/proc/cpuinfo")
+            .FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1]
+            .Trim() ?? "unknown processor";
         string kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
         string load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
         int cores = Directory.GetDirectories("/sys/devices/system/cpu", "cpu?*").Count(static path => char.IsAsciiDigit(path[^1]));

@@ -5,7 +5,10 @@ using TorBalancer.Benchmarks.SideBySide.Measuring;
 
 namespace TorBalancer.Benchmarks.SideBySide;
 
-/// <summary><c>--profile</c>: which system calls a connection, a GB and a round trip cost each forwarder (strace -c), and where the time goes (perf).</summary>
+/// <summary>
+/// <c>--profile</c>: which system calls a connection, a GB and a round trip cost each forwarder (strace -c), and where the time goes
+/// (perf).
+/// </summary>
 internal static class ProfileRun
 {
     private const double Seconds = 3;
@@ -44,16 +47,27 @@ internal static class ProfileRun
 
     private static string SystemCalls(Bench bench, Cell cell, List<RunningForwarder> forwarders, string directory)
     {
-        var counts = forwarders.ToDictionary(static forwarder => forwarder.Spec.Name, forwarder => Trace(bench, cell, forwarder, directory));
+        var counts = forwarders.ToDictionary(
+            static forwarder => forwarder.Spec.Name, forwarder => Trace(bench, cell, forwarder, directory));
         var table = new MarkdownTable(["System call", .. counts.Keys]);
-        string[] calls = [.. counts.Values.SelectMany(static count => count.Keys).Distinct().OrderByDescending(call => counts.Values.Max(count => count.GetValueOrDefault(call)))];
+        string[] calls =
+        [
+            .. counts.Values.SelectMany(static count => count.Keys)
+                .Distinct()
+                .OrderByDescending(call => counts.Values.Max(count => count.GetValueOrDefault(call))),
+        ];
         table.Add(["all", .. counts.Values.Select(static count => MarkdownTable.Number(count.Values.Sum()))]);
         foreach (string call in calls.Where(call => counts.Values.Any(count => count.GetValueOrDefault(call) >= 0.01 * count.Values.Sum())))
-            table.Add([call, .. counts.Values.Select(count => count.TryGetValue(call, out double number) ? MarkdownTable.Number(number) : "–")]);
+        {
+            var numbers = counts.Values.Select(count => count.TryGetValue(call, out double number) ? MarkdownTable.Number(number) : "–");
+            table.Add([call, .. numbers]);
+        }
+
         return $"### System calls for each {Unit(cell)}: {cell.Title}\n\n{table}";
     }
 
-    private static string Unit(Cell cell) => cell.Kind switch { LoadKind.Connections => "connection", LoadKind.RoundTrips => "round trip", _ => "GB" };
+    private static string Unit(Cell cell) =>
+        cell.Kind switch { LoadKind.Connections => "connection", LoadKind.RoundTrips => "round trip", _ => "GB" };
 
     /// <summary>How often each call was made, in proportion to the work done while strace was attached.</summary>
     private static Dictionary<string, double> Trace(Bench bench, Cell cell, RunningForwarder forwarder, string directory)
@@ -77,7 +91,10 @@ internal static class ProfileRun
         {
             // % time, seconds, usecs/call, calls, [errors], syscall
             string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length >= 5 && fields[^1] != "total" && double.TryParse(fields[0], CultureInfo.InvariantCulture, out _) && double.TryParse(fields[3], CultureInfo.InvariantCulture, out double calls))
+            if (fields.Length >= 5
+                && fields[^1] != "total"
+                && double.TryParse(fields[0], CultureInfo.InvariantCulture, out _)
+                && double.TryParse(fields[3], CultureInfo.InvariantCulture, out double calls))
                 counts[fields[^1]] = calls / work;
         }
 
@@ -118,6 +135,12 @@ internal static class ProfileRun
     {
         string? report = ChildProcess.OutputOf(
             FormattableString.Invariant($"perf report --stdio -q --no-children --percent-limit {limit} -s {sort} -i {data} 2>/dev/null"));
-        return [.. (report ?? "").Split('\n').Where(static line => line.Contains('%', StringComparison.Ordinal)).Select(static line => line.Trim().TrimEnd('-', ' '))];
+        return
+        [
+            .. (report ?? "")
+                .Split('\n')
+                .Where(static line => line.Contains('%', StringComparison.Ordinal))
+                .Select(static line => line.Trim().TrimEnd('-', ' ')),
+        ];
     }
 }

@@ -18,7 +18,8 @@ internal sealed class Report
         _options = options;
         _specs = specs;
         Add($"## Side by side\n\n`./bench.sh {options.CommandLine}`\n\n{Machine.Line()}\n\n"
-            + $"The forwarder alone on core {options.Core}; load generator and stub worker on the others. Medians of {options.Rounds} alternating rounds of {options.Window} s.\n\n{Machine.Versions(specs)}");
+            + $"The forwarder alone on core {options.Core}; load generator and stub worker on the others. Medians of {options.Rounds} "
+            + $"alternating rounds of {options.Window} s.\n\n{Machine.Versions(specs)}");
     }
 
     public void Add(string section)
@@ -59,8 +60,10 @@ internal sealed class Report
                 foreach (var result in comparison.Of(name))
                 {
                     var cell = comparison.Cell;
-                    yield return FormattableString.Invariant(
-                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},{name},{result.Operations},{result.Bytes},{result.Seconds:F4},{result.WholeCpu:F4},{result.LoadCpu:F4},{result.P50},{result.P99},{result.Failures}");
+                    yield return string.Create(
+                        System.Globalization.CultureInfo.InvariantCulture,
+                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},{name},{result.Operations},{result.Bytes},"
+                            + $"{result.Seconds:F4},{result.WholeCpu:F4},{result.LoadCpu:F4},{result.P50},{result.P99},{result.Failures}");
                 }
             }
         }

@@ -51,7 +51,10 @@ internal sealed record RunOptions
 
     public static RunOptions Parse(string[] args)
     {
-        var options = new RunOptions { CommandLine = string.Join(' ', args.Where((arg, at) => arg != "--root" && (at == 0 || args[at - 1] != "--root"))) };
+        var options = new RunOptions
+        {
+            CommandLine = string.Join(' ', args.Where((arg, at) => arg != "--root" && (at == 0 || args[at - 1] != "--root"))),
+        };
         for (int i = 0; i < args.Length; i++)
         {
             options = args[i] switch

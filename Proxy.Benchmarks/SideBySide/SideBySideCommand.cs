@@ -76,7 +76,11 @@ internal static class SideBySideCommand
         if (options.Quick && !options.Engines)
             ours = ["torbalancer", "torbalancer-fd"];
         var specs = new List<ForwarderSpec>();
-        foreach (string name in options.Forwarders ?? ["haproxy", "haproxy-splice", "v2ray", .. options.Quick ? (string[])[] : ["microsocks"], .. ours])
+        foreach (
+            string name in options.Forwarders ??
+            [
+                "haproxy", "haproxy-splice", "v2ray", .. options.Quick ? (string[])[] : ["microsocks"], .. ours,
+            ])
         {
             var spec = name switch
             {

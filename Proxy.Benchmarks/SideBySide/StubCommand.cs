@@ -2,7 +2,9 @@ using TorBalancer.Benchmarks.SideBySide.Load;
 
 namespace TorBalancer.Benchmarks.SideBySide;
 
-/// <summary><c>stub [--ports N] [--chunk BYTES] [--sendfile] [--coalesce]</c>: the stub worker until it is told to stop; prints its ports first.</summary>
+/// <summary>
+/// <c>stub [--ports N] [--chunk BYTES] [--sendfile] [--coalesce]</c>: the stub worker until it is told to stop; prints its ports first.
+/// </summary>
 internal static class StubCommand
 {
     public static void Run(string[] args)
@@ -14,5 +16,6 @@ internal static class StubCommand
         stub.Run(static () => true);
     }
 
-    public static string? After(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+    public static string? After(string[] args, string name) =>
+        Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 }

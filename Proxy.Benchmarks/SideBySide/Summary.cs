@@ -21,11 +21,14 @@ internal static class Summary
         var up = Pick(all, LoadKind.Up, ClientProtocol.Socks5);
         var trips = Pick(all, LoadKind.RoundTrips, ClientProtocol.Socks5);
 
-        var table = new MarkdownTable("Forwarder", "µs per connection", "the same, CONNECT", "s per GB down", "s per GB up", "GB/s down", "GB/s up", "µs per round trip", "ping p99 µs beside bulk");
+        var table = new MarkdownTable(
+            "Forwarder", "µs per connection", "the same, CONNECT", "s per GB down", "s per GB up", "GB/s down", "GB/s up",
+            "µs per round trip", "ping p99 µs beside bulk");
         foreach (var spec in specs)
         {
             table.Add(
-                spec.Name, Figure(CostOf(connections)), spec.SpeaksConnect ? Figure(CostOf(connect)) : "–", Figure(CostOf(down)), Figure(CostOf(up)), Figure(RateOf(down)), Figure(RateOf(up)),
+                spec.Name, Figure(CostOf(connections)), spec.SpeaksConnect ? Figure(CostOf(connect)) : "–", Figure(CostOf(down)),
+                Figure(CostOf(up)), Figure(RateOf(down)), Figure(RateOf(up)),
                 Figure(CostOf(trips)), MarkdownTable.Number(fairness?.P99(spec.Name)));
 
             string Figure(Func<string, double>? figure) => MarkdownTable.Number(figure?.Invoke(spec.Name));
@@ -43,11 +46,14 @@ internal static class Summary
         if (all.Find(static comparison => comparison.Cell is { Kind: LoadKind.RoundTrips, Connections: 1 }) is { } alone)
         {
             double direct = alone.P50(Comparison.Direct);
-            Goal("median latency that is added to one tunnel's round trip, × haproxy", 1.0, RatioOf(name => alone.P50(name) - direct), HaProxy);
+            Goal(
+                "median latency that is added to one tunnel's round trip, × haproxy", 1.0, RatioOf(name => alone.P50(name) - direct),
+                HaProxy);
         }
 
         Goal("ping p99 beside bulk, × haproxy", 3.0, RatioOf(fairness is null ? null : fairness.P99), HaProxy);
-        return $"### All in one\n\nWith 64 connections (bulk: 8) at a time, or what comes closest. GB/s is for a core that is busy all the time.\n\n{table}\n### Against the goals\n\n{goals}";
+        return $"### All in one\n\nWith 64 connections (bulk: 8) at a time, or what comes closest. GB/s is for a core that is busy all "
+            + $"the time.\n\n{table}\n### Against the goals\n\n{goals}";
 
         void Goal(string what, double limit, Func<string, string, double?>? ratioOf, string other, bool atLeast = false)
         {
@@ -62,17 +68,23 @@ internal static class Summary
 
     private static Func<string, string, double?>? CostRatioOf(Comparison? comparison) => comparison is null ? null : comparison.CostRatio;
 
-    private static Func<string, string, double?>? RatioOf(Func<string, double>? figure) => figure is null ? null : (name, other) => Comparison.Ratio(figure, name, other);
+    private static Func<string, string, double?>? RatioOf(Func<string, double>? figure) =>
+        figure is null ? null : (name, other) => Comparison.Ratio(figure, name, other);
 
     private static Func<string, double>? CostOf(Comparison? comparison) => comparison is null ? null : comparison.Cost;
 
     /// <summary>What was carried in a second; for all by their cost when the load did not keep everyone busy.</summary>
     private static Func<string, double>? RateOf(Comparison? comparison) =>
-        comparison is null ? null : comparison.Names.All(name => name == Comparison.Direct || comparison.Busy(name) > BusyEnough) ? comparison.Rate : comparison.Capacity;
+        comparison is null
+            ? null
+            : comparison.Names.All(name => name == Comparison.Direct || comparison.Busy(name) > BusyEnough)
+                ? comparison.Rate
+                : comparison.Capacity;
 
     private static Comparison? Pick(List<Comparison> all, LoadKind kind, ClientProtocol client)
     {
         int best = kind is LoadKind.Down or LoadKind.Up ? 8 : 64;
-        return all.Where(comparison => comparison.Cell.Kind == kind && comparison.Cell.Client == client).MinBy(comparison => Math.Abs(comparison.Cell.Connections - best));
+        return all.Where(comparison => comparison.Cell.Kind == kind && comparison.Cell.Client == client)
+            .MinBy(comparison => Math.Abs(comparison.Cell.Connections - best));
     }
 }

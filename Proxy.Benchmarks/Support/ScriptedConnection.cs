@@ -8,7 +8,8 @@ namespace TorBalancer.Benchmarks.Support;
 /// <summary>A connection without a network: its peer's messages arrive one at each read, and what is written is only counted.</summary>
 internal sealed class ScriptedConnection(params byte[][] messages) : TransportConnection
 {
-    private readonly ScriptedReader _reader = new([.. messages.SelectMany(static message => message)], [.. messages.Select(static message => message.Length)]);
+    private readonly ScriptedReader _reader = new(
+        [.. messages.SelectMany(static message => message)], [.. messages.Select(static message => message.Length)]);
 
     public override EndPoint? LocalEndPoint => null;
 
@@ -51,7 +52,10 @@ internal sealed class ScriptedConnection(params byte[][] messages) : TransportCo
         {
             if (_examined == _arrived && _next < lengths.Length)
                 _arrived += lengths[_next++];
-            return ValueTask.FromResult(new ReadResult(new ReadOnlySequence<byte>(bytes, _consumed, _arrived - _consumed), false, _arrived == bytes.Length && _examined == _arrived));
+            return ValueTask.FromResult(
+                new ReadResult(
+                    new ReadOnlySequence<byte>(bytes, _consumed, _arrived - _consumed), false,
+                    _arrived == bytes.Length && _examined == _arrived));
         }
 
         public override bool TryRead(out ReadResult result)

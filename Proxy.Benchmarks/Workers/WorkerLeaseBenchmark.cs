@@ -19,7 +19,8 @@ public class WorkerLeaseBenchmark
     {
         _worker = _pool.Snapshot.EligibleWorkers[0];
         _tried = [_worker];
-        _selector = new WorkerSelector(_pool, WorkerSelector.CreatePolicies(new SystemRandomSource()), default, TimeProvider.System, new SystemRandomSource());
+        _selector = new WorkerSelector(
+            _pool, WorkerSelector.CreatePolicies(new SystemRandomSource()), default, TimeProvider.System, new SystemRandomSource());
     }
 
     [Benchmark(Baseline = true)]
@@ -32,5 +33,6 @@ public class WorkerLeaseBenchmark
     public void SelectForRetry() => _selector.Select(new SelectionRequest(SelectionPolicyNames.RoundRobin, 0), _tried).Lease!.Dispose();
 
     [Benchmark]
-    public void SelectNamedWorker() => _selector.Select(new SelectionRequest(SelectionPolicyNames.RoundRobin, 0, "worker-0003"), []).Lease!.Dispose();
+    public void SelectNamedWorker() =>
+        _selector.Select(new SelectionRequest(SelectionPolicyNames.RoundRobin, 0, "worker-0003"), []).Lease!.Dispose();
 }

@@ -11,7 +11,8 @@ namespace TorBalancer.Connecting;
 /// <param name="ViaLink">It goes over the worker's WireGuard link, or was tried there last.</param>
 /// <param name="Session">The session that it is of, or null.</param>
 internal readonly record struct ConnectOutcome(
-    WorkerStream? Stream, HostEndPoint Answer, ProxyError Error, int Attempts, string? WorkerId, bool ViaLink = false, SessionUse? Session = null)
+    WorkerStream? Stream, HostEndPoint Answer, ProxyError Error, int Attempts, string? WorkerId, bool ViaLink = false,
+    SessionUse? Session = null)
 {
     /// <summary>No worker was asked.</summary>
     public static ConnectOutcome Rejected(ProxyError error) => new(null, default, error, 0, null);

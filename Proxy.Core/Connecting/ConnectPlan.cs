@@ -10,13 +10,15 @@ namespace TorBalancer.Connecting;
 /// <param name="Session">The session that it is of, or null.</param>
 /// <param name="Route">auto: over the link of a worker that has one for this target, else by its SocksPort.</param>
 internal sealed record ConnectPlan(
-    ProxyRequest Request, SelectionRequest Selection, IsolationToken Token, SessionUse? Session = null, ClearnetRoute Route = ClearnetRoute.Socks)
+    ProxyRequest Request, SelectionRequest Selection, IsolationToken Token, SessionUse? Session, ClearnetRoute Route)
 {
     /// <summary>True when this worker is to be reached over its link. With route wireguard only workers with a link are picked.</summary>
     public bool UsesLink(WorkerModel worker) => Route switch
     {
         ClearnetRoute.Wireguard => true,
-        ClearnetRoute.Auto => worker.Link is { } link && (Request.Target.Address is not { } address || (link.Carries(address.AddressFamily) && PublicAddress.Is(address))),
+        ClearnetRoute.Auto =>
+            worker.Link is { } link
+                && (Request.Target.Address is not { } address || (link.Carries(address.AddressFamily) && PublicAddress.Is(address))),
         _ => false,
     };
 }

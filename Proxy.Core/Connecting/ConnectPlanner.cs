@@ -15,7 +15,8 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     /// <param name="isolation">The isolation in force.</param>
     /// <param name="route">What the rules say.</param>
     public ConnectPlan Plan(
-        ProxyRequest request, ConnectionOwner owner, string? defaultMode, IsolationMode isolation, ClearnetRoute route = ClearnetRoute.Socks)
+        ProxyRequest request, ConnectionOwner owner, string? defaultMode, IsolationMode isolation,
+        ClearnetRoute route)
     {
         var parameters = owner.Parameters;
         SessionUse? session = null;
@@ -33,7 +34,9 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         ulong key = mode == SelectionPolicyNames.Sticky ? StickyKey(request, owner) : 0;
         return new ConnectPlan(
             request,
-            new SelectionRequest(mode, key, parameters.Worker, parameters.Country, route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None),
+            new SelectionRequest(
+                mode, key, parameters.Worker, parameters.Country,
+                route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None),
             tokens.Create(isolation, owner, request.Target),
             session,
             route);

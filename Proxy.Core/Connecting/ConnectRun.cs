@@ -12,7 +12,8 @@ internal readonly record struct AttemptStart(WorkerLease Lease, IsolationToken T
 
 /// <summary>What one connect has tried and learned so far, over all of its attempts. Not thread-safe: one loop drives it.</summary>
 internal sealed class ConnectRun(
-    ConnectPlan plan, WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting, TimeProvider time)
+    ConnectPlan plan, WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting,
+    TimeProvider time)
 {
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
@@ -52,7 +53,9 @@ internal sealed class ConnectRun(
 
         _tried[_attempts++] = lease.Worker;
         _workerId = lease.Worker.Id;
-        start = new AttemptStart(lease, TokenFor(lease.Worker), left < policy.Options.AttemptTimeout ? left : policy.Options.AttemptTimeout, time.GetTimestamp());
+        start = new AttemptStart(
+            lease, TokenFor(lease.Worker), left < policy.Options.AttemptTimeout ? left : policy.Options.AttemptTimeout,
+            time.GetTimestamp());
         return true;
     }
 
@@ -83,7 +86,9 @@ internal sealed class ConnectRun(
         // Over a link no token is sent.
         new(start.Lease, result, time.GetElapsedTime(start.Started), result.ViaLink ? null : start.Token.Password);
 
-    /// <summary>A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.</summary>
+    /// <summary>
+    /// A circuit of this worker that was found broken has moved its token on: the same connection then gets a new circuit.
+    /// </summary>
     private IsolationToken TokenFor(WorkerState worker) =>
         plan.Token.IsNone ? plan.Token : new IsolationToken(epochs.PasswordFor(worker.Id, plan.Token.Password!));
 
@@ -109,7 +114,7 @@ internal sealed class ConnectRun(
     public ConnectOutcome Lost() => new(null, default, _told, _attempts, _workerId, _viaLink, plan.Session);
 
     /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
-    public bool GoesOnAfter(ConnectAttempt attempt)
+    public bool MayRetryAfter(ConnectAttempt attempt)
     {
         var worker = attempt.Lease.Worker;
         var error = attempt.Result.Error;

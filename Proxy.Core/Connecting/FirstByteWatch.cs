@@ -19,14 +19,16 @@ internal sealed class FirstByteWatch : IDisposable
 
     /// <param name="counters">May hold bytes of earlier streams of the same client; only what comes from now on counts.</param>
     /// <param name="accounting">Silence longer than its FirstByteTimeout, from the first byte of the client on, is told.</param>
-    public FirstByteWatch(WorkerState worker, TunnelCounters counters, StreamAccounting accounting)
+    /// <param name="watchesSilence">False: it is not, whatever that time-out says.</param>
+    public FirstByteWatch(WorkerState worker, TunnelCounters counters, StreamAccounting accounting, bool watchesSilence = true)
     {
         (_worker, _counters, _accounting) = (worker, counters, accounting);
         (_started, _clientBefore, _upstreamBefore) = (accounting.Time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
         counters.NextFromUpstream = OnFirstByte;
-        if (accounting.FirstByteTimeout <= TimeSpan.Zero)
+        if (!watchesSilence || accounting.FirstByteTimeout <= TimeSpan.Zero)
             return;
-        _timer = accounting.Time.CreateTimer(static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = accounting.Time.CreateTimer(
+            static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         counters.NextFromClient = OnClientSpoke;
     }
 
@@ -38,7 +40,9 @@ internal sealed class FirstByteWatch : IDisposable
     /// </summary>
     public ProxyError Ended(TunnelEnd end)
     {
-        bool isFailure = IsSilent && (end is TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed || (end == TunnelEnd.Finished && _counters.FromClient > _clientBefore));
+        bool isFailure = IsSilent
+            && (end is TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed
+                || (end == TunnelEnd.Finished && _counters.FromClient > _clientBefore));
         return isFailure ? Tell("the stream ended before its first byte") : default;
     }
 

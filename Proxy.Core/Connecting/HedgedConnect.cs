@@ -59,7 +59,7 @@ internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider
             var attempt = await finished;
             if (attempt.Succeeded)
                 return run.Won(attempt);
-            mayStart = run.GoesOnAfter(attempt);
+            mayStart = run.MayRetryAfter(attempt);
             if (run.IsDecided)
                 return run.Lost();
         }

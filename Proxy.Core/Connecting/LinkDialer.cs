@@ -21,7 +21,9 @@ internal sealed class LinkDialer(ITransport transport, LinkResolver names, Conne
         if (worker.Link is not { } link)
             return Failed(FailureCause.NoWorkerAvailable, $"worker {worker.Id} has no WireGuard link");
         long started = time.GetTimestamp();
-        var found = target.Address is { } literal ? Literal(link, literal) : await names.ResolveAsync(worker, link, target, token, timeout, cancellationToken);
+        var found = target.Address is { } literal
+            ? Literal(link, literal)
+            : await names.ResolveAsync(worker, link, target, token, timeout, cancellationToken);
         if (found.Address is null)
             return new DialResult(null, default, found.Error, ViaLink: true, IsProven: false);
         var left = timeout - time.GetElapsedTime(started);
@@ -58,14 +60,18 @@ internal sealed class LinkDialer(ITransport transport, LinkResolver names, Conne
     private static ResolvedName Literal(WireGuardLink link, IPAddress address)
     {
         if (!PublicAddress.Is(address) || address.Equals(link.WorkerAddress) || address.Equals(link.HostAddress(address.AddressFamily)))
-            return new ResolvedName(null, false, new ProxyError(FailureCause.RouteRejected, "private addresses are not carried over a WireGuard link"));
+            return new ResolvedName(
+                null, false, new ProxyError(FailureCause.RouteRejected, "private addresses are not carried over a WireGuard link"));
         return link.Carries(address.AddressFamily)
             ? new ResolvedName(address, false, default)
-            : new ResolvedName(null, false, new ProxyError(FailureCause.AddressTypeNotSupported, $"the link {link.Interface} carries no addresses of this family"));
+            : new ResolvedName(
+                null, false,
+                new ProxyError(FailureCause.AddressTypeNotSupported, $"the link {link.Interface} carries no addresses of this family"));
     }
 
     private static string Refused(WireGuardLink link) =>
         $"nothing takes connections behind the link {link.Interface}: is TransPort open, and is the redirect there?";
 
-    private static DialResult Failed(FailureCause cause, string detail) => new(null, default, new ProxyError(cause, detail), ViaLink: true, IsProven: false);
+    private static DialResult Failed(FailureCause cause, string detail) =>
+        new(null, default, new ProxyError(cause, detail), ViaLink: true, IsProven: false);
 }

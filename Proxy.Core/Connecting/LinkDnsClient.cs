@@ -51,7 +51,8 @@ internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descrip
         }
         catch (SocketException failure)
         {
-            return new LinkDnsAnswer(null, default, LinkFault.ToError(link, failure.SocketErrorCode, "nothing listens on the worker's DNSPort"));
+            return new LinkDnsAnswer(
+                null, default, LinkFault.ToError(link, failure.SocketErrorCode, "nothing listens on the worker's DNSPort"));
         }
     }
 

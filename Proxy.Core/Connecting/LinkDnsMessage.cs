@@ -24,7 +24,9 @@ internal static class LinkDnsMessage
     // +----+--------------------------------+---------+---------+---------+---------+
     // | QNAME: length, label, …, 0 | QTYPE | QCLASS |
 
-    /// <summary>The query's length, or 0 when the name cannot be asked for (an empty label, one of more than 63 octets, or too long).</summary>
+    /// <summary>
+    /// The query's length, or 0 when the name cannot be asked for (an empty label, one of more than 63 octets, or too long).
+    /// </summary>
     public static int WriteQuery(Span<byte> output, ushort id, ReadOnlySpan<char> name, AddressFamily family)
     {
         output[..HeaderLength].Clear();
@@ -72,7 +74,8 @@ internal static class LinkDnsMessage
         {
             if (!TrySkipName(message, ref at) || message.Length - at < 10)
                 return false;
-            int type = BinaryPrimitives.ReadUInt16BigEndian(message[at..]), kind = BinaryPrimitives.ReadUInt16BigEndian(message[(at + 2)..]);
+            int type = BinaryPrimitives.ReadUInt16BigEndian(message[at..]), kind = BinaryPrimitives
+                .ReadUInt16BigEndian(message[(at + 2)..]);
             uint timeToLive = BinaryPrimitives.ReadUInt32BigEndian(message[(at + 4)..]);
             int length = BinaryPrimitives.ReadUInt16BigEndian(message[(at + 8)..]);
             at += 10;

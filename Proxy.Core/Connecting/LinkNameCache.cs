@@ -47,10 +47,14 @@ internal sealed class LinkNameCache(TimeProvider time, TimeSpan longest, int cap
         }
     }
 
-    /// <summary>What is over goes; if nothing is, a sixteenth of all, the oldest first, so that a full table is not sorted for every name.</summary>
+    /// <summary>
+    /// What is over goes; if nothing is, a sixteenth of all, the oldest first, so that a full table is not sorted for every name.
+    /// </summary>
     private void MakeRoom_NeedsLock()
     {
-        var over = _entries.Where(pair => time.GetElapsedTime(pair.Value.Kept) >= pair.Value.Life).Select(static pair => pair.Key).ToArray();
+        var over = _entries.Where(pair => time.GetElapsedTime(pair.Value.Kept) >= pair.Value.Life)
+            .Select(static pair => pair.Key)
+            .ToArray();
         var gone = over.Length > 0
             ? over
             : _entries.OrderBy(static pair => pair.Value.Kept).Take(Math.Max(1, capacity / 16)).Select(static pair => pair.Key).ToArray();

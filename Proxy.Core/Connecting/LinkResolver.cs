@@ -28,11 +28,14 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
     /// <param name="timeout">The longest that it may take.</param>
     /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
     public async ValueTask<ResolvedName> ResolveAsync(
-        WorkerModel worker, WireGuardLink link, HostEndPoint target, IsolationToken token, TimeSpan timeout, CancellationToken cancellationToken)
+        WorkerModel worker, WireGuardLink link, HostEndPoint target, IsolationToken token, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         var families = Families(link);
         if (families.Count == 0)
-            return ResolvedName.Failed(FailureCause.AddressTypeNotSupported, $"the link {link.Interface} carries no addresses of the family that [Route] Family asks for");
+            return ResolvedName.Failed(
+                FailureCause.AddressTypeNotSupported,
+                $"the link {link.Interface} carries no addresses of the family that [Route] Family asks for");
 
         // Who must not share a circuit with somebody must not learn from the cache what they asked for either.
         var key = new LinkNameKey(worker.Id, token.Password ?? "", target.Host);
@@ -54,7 +57,8 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
     }
 
     private async ValueTask<ResolvedName> AskSocksAsync(
-        WorkerModel worker, HostEndPoint target, IsolationToken token, List<AddressFamily> families, TimeSpan timeout, CancellationToken cancellationToken)
+        WorkerModel worker, HostEndPoint target, IsolationToken token, List<AddressFamily> families, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         var result = await socks.DialAsync(worker, ProxyCommand.Resolve, target, token, timeout, cancellationToken);
         if (result.Error.IsError)
@@ -69,7 +73,8 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
     }
 
     private async ValueTask<(ResolvedName Name, TimeSpan TimeToLive)> AskDnsAsync(
-        WireGuardLink link, IPEndPoint server, string name, List<AddressFamily> families, TimeSpan timeout, CancellationToken cancellationToken)
+        WireGuardLink link, IPEndPoint server, string name, List<AddressFamily> families, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         // A DNSPort has no way to say "the name is there, but not with such an address": it answers with an error. So each family is asked.
         long started = time.GetTimestamp();
@@ -89,7 +94,9 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
                 break;
         }
 
-        return refused is { } error ? (new ResolvedName(null, false, error), default) : (ResolvedName.Failed(FailureCause.HostUnreachable, "the name has no address of a family that the link carries"), default);
+        return refused is { } error
+            ? (new ResolvedName(null, false, error), default)
+            : (ResolvedName.Failed(FailureCause.HostUnreachable, "the name has no address of a family that the link carries"), default);
     }
 
     /// <summary>The families to ask for, in order.</summary>

@@ -11,7 +11,8 @@ namespace TorBalancer.Connecting;
 /// budget or time run out. Nothing has been told to the client yet, so moving on is safe.
 /// </summary>
 internal sealed class RetryConnector(
-    WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting, DescriptorBudget descriptors, TimeProvider time)
+    WorkerSelector selector, StreamDialer dialer, RetryPolicy policy, ICircuitEpochs epochs, StreamAccounting accounting,
+    DescriptorBudget descriptors, TimeProvider time)
 {
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     public ValueTask<ConnectOutcome> ConnectAsync(ConnectPlan plan, CancellationToken cancellationToken)
@@ -42,7 +43,7 @@ internal sealed class RetryConnector(
             var attempt = run.Ended(start, result);
             if (attempt.Succeeded)
                 return run.Won(attempt);
-            if (!run.GoesOnAfter(attempt))
+            if (!run.MayRetryAfter(attempt))
                 break;
         }
 

@@ -56,7 +56,9 @@ internal readonly record struct SessionUse(Session Session, long Epoch)
     /// <summary>True when the session has moved on since: no further request may share this use's circuit.</summary>
     public bool IsOver => Session.IsRotated || Session.Epoch != Epoch;
 
-    /// <summary>True when a further request may share this use's circuit: neither its life-time nor its uses are limited, and it is not over.</summary>
+    /// <summary>
+    /// True when a further request may share this use's circuit: neither its life-time nor its uses are limited, and it is not over.
+    /// </summary>
     public bool MayBeShared => Session is { Lifetime: null, MaxUses: null } && !IsOver;
 }
 

@@ -31,7 +31,9 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         }
     }
 
-    /// <summary>Counts one use of the session and says which epoch it belongs to; 0 for one without limits that was never rotated.</summary>
+    /// <summary>
+    /// Counts one use of the session and says which epoch it belongs to; 0 for one without limits that was never rotated.
+    /// </summary>
     /// <param name="key">What makes the session one: user and session id.</param>
     public SessionUse Use(string key, UserParameters parameters)
     {
@@ -50,7 +52,9 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
                 table.Add(key, session);
                 Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
             }
-            else if (session.Epoch < rotated || time.GetElapsedTime(session.Started, now) >= parameters.SessionLifetime || session.Uses >= parameters.RotateAfterUses)
+            else if (session.Epoch < rotated
+                || time.GetElapsedTime(session.Started, now) >= parameters.SessionLifetime
+                || session.Uses >= parameters.RotateAfterUses)
             {
                 // Epochs are never used twice, so that a session that was forgotten cannot get an old circuit back.
                 Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
@@ -99,7 +103,12 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
     {
         long now = time.GetTimestamp();
         lock (_lock)
-            return [.. _limited.Values.Concat(_plain.Values).OrderByDescending(static one => one.LastUsed).Select(one => InfoOf_NeedsLock(one, now))];
+            return
+            [
+                .. _limited.Values.Concat(_plain.Values)
+                    .OrderByDescending(static one => one.LastUsed)
+                    .Select(one => InfoOf_NeedsLock(one, now)),
+            ];
     }
 
     private SessionInfo InfoOf_NeedsLock(Session session, long now)

@@ -32,7 +32,9 @@ internal sealed partial class SocksPipelining(
     /// <summary>A check that brought no answer is not made again at once for everybody who waits.</summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(10);
 
-    /// <summary>That it reads one message at a time may have been a stall of the network; a check that is asked for later finds out anew.</summary>
+    /// <summary>
+    /// That it reads one message at a time may have been a stall of the network; a check that is asked for later finds out anew.
+    /// </summary>
     internal static readonly TimeSpan DoubtAfter = TimeSpan.FromMinutes(10);
 
     // 05 01 00, and behind it RESOLVE of an address: tor repeats that at once, without a circuit and even without a network
@@ -121,7 +123,8 @@ internal sealed partial class SocksPipelining(
                 return null;
             await using (connection)
             {
-                var (status, method) = await MessageReader.ReadAsync<(byte Version, byte Method)>(connection.Input, TryParseMethod, both.Token);
+                var (status, method) = await MessageReader.ReadAsync<(byte Version, byte Method)>(
+                    connection.Input, TryParseMethod, both.Token);
                 if (status != ParseStatus.Done || method != (Socks5.Version, Socks5.MethodNoAuth))
                     return null;
                 isGreeted = true;
@@ -194,7 +197,8 @@ internal sealed partial class SocksPipelining(
     private static partial class Log
     {
         [LoggerMessage(ConnectingEventIds.OneMessageAtATime, LogLevel.Warning,
-            "Worker {Worker} at {Address} does not read a request that comes behind the SOCKS greeting, as tor does: from now on it is sent one message at a time, which takes a round trip more")]
+            "Worker {Worker} at {Address} does not read a request that comes behind the SOCKS greeting, as tor does: from now on it is "
+                + "sent one message at a time, which takes a round trip more")]
         public static partial void OneMessageAtATime(ILogger logger, string worker, EndPoint address);
     }
 }

@@ -4,7 +4,9 @@ using TorBalancer.Routing;
 
 namespace TorBalancer.Connecting;
 
-/// <summary>Opens streams, for clients and for fetches alike: decides the route, plans, and connects through one worker or another.</summary>
+/// <summary>
+/// Opens streams, for clients and for fetches alike: decides the route, plans, and connects through one worker or another.
+/// </summary>
 internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, RetryConnector connector)
 {
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>

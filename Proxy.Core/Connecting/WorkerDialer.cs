@@ -12,13 +12,15 @@ namespace TorBalancer.Connecting;
 /// <summary>
 /// One attempt: connects to a worker's SocksPort and speaks SOCKS5. Greeting, isolation token and request leave in one
 /// write: only one method is offered, so there is nothing to wait for, and a far worker costs one round trip instead of
-/// three; over a connection that stood ready it is the only one. A server that loses what comes behind its greeting is sent
+/// three; over a preconnected one it is the only one. A server that loses what comes behind its greeting is sent
 /// one message at a time; see <see cref="SocksPipelining"/>.
 /// </summary>
-/// <param name="sockets">Connections that stand ready; null: none do, as for probes, which ask whether the worker still accepts any.</param>
+/// <param name="sockets">
+/// Preconnected ones; null: none, as for probes, which ask whether the worker still accepts any.
+/// </param>
 /// <param name="pipelining">What is known of the workers; null: it finds out for itself.</param>
 internal sealed class WorkerDialer(
-    ITransport transport, ConnectOptions options, TimeProvider time, WorkerSockets? sockets = null, SocksPipelining? pipelining = null)
+    ITransport transport, ConnectOptions options, TimeProvider time, PreconnectPool? sockets = null, SocksPipelining? pipelining = null)
 {
     private const string NothingListens = "nothing listens on the worker's SocksPort";
 
@@ -36,13 +38,15 @@ internal sealed class WorkerDialer(
     /// <param name="timeout">The longest that this attempt may take.</param>
     /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
     public ValueTask<DialResult> DialAsync(
-        WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, TimeSpan timeout, CancellationToken cancellationToken)
+        WorkerModel worker, ProxyCommand command, HostEndPoint target, IsolationToken token, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         if (!worker.IsTor && (target.IsOnion || command != ProxyCommand.Connect))
         {
             // An onion service's name would be asked of a name server, and RESOLVE is tor's own command.
             return ValueTask.FromResult(DialResult.Failed(
-                FailureCause.AddressTypeNotSupported, target.IsOnion ? "this worker is not tor and reaches no onion service" : "this worker is not tor and has no RESOLVE"));
+                FailureCause.AddressTypeNotSupported,
+                target.IsOnion ? "this worker is not tor and reaches no onion service" : "this worker is not tor and has no RESOLVE"));
         }
 
         var question = new Question(worker, command, target, token, _pipelining.Of(worker));
@@ -53,7 +57,7 @@ internal sealed class WorkerDialer(
 
     private ValueTask<DialResult> AskAsync(Question question, TimeSpan timeout, CancellationToken cancellationToken) =>
         sockets?.TryTake(question.Worker) is { } ready
-            ? AskOverReadyAsync(ready, sockets, question, timeout, cancellationToken)
+            ? AskOverPreconnectedAsync(ready, sockets, question, timeout, cancellationToken)
             : AskAsync(null, question, timeout, options.WorkerTimeout, cancellationToken);
 
     /// <summary>
@@ -72,7 +76,9 @@ internal sealed class WorkerDialer(
             : DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over");
     }
 
-    /// <summary>Asks the worker whether it reads on, when the answer to a request is late, and cancels the attempt when it does not.</summary>
+    /// <summary>
+    /// Asks the worker whether it reads on, when the answer to a request is late, and cancels the attempt when it does not.
+    /// </summary>
     private async Task DoubtAsync(WorkerModel worker, CancellationTokenSource attempt, CancellationToken answered)
     {
         try
@@ -86,12 +92,12 @@ internal sealed class WorkerDialer(
     }
 
     /// <summary>
-    /// A connection that stood ready may have died unseen, which says nothing of the worker as it is now: then the same
+    /// A preconnected connection may have died unseen, which says nothing of the worker as it is now: then the same
     /// attempt goes on with a new one, in the time that is left. One that stays silent gets half of the worker's time; the new one all
     /// of it, so that a worker that is only slow carries this connection too.
     /// </summary>
-    private async ValueTask<DialResult> AskOverReadyAsync(
-        TransportConnection ready, WorkerSockets others, Question question, TimeSpan timeout, CancellationToken cancellationToken)
+    private async ValueTask<DialResult> AskOverPreconnectedAsync(
+        TransportConnection ready, PreconnectPool others, Question question, TimeSpan timeout, CancellationToken cancellationToken)
     {
         long started = time.GetTimestamp();
         var patience = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
@@ -163,7 +169,9 @@ internal sealed class WorkerDialer(
             }
 
             if (error.IsError)
-                return ready is not null && error.Cause == FailureCause.WorkerClosed ? DialResult.Nothing : new DialResult(null, default, error);
+                return ready is not null && error.Cause == FailureCause.WorkerClosed
+                    ? DialResult.Nothing
+                    : new DialResult(null, default, error);
 
             if (question.ReadsOn == false)
                 await SendAsync(connection, question, OpeningParts.Request, timer.Token);
@@ -204,9 +212,11 @@ internal sealed class WorkerDialer(
             return stage switch
             {
                 not Stage.Reply when ready is not null => DialResult.Nothing,
-                not Stage.Reply when timeout < workerTimeout => DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
+                not Stage.Reply when timeout < workerTimeout =>
+                    DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over"),
                 Stage.Connect => DialResult.Failed(FailureCause.WorkerTimeout, "the worker did not accept the connection in time"),
-                Stage.Greeting or Stage.Authentication => DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
+                Stage.Greeting or Stage.Authentication =>
+                    DialResult.Failed(FailureCause.WorkerTimeout, "the worker accepted the connection and stayed silent"),
                 _ => DialResult.Failed(FailureCause.ConnectTimeout, "no answer through the worker in time"),
             };
         }
@@ -245,7 +255,7 @@ internal sealed class WorkerDialer(
         }
     }
 
-    /// <summary>Sends the opening, or its first part, over a connection that stands ready or with the connect of a new one.</summary>
+    /// <summary>Sends the opening, or its first part, over a preconnected connection or with the connect of a new one.</summary>
     private async ValueTask<TransportConnectResult> OpenAsync(
         TransportConnection? ready, TransportConnectRequest way, Question question, CancellationToken cancellationToken)
     {
@@ -265,7 +275,8 @@ internal sealed class WorkerDialer(
         }
     }
 
-    private static async ValueTask SendAsync(TransportConnection connection, Question question, OpeningParts parts, CancellationToken cancellationToken)
+    private static async ValueTask SendAsync(
+        TransportConnection connection, Question question, OpeningParts parts, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(WorkerOpening.MaxLength);
         try
@@ -278,7 +289,9 @@ internal sealed class WorkerDialer(
         }
     }
 
-    /// <summary>The worker's first answer. True in <paramref name="authenticates"/>: the answer to user and password is still to come.</summary>
+    /// <summary>
+    /// The worker's first answer. True in <paramref name="authenticates"/>: the answer to user and password is still to come.
+    /// </summary>
     private static ProxyError CheckMethod(ParseStatus status, Pair pair, IsolationToken token, out bool authenticates)
     {
         authenticates = false;
@@ -294,7 +307,9 @@ internal sealed class WorkerDialer(
             return new ProxyError(FailureCause.WorkerProtocol, "the worker does not speak SOCKS5");
         byte offered = token.IsNone ? Socks5.MethodNoAuth : Socks5.MethodUserPassword;
         if (pair.Second != offered)
-            return new ProxyError(FailureCause.WorkerAuthRejected, token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
+            return new ProxyError(
+                FailureCause.WorkerAuthRejected,
+                token.IsNone ? "the worker wants a password" : "the worker takes no user/password, which isolation needs");
         authenticates = !token.IsNone;
         return default;
     }
@@ -311,7 +326,8 @@ internal sealed class WorkerDialer(
         if (status != ParseStatus.Done)
             return new DialResult(null, default, Broken(status));
         if (reply.Code != Socks5.ReplySucceeded)
-            return new DialResult(null, default, new ProxyError(Socks5ReplyMapper.FromReply(reply.Code), $"tor answered 0x{reply.Code:X2}"));
+            return new DialResult(
+                null, default, new ProxyError(Socks5ReplyMapper.FromReply(reply.Code), $"tor answered 0x{reply.Code:X2}"));
         if (command == ProxyCommand.Connect)
         {
             // Where an unknown address type ends is unknown, and so is where the stream's first byte is.
@@ -330,7 +346,8 @@ internal sealed class WorkerDialer(
     }
 
     /// <summary>ssh -D says like this that the target refuses or does not exist, so it must not be all the worker's fault.</summary>
-    private static DialResult NoAnswer() => DialResult.Failed(FailureCause.GeneralFailure, "the worker closed the connection instead of answering");
+    private static DialResult NoAnswer() =>
+        DialResult.Failed(FailureCause.GeneralFailure, "the worker closed the connection instead of answering");
 
     private static ProxyError Broken(ParseStatus status) => status == ParseStatus.Closed
         ? new ProxyError(FailureCause.WorkerClosed, "the worker closed the connection before its answer")
@@ -365,7 +382,8 @@ internal sealed class WorkerDialer(
     private readonly record struct Pair(byte First, byte Second);
 
     /// <param name="ReadsOn">True: the worker reads what comes behind the greeting; false: one message at a time; null: not known.</param>
-    private readonly record struct Question(WorkerModel Worker, ProxyCommand Command, HostEndPoint Target, IsolationToken Token, bool? ReadsOn)
+    private readonly record struct Question(
+        WorkerModel Worker, ProxyCommand Command, HostEndPoint Target, IsolationToken Token, bool? ReadsOn)
     {
         public int Write(Span<byte> buffer, OpeningParts parts) => WorkerOpening.Write(buffer, parts, Command, Target, Token);
     }

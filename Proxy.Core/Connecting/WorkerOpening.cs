@@ -4,7 +4,9 @@ using TorBalancer.Protocols.Socks5;
 
 namespace TorBalancer.Connecting;
 
-/// <summary>What is sent to a worker before a stream is open, as a whole or in parts (RFC 1928, sections 3 and 4; RFC 1929, section 2).</summary>
+/// <summary>
+/// What is sent to a worker before a stream is open, as a whole or in parts (RFC 1928, sections 3 and 4; RFC 1929, section 2).
+/// </summary>
 [Flags]
 internal enum OpeningParts : byte
 {

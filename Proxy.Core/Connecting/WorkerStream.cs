@@ -43,18 +43,24 @@ internal sealed class WorkerStream : IAsyncDisposable
     /// <summary>How the worker's control port knows it; null when it has none.</summary>
     public StreamKey? Key { get; }
 
-    /// <summary>Says that what these counters count from here on is this stream's. One that ended before may have counted there too.</summary>
-    public void Begin(TunnelCounters counters)
+    /// <summary>
+    /// Says that what these counters count from here on is this stream's. One that ended before may have counted there too.
+    /// </summary>
+    /// <param name="counters">Where its bytes are counted.</param>
+    /// <param name="watchesSilence">False: whoever carries it has time limits of its own, and FirstByteTimeout does not hold.</param>
+    public void Begin(TunnelCounters counters, bool watchesSilence = true)
     {
         _counters = counters;
         (_fromClient, _fromUpstream) = (counters.FromClient, counters.FromUpstream);
 
         // A SocksPort has said that it reached the target. A link has not: see FirstByteWatch.
         if (_viaLink)
-            _firstByte = new FirstByteWatch(Worker, counters, _accounting);
+            _firstByte = new FirstByteWatch(Worker, counters, _accounting, watchesSilence);
     }
 
-    /// <summary>Adds to the worker's totals what has moved since they were last told. Whoever carries a stream in parts says it behind each.</summary>
+    /// <summary>
+    /// Adds to the worker's totals what has moved since they were last told. Whoever carries a stream in parts says it behind each.
+    /// </summary>
     public void CountBytes()
     {
         if (_counters is not { } counters)

@@ -10,7 +10,9 @@ namespace TorBalancer.DependencyInjection;
 /// <summary>Makes the engine that [Engine] asks for.</summary>
 internal static partial class EngineSelection
 {
-    /// <summary>Throws <see cref="PlatformNotSupportedException"/> or <see cref="IOException"/> when linux is asked for and cannot run.</summary>
+    /// <summary>
+    /// Throws <see cref="PlatformNotSupportedException"/> or <see cref="IOException"/> when linux is asked for and cannot run.
+    /// </summary>
     public static ITransport Create(TorBalancerOptions options, DescriptorBudget descriptors, TimeProvider time, ILogger logger)
     {
         var settings = new SocketSettings(options.Tunnel.KeepAlive, options.Tunnel.UserTimeout);

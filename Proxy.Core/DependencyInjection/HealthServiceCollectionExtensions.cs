@@ -34,8 +34,10 @@ internal static class HealthServiceCollectionExtensions
         {
             // No preconnected socket: whether the worker still accepts any is part of the question.
             var dialer = new WorkerDialer(
-                Service(provider), provider.Get<ConnectOptions>(), provider.Get<TimeProvider>(), pipelining: provider.Get<SocksPipelining>());
-            return new CircuitProbe(dialer, provider.Get<TimeProvider>(), provider.Get<LinkDialer>(), Isolates(provider.Get<TorBalancerOptions>()));
+                Service(provider), provider.Get<ConnectOptions>(), provider.Get<TimeProvider>(),
+                pipelining: provider.Get<SocksPipelining>());
+            return new CircuitProbe(
+                dialer, provider.Get<TimeProvider>(), provider.Get<LinkDialer>(), Isolates(provider.Get<TorBalancerOptions>()));
         })
         .AddSingleton(static provider => new WorkerSteps(
             Service(provider), provider.Get<CircuitProbe>(), provider.Get<HealthOptions>(),
@@ -49,7 +51,8 @@ internal static class HealthServiceCollectionExtensions
             provider.Get<HealthEvents>(), Sinks(provider), provider.Get<AlertsOptions>().MinInterval, provider.Get<TimeProvider>()));
 
     private static bool Isolates(TorBalancerOptions options) =>
-        options.Balancing.Isolation != IsolationMode.None || options.Listeners.Any(static listener => listener.Isolation is not (null or IsolationMode.None));
+        options.Balancing.Isolation != IsolationMode.None
+            || options.Listeners.Any(static listener => listener.Isolation is not (null or IsolationMode.None));
 
     private static bool TakesLinks(RouteOptions options) => options is not { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 };
 

@@ -23,7 +23,8 @@ internal static class ProxyServiceCollectionExtensions
 {
     /// <summary>Everything that a running proxy needs, for these options.</summary>
     /// <param name="stateDirectory">What must survive a kill is kept in there; null: nothing is.</param>
-    public static IServiceCollection AddProxy(this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null) => services
+    public static IServiceCollection AddProxy(
+        this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null) => services
         .AddOptions(options)
         .AddTransport()
         .AddWorkers()
@@ -49,7 +50,8 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton(TimeProvider.System);
 
     private static IServiceCollection AddTransport(this IServiceCollection services) => services
-        .AddSingleton(static _ => OperatingSystem.IsLinux() ? new DescriptorBudget(OpenDescriptors.OfProcess()) : DescriptorBudget.Unlimited())
+        .AddSingleton(
+            static _ => OperatingSystem.IsLinux() ? new DescriptorBudget(OpenDescriptors.OfProcess()) : DescriptorBudget.Unlimited())
         .AddSingleton(static _ => MemoryRoom.OfProcess())
         .AddSingleton<ITransport>(static provider => EngineSelection.Create(
             provider.Get<TorBalancerOptions>(), provider.Get<DescriptorBudget>(), provider.Get<TimeProvider>(),
@@ -62,7 +64,8 @@ internal static class ProxyServiceCollectionExtensions
         {
             var (balancing, random) = (provider.Get<BalancingOptions>(), provider.Get<IRandomSource>());
             return new WorkerSelector(
-                provider.Get<WorkerPool>(), WorkerSelector.CreatePolicies(random), new SelectionOptions(balancing.PassOver, balancing.Panic == PanicMode.TryAll),
+                provider.Get<WorkerPool>(), WorkerSelector.CreatePolicies(random),
+                new SelectionOptions(balancing.PassOver, balancing.Panic == PanicMode.TryAll),
                 provider.Get<TimeProvider>(), random);
         });
 
@@ -85,8 +88,9 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<RouteTable>()
         .AddSingleton<ConnectPlanner>()
         .AddSingleton(static provider => new SocksPipelining(
-            provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(), provider.Get<ConnectOptions>().WorkerTimeout))
-        .AddSingleton<WorkerSockets>()
+            provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(),
+            provider.Get<ConnectOptions>().WorkerTimeout))
+        .AddSingleton<PreconnectPool>()
         .AddSingleton<WorkerDialer>()
         .AddSingleton<LinkDnsClient>()
         .AddSingleton<LinkResolver>()
@@ -133,7 +137,8 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<AdminCommands>()
         .AddSingleton<AdminViews>()
         .AddSingleton<FetchConnector>()
-        .AddSingleton(static provider => new FetchServices(provider.Get<FetchConnector>(), provider.Get<LogOptions>(), provider.Get<TimeProvider>())
+        .AddSingleton(static provider => new FetchServices(
+            provider.Get<FetchConnector>(), provider.Get<LogOptions>(), provider.Get<TimeProvider>())
         {
             Memory = new MemoryBudget(provider.Get<AdminOptions>().FetchMemory),
             Trim = provider.GetService<MemoryTrim>(),

@@ -20,7 +20,9 @@ internal enum HttpAnswerEnd : byte
     /// <summary>101 was forwarded.</summary>
     Switched,
 
-    /// <summary>It closed within the body, or the body turned out malformed or too large, when the client had the beginning of the answer.</summary>
+    /// <summary>
+    /// It closed within the body, or the body turned out malformed or too large, when the client had the beginning of the answer.
+    /// </summary>
     Truncated,
 
     ClientGone,
@@ -29,19 +31,25 @@ internal enum HttpAnswerEnd : byte
 }
 
 /// <param name="End">How it ended.</param>
-/// <param name="Error">What is wrong with an answer that is <see cref="HttpAnswerEnd.Malformed"/> or <see cref="HttpAnswerEnd.Truncated"/>.</param>
+/// <param name="Error">
+/// What is wrong with an answer that is <see cref="HttpAnswerEnd.Malformed"/> or <see cref="HttpAnswerEnd.Truncated"/>.
+/// </param>
 /// <param name="CloseClient">No further request can come from the client.</param>
 /// <param name="KeepUpstream">The upstream may carry another.</param>
-internal readonly record struct HttpAnswer(HttpAnswerEnd End, ProxyError Error = default, bool CloseClient = false, bool KeepUpstream = false)
+internal readonly record struct HttpAnswer(
+    HttpAnswerEnd End, ProxyError Error = default, bool CloseClient = false, bool KeepUpstream = false)
 {
-    /// <summary>How the stream ends that carried it, for its account. Whoever answers nonsense has answered.</summary>
+    /// <summary>
+    /// How the stream ends that carried it, for its account. That an origin closes is its right, with an answer or without: only over a
+    /// link, where nothing else is heard of the network, is the want of one held against the worker. Whoever answers nonsense has answered.
+    /// </summary>
     public TunnelEnd StreamEnd => End switch
     {
-        HttpAnswerEnd.Complete or HttpAnswerEnd.Switched => TunnelEnd.Finished,
-        HttpAnswerEnd.NoAnswer or HttpAnswerEnd.Closed or HttpAnswerEnd.Truncated => TunnelEnd.UpstreamClosed,
         HttpAnswerEnd.ClientGone => TunnelEnd.ClientReset,
-        _ => TunnelEnd.Aborted,
+        HttpAnswerEnd.Malformed or HttpAnswerEnd.Cancelled => TunnelEnd.Aborted,
+        _ => TunnelEnd.Finished,
     };
 
-    public static HttpAnswer Malformed(string problem) => new(HttpAnswerEnd.Malformed, new ProxyError(FailureCause.TargetProtocol, problem));
+    public static HttpAnswer Malformed(string problem) =>
+        new(HttpAnswerEnd.Malformed, new ProxyError(FailureCause.TargetProtocol, problem));
 }

@@ -9,7 +9,8 @@ namespace TorBalancer.Forwarding;
 /// not: "nc -N" sends one and listens on, a closed browser tab sends one and does not. After a FIN the exchange goes on; writing
 /// to a client that is gone then tells, or its kernel, when it is asked; and where others wait for a descriptor it has to leave.
 /// </summary>
-internal sealed class HttpClientWatch(TransportConnection client, DescriptorBudget descriptors, TimeProvider time, CancellationTokenSource exchange)
+internal sealed class HttpClientWatch(
+    TransportConnection client, DescriptorBudget descriptors, TimeProvider time, CancellationTokenSource exchange)
 {
     private readonly PeerWatch _watch = new(client.Input, HttpLimits.ReadAheadBytes);
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -45,7 +46,9 @@ internal sealed class HttpClientWatch(TransportConnection client, DescriptorBudg
     private async Task RunAsync(CancellationToken cancellationToken)
     {
         var state = await _watch.Start(cancellationToken);
-        if (state == PeerState.Broken || (state == PeerState.Finished && await PeerWatch.IsGoneBehindFinAsync(client, descriptors, time, _stopped.Task, cancellationToken)))
+        if (state == PeerState.Broken
+            || (state == PeerState.Finished
+                && await PeerWatch.IsGoneBehindFinAsync(client, descriptors, time, _stopped.Task, cancellationToken)))
             SetGone();
     }
 }

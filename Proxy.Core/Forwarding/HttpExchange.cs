@@ -14,5 +14,6 @@ namespace TorBalancer.Forwarding;
 /// <param name="ConnectTime">How long the stream took to be opened; zero when it was kept.</param>
 /// <param name="Elapsed">From the complete request head to the end of the answer.</param>
 internal readonly record struct HttpExchange(
-    ProxyRequest? Request, int Status, ProxyError Error, string? WorkerId = null, int Attempts = 0, long FromClient = 0, long FromUpstream = 0,
+    ProxyRequest? Request, int Status, ProxyError Error, string? WorkerId = null, int Attempts = 0, long FromClient = 0,
+    long FromUpstream = 0,
     TimeSpan ConnectTime = default, TimeSpan Elapsed = default);

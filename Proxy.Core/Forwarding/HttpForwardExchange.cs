@@ -69,7 +69,7 @@ internal sealed class HttpForwardExchange : IDisposable
                 // A kept connection was closed just as it was used, and nothing of the request is lost: once more, afresh.
                 _sentBefore += _toUpstream!.Written;
                 _reused = false;
-                await CloseAsync(TunnelEnd.UpstreamClosed);
+                await CloseAsync(TunnelEnd.Finished);
 
                 // Stopping the sender in the middle of its body has cancelled the first try; the second needs its own.
                 if (_cancel.IsCancellationRequested)
@@ -118,7 +118,7 @@ internal sealed class HttpForwardExchange : IDisposable
             await watch.StopAsync();
             if (outcome.Stream is { } stream)
             {
-                stream.Begin(_counters);
+                stream.Begin(_counters, watchesSilence: false);
                 Carrier = new KeptStream(stream, _request, outcome.Session);
             }
         }

@@ -23,7 +23,8 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
 
     /// <summary>
     /// Forwards one request and its answer. A stream that is not kept is closed when this is called again, the next request is read, or
-    /// the forwarder is disposed: as long as it is open, its worker knows its exit. Throws only <see cref="OperationCanceledException"/>, for the
+    /// the forwarder is disposed: as long as it is open, its worker knows its exit. Throws only <see cref="OperationCanceledException"/>,
+    /// for the
     /// caller's token.
     /// </summary>
     public async ValueTask<HttpForwardResult> ForwardAsync(ProxyRequest request, CancellationToken cancellationToken)
@@ -50,8 +51,6 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
             _kept = exchange.Carrier;
         else
             _over = exchange.Carrier?.Stream;
-        if (end == HttpExchangeEnd.Abort)
-            client.Connection.Abort();
         return new HttpForwardResult(end is HttpExchangeEnd.Continue or HttpExchangeEnd.ContinueAndKeep, FarewellOf(end), null);
     }
 
@@ -89,6 +88,7 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
     private static ClientFarewell FarewellOf(HttpExchangeEnd end) => end switch
     {
         HttpExchangeEnd.Close => ClientFarewell.Finish,
+        HttpExchangeEnd.Abort => ClientFarewell.Abort,
         HttpExchangeEnd.AbortWhenRead => ClientFarewell.Reset,
         _ => ClientFarewell.None,
     };

@@ -3,15 +3,20 @@ using TorBalancer.Protocols.Http;
 
 namespace TorBalancer.Forwarding;
 
-/// <summary>The request's side of an exchange: head and body to the upstream, then a watch over the client until the answer is over.</summary>
+/// <summary>
+/// The request's side of an exchange: head and body to the upstream, then a watch over the client until the answer is over.
+/// </summary>
 /// <param name="client">The client, and the head of its request.</param>
 /// <param name="toUpstream">Where it goes; the head has been added.</param>
 /// <param name="watch">Over the client.</param>
-/// <param name="mayResend">The request may be sent once more over another stream, as long as nothing of it is lost and no answer has begun.</param>
+/// <param name="mayResend">
+/// The request may be sent once more over another stream, as long as nothing of it is lost and no answer has begun.
+/// </param>
 /// <param name="exchange">Cancelled to end the exchange.</param>
 /// <param name="outer">The connection's token.</param>
 internal sealed class HttpRequestSender(
-    HttpServerConnection client, HttpOutput toUpstream, HttpClientWatch watch, bool mayResend, CancellationTokenSource exchange, CancellationToken outer)
+    HttpServerConnection client, HttpOutput toUpstream, HttpClientWatch watch, bool mayResend, CancellationTokenSource exchange,
+    CancellationToken outer)
 {
     private readonly HttpBodyPump _pump = new(client.Connection.Input, toUpstream);
 

@@ -17,7 +17,8 @@ namespace TorBalancer.Forwarding;
 /// <param name="sender">The request's side.</param>
 /// <param name="cancellationToken">The exchange's.</param>
 internal sealed class HttpResponseReceiver(
-    HttpServerConnection client, PipeReader upstream, HttpOutput toClient, HttpOutput toUpstream, HttpRequestSender sender, CancellationToken cancellationToken) : IDisposable
+    HttpServerConnection client, PipeReader upstream, HttpOutput toClient, HttpOutput toUpstream, HttpRequestSender sender,
+    CancellationToken cancellationToken) : IDisposable
 {
     private readonly HttpResponseHead _response = new();
 
@@ -115,7 +116,7 @@ internal sealed class HttpResponseReceiver(
     /// <summary>
     /// Whether an end that only the closing of the connection told of was a reset in disguise. The kernel tells of a reset once: when
     /// a write of the request heard of it, the read sees an end like any other. If no write did, the read would have. A reset that
-    /// came behind a FIN is told as EPIPE (tcp_reset in the kernel's tcp_upstream.c): then all had come.
+    /// came behind a FIN is told as EPIPE (tcp_reset in the kernel's tcp_input.c): then all had come.
     /// </summary>
     private async ValueTask<bool> WasResetAsync()
     {

@@ -10,7 +10,8 @@ namespace TorBalancer.Interop;
 internal static unsafe partial class FileCalls
 {
     // The same on every Linux architecture that .NET runs on but for the two that ARM numbers anew.
-    public const int WriteOnly = 1, Create = 0x40, NoControllingTerminal = 0x100, Append = 0x400, NonBlock = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
+    public const int WriteOnly =
+        1, Create = 0x40, NoControllingTerminal = 0x100, Append = 0x400, NonBlock = 0x800, CloseOnExec = 0x80000, PathOnly = 0x200000;
 
     /// <summary>Looks at the link itself (statx).</summary>
     public const int NoFollow = 0x100;
@@ -54,7 +55,9 @@ internal static unsafe partial class FileCalls
         return length is > 0 and < MaxTarget ? Encoding.UTF8.GetString(buffer, (int)length) : null;
     }
 
-    /// <summary>True for an existing directory that belongs to us, as XDG_RUNTIME_DIR has to; that of another user (sudo keeps the variable) is his.</summary>
+    /// <summary>
+    /// True for an existing directory that belongs to us, as XDG_RUNTIME_DIR has to; that of another user (sudo keeps the variable) is his.
+    /// </summary>
     public static bool IsOurs(string directory) => !OperatingSystem.IsLinux()
         ? Directory.Exists(directory)
         : StatusOf(directory, followLinks: true) is { IsDirectory: true } status && status.Owner == EffectiveUserId;

@@ -39,6 +39,7 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     {
         var bytes = new ReadOnlySpan<byte>(statx, BufferBytes);
         ulong device = ((ulong)MemoryMarshal.Read<uint>(bytes[136..]) << 32) | MemoryMarshal.Read<uint>(bytes[140..]);
-        return new FileStatus(device, MemoryMarshal.Read<ulong>(bytes[32..]), MemoryMarshal.Read<uint>(bytes[20..]), MemoryMarshal.Read<ushort>(bytes[28..]));
+        return new FileStatus(
+            device, MemoryMarshal.Read<ulong>(bytes[32..]), MemoryMarshal.Read<uint>(bytes[20..]), MemoryMarshal.Read<ushort>(bytes[28..]));
     }
 }

@@ -9,10 +9,14 @@ internal enum PrivateDirectoryOptions : byte
 {
     None = 0,
 
-    /// <summary>The last name may be a symbolic link, when whoever made it is trusted: an operator moves data to another disk that way.</summary>
+    /// <summary>
+    /// The last name may be a symbolic link, when whoever made it is trusted: an operator moves data to another disk that way.
+    /// </summary>
     MayBeLink = 1,
 
-    /// <summary>One of ours that others may write to is closed to them. Without this it is refused: they may have put things into it.</summary>
+    /// <summary>
+    /// One of ours that others may write to is closed to them. Without this it is refused: they may have put things into it.
+    /// </summary>
     MayBeOpen = 2,
 }
 
@@ -81,7 +85,9 @@ internal sealed class PrivateDirectory : IDisposable
     /// <summary>True when it is a directory of ours that nobody else may write to; a symbolic link is not.</summary>
     public static bool IsOurs(string path) => !OperatingSystem.IsLinux()
         ? Directory.Exists(path)
-        : FileCalls.StatusOf(path, followLinks: false) is { IsDirectory: true } status && status.Owner == FileCalls.EffectiveUserId && (status.Permissions & WritableByOthers) == 0;
+        : FileCalls.StatusOf(path, followLinks: false) is { IsDirectory: true } status
+            && status.Owner == FileCalls.EffectiveUserId
+            && (status.Permissions & WritableByOthers) == 0;
 
     public void Dispose()
     {
@@ -92,7 +98,8 @@ internal sealed class PrivateDirectory : IDisposable
 
     private static int OpenHandle(string path, PrivateDirectoryOptions options)
     {
-        int flags = FileCalls.DirectoryOnly | FileCalls.CloseOnExec | (options.HasFlag(PrivateDirectoryOptions.MayBeLink) ? 0 : FileCalls.DoNotFollow);
+        int flags = FileCalls.DirectoryOnly | FileCalls.CloseOnExec | (
+            options.HasFlag(PrivateDirectoryOptions.MayBeLink) ? 0 : FileCalls.DoNotFollow);
         int fd = FileCalls.Open(path, flags, 0);
         if (fd >= 0)
             return fd;
@@ -107,9 +114,12 @@ internal sealed class PrivateDirectory : IDisposable
         if (FileCalls.StatusOf(fd) is not { } status)
             throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         if (status.Owner != FileCalls.EffectiveUserId)
-            throw new UntrustedPathException($"{path} belongs to {SharedFolders.Describe(status.Owner)}, not to us ({SharedFolders.Describe(FileCalls.EffectiveUserId)})");
+            throw new UntrustedPathException(
+                $"{path} belongs to {SharedFolders.Describe(status.Owner)}, not to us "
+                    + $"({SharedFolders.Describe(FileCalls.EffectiveUserId)})");
         if ((status.Permissions & WritableByOthers) != 0 && !options.HasFlag(PrivateDirectoryOptions.MayBeOpen))
-            throw new UntrustedPathException($"{path} is writable by others (mode {Convert.ToString((int)status.Permissions, 8)}): what is in it may be theirs");
+            throw new UntrustedPathException(
+                $"{path} is writable by others (mode {Convert.ToString((int)status.Permissions, 8)}): what is in it may be theirs");
         if (status.Permissions != Private && FileCalls.ChangeMode(fd, (uint)Private) != 0)
             throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }

@@ -14,7 +14,10 @@ internal static class SharedFolders
     // MAXSYMLINKS of the kernel is 40; nobody needs a tenth of that.
     private const int MaxLinks = 8;
 
-    /// <summary>Throws <see cref="UntrustedPathException"/> when somebody else has put a part of the path there. What does not exist yet is nobody's.</summary>
+    /// <summary>
+    /// Throws <see cref="UntrustedPathException"/> when somebody else has put a part of the path there. What does not exist yet is
+    /// nobody's.
+    /// </summary>
     /// <param name="path">An absolute path.</param>
     public static void Check(string path)
     {
@@ -31,8 +34,12 @@ internal static class SharedFolders
     /// <param name="at">Its path.</param>
     public static void Check(FileStatus folder, FileStatus found, string at)
     {
-        if (folder.IsWritableByAll && found.Owner != 0 && found.Owner != FileCalls.EffectiveUserId && found.Owner != FileCalls.StatusOf("/", followLinks: true)?.Owner)
-            throw new UntrustedPathException($"{at} belongs to {Describe(found.Owner)}, and in {Path.GetDirectoryName(at)} anybody may have put it there");
+        if (folder.IsWritableByAll
+            && found.Owner != 0
+            && found.Owner != FileCalls.EffectiveUserId
+            && found.Owner != FileCalls.StatusOf("/", followLinks: true)?.Owner)
+            throw new UntrustedPathException(
+                $"{at} belongs to {Describe(found.Owner)}, and in {Path.GetDirectoryName(at)} anybody may have put it there");
     }
 
     private static void Check(string path, int links)

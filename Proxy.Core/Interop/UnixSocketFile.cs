@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace TorBalancer.Interop;
 
-/// <summary>Unix sockets in the file system: bound with the permissions that they are to have, and removed only when they are sockets.</summary>
+/// <summary>
+/// Unix sockets in the file system: bound with the permissions that they are to have, and removed only when they are sockets.
+/// </summary>
 internal static class UnixSocketFile
 {
     /// <summary>
@@ -22,7 +24,8 @@ internal static class UnixSocketFile
     }
 
     /// <summary>True when the name is a socket itself: not a link to one, and no other file.</summary>
-    public static bool Is(string path) => OperatingSystem.IsLinux() ? FileCalls.StatusOf(path, followLinks: false) is { IsSocket: true } : File.Exists(path);
+    public static bool Is(string path) =>
+        OperatingSystem.IsLinux() ? FileCalls.StatusOf(path, followLinks: false) is { IsSocket: true } : File.Exists(path);
 
     /// <summary>Gives back what the umask took away, to our own socket and to nothing else that may stand there by now.</summary>
     private static void Complete(string path, UnixFileMode mode)
@@ -42,7 +45,8 @@ internal static class UnixSocketFile
         {
             if (FileCalls.StatusOf(fd) is not { IsSocket: true } status || status.Owner != FileCalls.EffectiveUserId)
                 throw new UntrustedPathException($"{path} is not the socket that was bound");
-            if (status.Permissions != mode && FileCalls.ChangeMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{fd}"), (uint)mode) != 0)
+            if (status.Permissions != mode
+                && FileCalls.ChangeMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{fd}"), (uint)mode) != 0)
                 throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         }
         finally

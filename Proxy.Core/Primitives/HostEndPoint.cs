@@ -40,11 +40,15 @@ public readonly record struct HostEndPoint
 
     /// <summary>
     /// True for a name whose last label is a number, decimal or hexadecimal: <c>127.1</c>, <c>0x7f.1</c>, <c>2130706433</c>. No name
-    /// of the DNS is such a one, and to a resolver that reads addresses as inet_aton(3) does it is an address (URL Standard, "ends in a number").
+    /// of the DNS is such a one, and to a resolver that reads addresses as inet_aton(3) does it is an address (URL Standard, "ends in a
+    /// number").
     /// </summary>
     public bool IsNumber => Address is null && Host is not null && HostName.EndsInNumber(Host);
 
-    /// <summary>True for what can only be meant for the machine or the network of whoever asks; see <see cref="PublicAddress"/> and <see cref="LocalName"/>.</summary>
+    /// <summary>
+    /// True for what can only be meant for the machine or the network of whoever asks; see <see cref="PublicAddress"/> and
+    /// <see cref="LocalName"/>.
+    /// </summary>
     public bool IsPrivate => Address is { } address ? !PublicAddress.Is(address) : Host is not null && LocalName.Is(Host);
 
     public static HostEndPoint FromAddress(IPAddress address, int port)
@@ -55,7 +59,8 @@ public readonly record struct HostEndPoint
     }
 
     /// <inheritdoc cref="TryCreate(ReadOnlySpan{char}, int, out HostEndPoint, out string)"/>
-    public static bool TryCreate(ReadOnlySpan<char> host, int port, out HostEndPoint endPoint) => TryCreate(host, port, out endPoint, out _);
+    public static bool TryCreate(ReadOnlySpan<char> host, int port, out HostEndPoint endPoint) =>
+        TryCreate(host, port, out endPoint, out _);
 
     /// <summary>
     /// Takes a host as text, in any spelling: a name (RFC 1035), an IPv4 address as four decimal numbers, with or without the
@@ -74,7 +79,10 @@ public readonly record struct HostEndPoint
         if (bracketed || host.Contains(':'))
         {
             // IPAddress.TryParse would also take zones, and brackets with a port behind them.
-            bool isAddress = host.Contains(':') && !host.ContainsAny('[', ']', '%') && IPAddress.TryParse(host, out var address6) && Set(address6, port, out endPoint);
+            bool isAddress = host.Contains(':')
+                && !host.ContainsAny('[', ']', '%')
+                && IPAddress.TryParse(host, out var address6)
+                && Set(address6, port, out endPoint);
             problem = isAddress ? null : problem;
             return isAddress;
         }
@@ -100,7 +108,9 @@ public readonly record struct HostEndPoint
     public static bool TryParseAuthority(ReadOnlySpan<char> text, int? defaultPort, out HostEndPoint endPoint) =>
         TryParseAuthority(text, defaultPort, out endPoint, out _);
 
-    /// <summary>Parses <c>host:port</c>, <c>[v6]:port</c> (RFC 3986, section 3.2; RFC 9110, section 4.2.3), without user information.</summary>
+    /// <summary>
+    /// Parses <c>host:port</c>, <c>[v6]:port</c> (RFC 3986, section 3.2; RFC 9110, section 4.2.3), without user information.
+    /// </summary>
     /// <param name="problem">Why it is none, without repeating any of it; null on success.</param>
     public static bool TryParseAuthority(ReadOnlySpan<char> text, int? defaultPort, out HostEndPoint endPoint, out string? problem)
     {
@@ -164,7 +174,9 @@ public readonly record struct HostEndPoint
             ? string.Create(CultureInfo.InvariantCulture, $"[{Host}]:{Port}")
             : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
 
-    /// <summary>The host as it stands in a URI and, with its port unless that is the scheme's own, in a Host field (RFC 9110, section 4.2.3).</summary>
+    /// <summary>
+    /// The host as it stands in a URI and, with its port unless that is the scheme's own, in a Host field (RFC 9110, section 4.2.3).
+    /// </summary>
     public string ToAuthority(int defaultPort)
     {
         if (Port != defaultPort)
@@ -183,6 +195,8 @@ public readonly record struct HostEndPoint
     {
         port = 0;
         digits = digits.TrimStart('0');
-        return digits.Length is > 0 and <= 5 && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port <= 65535;
+        return digits.Length is > 0 and <= 5
+            && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out port)
+            && port <= 65535;
     }
 }

@@ -9,7 +9,9 @@ namespace TorBalancer.Primitives;
 /// </summary>
 internal static class HostName
 {
-    /// <summary>Characters without the root dot: 255 octets with the lengths of the labels and of the root (RFC 1035, sections 2.3.4 and 3.1).</summary>
+    /// <summary>
+    /// Characters without the root dot: 255 octets with the lengths of the labels and of the root (RFC 1035, sections 2.3.4 and 3.1).
+    /// </summary>
     public const int MaxLength = 253;
 
     /// <summary>RFC 1035, section 2.3.4.</summary>
@@ -69,11 +71,15 @@ internal static class HostName
         return true;
     }
 
-    /// <summary>True when the last label of a canonical name is a number, decimal or hexadecimal (URL Standard, "ends in a number").</summary>
+    /// <summary>
+    /// True when the last label of a canonical name is a number, decimal or hexadecimal (URL Standard, "ends in a number").
+    /// </summary>
     public static bool EndsInNumber(ReadOnlySpan<char> name)
     {
         var last = name[(name.LastIndexOf('.') + 1)..];
-        return last.StartsWith("0x", StringComparison.Ordinal) ? !last[2..].ContainsAnyExcept(HexDigits) : !last.ContainsAnyExceptInRange('0', '9');
+        return last.StartsWith("0x", StringComparison.Ordinal)
+            ? !last[2..].ContainsAnyExcept(HexDigits)
+            : !last.ContainsAnyExceptInRange('0', '9');
     }
 
     /// <summary>True for the domain itself and every name below it; both canonical.</summary>

@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 
 namespace TorBalancer.Primitives;
 
-/// <summary>Knows .onion names (RFC 7686) and the v3 checksum (tor's rend-spec-v3, section 6), so that a malformed one fails at once.</summary>
+/// <summary>
+/// Knows .onion names (RFC 7686) and the v3 checksum (tor's rend-spec-v3, section 6), so that a malformed one fails at once.
+/// </summary>
 public static class OnionAddress
 {
     private const int V3Length = 56;

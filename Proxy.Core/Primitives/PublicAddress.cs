@@ -16,7 +16,8 @@ internal static class PublicAddress
     private static readonly IPNetwork[] Blocks =
     [
         IPNetwork.Parse("0.0.0.0/8"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("100.64.0.0/10"), IPNetwork.Parse("127.0.0.0/8"),
-        IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("172.16.0.0/12"), IPNetwork.Parse("192.168.0.0/16"), IPNetwork.Parse("224.0.0.0/3"),
+        IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("172.16.0.0/12"), IPNetwork.Parse("192.168.0.0/16"),
+        IPNetwork.Parse("224.0.0.0/3"),
         IPNetwork.Parse("::/8"), IPNetwork.Parse("fc00::/7"), IPNetwork.Parse("fe80::/9"), IPNetwork.Parse("ff00::/8"),
     ];
 
@@ -24,7 +25,10 @@ internal static class PublicAddress
     /// What carries an IPv4 address right behind its prefix, and is what that is: IPv4-mapped (RFC 4291, section 2.5.5.2), NAT64
     /// (RFC 6052, section 2.1), 6to4 (RFC 3056, section 2).
     /// </summary>
-    private static readonly IPNetwork[] Carriers = [IPNetwork.Parse("::ffff:0:0/96"), IPNetwork.Parse("64:ff9b::/96"), IPNetwork.Parse("2002::/16")];
+    private static readonly IPNetwork[] Carriers =
+    [
+        IPNetwork.Parse("::ffff:0:0/96"), IPNetwork.Parse("64:ff9b::/96"), IPNetwork.Parse("2002::/16"),
+    ];
 
     /// <summary>
     /// False for an address in one of these blocks; as tor's tor_addr_is_internal and the exits' ExitPolicyRejectPrivate, with
@@ -54,7 +58,9 @@ internal static class PublicAddress
         foreach (var carrier in Carriers)
         {
             if (Contains(carrier, network))
-                return IsNoneIn(new IPNetwork(Carried(network.BaseAddress, carrier.PrefixLength), Math.Min(network.PrefixLength - carrier.PrefixLength, 32)));
+                return IsNoneIn(
+                    new IPNetwork(
+                        Carried(network.BaseAddress, carrier.PrefixLength), Math.Min(network.PrefixLength - carrier.PrefixLength, 32)));
 
             // Some of what it carries is public.
             if (Contains(network, carrier))
@@ -70,9 +76,12 @@ internal static class PublicAddress
         return false;
     }
 
-    private static bool Contains(IPNetwork wide, IPNetwork narrow) => wide.PrefixLength <= narrow.PrefixLength && Contains(wide, narrow.BaseAddress);
+    private static bool Contains(IPNetwork wide, IPNetwork narrow) =>
+        wide.PrefixLength <= narrow.PrefixLength && Contains(wide, narrow.BaseAddress);
 
-    /// <summary>By the bits: <see cref="IPNetwork.Contains"/> says of a network of IPv6 that it contains IPv4-mapped addresses that it does not.</summary>
+    /// <summary>
+    /// By the bits: <see cref="IPNetwork.Contains"/> says of a network of IPv6 that it contains IPv4-mapped addresses that it does not.
+    /// </summary>
     private static bool Contains(IPNetwork network, IPAddress address)
     {
         if (network.BaseAddress.AddressFamily != address.AddressFamily)

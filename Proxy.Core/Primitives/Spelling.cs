@@ -64,7 +64,9 @@ internal static class Spelling
         return best;
     }
 
-    /// <summary>True when both are the same word but for letter case and for what people put between its parts: "listen-address" is "ListenAddress".</summary>
+    /// <summary>
+    /// True when both are the same word but for letter case and for what people put between its parts: "listen-address" is "ListenAddress".
+    /// </summary>
     public static bool Same(string left, string right)
     {
         int i = 0, j = 0;

@@ -32,7 +32,7 @@ internal static partial class ProcessSignals
         {
             return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cmdline")).Replace('\0', ' ');
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return "";
         }
@@ -52,7 +52,9 @@ internal static partial class ProcessSignals
         }
     }
 
-    /// <summary>Leaves the terminal's session, so that closing it ends nothing of ours. A process that leads a group already stays where it is.</summary>
+    /// <summary>
+    /// Leaves the terminal's session, so that closing it ends nothing of ours. A process that leads a group already stays where it is.
+    /// </summary>
     public static void StartOwnSession() => _ = Native.SetSid();
 
     /// <summary>The real user id.</summary>

@@ -134,7 +134,7 @@ internal sealed class TorProcess : IAsyncDisposable
         Terminate();
         try
         {
-            await Exited.WaitAsync(grace, _time).ConfigureAwait(false);
+            await Exited.WaitAsync(grace, _time);
             return TorStop.Graceful;
         }
         catch (TimeoutException)
@@ -142,7 +142,7 @@ internal sealed class TorProcess : IAsyncDisposable
             Kill();
 
             // One that waits for a disk that hangs is killed when the disk answers; we do not wait for that.
-            await Task.WhenAny(Exited, Task.Delay(KillBound, _time)).ConfigureAwait(false);
+            await Task.WhenAny(Exited, Task.Delay(KillBound, _time));
             return TorStop.Killed;
         }
     }
@@ -167,17 +167,17 @@ internal sealed class TorProcess : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        await StopAsync(DisposeGrace).ConfigureAwait(false);
+        await StopAsync(DisposeGrace);
         _process.Dispose();
     }
 
     private async Task<int> WaitForExitAsync()
     {
-        await _process.WaitForExitAsync().ConfigureAwait(false);
+        await _process.WaitForExitAsync();
         int code = _process.ExitCode;
         try
         {
-            await _output.WaitAsync(DrainBound, _time).ConfigureAwait(false);
+            await _output.WaitAsync(DrainBound, _time);
         }
         catch (TimeoutException)
         {
@@ -193,7 +193,7 @@ internal sealed class TorProcess : IAsyncDisposable
         await Task.Yield();
         try
         {
-            while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
+            while (await reader.ReadLineAsync() is { } line)
             {
                 lock (_lock)
                 {
@@ -205,7 +205,7 @@ internal sealed class TorProcess : IAsyncDisposable
                 _onOutput?.Invoke(line);
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException or OperationCanceledException)
         {
             // The pipe went away with the process.
         }

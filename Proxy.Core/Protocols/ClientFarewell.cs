@@ -6,6 +6,9 @@ internal enum ClientFarewell : byte
     /// <summary>Closed at once.</summary>
     None,
 
+    /// <summary>Reset at once.</summary>
+    Abort,
+
     /// <summary>FIN; closed when the client has read its answer.</summary>
     Finish,
 

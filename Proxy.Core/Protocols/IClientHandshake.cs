@@ -2,7 +2,9 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols;
 
-/// <summary>The client's side of a request that is one message or a few (SOCKS): it is read, and answered when the worker has answered.</summary>
+/// <summary>
+/// The client's side of a request that is one message or a few (SOCKS): it is read, and answered when the worker has answered.
+/// </summary>
 internal interface IClientHandshake : IClientReply
 {
     /// <summary>

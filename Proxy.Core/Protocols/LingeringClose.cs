@@ -63,7 +63,7 @@ internal sealed class LingeringClose(TimeProvider time, Action? crowded = null)
         {
             peer.ShutdownSend();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException or System.Net.Sockets.SocketException)
         {
             return ValueTask.CompletedTask;
         }
@@ -75,7 +75,8 @@ internal sealed class LingeringClose(TimeProvider time, Action? crowded = null)
     public ValueTask BeforeResetAsync(TransportConnection peer, CancellationToken stopping, CancellationToken cancellationToken) =>
         RunAsync(peer, SilenceBeforeReset, stopping, cancellationToken, reset: true);
 
-    private async ValueTask RunAsync(TransportConnection peer, TimeSpan silence, CancellationToken stopping, CancellationToken cancellationToken, bool reset = false)
+    private async ValueTask RunAsync(
+        TransportConnection peer, TimeSpan silence, CancellationToken stopping, CancellationToken cancellationToken, bool reset = false)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var place = Enter(new Wait(over));
@@ -129,8 +130,11 @@ internal sealed class LingeringClose(TimeProvider time, Action? crowded = null)
         return place.Value.Ended;
     }
 
-    /// <summary>Reads and drops for a time, or until it is cancelled. False when nothing more can come, and nothing is to be waited for.</summary>
-    private async ValueTask<bool> DropAsync(TransportConnection peer, TimeSpan span, bool reset, Progress progress, CancellationToken cancellationToken)
+    /// <summary>
+    /// Reads and drops for a time, or until it is cancelled. False when nothing more can come, and nothing is to be waited for.
+    /// </summary>
+    private async ValueTask<bool> DropAsync(
+        TransportConnection peer, TimeSpan span, bool reset, Progress progress, CancellationToken cancellationToken)
     {
         using var timer = new CancellationTokenSource(span, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);

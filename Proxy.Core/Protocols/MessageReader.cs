@@ -49,7 +49,8 @@ internal static class MessageReader
     }
 
     /// <summary>As <see cref="TryTake"/>, with the waiting.</summary>
-    public static async ValueTask<(ParseStatus Status, T Message)> ReadAsync<T>(PipeReader input, MessageParser<T> parser, CancellationToken cancellationToken)
+    public static async ValueTask<(ParseStatus Status, T Message)> ReadAsync<T>(
+        PipeReader input, MessageParser<T> parser, CancellationToken cancellationToken)
     {
         while (true)
         {

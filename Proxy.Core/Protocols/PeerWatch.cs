@@ -21,7 +21,9 @@ internal enum PeerState : byte
 /// <summary>
 /// A read that is left pending only to notice that a peer goes away. What it reads stays in the reader, unexamined.
 /// </summary>
-/// <param name="input">The peer's bytes; nobody else reads it between Start and the end of StopAsync, but <paramref name="loss"/>, when the read has ended.</param>
+/// <param name="input">
+/// The peer's bytes; nobody else reads it between Start and the end of StopAsync, but <paramref name="loss"/>, when the read has ended.
+/// </param>
 /// <param name="readAhead">Bytes that the peer may send meanwhile; one more, and watching ends.</param>
 /// <param name="loss">Called when the peer has finished or broken, and awaited before the task of Start ends.</param>
 internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState, ValueTask>? loss = null)
@@ -40,7 +42,9 @@ internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState,
     /// <summary>True when the read has ended of itself, or never began; what is done about a loss may still go on.</summary>
     public bool IsOver => _isOver;
 
-    /// <summary>Ends when the peer is no longer just quiet (and its loss was seen to), or with <see cref="PeerState.Open"/> when it was stopped.</summary>
+    /// <summary>
+    /// Ends when the peer is no longer just quiet (and its loss was seen to), or with <see cref="PeerState.Open"/> when it was stopped.
+    /// </summary>
     public Task<PeerState> Start(CancellationToken cancellationToken)
     {
         _sawCancel = _askedToStop = _isOver = false;
@@ -121,7 +125,7 @@ internal sealed class PeerWatch(PipeReader input, int readAhead, Func<PeerState,
             {
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             state = PeerState.Broken;
         }

@@ -14,7 +14,7 @@ internal static class PipeReaderExtensions
         {
             return new PipeRead(await reader.ReadAsync(cancellationToken), false);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             return new PipeRead(default, true);
         }
@@ -31,7 +31,7 @@ internal static class PipeReaderExtensions
             if (reader.TryRead(out var result))
                 reader.AdvanceTo(result.Buffer.Start, result.Buffer.Start);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             // broken meanwhile: the next read says so
         }

@@ -33,7 +33,9 @@ public enum ProxyCommand : byte
 /// <param name="Credentials">The user name and password that the client sent, or null when it sent none.</param>
 public sealed record ProxyRequest(ClientProtocol Protocol, ProxyCommand Command, HostEndPoint Target, ClientCredentials? Credentials);
 
-/// <summary>A user name and password as the client sent them (bytes mapped to Latin-1), verbatim: together they are an isolation key.</summary>
+/// <summary>
+/// A user name and password as the client sent them (bytes mapped to Latin-1), verbatim: together they are an isolation key.
+/// </summary>
 public sealed record ClientCredentials(string User, string Password)
 {
     /// <summary>Never prints what was sent.</summary>

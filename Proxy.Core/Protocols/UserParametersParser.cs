@@ -60,7 +60,9 @@ internal sealed class UserParametersParser
         return default;
     }
 
-    /// <summary>The user that a name of an authenticated listener belongs to: the name itself, or what is in front of its parameters.</summary>
+    /// <summary>
+    /// The user that a name of an authenticated listener belongs to: the name itself, or what is in front of its parameters.
+    /// </summary>
     public static string? FindKnownUser(string user, IDictionary<string, string> users)
     {
         if (users.ContainsKey(user))
@@ -101,7 +103,8 @@ internal sealed class UserParametersParser
         bool prefixed = rest.Length != user.Length;
         if (knownUser is not null)
         {
-            if (user.StartsWith(knownUser, StringComparison.Ordinal) && (user.Length == knownUser.Length || user[knownUser.Length] is '-' or ','))
+            if (user.StartsWith(knownUser, StringComparison.Ordinal)
+                && (user.Length == knownUser.Length || user[knownUser.Length] is '-' or ','))
                 rest = user;
             if (rest.Length <= knownUser.Length)
                 return false;
@@ -165,7 +168,9 @@ internal sealed class UserParametersParser
         {
             string key = tokens[i].ToLowerInvariant();
             if (!IsKey(key))
-                return Error($"{(last.Length == 0 ? "the first parameter" : $"the parameter behind '{last}'")} is unknown; allowed: {string.Join(", ", Keys)}");
+                return Error(
+                    $"{(last.Length == 0 ? "the first parameter" : $"the parameter behind '{last}'")} is unknown; allowed: "
+                        + $"{string.Join(", ", Keys)}");
             if (i + 1 == tokens.Length || tokens[i + 1].Length == 0)
                 return Error($"parameter '{key}' has no value");
 

@@ -23,7 +23,8 @@ internal sealed class RouteTable(RouteOptions options)
 
         // No such name exists, and the resolver behind some exit may read an address in it that Network would have rejected.
         if (target.IsNumber)
-            return Reject(FailureCause.RouteRejected, "a name that ends in a number; an IPv4 address is written as four decimal numbers", null);
+            return Reject(
+                FailureCause.RouteRejected, "a name that ends in a number; an IPv4 address is written as four decimal numbers", null);
 
         if (HostName.IsWithin(target.Host, "exit") && target.Address is null)
             return Reject(FailureCause.RouteRejected, "tor's .exit notation, which tor itself refuses", null);
@@ -42,13 +43,17 @@ internal sealed class RouteTable(RouteOptions options)
             return new RouteDecision(mayLink ? ToRoute(rule.Route) : ClearnetRoute.Socks, default, rule.Name);
         }
 
-        // tor would refuse it as a general failure, which looks like a broken circuit; RFC 6761, 6762 and 8375 want such names to go no further.
+        // tor would refuse it as a general failure, which looks like a broken circuit; RFC 6761, 6762 and 8375 want such names to go no
+        // further.
         if (isPrivate)
-            return Reject(FailureCause.PrivateTarget, "a private or local target; only a [Rule:name] whose Network or Domain is such a one sends it to a worker", null);
+            return Reject(
+                FailureCause.PrivateTarget,
+                "a private or local target; only a [Rule:name] whose Network or Domain is such a one sends it to a worker", null);
         return mayLink ? new RouteDecision(options.Clearnet, default) : RouteDecision.Socks;
     }
 
-    private static RouteDecision Reject(FailureCause cause, string detail, string? rule) => new(ClearnetRoute.Socks, new ProxyError(cause, detail), rule);
+    private static RouteDecision Reject(FailureCause cause, string detail, string? rule) =>
+        new(ClearnetRoute.Socks, new ProxyError(cause, detail), rule);
 
     private static ClearnetRoute ToRoute(RuleRoute route) => route switch
     {

@@ -19,8 +19,10 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         if (!options.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Connection(
-            logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target), context.WorkerId ?? "-", Route(context),
-            context.Exit ?? "-", context.Attempts, Milliseconds(context.ConnectTime), Milliseconds(time.GetElapsedTime(context.Started)), context.Counters.FromClient,
+            logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target),
+            context.WorkerId ?? "-", Route(context),
+            context.Exit ?? "-", context.Attempts, Milliseconds(context.ConnectTime), Milliseconds(time.GetElapsedTime(context.Started)),
+            context.Counters.FromClient,
             context.Counters.FromUpstream, context.Error.Word, context.End is { } end ? Word(end) : "-");
     }
 
@@ -31,8 +33,10 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         if (!options.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Request(
-            logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target), exchange.WorkerId ?? "-", Route(context),
-            exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient, exchange.FromUpstream,
+            logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target),
+            exchange.WorkerId ?? "-", Route(context),
+            exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient,
+            exchange.FromUpstream,
             exchange.Status, exchange.Error.Word);
     }
 
@@ -59,7 +63,9 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             return "-";
         if (shown)
             return host.ToString();
-        string kind = host.Address is null ? (host.IsOnion ? "onion" : "name") : host.Address.AddressFamily == AddressFamily.InterNetworkV6 ? "ipv6" : "ipv4";
+        string kind = host.Address is null
+            ? (host.IsOnion ? "onion" : "name")
+            : host.Address.AddressFamily == AddressFamily.InterNetworkV6 ? "ipv6" : "ipv4";
         return $"({kind}):{host.Port}";
     }
 
@@ -73,18 +79,23 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
     {
         [LoggerMessage(
             ServerEventIds.Access, LogLevel.Information,
-            "{Id} listener={Listener} client={Client} protocol={Protocol} target={Target} worker={Worker} route={Route} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} cause={Cause} end={End}",
+            "{Id} listener={Listener} client={Client} protocol={Protocol} target={Target} worker={Worker} route={Route} exit={Exit} "
+                + "attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} cause={Cause} end={End}",
             EventName = "access", SkipEnabledCheck = true)]
         public static partial void Connection(
-            ILogger logger, string id, string listener, string client, string protocol, string target, string worker, string route, string exit, int attempts, long connectMs,
+            ILogger logger, string id, string listener, string client, string protocol, string target, string worker, string route,
+            string exit, int attempts, long connectMs,
             long totalMs, long sent, long received, string cause, string end);
 
         [LoggerMessage(
             ServerEventIds.RequestAccess, LogLevel.Information,
-            "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} route={Route} exit={Exit} attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} cause={Cause}",
+            "{Id}.{Number} listener={Listener} client={Client} protocol=http target={Target} worker={Worker} route={Route} exit={Exit} "
+                + "attempts={Attempts} connect_ms={ConnectMs} total_ms={TotalMs} sent={Sent} received={Received} status={Status} "
+                + "cause={Cause}",
             EventName = "access_request", SkipEnabledCheck = true)]
         public static partial void Request(
-            ILogger logger, string id, int number, string listener, string client, string target, string worker, string route, string exit, int attempts, long connectMs,
+            ILogger logger, string id, int number, string listener, string client, string target, string worker, string route, string exit,
+            int attempts, long connectMs,
             long totalMs, long sent, long received, int status, string cause);
     }
 }

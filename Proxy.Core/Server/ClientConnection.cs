@@ -10,7 +10,8 @@ namespace TorBalancer.Server;
 /// The life of one client connection: detect what it speaks, hand it to a session, tunnel what the session has opened, end. What is to be
 /// done in between is <see cref="SocksSession"/> and <see cref="HttpSession"/>.
 /// </summary>
-internal sealed partial class ClientConnection(TransportConnection client, ConnectionContext context, ConnectionServices services, ListenerPlaces places)
+internal sealed partial class ClientConnection(
+    TransportConnection client, ConnectionContext context, ConnectionServices services, ListenerPlaces places)
     : LiveConnection(context), IThreadPoolWorkItem, ITunnelOwner, IDisposable
 {
     // Its timer is the handshake's, and is stopped when that is over. Null once there is a tunnel, which is told otherwise.
@@ -93,7 +94,9 @@ internal sealed partial class ClientConnection(TransportConnection client, Conne
             }
 
             IClientSession? session = null;
-            if (protocol is not { } spoken || spoken is DetectedProtocol.Unknown or DetectedProtocol.Tls || !Context.Listener.Speaks(spoken))
+            if (protocol is not { } spoken
+                || spoken is DetectedProtocol.Unknown or DetectedProtocol.Tls
+                || !Context.Listener.Speaks(spoken))
             {
                 Refuse(protocol);
             }
@@ -139,7 +142,8 @@ internal sealed partial class ClientConnection(TransportConnection client, Conne
         _abort = null;
         abort?.Dispose();
         Context.IsTunnel = true;
-        services.Transport.BeginTunnel(client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout) { LeavesClient = true }, this);
+        services.Transport.BeginTunnel(
+            client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout) { LeavesClient = true }, this);
     }
 
     void ITunnelOwner.TunnelEnded(TunnelEnd how, Exception? fault)
@@ -180,13 +184,16 @@ internal sealed partial class ClientConnection(TransportConnection client, Conne
             return;
         if (_stream is not null)
             await _stream.DisposeAsync();
-        if (_farewell == ClientFarewell.None)
+        if (_farewell == ClientFarewell.Abort)
+            client.Abort();
+        bool isLeft = _farewell is ClientFarewell.None or ClientFarewell.Abort;
+        if (isLeft)
             await client.DisposeAsync();
 
         // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
         if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0)
             services.AccessLog.Write(Context);
-        if (_farewell != ClientFarewell.None)
+        if (!isLeft)
             await LeaveAsync();
         Dispose();
         services.Registry.Remove(this);
@@ -195,7 +202,9 @@ internal sealed partial class ClientConnection(TransportConnection client, Conne
 
     public void Dispose() => _abort?.Dispose();
 
-    /// <summary>Ends the client's side when it has yet to read something. Neither the worker's connection nor its lease is held by then.</summary>
+    /// <summary>
+    /// Ends the client's side when it has yet to read something. Neither the worker's connection nor its lease is held by then.
+    /// </summary>
     private async ValueTask LeaveAsync()
     {
         // A tunnel has none; an abort either sees this one or is seen here.
@@ -219,7 +228,9 @@ internal sealed partial class ClientConnection(TransportConnection client, Conne
         [LoggerMessage(ServerEventIds.ConnectionFailed, LogLevel.Error, "Connection {Id} failed by a fault of ours")]
         public static partial void Failed(ILogger logger, Exception failure, string id);
 
-        [LoggerMessage(ServerEventIds.TlsOnPlainPort, LogLevel.Warning, "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
+        [LoggerMessage(
+            ServerEventIds.TlsOnPlainPort, LogLevel.Warning,
+            "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
         public static partial void Tls(ILogger logger, string listener);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public ProxyError Error { get; private set; }
 
-    /// <summary>HTTP requests in absolute form that have had their line.</summary>
+    /// <summary>HTTP requests that have had their line: those in absolute form, and those that were refused.</summary>
     public int Requests { get; set; }
 
     /// <summary>True when an HTTP request was upgraded and the connection became a tunnel.</summary>
@@ -59,7 +59,8 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public TunnelEnd? End { get; set; }
 
     /// <summary>Whose streams are opened on it.</summary>
-    public ConnectionOwner Owner(ClientCredentials? credentials, UserParameters parameters) => new(Listener.Name, ClientAddress, credentials, parameters);
+    public ConnectionOwner Owner(ClientCredentials? credentials, UserParameters parameters) =>
+        new(Listener.Name, ClientAddress, credentials, parameters);
 
     /// <summary>A stream, or an answer to RESOLVE, is asked for.</summary>
     public void Observe(ProxyRequest request) => (Protocol, Command, Target) = (request.Protocol, request.Command, request.Target);

@@ -21,6 +21,8 @@ internal sealed class ExitLookup(ICircuitJoin circuits, LogOptions log)
     {
         if (stream is null || stream.Target.IsOnion)
             return null;
-        return circuits.FindExit(stream.WorkerId, stream.Password, stream.LocalPort, stream.Target.ToString()) is { } found ? found.Exit.ToString() : null;
+        return circuits.FindExit(stream.WorkerId, stream.Password, stream.LocalPort, stream.Target.ToString()) is { } found
+            ? found.Exit.ToString()
+            : null;
     }
 }

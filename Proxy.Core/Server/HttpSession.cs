@@ -18,76 +18,85 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     public async ValueTask<SessionEnd> RunAsync(CancellationToken aborted)
     {
         context.Protocol = ClientProtocol.HttpForward;
-        var settings = new HttpServerSettings(context.Id, context.Listener.HandshakeTimeout) { Stopping = services.Registry.Stopping, Descriptors = services.Descriptors };
-        using var http = new HttpServerConnection(client, settings, _authenticator, services.Time);
-        var next = await http.ReadRequestAsync(aborted);
-        while (true)
+        var settings = new HttpServerSettings(context.Id, context.Listener.HandshakeTimeout)
         {
-            switch (next.Kind)
+            Stopping = services.Registry.Stopping,
+            Descriptors = services.Descriptors,
+        };
+        using var http = new HttpServerConnection(client, settings, _authenticator, services.Time);
+        HttpForwarder? forwarder = null;
+        try
+        {
+            while (true)
             {
-                case HttpServerRequestKind.Connect:
-                    return await new StreamRequest(client, context, services).ServeAsync(next.Request!, _authenticator.Parameters, new HttpConnectReply(http), aborted);
+                var next = forwarder is null ? await http.ReadRequestAsync(aborted) : await forwarder.ReadRequestAsync(aborted);
+                if (next.Kind == HttpServerRequestKind.Connect)
+                {
+                    if (forwarder is not null)
+                        await forwarder.DisposeAsync();
+                    return await new StreamRequest(client, context, services).ServeAsync(
+                        next.Request!, _authenticator.Parameters, new HttpConnectReply(http), aborted);
+                }
 
-                case HttpServerRequestKind.Forward:
-                    (var end, next) = await ForwardAsync(http, next.Request!, aborted);
-                    if (end is { } over)
-                        return over;
-                    break;
+                if (next.Kind == HttpServerRequestKind.Forward)
+                {
+                    forwarder ??= new HttpForwarder(http, OpenAsync, context.Counters);
+                    if (await ForwardAsync(forwarder, next.Request!, aborted) is { } end)
+                        return end;
+                    continue;
+                }
 
-                case HttpServerRequestKind.Refused:
-                    Tell(new HttpExchange(next.Request, next.Status, next.Error, Elapsed: next.Request is null ? default : services.Time.GetElapsedTime(http.HeadTime)));
-                    if (next.IsLast)
-                        goto default;
-                    next = await http.ReadRequestAsync(aborted);
-                    break;
-
-                default:
+                if (next.Kind == HttpServerRequestKind.Refused)
+                    Tell(Refused(next, http.HeadTime));
+                if (next.IsLast)
+                {
                     context.Fail(next.Error);
                     return new SessionEnd(next.Farewell);
+                }
             }
         }
-    }
-
-    /// <summary>Forwards requests until the client wants something else, or the connection is to end.</summary>
-    private async ValueTask<(SessionEnd? End, HttpServerRequest Next)> ForwardAsync(HttpServerConnection http, ProxyRequest request, CancellationToken aborted)
-    {
-        await using var forwarder = new HttpForwarder(http, OpenAsync, context.Counters);
-        while (true)
+        finally
         {
-            HttpForwardResult result;
-            try
-            {
-                result = await forwarder.ForwardAsync(request, aborted);
-            }
-            finally
-            {
-                Tell(forwarder.Last);
-            }
-
-            if (result.Upgraded is not null)
-            {
-                // A WebSocket, mostly: the log gets a line of its own for it when it ends.
-                context.Target = request.Target;
-                context.Upgraded = true;
-            }
-
-            if (!result.GoesOn)
-            {
-                context.Fail(forwarder.Last.Error);
-                return (new SessionEnd(result.Farewell, result.Upgraded), default);
-            }
-
-            var next = await forwarder.ReadRequestAsync(aborted);
-            if (next.Kind != HttpServerRequestKind.Forward)
-                return (null, next);
-            request = next.Request!;
+            if (forwarder is not null)
+                await forwarder.DisposeAsync();
         }
     }
+
+    /// <summary>Forwards one request. Null: the client may send its next.</summary>
+    private async ValueTask<SessionEnd?> ForwardAsync(HttpForwarder forwarder, ProxyRequest request, CancellationToken aborted)
+    {
+        HttpForwardResult result;
+        try
+        {
+            result = await forwarder.ForwardAsync(request, aborted);
+        }
+        finally
+        {
+            Tell(forwarder.Last);
+        }
+
+        if (result.Upgraded is not null)
+        {
+            // A WebSocket, mostly: the log gets a line of its own for it when it ends.
+            context.Target = request.Target;
+            context.Upgraded = true;
+        }
+
+        if (result.GoesOn)
+            return null;
+        context.Fail(forwarder.Last.Error);
+        return new SessionEnd(result.Farewell, result.Upgraded);
+    }
+
+    private HttpExchange Refused(in HttpServerRequest request, long headTime) => new(
+        request.Request, request.Status, request.Error,
+        Elapsed: request.Request is null ? default : services.Time.GetElapsedTime(headTime));
 
     private async ValueTask<ConnectOutcome> OpenAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
         var outcome = await services.Opener.OpenAsync(
-            request, context.Owner(request.Credentials, _authenticator.Parameters), context.Listener.Mode, context.Listener.Isolation, cancellationToken);
+            request, context.Owner(request.Credentials, _authenticator.Parameters), context.Listener.Mode, context.Listener.Isolation,
+            cancellationToken);
         context.Observe(outcome);
         return outcome;
     }

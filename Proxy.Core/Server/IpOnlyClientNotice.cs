@@ -20,7 +20,9 @@ internal sealed partial class IpOnlyClientNotice(ILogger<IpOnlyClientNotice> log
         if (client is null || (request.Command == ProxyCommand.Connect && request.Target.Address is null))
             return;
         bool resolved = request.Command != ProxyCommand.Connect;
-        if (!resolved && (IPAddress.IsLoopback(request.Target.Address!) || request.Protocol is ClientProtocol.HttpConnect or ClientProtocol.HttpForward))
+        if (!resolved
+            && (IPAddress.IsLoopback(request.Target.Address!)
+                || request.Protocol is ClientProtocol.HttpConnect or ClientProtocol.HttpForward))
             return;
         lock (_lock)
         {
@@ -35,7 +37,8 @@ internal sealed partial class IpOnlyClientNotice(ILogger<IpOnlyClientNotice> log
     {
         [LoggerMessage(
             ServerEventIds.IpOnlyClient, LogLevel.Warning,
-            "A client of listener {Listener} connects to IP addresses instead of names: it may look names up outside Tor. Use socks5h://, socks4a:// or http:// in its proxy setting.")]
+            "A client of listener {Listener} connects to IP addresses instead of names: it may look names up outside Tor. Use "
+                + "socks5h://, socks4a:// or http:// in its proxy setting.")]
         public static partial void IpOnly(ILogger logger, string listener);
     }
 }

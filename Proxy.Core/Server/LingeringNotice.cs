@@ -25,7 +25,8 @@ internal sealed partial class LingeringNotice(ILogger<LingeringNotice> logger, T
     {
         [LoggerMessage(
             ServerEventIds.LingeringFull, LogLevel.Warning,
-            "{Most} clients send on behind their last answer: whoever has done so for longest is closed for each further one, and may see a reset in place of its answer")]
+            "{Most} clients send on behind their last answer: whoever has done so for longest is closed for each further one, and may "
+                + "see a reset in place of its answer")]
         public static partial void Full(ILogger logger, int most);
     }
 }

@@ -22,7 +22,9 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
             return default;
         var error = Verify(credentials, out string? knownUser);
         if (!error.IsError)
-            error = parser.Parse(credentials, knownUser, out var parameters, SecretLength(knownUser)) is { IsError: true } bad ? bad : Accept(credentials, parameters);
+            error = parser.Parse(credentials, knownUser, out var parameters, SecretLength(knownUser)) is { IsError: true } bad
+                ? bad
+                : Accept(credentials, parameters);
         return error;
     }
 
@@ -39,11 +41,15 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
         if (listener.Auth == ListenerAuth.None)
             return default;
         if (credentials is null)
-            return RequiresCredentials ? new ProxyError(FailureCause.AuthRequired, "this listener asks for a user name and password") : default;
+            return RequiresCredentials
+                ? new ProxyError(FailureCause.AuthRequired, "this listener asks for a user name and password")
+                : default;
         knownUser = UserParametersParser.FindKnownUser(credentials.User, listener.Users);
         if (knownUser is null)
             return RequiresCredentials ? new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password") : default;
-        return Matches(credentials.Password, listener.Users[knownUser]) ? default : new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password");
+        return Matches(credentials.Password, listener.Users[knownUser])
+            ? default
+            : new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password");
     }
 
     /// <summary>Bytes of the password proper; parameters can only stand behind it. 0 where no password is known.</summary>

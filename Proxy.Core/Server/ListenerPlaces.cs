@@ -2,7 +2,9 @@ using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
 
-/// <summary>The places of one listener for clients: MaxConnections of them, and for each the descriptors that were promised when it was accepted.</summary>
+/// <summary>
+/// The places of one listener for clients: MaxConnections of them, and for each the descriptors that were promised when it was accepted.
+/// </summary>
 /// <param name="most">[Listener] MaxConnections; 0: there is no limit.</param>
 /// <param name="descriptors">Where the descriptors go back to.</param>
 internal sealed class ListenerPlaces(int most, DescriptorBudget descriptors)

@@ -66,7 +66,8 @@ internal sealed class MemoryGroup
         }
     }
 
-    private static long Number(string text) => long.TryParse(text.AsSpan().Trim(), CultureInfo.InvariantCulture, out long number) ? number : 0;
+    private static long Number(string text) =>
+        long.TryParse(text.AsSpan().Trim(), CultureInfo.InvariantCulture, out long number) ? number : 0;
 
     /// <param name="Current">The file with the bytes that are used.</param>
     /// <param name="Stat">The file with their parts.</param>
@@ -82,7 +83,8 @@ internal sealed class MemoryGroup
                 long used = Number(File.ReadAllText(Current));
                 foreach (string line in File.ReadLines(Stat))
                 {
-                    if (line.StartsWith($"{Prefix}active_file ", StringComparison.Ordinal) || line.StartsWith($"{Prefix}inactive_file ", StringComparison.Ordinal))
+                    if (line.StartsWith($"{Prefix}active_file ", StringComparison.Ordinal)
+                        || line.StartsWith($"{Prefix}inactive_file ", StringComparison.Ordinal))
                         used -= Number(line[line.IndexOf(' ', StringComparison.Ordinal)..]);
                 }
 

@@ -12,7 +12,9 @@ internal sealed class MemoryRoom(MemoryGroup? group, Action collect)
     /// <summary>Clients that are always taken: a limit that does not even allow these is one that nobody can keep.</summary>
     public const int LeastClients = 64;
 
-    /// <summary>Bytes that are kept for those that were just accepted and for buffers, which come and go; of a large limit an eighth is.</summary>
+    /// <summary>
+    /// Bytes that are kept for those that were just accepted and for buffers, which come and go; of a large limit an eighth is.
+    /// </summary>
     public const long LeastReserve = 16 << 20;
 
     /// <summary>

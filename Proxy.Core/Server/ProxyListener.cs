@@ -91,7 +91,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             }
             catch (OperationCanceledException)
             {
-                // Its place was needed by another listener's client.
+                // Its place was needed by another listener's client, which is to have it before it is looked for here again.
+                _lack = Lack.Clients;
+                return;
             }
             catch (SocketException failure) when (IsResourcePressure(failure.SocketErrorCode))
             {
@@ -262,29 +264,36 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
     private static partial class Log
     {
-        [LoggerMessage(ServerEventIds.AcceptPaused, LogLevel.Warning, "Listener {Listener} pauses: {Error}. Waiting clients stay in the kernel's queue; raise LimitNOFILE when this comes back")]
+        [LoggerMessage(
+            ServerEventIds.AcceptPaused, LogLevel.Warning,
+            "Listener {Listener} pauses: {Error}. Waiting clients stay in the kernel's queue; raise LimitNOFILE when this comes back")]
         public static partial void Paused(ILogger logger, string listener, SocketError error);
 
         [LoggerMessage(
             ServerEventIds.AcceptHeld, LogLevel.Warning,
-            "Listener {Listener} waits: {Clients} clients are all that {Limit} file descriptors allow ({Reserve} are kept for the daemon itself). Further ones stay in the kernel's queue until others leave; raise LimitNOFILE when this comes back")]
+            "Listener {Listener} waits: {Clients} clients are all that {Limit} file descriptors allow ({Reserve} are kept for the "
+                + "daemon itself). Further ones stay in the kernel's queue until others leave; raise LimitNOFILE when this comes back")]
         public static partial void Held(ILogger logger, string listener, int clients, int limit, int reserve);
 
         [LoggerMessage(
             ServerEventIds.AcceptHeldByMemory, LogLevel.Warning,
-            "Listener {Listener} waits: the {MiB} MiB of memory that the daemon may use (MemoryMax) are nearly used up. Further clients stay in the kernel's queue until others leave")]
+            "Listener {Listener} waits: the {MiB} MiB of memory that the daemon may use (MemoryMax) are nearly used up. Further clients "
+                + "stay in the kernel's queue until others leave")]
         public static partial void HeldByMemory(ILogger logger, string listener, long miB);
 
         [LoggerMessage(ServerEventIds.AcceptLoopFailed, LogLevel.Error, "Listener {Listener}: a connection could not be taken")]
         public static partial void LoopFailed(ILogger logger, Exception failure, string listener);
 
-        [LoggerMessage(ServerEventIds.AcceptFailed, LogLevel.Debug, "Listener {Listener}: a connection broke before it was accepted: {Error}")]
+        [LoggerMessage(
+            ServerEventIds.AcceptFailed, LogLevel.Debug, "Listener {Listener}: a connection broke before it was accepted: {Error}")]
         public static partial void AcceptFailed(ILogger logger, string listener, SocketError error);
 
         [LoggerMessage(ServerEventIds.ClientNotAllowed, LogLevel.Debug, "Listener {Listener}: a client is not in AllowFrom")]
         public static partial void NotAllowed(ILogger logger, string listener);
 
-        [LoggerMessage(ServerEventIds.ListenerFull, LogLevel.Warning, "Listener {Listener} is full: MaxConnections = {Max}; further clients are refused until others leave")]
+        [LoggerMessage(
+            ServerEventIds.ListenerFull, LogLevel.Warning,
+            "Listener {Listener} is full: MaxConnections = {Max}; further clients are refused until others leave")]
         public static partial void Full(ILogger logger, string listener, int max);
     }
 }

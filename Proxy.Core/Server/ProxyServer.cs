@@ -14,7 +14,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     public ConnectionRegistry Connections => services.Registry;
 
     /// <summary>The addresses that are listened on, with their real ports.</summary>
-    public IReadOnlyList<(string Name, EndPoint Address)> Addresses => [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
+    public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
+        [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
 
     /// <summary>
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
@@ -29,7 +30,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             {
                 try
                 {
-                    var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
+                    var listener = services.Transport.Listen(
+                        model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
                     bound.Add(new ProxyListener(listener, model, services, logger));
                 }
                 catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)

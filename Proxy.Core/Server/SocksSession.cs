@@ -24,11 +24,14 @@ internal sealed class SocksSession : IClientSession
             : ((IClientHandshake)new Socks4ServerHandshake(client, _authenticator), ClientProtocol.Socks4);
     }
 
-    /// <summary>What <see cref="ReadRequestAsync"/> has read.</summary>
+    /// <summary>
+    /// What <see cref="ReadRequestAsync"/> gave to the caller, who puts it here: waiting in here would cost every connection memory.
+    /// </summary>
     public HandshakeResult Request { get; set; }
 
     /// <summary>Reads the request; its time limit is the caller's.</summary>
-    public ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken) => _handshake.ReadRequestAsync(cancellationToken);
+    public ValueTask<HandshakeResult> ReadRequestAsync(CancellationToken cancellationToken) =>
+        _handshake.ReadRequestAsync(cancellationToken);
 
     public ValueTask<SessionEnd> RunAsync(CancellationToken aborted)
     {

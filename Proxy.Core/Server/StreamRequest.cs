@@ -6,16 +6,19 @@ using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
 
-/// <summary>One request of a client for one stream, SOCKS or CONNECT: opened while the client waits, and may stop waiting; then answered.</summary>
+/// <summary>
+/// One request of a client for one stream, SOCKS or CONNECT: opened while the client waits, and may stop waiting; then answered.
+/// </summary>
 internal sealed partial class StreamRequest(TransportConnection client, ConnectionContext context, ConnectionServices services)
 {
     /// <summary>What a client may send behind its request before the answer; more stays in the kernel until the tunnel takes it.</summary>
     private const int MaxEarlyData = 64 * 1024;
 
-    private volatile bool _opened;
+    private volatile bool _isOver;
 
     /// <summary>Opens the stream and answers. The stream that comes with the end is to be tunnelled.</summary>
-    public async ValueTask<SessionEnd> ServeAsync(ProxyRequest request, UserParameters parameters, IClientReply reply, CancellationToken aborted)
+    public async ValueTask<SessionEnd> ServeAsync(
+        ProxyRequest request, UserParameters parameters, IClientReply reply, CancellationToken aborted)
     {
         var outcome = await OpenAsync(request, parameters, aborted);
         if (outcome.Stream is not { } stream)
@@ -24,7 +27,7 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
         {
             await reply.ReplyConnectedAsync(aborted);
         }
-        catch (Exception failure) when (failure is IOException or OperationCanceledException)
+        catch
         {
             // The worker's stream must not look finished to the target when it was the client that left, or we that stopped.
             stream.Connection.Abort();
@@ -37,13 +40,14 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
         return new SessionEnd(ClientFarewell.None, stream);
     }
 
-    /// <summary>Opens the stream, or has RESOLVE answered, while the client waits. Throws only when <paramref name="aborted"/> is cancelled.</summary>
+    /// <summary>
+    /// Opens the stream, or has RESOLVE answered, while the client waits. Throws only when <paramref name="aborted"/> is cancelled.
+    /// </summary>
     public async ValueTask<ConnectOutcome> OpenAsync(ProxyRequest request, UserParameters parameters, CancellationToken aborted)
     {
         context.Observe(request);
         services.IpOnlyNotice.Observe(context.Listener, context.ClientAddress, request);
         long started = services.Time.GetTimestamp();
-        _opened = false;
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         var watch = new PeerWatch(client.Input, MaxEarlyData, state => CancelWhenGoneAsync(state, gone));
         var watching = watch.Start(CancellationToken.None);
@@ -52,23 +56,24 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
             var outcome = await services.Opener.OpenAsync(
                 request, context.Owner(request.Credentials, parameters), context.Listener.Mode, context.Listener.Isolation, gone.Token);
             context.Observe(outcome);
+            context.ConnectTime = services.Time.GetElapsedTime(started);
             return outcome;
         }
         catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
         {
+            context.ConnectTime = services.Time.GetElapsedTime(started);
             return new ConnectOutcome(null, default, new ProxyError(FailureCause.ClientClosed), context.Attempts, context.WorkerId);
         }
         finally
         {
             // What may still go on is the watch over a client that has sent FIN.
-            _opened = true;
+            _isOver = true;
             Interlocked.MemoryBarrier();
             if (!watch.IsOver)
                 watch.RequestStop();
             else if (!watching.IsCompleted)
                 await gone.CancelAsync();
             watch.Stopped(await watching);
-            context.ConnectTime = services.Time.GetElapsedTime(started);
         }
     }
 
@@ -88,7 +93,9 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
     {
         // One of the two must see the other, when the client leaves and the answer comes in the same moment.
         Interlocked.MemoryBarrier();
-        if (_opened || (state == PeerState.Finished && !await PeerWatch.IsGoneBehindFinAsync(client, services.Descriptors, services.Time, PeerWatch.Never, gone.Token)))
+        if (_isOver
+            || (state == PeerState.Finished
+                && !await PeerWatch.IsGoneBehindFinAsync(client, services.Descriptors, services.Time, PeerWatch.Never, gone.Token)))
             return;
         await gone.CancelAsync();
     }

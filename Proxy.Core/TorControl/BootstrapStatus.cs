@@ -36,7 +36,8 @@ internal sealed record BootstrapStatus(int Progress, string Tag, string Summary)
     public string? HostAddress { get; init; }
 
     /// <summary>Reads <c>NOTICE BOOTSTRAP PROGRESS=85 TAG=… SUMMARY="…"</c>; null when it is something else.</summary>
-    public static BootstrapStatus? Parse(string text) => StatusEvent.TryParse("STATUS_CLIENT", text) is { } status ? FromEvent(status) : null;
+    public static BootstrapStatus? Parse(string text) =>
+        StatusEvent.TryParse("STATUS_CLIENT", text) is { } status ? FromEvent(status) : null;
 
     /// <summary>The status that an event carries; null when it is another event.</summary>
     public static BootstrapStatus? FromEvent(StatusEvent status)

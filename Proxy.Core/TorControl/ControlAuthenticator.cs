@@ -8,7 +8,8 @@ namespace TorBalancer.TorControl;
 /// Gets into a control port: NULL when tor asks for nothing, the password when one is configured, SAFECOOKIE, and
 /// COOKIE only of a tor that knows nothing better (control-spec, "AUTHENTICATE", "AUTHCHALLENGE").
 /// </summary>
-internal sealed class ControlAuthenticator(Func<string, CancellationToken, Task<ControlReply>> send, ControlCredentials credentials, bool isLocal)
+internal sealed class ControlAuthenticator(
+    Func<string, CancellationToken, Task<ControlReply>> send, ControlCredentials credentials, bool isLocal)
 {
     private const int CookieBytes = 32;
     private const int NonceBytes = 32;
@@ -18,17 +19,19 @@ internal sealed class ControlAuthenticator(Func<string, CancellationToken, Task<
     /// <summary>Returns when tor has let us in. Throws <see cref="ControlAuthenticationException"/> when it has not.</summary>
     public async Task<ControlProtocolInfo> RunAsync(CancellationToken cancellationToken)
     {
-        var reply = await send("PROTOCOLINFO 1", cancellationToken).ConfigureAwait(false);
+        var reply = await send("PROTOCOLINFO 1", cancellationToken);
         if (!reply.IsPositive)
             throw new ControlAuthenticationException($"tor answered PROTOCOLINFO with {reply.Code} {reply.Text}");
         var info = ControlProtocolInfo.Parse(reply);
 
         // A refused AUTHENTICATE ends the connection: methods that cannot work are passed over before it is sent.
-        string? argument = info.Offers("NULL") ? "" : Password(info) ?? await SafeCookieAsync(info, cancellationToken).ConfigureAwait(false) ?? PlainCookie(info);
+        string? argument = info.Offers("NULL")
+            ? ""
+            : Password(info) ?? await SafeCookieAsync(info, cancellationToken) ?? PlainCookie(info);
         if (argument is null)
             throw Failed(info, "no method can be used");
 
-        reply = await send(argument.Length == 0 ? "AUTHENTICATE" : "AUTHENTICATE " + argument, cancellationToken).ConfigureAwait(false);
+        reply = await send(argument.Length == 0 ? "AUTHENTICATE" : "AUTHENTICATE " + argument, cancellationToken);
         if (!reply.IsPositive)
             throw Failed(info, $"tor answered {reply.Code} {reply.Text}");
         return info;
@@ -60,7 +63,7 @@ internal sealed class ControlAuthenticator(Func<string, CancellationToken, Task<
         if (!info.Offers("SAFECOOKIE") || ReadCookie(info, "SAFECOOKIE") is not { } cookie)
             return null;
         byte[] nonce = RandomNumberGenerator.GetBytes(NonceBytes);
-        var reply = await send("AUTHCHALLENGE SAFECOOKIE " + Convert.ToHexString(nonce), cancellationToken).ConfigureAwait(false);
+        var reply = await send("AUTHCHALLENGE SAFECOOKIE " + Convert.ToHexString(nonce), cancellationToken);
         _tried.Add("SAFECOOKIE");
         if (!reply.IsPositive)
             throw Failed(info, $"tor answered AUTHCHALLENGE with {reply.Code} {reply.Text}");
@@ -76,7 +79,9 @@ internal sealed class ControlAuthenticator(Func<string, CancellationToken, Task<
 
         // Who does not know the cookie is not the tor that wrote it, and must not be told it by another method either.
         if (!CryptographicOperations.FixedTimeEquals(expected, serverHash))
-            throw Failed(info, "the other side does not know the cookie (SERVERHASH is wrong): it is not this tor, or the cookie file is an old one");
+            throw Failed(
+                info,
+                "the other side does not know the cookie (SERVERHASH is wrong): it is not this tor, or the cookie file is an old one");
         return Convert.ToHexString(HMACSHA256.HashData("Tor safe cookie authentication controller-to-server hash"u8, message));
     }
 
@@ -113,16 +118,18 @@ internal sealed class ControlAuthenticator(Func<string, CancellationToken, Task<
                 return bytes[..CookieBytes];
             _tried.Add($"{method}: {path} is no cookie (not {CookieBytes} bytes)");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            _tried.Add($"{method}: {e.Message}");
+            _tried.Add($"{method}: {failure.Message}");
         }
 
         return null;
     }
 
     private ControlAuthenticationException Failed(ControlProtocolInfo info, string why)
-        => new($"authentication failed: {why}. Tor offers {(info.Methods.Count == 0 ? "nothing" : string.Join(", ", info.Methods))}; tried: {(_tried.Count == 0 ? "nothing" : string.Join("; ", _tried))}");
+        => new(
+            $"authentication failed: {why}. Tor offers {(info.Methods.Count == 0 ? "nothing" : string.Join(", ", info.Methods))}; "
+                + $"tried: {(_tried.Count == 0 ? "nothing" : string.Join("; ", _tried))}");
 
     private static bool TryHex(string? text, out byte[] bytes)
     {

@@ -12,12 +12,12 @@ internal sealed partial class ControlConnection
 
     /// <summary>One value of GETINFO, bytes mapped to Latin-1. A value of several lines has each of them ended by \n.</summary>
     public async Task<string> GetInfoAsync(string key, CancellationToken cancellationToken)
-        => (await GetInfoAsync([key], cancellationToken).ConfigureAwait(false))[0];
+        => (await GetInfoAsync([key], cancellationToken))[0];
 
     /// <summary>Several values in one round trip, in the order of <paramref name="keys"/>. One unknown key fails them all.</summary>
     public async Task<IReadOnlyList<string>> GetInfoAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
     {
-        var reply = await CommandAsync("GETINFO " + string.Join(' ', keys.Select(Word)), cancellationToken).ConfigureAwait(false);
+        var reply = await CommandAsync("GETINFO " + string.Join(' ', keys.Select(Word)), cancellationToken);
         var values = new string[keys.Count];
         for (int i = 0; i < values.Length; i++)
         {
@@ -34,7 +34,7 @@ internal sealed partial class ControlConnection
     /// <summary>How far tor has come in its start.</summary>
     public async Task<BootstrapStatus> GetBootstrapAsync(CancellationToken cancellationToken)
     {
-        string text = await GetInfoAsync("status/bootstrap-phase", cancellationToken).ConfigureAwait(false);
+        string text = await GetInfoAsync("status/bootstrap-phase", cancellationToken);
         return BootstrapStatus.Parse(text) ?? BootstrapStatus.None;
     }
 
@@ -42,9 +42,10 @@ internal sealed partial class ControlConnection
     /// Options with their values; an option that is a list comes once for each entry. Not set: null, or empty for options
     /// that are sets of relays.
     /// </summary>
-    public async Task<IReadOnlyList<KeyValuePair<string, string?>>> GetConfAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<KeyValuePair<string, string?>>> GetConfAsync(
+        IReadOnlyList<string> keys, CancellationToken cancellationToken)
     {
-        var reply = await CommandAsync("GETCONF " + string.Join(' ', keys.Select(Word)), cancellationToken).ConfigureAwait(false);
+        var reply = await CommandAsync("GETCONF " + string.Join(' ', keys.Select(Word)), cancellationToken);
         return [.. reply.Lines.Select(line => ControlConfLine.Parse(line.Text))];
     }
 
@@ -57,7 +58,8 @@ internal sealed partial class ControlConnection
         => CommandAsync("RESETCONF " + Settings(settings), cancellationToken);
 
     /// <summary>NEWNYM, SHUTDOWN, ACTIVE, …</summary>
-    public Task SignalAsync(string signal, CancellationToken cancellationToken) => CommandAsync("SIGNAL " + Word(signal), cancellationToken);
+    public Task SignalAsync(string signal, CancellationToken cancellationToken) =>
+        CommandAsync("SIGNAL " + Word(signal), cancellationToken);
 
     /// <summary>Which events tor is to send. Replaces the whole list; one name that tor does not know leaves it as it was.</summary>
     public Task SetEventsAsync(IReadOnlyList<string> names, CancellationToken cancellationToken)
@@ -71,7 +73,7 @@ internal sealed partial class ControlConnection
     /// <summary>Builds a new circuit of tor's own choice and returns its id at once; its progress comes as CIRC events.</summary>
     public async Task<string> ExtendNewCircuitAsync(CancellationToken cancellationToken)
     {
-        var reply = await CommandAsync("EXTENDCIRCUIT 0", cancellationToken).ConfigureAwait(false);
+        var reply = await CommandAsync("EXTENDCIRCUIT 0", cancellationToken);
         var tokens = new ControlTokens(reply.Text);
         return tokens.TryWord(out string word) && word == "EXTENDED" && tokens.TryWord(out string circuit)
             ? circuit
@@ -83,22 +85,25 @@ internal sealed partial class ControlConnection
 
     private async Task<ControlReply> CommandAsync(string command, CancellationToken cancellationToken)
     {
-        var reply = await SendAsync(command, cancellationToken).ConfigureAwait(false);
+        var reply = await SendAsync(command, cancellationToken);
         return reply.IsPositive ? reply : throw new ControlReplyException(Keyword(command), reply);
     }
 
     private async Task<bool> TryCommandAsync(string command, CancellationToken cancellationToken)
     {
         const int unknownEntity = 552;
-        var reply = await SendAsync(command, cancellationToken).ConfigureAwait(false);
+        var reply = await SendAsync(command, cancellationToken);
         if (reply.Code == unknownEntity)
             return false;
         return reply.IsPositive ? true : throw new ControlReplyException(Keyword(command), reply);
     }
 
     private static string Settings(IReadOnlyList<KeyValuePair<string, string?>> settings)
-        => string.Join(' ', settings.Select(one => one.Value is null ? Word(one.Key) : $"{Word(one.Key)}={ControlString.Quote(one.Value)}"));
+        => string.Join(
+            ' ', settings.Select(one => one.Value is null ? Word(one.Key) : $"{Word(one.Key)}={ControlString.Quote(one.Value)}"));
 
     private static string Word(string text)
-        => text.Length > 0 && !text.AsSpan().ContainsAny(NotInWords) ? text : throw new ArgumentException($"'{text}' cannot be a word of a control command");
+        => text.Length > 0 && !text.AsSpan().ContainsAny(NotInWords)
+            ? text
+            : throw new ArgumentException($"'{text}' cannot be a word of a control command");
 }

@@ -63,7 +63,8 @@ internal sealed partial class ControlConnection : IAsyncDisposable
     /// </summary>
     /// <param name="endPoint">An IP or unix address; names are refused: they would be resolved outside Tor.</param>
     public static async Task<ControlConnection> ConnectAsync(
-        EndPoint endPoint, ControlCredentials credentials, ControlConnectionOptions options, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
+        EndPoint endPoint, ControlCredentials credentials, ControlConnectionOptions options, ILogger logger, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         if (endPoint is not (IPEndPoint or UnixDomainSocketEndPoint))
             throw new ArgumentException("a control port is an IP address with a port, or a unix socket", nameof(endPoint));
@@ -74,26 +75,30 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         ControlConnection? connection = null;
         try
         {
-            connection = new ControlConnection(await OpenAsync(endPoint, options.Binding, both.Token).ConfigureAwait(false), name, options, logger, time);
+            connection = new ControlConnection(
+                await OpenAsync(endPoint, options.Binding, both.Token), name, options, logger, time);
             bool isLocal = endPoint is not IPEndPoint ip || IPAddress.IsLoopback(ip.Address);
-            connection.Info = await new ControlAuthenticator(connection.SendAsync, credentials, isLocal).RunAsync(both.Token).ConfigureAwait(false);
+            connection.Info = await new ControlAuthenticator(connection.SendAsync, credentials, isLocal)
+                .RunAsync(both.Token);
             Log.Connected(logger, name, connection.Info.TorVersion);
             var result = connection;
             connection = null;
             return result;
         }
-        catch (SocketException e)
+        catch (SocketException failure)
         {
-            throw new ControlConnectionException($"cannot connect to the control port {name}: {e.Message}", e);
+            throw new ControlConnectionException($"cannot connect to the control port {name}: {failure.Message}", failure);
         }
-        catch (Exception e) when (e is OperationCanceledException or TimeoutException && !cancellationToken.IsCancellationRequested)
+        catch (Exception failure)
+            when (failure is OperationCanceledException or TimeoutException && !cancellationToken.IsCancellationRequested)
         {
-            throw new ControlConnectionException($"the control port {name} did not let us in within {options.ConnectTimeout.TotalSeconds:0.###} s", e);
+            throw new ControlConnectionException(
+                $"the control port {name} did not let us in within {options.ConnectTimeout.TotalSeconds:0.###} s", failure);
         }
         finally
         {
             if (connection is not null)
-                await connection.DisposeAsync().ConfigureAwait(false);
+                await connection.DisposeAsync();
         }
     }
 
@@ -130,18 +135,18 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            await _writing.WaitAsync(both.Token).ConfigureAwait(false);
+            await _writing.WaitAsync(both.Token);
             try
             {
                 Enqueue(reply);
-                await WriteAsync(bytes, both.Token).ConfigureAwait(false);
+                await WriteAsync(bytes, both.Token);
             }
             finally
             {
                 _writing.Release();
             }
 
-            return await reply.Task.WaitAsync(both.Token).ConfigureAwait(false);
+            return await reply.Task.WaitAsync(both.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -154,13 +159,13 @@ internal sealed partial class ControlConnection : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            await _stop.CancelAsync().ConfigureAwait(false);
-            await _reading.ConfigureAwait(false);
+            await _stop.CancelAsync();
+            await _reading;
             _stop.Dispose();
         }
         else
         {
-            await _reading.ConfigureAwait(false);
+            await _reading;
         }
     }
 
@@ -172,7 +177,7 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         try
         {
             binding.Apply(socket);
-            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(endPoint, cancellationToken);
             return socket;
         }
         catch
@@ -196,14 +201,14 @@ internal sealed partial class ControlConnection : IAsyncDisposable
     {
         try
         {
-            await _stream.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
+            await _stream.WriteAsync(bytes, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException or OperationCanceledException)
         {
             // Half a command may be out: nothing that follows would be understood. The reader ends it for everybody.
-            End(e);
+            End(failure);
             _socket.Dispose();
-            if (e is OperationCanceledException)
+            if (failure is OperationCanceledException)
                 throw;
         }
     }
@@ -213,21 +218,22 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         // The constructor must be through before anything is read.
         await Task.Yield();
         var parser = new ControlProtocolParser(_options.MaxReplyBytes);
-        var reader = PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024, leaveOpen: true, useZeroByteReads: true));
+        var reader = PipeReader.Create(
+            _stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024, leaveOpen: true, useZeroByteReads: true));
         Exception reason;
         try
         {
-            reason = await ReadRepliesAsync(reader, parser).ConfigureAwait(false);
+            reason = await ReadRepliesAsync(reader, parser);
         }
-        catch (Exception e)
+        catch (Exception failure)
         {
             // Whatever it is, those who wait must hear of it.
-            reason = e is OperationCanceledException ? new ObjectDisposedException(nameof(ControlConnection)) : e;
+            reason = failure is OperationCanceledException ? new ObjectDisposedException(nameof(ControlConnection)) : failure;
         }
 
         End(reason);
-        await reader.CompleteAsync().ConfigureAwait(false);
-        await _stream.DisposeAsync().ConfigureAwait(false);
+        await reader.CompleteAsync();
+        await _stream.DisposeAsync();
         Log.Closed(_logger, _name, EndReason!.Message);
     }
 
@@ -235,7 +241,7 @@ internal sealed partial class ControlConnection : IAsyncDisposable
     {
         while (true)
         {
-            var read = await reader.ReadAsync(_stop.Token).ConfigureAwait(false);
+            var read = await reader.ReadAsync(_stop.Token);
             var buffer = read.Buffer;
             while (parser.TryRead(ref buffer, out var reply))
             {
@@ -299,7 +305,8 @@ internal sealed partial class ControlConnection : IAsyncDisposable
             one.Complete();
     }
 
-    private ControlConnectionException Ended(Exception reason) => new($"the control connection to {_name} has ended: {reason.Message}", reason);
+    private ControlConnectionException Ended(Exception reason) =>
+        new($"the control connection to {_name} has ended: {reason.Message}", reason);
 
     private static string Keyword(string command) => command.IndexOf(' ') is >= 0 and var space ? command[..space] : command;
 
@@ -311,7 +318,9 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         [LoggerMessage(TorControlEventIds.Closed, LogLevel.Debug, "Control port {Name}: closed: {Reason}")]
         public static partial void Closed(ILogger logger, string name, string reason);
 
-        [LoggerMessage(TorControlEventIds.EventsDropped, LogLevel.Warning, "Control port {Name}: events come faster than they are consumed; some are dropped")]
+        [LoggerMessage(
+            TorControlEventIds.EventsDropped, LogLevel.Warning,
+            "Control port {Name}: events come faster than they are consumed; some are dropped")]
         public static partial void EventsDropped(ILogger logger, string name);
     }
 }

@@ -1,6 +1,8 @@
 namespace TorBalancer.TorControl;
 
-/// <summary>What we have to get into a control port. Both may be missing: tor then tells where its cookie is, or asks for nothing.</summary>
+/// <summary>
+/// What we have to get into a control port. Both may be missing: tor then tells where its cookie is, or asks for nothing.
+/// </summary>
 /// <param name="CookiePath">The cookie file; null: the path that tor itself names.</param>
 /// <param name="Password">The password of HashedControlPassword; null: none.</param>
 internal sealed record ControlCredentials(string? CookiePath = null, string? Password = null)

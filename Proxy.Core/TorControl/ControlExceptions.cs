@@ -25,5 +25,6 @@ internal sealed class ControlReplyException(string command, ControlReply reply)
 internal static class ControlFailures
 {
     public static bool IsExpected(Exception failure) =>
-        failure is ControlConnectionException or ControlAuthenticationException or ControlReplyException or ControlProtocolException or TimeoutException;
+        failure is ControlConnectionException or ControlAuthenticationException or ControlReplyException or ControlProtocolException
+            or TimeoutException;
 }

@@ -59,7 +59,9 @@ internal sealed class DescriptorBudget
     /// <summary>Those that have sent FIN and wait for an answer: they leave first.</summary>
     public FinishedClients Finished { get; } = new();
 
-    /// <summary>The first number that traffic must not have, that the admin API must not have, that nothing but the runtime must have.</summary>
+    /// <summary>
+    /// The first number that traffic must not have, that the admin API must not have, that nothing but the runtime must have.
+    /// </summary>
     private int TrafficEnd => Limit - Reserve;
 
     private int ServiceEnd => Limit - (Reserve * 3 / 4);
@@ -81,7 +83,9 @@ internal sealed class DescriptorBudget
         });
     }
 
-    /// <summary>Adds what is done to give some back when they run out, on any thread and without waiting. True: a client's will come back soon.</summary>
+    /// <summary>
+    /// Adds what is done to give some back when they run out, on any thread and without waiting. True: a client's will come back soon.
+    /// </summary>
     public void WhenPressed(Func<bool> pressed)
     {
         lock (_lock)

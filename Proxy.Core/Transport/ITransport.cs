@@ -46,7 +46,9 @@ public interface ITransportListener : IAsyncDisposable
     /// <summary>Connections are in the kernel's queue, or it is not known; costs a system call and never throws.</summary>
     bool HasQueued => true;
 
-    /// <summary>A connection that the kernel has already accepted and queued, or null; never waits and never throws for what the network does.</summary>
+    /// <summary>
+    /// A connection that the kernel has already accepted and queued, or null; never waits and never throws for what the network does.
+    /// </summary>
     TransportConnection? TryAccept();
 }
 
@@ -61,7 +63,8 @@ public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFile
 /// <param name="Opening">Sent as soon as it is connected; the connect succeeds when all of it has been handed to the kernel.</param>
 /// <param name="IsService">Not for a client: it may take a descriptor of the reserve.</param>
 public readonly record struct TransportConnectRequest(
-    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default, bool IsService = false)
+    EndPoint Remote, IPAddress? LocalAddress = null, string? LocalInterface = null, ReadOnlyMemory<byte> Opening = default,
+    bool IsService = false)
 {
     internal SocketBinding Binding => new(LocalAddress, LocalInterface);
 }

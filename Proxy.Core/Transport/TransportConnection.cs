@@ -25,7 +25,7 @@ public abstract class TransportConnection : IAsyncDisposable
     public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// For a connection that stands ready, on which nothing was read or written yet: false when the peer has closed it or
+    /// For a preconnected connection, on which nothing was read or written yet: false when the peer has closed it or
     /// has sent something unasked. Called on a thread of the engine's it moves there, where what follows is cheapest.
     /// </summary>
     public abstract bool TryClaim();

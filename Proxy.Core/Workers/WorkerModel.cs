@@ -29,7 +29,8 @@ public sealed record WorkerModel(
 
     /// <summary>The model of a configured worker.</summary>
     public static WorkerModel Of(WorkerOptions options) => new(
-        options.Name, options.SocksEndPoint, options.Weight, options.Country, IsManaged: false, options.ControlEndPoint, WireGuardLink.Of(options))
+        options.Name, options.SocksEndPoint, options.Weight, options.Country, IsManaged: false, options.ControlEndPoint,
+        WireGuardLink.Of(options))
     {
         ControlCookie = options.ControlCookie.Length == 0 ? null : options.ControlCookie,
         ControlPassword = options.ControlPassword.Length == 0 ? null : options.ControlPassword,

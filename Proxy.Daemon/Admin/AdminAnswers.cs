@@ -23,10 +23,12 @@ internal static class AdminAnswers
         return context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, detail);
     }
 
-    public static Task WriteProblemAsync(this HttpContext context, int status, string detail, string? field = null, IReadOnlyList<string>? allowed = null)
+    public static Task WriteProblemAsync(
+        this HttpContext context, int status, string detail, string? field = null, IReadOnlyList<string>? allowed = null)
     {
         context.Response.StatusCode = status;
         var problem = new ProblemView(ReasonPhrases.GetReasonPhrase(status), status, detail) { Field = field, Allowed = allowed };
-        return context.Response.WriteAsJsonAsync(problem, AdminJson.Instance.ProblemView, "application/problem+json", context.RequestAborted);
+        return context.Response.WriteAsJsonAsync(
+            problem, AdminJson.Instance.ProblemView, "application/problem+json", context.RequestAborted);
     }
 }

@@ -20,7 +20,8 @@ internal static class AdminFinishedClients
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var served = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var gone = new CancellationTokenSource();
-        await using var closing = connection.ConnectionClosed.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), closed);
+        await using var closing = connection.ConnectionClosed.UnsafeRegister(
+            static state => ((TaskCompletionSource)state!).TrySetResult(), closed);
         connection.ConnectionClosed = gone.Token;
         connection.Transport = new AdminFinishedInput.Pipes(connection.Transport);
         var watching = WatchAsync(connection.Features.Get<IConnectionSocketFeature>()?.Socket, closed.Task, served.Task, gone);
@@ -58,7 +59,8 @@ internal static class AdminFinishedClients
             if (socket.AddressFamily != AddressFamily.Unix)
                 return Delivery.IsBroken(socket);
 
-            // Nothing is sent, but whether it could be is looked at first: EPIPE when the other end is closed, not when it has only finished.
+            // Nothing is sent, but whether it could be is looked at first: EPIPE when the other end is closed, not when it has only
+            // finished.
             socket.Send(ReadOnlySpan<byte>.Empty);
             return false;
         }

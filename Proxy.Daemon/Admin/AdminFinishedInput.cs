@@ -13,7 +13,8 @@ internal sealed class AdminFinishedInput(PipeReader inner) : PipeReader
     private long _kept;
     private bool _sawAll;
 
-    public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => Pass(await inner.ReadAsync(cancellationToken));
+    public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
+        Pass(await inner.ReadAsync(cancellationToken));
 
     public override bool TryRead(out ReadResult result)
     {

@@ -21,12 +21,17 @@ internal static class AdminGuard
 
         // A unix socket has no address, and no page can reach one.
         bool overTcp = context.Connection.LocalIpAddress is not null;
-        if (overTcp && HostOf(context) is { } host && !IsOurHost(host, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
-            return context.WriteProblemAsync(StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port or none");
+        if (overTcp
+            && HostOf(context) is { } host
+            && !IsOurHost(host, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
+            return context.WriteProblemAsync(
+                StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port or none");
         if (!IsOurOrigin(context.Request))
-            return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
+            return context.WriteProblemAsync(
+                StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
         if (context.Request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none")
-            return context.WriteProblemAsync(StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)");
+            return context.WriteProblemAsync(
+                StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)");
         return next(context);
     }
 
@@ -67,7 +72,9 @@ internal static class AdminGuard
         string name = host.EndsWith(suffix, StringComparison.Ordinal) ? host[..^suffix.Length] : host;
         return name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
             || name.Equals("localhost.", StringComparison.OrdinalIgnoreCase)
-            || (name.StartsWith("127.", StringComparison.Ordinal) && IPAddress.TryParse(name, out var address) && address.ToString() == name)
+            || (name.StartsWith("127.", StringComparison.Ordinal)
+                && IPAddress.TryParse(name, out var address)
+                && address.ToString() == name)
             || name == "[::1]"
             || name == localAddress
             || name == $"[{localAddress}]";

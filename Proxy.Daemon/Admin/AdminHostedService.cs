@@ -15,7 +15,8 @@ namespace TorBalancer.Daemon.Admin;
 /// Runs the admin API beside the proxy. It starts after the listeners are open, and nothing of the web server is loaded
 /// before that, or at all when it is turned off. It stops after the proxy has drained.
 /// </summary>
-internal sealed partial class AdminHostedService(IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
+internal sealed partial class AdminHostedService(
+    IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     private const string Auto = "auto";
@@ -79,7 +80,8 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
         if (address is null && _place is null)
             return;
         _server = new AdminServer(
-            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(), services.GetRequiredService<FetchEngine>(), loggers,
+            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(),
+            services.GetRequiredService<FetchEngine>(), loggers,
             address, _place?.BindPath, services.GetRequiredService<DescriptorBudget>());
         await _server.StartAsync(cancellationToken);
         if (_server.Address is { } bound)
@@ -108,7 +110,8 @@ internal sealed partial class AdminHostedService(IServiceProvider services, TorB
         [LoggerMessage(AdminEventIds.Listening, LogLevel.Information, "Admin API on {Address}")]
         public static partial void Listening(ILogger logger, string address);
 
-        [LoggerMessage(AdminEventIds.AddressSkipped, LogLevel.Warning, "No admin API over TCP: {Trouble}. Name another [Admin] Address, or none")]
+        [LoggerMessage(
+            AdminEventIds.AddressSkipped, LogLevel.Warning, "No admin API over TCP: {Trouble}. Name another [Admin] Address, or none")]
         public static partial void AddressSkipped(ILogger logger, string trouble);
 
         [LoggerMessage(AdminEventIds.SocketSkipped, LogLevel.Warning, "No socket for the command line at {Path}: {Trouble}")]

@@ -36,7 +36,8 @@ internal sealed class AdminListener(
                     return connection;
                 }
             }
-            catch (Exception failure) when (failure is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
+            catch (Exception failure) when (
+                failure is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
             {
                 return null;
             }
@@ -85,7 +86,8 @@ internal sealed class AdminListener(
     }
 
     /// <summary>Makes them for Kestrel.</summary>
-    internal sealed class Factory(Func<EndPoint, Socket> bind, DescriptorBudget descriptors, TimeProvider time, ILogger logger) : IConnectionListenerFactory
+    internal sealed class Factory(
+        Func<EndPoint, Socket> bind, DescriptorBudget descriptors, TimeProvider time, ILogger logger) : IConnectionListenerFactory
     {
         private const int Backlog = 512;
 
@@ -96,7 +98,8 @@ internal sealed class AdminListener(
             {
                 socket.Listen(Backlog);
                 return ValueTask.FromResult<IConnectionListener>(
-                    new AdminListener(socket, new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logger), descriptors, time));
+                    new AdminListener(
+                        socket, new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logger), descriptors, time));
             }
             catch
             {

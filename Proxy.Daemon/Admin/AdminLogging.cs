@@ -10,7 +10,8 @@ internal sealed class QuietLoggerFactory(ILoggerFactory inner) : ILoggerFactory
     private const string Host = "Microsoft.Extensions.Hosting";
 
     public ILogger CreateLogger(string categoryName) =>
-        new Quiet(inner.CreateLogger(categoryName), categoryName.StartsWith(Host, StringComparison.Ordinal) ? LogLevel.None : LogLevel.Warning);
+        new Quiet(
+            inner.CreateLogger(categoryName), categoryName.StartsWith(Host, StringComparison.Ordinal) ? LogLevel.None : LogLevel.Warning);
 
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
@@ -26,7 +27,8 @@ internal sealed class QuietLoggerFactory(ILoggerFactory inner) : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= least && inner.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
                 inner.Log(logLevel, eventId, state, exception, formatter);

@@ -54,7 +54,8 @@ internal sealed class AdminPlaces(int limit)
             {
                 foreach (var one in _places)
                 {
-                    if (one.State != AdminPlaceState.Working && (evicted is null || (one.State, one.Turn).CompareTo((evicted.State, evicted.Turn)) < 0))
+                    if (one.State != AdminPlaceState.Working
+                        && (evicted is null || (one.State, one.Turn).CompareTo((evicted.State, evicted.Turn)) < 0))
                         evicted = one;
                 }
 

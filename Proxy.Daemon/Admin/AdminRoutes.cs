@@ -11,7 +11,8 @@ using TorBalancer.Workers;
 namespace TorBalancer.Daemon.Admin;
 
 /// <summary>The paths of the API. Further ones (reload, metrics, the page) are further lines in <see cref="Map"/>.</summary>
-internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, FetchEngine fetch, Func<bool> refusesFetches, CancellationToken stopping)
+internal sealed class AdminRoutes(
+    AdminViews views, AdminCommands commands, FetchEngine fetch, Func<bool> refusesFetches, CancellationToken stopping)
 {
     private static readonly string[] Read = ["GET", "HEAD"];
     private static readonly string[] Write = ["POST"];
@@ -29,12 +30,20 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/api/v1/health", Read, context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView));
-        routes.MapMethods("/api/v1/workers", Read, context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView));
-        routes.MapMethods("/api/v1/connections", Read, context => ListAsync(context, views.ConnectionCount * ConnectionMemory, views.Connections, AdminJson.Instance.ConnectionsView));
+        routes.MapMethods(
+            "/api/v1/health", Read,
+            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView));
+        routes.MapMethods(
+            "/api/v1/workers", Read,
+            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView));
+        routes.MapMethods(
+            "/api/v1/connections", Read,
+            context => ListAsync(context, views.ConnectionCount * ConnectionMemory, views.Connections, AdminJson.Instance.ConnectionsView));
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
-        routes.MapMethods("/api/v1/sessions", Read, context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView));
+        routes.MapMethods(
+            "/api/v1/sessions", Read,
+            context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView));
         routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
     }
@@ -113,7 +122,8 @@ internal sealed class AdminRoutes(AdminViews views, AdminCommands commands, Fetc
         }
     }
 
-    private static Task StoppingAsync(HttpContext context) => context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
+    private static Task StoppingAsync(HttpContext context) =>
+        context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
 
     private static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
 

@@ -25,7 +25,8 @@ namespace TorBalancer.Daemon.Admin;
 /// </summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
-    // Of each address, in the usual case; where descriptors are few, all addresses together take no more than a quarter of those that are kept.
+    // Of each address, in the usual case; where descriptors are few, all addresses together take no more than a quarter of those that are
+    // kept.
     private const int MaxConnections = 256, LeastConnections = 4;
 
     /// <summary>For a whole head. Clients are on this machine, or at its end of a tunnel.</summary>
@@ -45,11 +46,13 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile bool _refusesFetches;
 
-    public AdminServer(AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath,
+    public AdminServer(
+        AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath,
         DescriptorBudget? descriptors = null)
     {
         descriptors ??= DescriptorBudget.Unlimited();
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
         int addresses = (address is null ? 0 : 1) + (socketPath is null ? 0 : 1);
         int places = Math.Clamp(descriptors.Reserve / 4 / Math.Max(addresses, 1), LeastConnections, MaxConnections);
@@ -84,7 +87,8 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>The address that is listened on, with its real port; null when there is none.</summary>
     public IPEndPoint? Address => _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses
-        .Select(static text => IPEndPoint.TryParse(text.Replace("http://", "", StringComparison.Ordinal), out var endPoint) ? endPoint : null)
+        .Select(
+            static text => IPEndPoint.TryParse(text.Replace("http://", "", StringComparison.Ordinal), out var endPoint) ? endPoint : null)
         .FirstOrDefault(static endPoint => endPoint is not null);
 
     /// <summary>Throws <see cref="StartupException"/> naming the key whose address cannot be had.</summary>
@@ -128,7 +132,8 @@ internal sealed class AdminServer : IAsyncDisposable
     {
         // Routing answers a known path with a wrong method through an endpoint of its own, which fills in Allow.
         string method = context.Request.Method;
-        if (AdminGuard.IsServerItself(context) && (HttpMethods.IsOptions(method) || HttpMethods.IsHead(method) || HttpMethods.IsGet(method)))
+        if (AdminGuard.IsServerItself(context)
+            && (HttpMethods.IsOptions(method) || HttpMethods.IsHead(method) || HttpMethods.IsGet(method)))
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
             context.Response.Headers.Allow = "GET, HEAD, POST, OPTIONS";
@@ -136,7 +141,8 @@ internal sealed class AdminServer : IAsyncDisposable
         }
 
         await next(context);
-        if (HttpMethods.IsOptions(method) && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
+        if (HttpMethods.IsOptions(method)
+            && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
             response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -170,7 +176,10 @@ internal sealed class AdminServer : IAsyncDisposable
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
-            throw new AdminBindException($"[Admin] {key} cannot listen on {endPoint}: {failure.Message}", failure) { IsSocket = endPoint is UnixDomainSocketEndPoint };
+            throw new AdminBindException($"[Admin] {key} cannot listen on {endPoint}: {failure.Message}", failure)
+            {
+                IsSocket = endPoint is UnixDomainSocketEndPoint,
+            };
         }
     }
 }

@@ -36,7 +36,8 @@ internal static class AdminSocket
     /// stands in the way comes back as a sentence.
     /// </summary>
     /// <param name="ownDirectory">True when the directory is ours to make; one in /tmp must not be somebody else's.</param>
-    public static async Task<(AdminSocketPlace? Place, string Trouble)> TakeAsync(string path, bool ownDirectory, CancellationToken cancellationToken)
+    public static async Task<(AdminSocketPlace? Place, string Trouble)> TakeAsync(
+        string path, bool ownDirectory, CancellationToken cancellationToken)
     {
         if (Encoding.UTF8.GetByteCount(path) > MaxPath)
             return (null, "the path is longer than a unix socket's can be (107 bytes)");
@@ -85,7 +86,9 @@ internal static class AdminSocket
 
 /// <summary>A place for the socket that is ours as long as this is held.</summary>
 /// <param name="path">Where clients find it.</param>
-/// <param name="directory">Held open, so that nothing that happens to its name leads us elsewhere; null for one that was named by the operator.</param>
+/// <param name="directory">
+/// Held open, so that nothing that happens to its name leads us elsewhere; null for one that was named by the operator.
+/// </param>
 internal sealed class AdminSocketPlace(string path, PrivateDirectory? directory) : IDisposable
 {
     public string Path => path;

@@ -9,7 +9,8 @@ internal sealed class ConfigurationArguments
 {
     private readonly Option<string?> _config = new("--config", "-c")
     {
-        Description = "The configuration file. Without it: $TORBALANCER_CONFIG, ~/.config/torbalancer/torbalancer.conf, /etc/torbalancer/torbalancer.conf.",
+        Description = "The configuration file. Without it: $TORBALANCER_CONFIG, ~/.config/torbalancer/torbalancer.conf, "
+            + "/etc/torbalancer/torbalancer.conf.",
         HelpName = "FILE",
 
         // Without its value it is our own error (and exit code 2), worded like the others.

@@ -5,7 +5,9 @@ using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Daemon.Commands;
 
-/// <summary><c>torbalancer env</c>: the variables that point command-line programs at the proxy; for <c>eval "$(torbalancer env)"</c>.</summary>
+/// <summary>
+/// <c>torbalancer env</c>: the variables that point command-line programs at the proxy; for <c>eval "$(torbalancer env)"</c>.
+/// </summary>
 internal static class EnvCommand
 {
     public static Command Create()
@@ -29,10 +31,16 @@ internal static class EnvCommand
     {
         // http:// where there is one: every program that reads one of these variables knows it, and names then always travel to Tor.
         // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
-        (ListenerProtocols Protocol, string Scheme)[] schemes = [(ListenerProtocols.Http, "http"), (ListenerProtocols.Socks5, "socks5h"), (ListenerProtocols.Socks4, "socks4a")];
-        // Who may use it comes before what it speaks: a listener that cuts this machine off, or asks for a password, is of no use as it stands.
+        (ListenerProtocols Protocol, string Scheme)[] schemes =
+        [
+            (ListenerProtocols.Http, "http"), (ListenerProtocols.Socks5, "socks5h"), (ListenerProtocols.Socks4, "socks4a"),
+        ];
+        // Who may use it comes before what it speaks: a listener that cuts this machine off, or asks for a password, is of no use as it
+        // stands.
         var (listener, scheme) = schemes
-            .SelectMany(known => options.Listeners.Where(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)), static (known, listener) => (Listener: (ListenerOptions?)listener, known.Scheme))
+            .SelectMany(
+                known => options.Listeners.Where(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)),
+                static (known, listener) => (Listener: (ListenerOptions?)listener, known.Scheme))
             .OrderBy(found => LetsUsIn(options, found.Listener!) ? 0 : 1)
             .ThenBy(static found => found.Listener!.Auth == ListenerAuth.Required ? 1 : 0)
             .FirstOrDefault();
@@ -42,22 +50,28 @@ internal static class EnvCommand
             var picked = options.Listeners.FirstOrDefault(static l => l.Address is IPEndPoint);
             error.WriteLine(picked is null
                 ? "torbalancer: no listener has a TCP address; programs that read these variables need one"
-                : $"torbalancer: [Listener:{picked.Name}] Address = {picked.Address} lets the system pick another port at each start (the log says which); give it one of its own, such as {new IPEndPoint(((IPEndPoint)picked.Address).Address, 1080)}");
+                : $"torbalancer: [Listener:{picked.Name}] Address = {picked.Address} lets the system pick another port at each start "
+                    + $"(the log says which); give it one of its own, such as "
+                    + $"{new IPEndPoint(((IPEndPoint)picked.Address).Address, 1080)}");
             return 1;
         }
 
         var address = (IPEndPoint)listener.Address;
         if (!LetsUsIn(options, listener))
         {
-            error.WriteLine($"torbalancer: no listener lets programs on this machine in; [Listener:{listener.Name}] AllowFrom leaves {Reachable(options, listener)} out");
+            error.WriteLine(
+                $"torbalancer: no listener lets programs on this machine in; [Listener:{listener.Name}] AllowFrom leaves "
+                    + $"{Reachable(options, listener)} out");
             return 1;
         }
 
         string url = $"{scheme}://{new IPEndPoint(Reachable(options, listener), address.Port)}";
 
         if (listener.Auth == ListenerAuth.Required)
-            output.WriteLine($"# {listener.Name} asks for a user: write name:password@ behind {scheme}:// (in percent-encoding where need be)");
-        output.WriteLine($"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
+            output.WriteLine(
+                $"# {listener.Name} asks for a user: write name:password@ behind {scheme}:// (in percent-encoding where need be)");
+        output.WriteLine(
+            $"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
         foreach (string name in (ReadOnlySpan<string>)["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
             output.WriteLine($"export {name}={url}");
         output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
@@ -74,7 +88,10 @@ internal static class EnvCommand
         return listener.AllowFrom.Count == 0 || listener.AllowFrom.Any(network => network.Contains(source));
     }
 
-    /// <summary>The address that programs on this machine connect to: a listener on all addresses is reached by loopback, in the family that it lets in.</summary>
+    /// <summary>
+    /// The address that programs on this machine connect to: a listener on all addresses is reached by loopback, in the family that it lets
+    /// in.
+    /// </summary>
     private static IPAddress Reachable(TorBalancerOptions options, ListenerOptions listener)
     {
         var address = ((IPEndPoint)listener.Address).Address;

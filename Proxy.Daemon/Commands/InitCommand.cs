@@ -15,16 +15,32 @@ internal static class InitCommand
 
     public static Command Create()
     {
-        var wireguard = new Option<bool>("--wireguard") { Description = "Links, torrc and firewall of workers behind WireGuard, and their [Worker:name] sections" };
+        var wireguard = new Option<bool>("--wireguard")
+        {
+            Description = "Links, torrc and firewall of workers behind WireGuard, and their [Worker:name] sections",
+        };
         var endpoints = new Option<string[]>("--endpoint")
         {
             Description = "Where a worker's WireGuard is reached, address:port (port 51820 when left out); once for each worker",
             HelpName = "ADDRESS",
             AllowMultipleArgumentsPerToken = true,
         };
-        var network = new Option<string>("--network") { Description = "The first two numbers of the links' addresses, of a private network; worker I gets NETWORK.I.0/24", HelpName = "A.B", DefaultValueFactory = _ => "10.201" };
-        var output = new Option<string>("--output", "-o") { Description = "The directory to write to", HelpName = "DIR", DefaultValueFactory = _ => "torbalancer-wireguard" };
-        var force = new Option<bool>("--force") { Description = "Overwrite files that are there already; links with the old keys stop working" };
+        var network = new Option<string>("--network")
+        {
+            Description = "The first two numbers of the links' addresses, of a private network; worker I gets NETWORK.I.0/24",
+            HelpName = "A.B",
+            DefaultValueFactory = _ => "10.201",
+        };
+        var output = new Option<string>("--output", "-o")
+        {
+            Description = "The directory to write to",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => "torbalancer-wireguard",
+        };
+        var force = new Option<bool>("--force")
+        {
+            Description = "Overwrite files that are there already; links with the old keys stop working",
+        };
         var command = new Command("init", "Write configuration files to begin with.") { wireguard, endpoints, network, output, force };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -39,7 +55,8 @@ internal static class InitCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(WireGuardPlan plan, string directory, bool force, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        WireGuardPlan plan, string directory, bool force, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
         try
         {
@@ -59,7 +76,9 @@ internal static class InitCommand
             files.Write(InitFiles.WorkersConf, WireGuardLinkFiles.WorkersConf(links));
             files.Write(InitFiles.ReadMe, WireGuardLinkFiles.ReadMe(links));
             await output.WriteLineAsync(string.Create(
-                CultureInfo.InvariantCulture, $"{files.Directory}: {files.Written} files for {links.Count} workers, with private keys; {InitFiles.ReadMe} says where each belongs"));
+                CultureInfo.InvariantCulture,
+                $"{files.Directory}: {files.Written} files for {links.Count} workers, with private keys; {InitFiles.ReadMe} says where "
+                    + $"each belongs"));
             return ExitOk;
         }
         catch (InitException failure)
@@ -112,13 +131,21 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
 
         return IsPrivate(network)
             ? (new WireGuardPlan(parsed, network), "")
-            : (null, $"--network {network} is not the beginning of a private network; allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168");
+            : (
+                null,
+                $"--network {network} is not the beginning of a private network; allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168");
     }
 
     private static string Hint(string text) =>
-        AddressDiagnosis.OfEndPoint(text, new ValueProblem(""), DefaultPort).Suggestion is { } meant && !meant.StartsWith("127.", StringComparison.Ordinal) ? $"; did you mean {meant}?" : "";
+        AddressDiagnosis.OfEndPoint(text, new ValueProblem(""), DefaultPort).Suggestion is { } meant
+            && !meant.StartsWith("127.", StringComparison.Ordinal)
+            ? $"; did you mean {meant}?"
+            : "";
 
-    /// <summary>Two decimal numbers of RFC 1918: whatever else is not public has a meaning of its own. With leading zeros they would be octal to some.</summary>
+    /// <summary>
+    /// Two decimal numbers of RFC 1918: whatever else is not public has a meaning of its own. With leading zeros they would be octal to
+    /// some.
+    /// </summary>
     private static bool IsPrivate(string network)
     {
         string[] parts = network.Split('.');
@@ -127,9 +154,13 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
     }
 
     private static bool TryNumber(string text, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= 255 && number.ToString(CultureInfo.InvariantCulture) == text;
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number)
+            && number <= 255
+            && number.ToString(CultureInfo.InvariantCulture) == text;
 
-    /// <summary>False for "1", octal and hexadecimal spellings of IPv4 addresses, which the parser takes and wg may read in another way.</summary>
+    /// <summary>
+    /// False for "1", octal and hexadecimal spellings of IPv4 addresses, which the parser takes and wg may read in another way.
+    /// </summary>
     private static bool IsAsWritten(string text, IPEndPoint endPoint) =>
         endPoint.AddressFamily == AddressFamily.InterNetworkV6 || text.Split(':')[0] == endPoint.Address.ToString();
 }

@@ -8,7 +8,8 @@ internal sealed class InitFiles(string directory, bool force)
     public const string WorkersConf = "torbalancer.workers.conf";
     public const string ReadMe = "README.txt";
 
-    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateFolder = PrivateFile | UnixFileMode.UserExecute;
+    private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateFolder = PrivateFile
+        | UnixFileMode.UserExecute;
 
     public string Directory { get; } = Path.GetFullPath(directory);
 
@@ -18,7 +19,8 @@ internal sealed class InitFiles(string directory, bool force)
     public void RequireAbsent(IEnumerable<string> paths)
     {
         if (!force && paths.FirstOrDefault(path => File.Exists(Path.Combine(Directory, path))) is { } taken)
-            throw new InitException($"{Path.Combine(Directory, taken)} is there already; name another --output, or --force to replace it and its keys");
+            throw new InitException(
+                $"{Path.Combine(Directory, taken)} is there already; name another --output, or --force to replace it and its keys");
     }
 
     public void Write(string path, string text)
@@ -30,7 +32,9 @@ internal sealed class InitFiles(string directory, bool force)
             System.IO.Directory.CreateDirectory(Path.GetDirectoryName(full)!, PrivateFolder);
             SharedFolders.Check(full);
             File.Delete(full);
-            using var file = new StreamWriter(new FileStream(full, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile }));
+            using var file = new StreamWriter(
+                new FileStream(
+                    full, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile }));
             file.Write(text);
             Written++;
         }

@@ -26,7 +26,10 @@ internal static class RunCommand
     {
         var command = new Command(Name, "Run the proxy until SIGTERM or Ctrl-C.");
         var arguments = ConfigurationArguments.AddTo(command);
-        var testnet = new Option<bool>("--testnet") { Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline." };
+        var testnet = new Option<bool>("--testnet")
+        {
+            Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline.",
+        };
         command.Options.Add(testnet);
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -43,7 +46,8 @@ internal static class RunCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(ConfigurationResult configuration, bool testnet, TextWriter error, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        ConfigurationResult configuration, bool testnet, TextWriter error, CancellationToken cancellationToken)
     {
         using var signals = new DaemonSignals();
         try
@@ -94,7 +98,8 @@ internal static class RunCommand
     private static IHost BuildHost(ConfigurationResult configuration, Action<IServiceCollection>? addNetwork)
     {
         var options = configuration.Options;
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);
         string state = ManagedWorkerPaths.RootOf(options.ManagedWorkers.DataDirectory, Environment.GetEnvironmentVariable);

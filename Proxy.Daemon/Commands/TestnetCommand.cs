@@ -33,9 +33,15 @@ internal static class TestnetCommand
 
     private static Command Up(Option<string?> directory)
     {
-        var foreground = new Option<bool>("--foreground") { Description = "Stay until Ctrl-C or SIGTERM instead of going to the background" };
+        var foreground = new Option<bool>("--foreground")
+        {
+            Description = "Stay until Ctrl-C or SIGTERM instead of going to the background",
+        };
         var size = new SizeOptions();
-        var command = new Command("up", "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses, foreground };
+        var command = new Command(
+            "up",
+            "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses,
+            foreground };
         command.SetAction((result, cancellationToken) =>
             Commands(result, directory).UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken));
         return command;
@@ -60,7 +66,8 @@ internal static class TestnetCommand
     private static Command Serve(Option<string?> directory)
     {
         var size = new SizeOptions();
-        var command = new Command(TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses };
+        var command = new Command(
+            TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses };
         command.Hidden = true;
         command.SetAction((result, cancellationToken) =>
         {

@@ -22,7 +22,13 @@ internal sealed class WireGuardKeys(string tool = "wg")
     /// <summary>Secrets go through pipes: a command line is visible to everybody.</summary>
     private async Task<string> RunAsync(string command, string? input, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(tool) { ArgumentList = { command }, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(tool)
+        {
+            ArgumentList = { command },
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         try
         {
             using var process = Process.Start(start)!;

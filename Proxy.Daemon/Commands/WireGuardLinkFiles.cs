@@ -96,7 +96,11 @@ internal sealed class WireGuardLinkFiles(WireGuardPlan plan, int number)
 
             """);
         foreach (var link in links)
-            text.Append(Text($"  {link.Id}  {link._endpoint}  {link.HostInterface} {link.HostAddress} - {link.WorkerAddress} {link.WorkerInterface}\n"));
+        {
+            string ours = $"{link.HostInterface} {link.HostAddress}", theirs = $"{link.WorkerAddress} {link.WorkerInterface}";
+            text.Append(Text($"  {link.Id}  {link._endpoint}  {ours} - {theirs}\n"));
+        }
+
         return text.ToString();
     }
 

@@ -50,13 +50,19 @@ internal sealed partial class DaemonSignals : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(HostingEventIds.LogsReopened, LogLevel.Information, "SIGHUP: the log file was opened anew. The configuration is as it was: restart to apply a changed one")]
+        [LoggerMessage(
+            HostingEventIds.LogsReopened, LogLevel.Information,
+            "SIGHUP: the log file was opened anew. The configuration is as it was: restart to apply a changed one")]
         public static partial void LogsReopened(ILogger logger);
 
-        [LoggerMessage(HostingEventIds.LogsNotReopened, LogLevel.Warning, "SIGHUP: the log file cannot be opened anew: {Problem}. The configuration is as it was: restart to apply a changed one")]
+        [LoggerMessage(
+            HostingEventIds.LogsNotReopened, LogLevel.Warning,
+            "SIGHUP: the log file cannot be opened anew: {Problem}. The configuration is as it was: restart to apply a changed one")]
         public static partial void LogsNotReopened(ILogger logger, string problem);
 
-        [LoggerMessage(HostingEventIds.NoLogFile, LogLevel.Information, "SIGHUP: there is no [Log] File to open anew. The configuration is as it was: restart to apply a changed one")]
+        [LoggerMessage(
+            HostingEventIds.NoLogFile, LogLevel.Information,
+            "SIGHUP: there is no [Log] File to open anew. The configuration is as it was: restart to apply a changed one")]
         public static partial void NoLogFile(ILogger logger);
     }
 }

@@ -8,13 +8,18 @@ namespace TorBalancer.Daemon.Hosting;
 /// </summary>
 internal static class DescriptorLimit
 {
-    /// <summary>About 130 are open when nobody is served, fewer where all is in one file; the rest is for some clients and the reserve.</summary>
+    /// <summary>
+    /// About 130 are open when nobody is served, fewer where all is in one file; the rest is for some clients and the reserve.
+    /// </summary>
     public const int Least = 200;
 
-    /// <summary>Throws <see cref="StartupException"/> when the limit, raised as far as it may be, is lower than <see cref="Least"/>.</summary>
+    /// <summary>
+    /// Throws <see cref="StartupException"/> when the limit, raised as far as it may be, is lower than <see cref="Least"/>.
+    /// </summary>
     public static void Check()
     {
         if (OperatingSystem.IsLinux() && OpenDescriptors.OfProcess().Limit is < Least and var limit)
-            throw new StartupException($"the system allows {limit} file descriptors, and {Least} are the least: raise LimitNOFILE (systemd) or ulimit -n");
+            throw new StartupException(
+                $"the system allows {limit} file descriptors, and {Least} are the least: raise LimitNOFILE (systemd) or ulimit -n");
     }
 }

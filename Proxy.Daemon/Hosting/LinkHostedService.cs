@@ -12,7 +12,8 @@ namespace TorBalancer.Daemon.Hosting;
 /// until then; that binding is not permitted will not change by itself, so the daemon does not start.
 /// </summary>
 /// <param name="tryInterface">What binding a socket to an interface fails with; null: the kernel is asked.</param>
-internal sealed partial class LinkHostedService(WorkerPool pool, ILogger<LinkHostedService> logger, Func<string, SocketError>? tryInterface = null) : IHostedService
+internal sealed partial class LinkHostedService(
+    WorkerPool pool, ILogger<LinkHostedService> logger, Func<string, SocketError>? tryInterface = null) : IHostedService
 {
     private readonly Func<string, SocketError> _tryInterface = tryInterface ?? SocketBinding.TryInterface;
 
@@ -25,7 +26,8 @@ internal sealed partial class LinkHostedService(WorkerPool pool, ILogger<LinkHos
             if (_tryInterface(link.Interface) == SocketError.AccessDenied)
             {
                 throw new StartupException(
-                    $"[Worker:{worker.Id}] WgInterface = {link.Interface}: the kernel does not let us bind to an interface; before Linux 5.7 that needs "
+                    $"[Worker:{worker.Id}] WgInterface = {link.Interface}: the kernel does not let us bind to an interface; before "
+                        + $"Linux 5.7 that needs "
                     + "CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW and the same in CapabilityBoundingSet)");
             }
 
@@ -40,7 +42,8 @@ internal sealed partial class LinkHostedService(WorkerPool pool, ILogger<LinkHos
 
     private static partial class Log
     {
-        [LoggerMessage(HostingEventIds.LinkMissing, LogLevel.Warning, "Worker {Worker}: {Fault}; what is to take its link fails until it is there")]
+        [LoggerMessage(
+            HostingEventIds.LinkMissing, LogLevel.Warning, "Worker {Worker}: {Fault}; what is to take its link fails until it is there")]
         public static partial void LinkMissing(ILogger logger, string worker, string fault);
     }
 }

@@ -29,7 +29,8 @@ internal static class PoolThreads
         catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException or TimeoutException)
         {
             throw new StartupException(
-                $"the system does not allow {pool + others} more threads: raise TasksMax (systemd), pids.max (cgroup) or ulimit -u", failure);
+                $"the system does not allow {pool + others} more threads: raise TasksMax (systemd), pids.max (cgroup) or ulimit -u",
+                failure);
         }
     }
 

@@ -14,7 +14,9 @@ internal sealed partial class ProxyHostedService(
     {
         foreach (var warning in configuration.Warnings)
             Log.ConfigurationWarning(logger, warning.ToString());
-        await server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))));
+        await server.StartAsync(
+            options.Listeners.Select(
+                listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)

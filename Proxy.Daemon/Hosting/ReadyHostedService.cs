@@ -9,7 +9,8 @@ using TorBalancer.Transport;
 namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Says that everything is there, to the log and to the service manager: the last to be started, so that it is true.</summary>
-internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, DescriptorBudget descriptors, MemoryRoom memory,
+internal sealed partial class ReadyHostedService(
+    ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, DescriptorBudget descriptors, MemoryRoom memory,
     ILogger<ReadyHostedService> logger)
     : IHostedLifecycleService
 {
@@ -53,10 +54,14 @@ internal sealed partial class ReadyHostedService(ProxyServer server, TorBalancer
 
     private static partial class Log
     {
-        [LoggerMessage(HostingEventIds.Ready, LogLevel.Information, "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
+        [LoggerMessage(
+            HostingEventIds.Ready, LogLevel.Information,
+            "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
         public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
 
-        [LoggerMessage(HostingEventIds.Descriptors, LogLevel.Information, "{Limit} file descriptors, of which {Reserve} are kept for the daemon itself: {Clients} clients at a time")]
+        [LoggerMessage(
+            HostingEventIds.Descriptors, LogLevel.Information,
+            "{Limit} file descriptors, of which {Reserve} are kept for the daemon itself: {Clients} clients at a time")]
         public static partial void Descriptors(ILogger logger, int limit, int reserve, int clients);
 
         [LoggerMessage(HostingEventIds.StartHint, LogLevel.Information, "Try: {Line}")]

@@ -42,7 +42,8 @@ internal sealed class WorkersHostedService(
         if (tor is null)
         {
             throw new StartupException(
-                $"no [Worker:…] is configured and no tor was found (TorPath = {options.ManagedWorkers.TorPath}): install tor, or configure workers, or try --testnet");
+                $"no [Worker:…] is configured and no tor was found (TorPath = {options.ManagedWorkers.TorPath}): install tor, or "
+                    + $"configure workers, or try --testnet");
         }
 
         try

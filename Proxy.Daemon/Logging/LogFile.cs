@@ -27,7 +27,9 @@ internal sealed unsafe class LogFile(string path) : IDisposable
 
     public string Path => path;
 
-    /// <summary>Why the file under this name cannot be written to; null when it can. While there is an older file, that one is written to.</summary>
+    /// <summary>
+    /// Why the file under this name cannot be written to; null when it can. While there is an older file, that one is written to.
+    /// </summary>
     public string? Problem => _openProblem ?? _writeProblem;
 
     /// <summary>True when the process is about to end.</summary>
@@ -76,7 +78,9 @@ internal sealed unsafe class LogFile(string path) : IDisposable
 
     private void AwaitName()
     {
-        for (var waited = TimeSpan.Zero; waited < NamelessBound && FileCalls.StatusOf(path, followLinks: true) is null; waited += NamelessStep)
+        for (
+            var waited = TimeSpan.Zero; waited < NamelessBound
+                && FileCalls.StatusOf(path, followLinks: true) is null; waited += NamelessStep)
         {
             if (_hurry.Wait(NamelessStep))
                 return;
@@ -109,7 +113,10 @@ internal sealed unsafe class LogFile(string path) : IDisposable
 
     /// <summary>Without waiting: a pipe that nobody reads is a file that cannot be opened. On ordinary files that has no effect.</summary>
     private int OpenForAppend() => SharedFile.Open(
-        path, FileCalls.WriteOnly | FileCalls.Create | FileCalls.Append | FileCalls.CloseOnExec | FileCalls.NoControllingTerminal | FileCalls.NonBlock, Mode);
+        path,
+        FileCalls.WriteOnly | FileCalls.Create | FileCalls.Append | FileCalls.CloseOnExec | FileCalls.NoControllingTerminal
+            | FileCalls.NonBlock,
+        Mode);
 
     private int WriteAll(ReadOnlySpan<byte> bytes)
     {

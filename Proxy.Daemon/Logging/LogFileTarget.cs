@@ -41,7 +41,10 @@ internal sealed class LogFileTarget : TargetWithLayout
         try
         {
             if (_lost > 0)
-                Add(new LogEventInfo(LogLevel.Warn, nameof(LogFileTarget), null, "{Count} log lines are missing here: this file could not be written", [_lost]));
+                Add(
+                    new LogEventInfo(
+                        LogLevel.Warn, nameof(LogFileTarget), null, "{Count} log lines are missing here: this file could not be written",
+                        [_lost]));
             int told = _ends.Count;
             foreach (var line in logEvents)
                 Add(line.LogEvent);
@@ -115,7 +118,9 @@ internal sealed class LogFileTarget : TargetWithLayout
         if (problem is null)
             logger?.Info("[Log] File {File} can be written again", _file.Path);
         else if (_told is null)
-            logger?.Warn("[Log] File {File} cannot be written: {Problem}. Standard output has every line; this is tried again with each", _file.Path, problem);
+            logger?.Warn(
+                "[Log] File {File} cannot be written: {Problem}. Standard output has every line; this is tried again with each", _file.Path,
+                problem);
         _told = problem;
     }
 }

@@ -179,7 +179,9 @@ internal sealed class LogQueue : WrapperTargetBase
         int dropped = Interlocked.Exchange(ref _dropped, 0);
         if (dropped > 0)
         {
-            var told = new LogEventInfo(LogLevel.Warn, nameof(LogQueue), null, "{Count} log lines were dropped: they came faster than they could be written", [dropped]);
+            var told = new LogEventInfo(
+                LogLevel.Warn, nameof(LogQueue), null, "{Count} log lines were dropped: they came faster than they could be written",
+                [dropped]);
             WrappedTarget?.WriteAsyncLogEvents(new AsyncLogEventInfo(told, static _ => { }));
         }
     }

@@ -18,7 +18,8 @@ internal static class NLogSetup
 {
     /// <summary>The journal stamps lines itself and reads a priority in front of each (sd-daemon(3)).</summary>
     private const string JournalPrefix =
-        "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
+        "${when:when=level>=LogLevel.Error:inner=<3>}${when:when=level==LogLevel.Warn:inner=<4>}"
+            + "${when:when=level==LogLevel.Info:inner=<6>}${when:when=level<=LogLevel.Debug:inner=<7>}";
 
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(2);
 
@@ -39,15 +40,22 @@ internal static class NLogSetup
         {
             IncludeScopes = false,
 
-            // Only JSON has the fields beside the message. Without them a line is put together by generated code, which costs half of what NLog's templates do.
+            // Only JSON has the fields beside the message. Without them a line is put together by generated code, which costs half of what
+            // NLog's templates do.
             CaptureMessageProperties = options.Format == "json",
         });
         builder.AddProvider(new WithoutFlush(provider));
     }
 
-    /// <summary>Several lines go out in one system call; the buffer that a console has by itself holds 256 characters, which is one line.</summary>
+    /// <summary>
+    /// Several lines go out in one system call; the buffer that a console has by itself holds 256 characters, which is one line.
+    /// </summary>
     public static void WidenConsole() =>
-        Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), ConsoleBuffer) { AutoFlush = false });
+        Console.SetOut(
+            new StreamWriter(
+                Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+                ConsoleBuffer)
+            { AutoFlush = false });
 
     /// <summary>
     /// Writes out what is buffered; the last thing a process does. All logs together have <see cref="FlushLimit"/>: where nobody
@@ -91,7 +99,8 @@ internal static class NLogSetup
         return any;
     }
 
-    private static IEnumerable<LogQueue> Queues => LogManager.Configuration?.LoggingRules.SelectMany(static rule => rule.Targets).OfType<LogQueue>() ?? [];
+    private static IEnumerable<LogQueue> Queues =>
+        LogManager.Configuration?.LoggingRules.SelectMany(static rule => rule.Targets).OfType<LogQueue>() ?? [];
 
     private static IEnumerable<LogFileTarget> Files => Queues.Select(static queue => queue.WrappedTarget).OfType<LogFileTarget>();
 
@@ -100,7 +109,12 @@ internal static class NLogSetup
         bool journal = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"));
         var configuration = new LoggingConfiguration();
         var level = LogLevel.FromString(options.Level);
-        var console = new ConsoleTarget("console") { Layout = ConsoleLayout(options, journal), AutoFlush = true, DetectConsoleAvailable = false };
+        var console = new ConsoleTarget("console")
+        {
+            Layout = ConsoleLayout(options, journal),
+            AutoFlush = true,
+            DetectConsoleAvailable = false,
+        };
         AddRule(configuration, level, console);
         if (options.File.Length > 0)
         {
@@ -110,10 +124,19 @@ internal static class NLogSetup
         return configuration;
     }
 
-    /// <summary>NLog's own target opens the file once and at an offset of its own: it would not survive logrotate. Elsewhere than on Linux it has to do.</summary>
+    /// <summary>
+    /// NLog's own target opens the file once and at an offset of its own: it would not survive logrotate. Elsewhere than on Linux it has to
+    /// do.
+    /// </summary>
     private static Target FileTarget(LogOptions options) => OperatingSystem.IsLinux()
         ? new LogFileTarget("file", options.File) { Layout = FileLayout(options) }
-        : new FileTarget("file") { FileName = Layout.FromLiteral(options.File), Layout = FileLayout(options), KeepFileOpen = true, AutoFlush = true };
+        : new FileTarget("file")
+        {
+            FileName = Layout.FromLiteral(options.File),
+            Layout = FileLayout(options),
+            KeepFileOpen = true,
+            AutoFlush = true,
+        };
 
     private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
     {

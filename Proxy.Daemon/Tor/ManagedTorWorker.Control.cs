@@ -25,20 +25,17 @@ internal sealed partial class ManagedTorWorker
         var pause = TimeSpan.FromMilliseconds(20);
         while (true)
         {
-            ControlConnectionException failure;
             try
             {
                 var endPoint = ControlEndPoint() ?? throw new ControlConnectionException("tor has not said its control port");
-                return (await ControlConnection.ConnectAsync(endPoint, credentials, ControlOptions, logger, time, stopping).ConfigureAwait(false), endPoint);
+                return (await ControlConnection.ConnectAsync(endPoint, credentials, ControlOptions, logger, time, stopping), endPoint);
             }
-            catch (ControlConnectionException e)
+            catch (ControlConnectionException) when (!process.Exited.IsCompleted && time.GetElapsedTime(began) <= ControlBound)
             {
-                failure = e;
+                // It may still be on its way.
             }
 
-            if (process.Exited.IsCompleted || time.GetElapsedTime(began) > ControlBound)
-                throw failure;
-            await Task.WhenAny(process.Exited, Task.Delay(pause, time, stopping)).ConfigureAwait(false);
+            await Task.WhenAny(process.Exited, Task.Delay(pause, time, stopping));
             stopping.ThrowIfCancellationRequested();
             pause = pause < TimeSpan.FromSeconds(1) ? pause * 2 : pause;
         }
@@ -50,7 +47,9 @@ internal sealed partial class ManagedTorWorker
             return new UnixDomainSocketEndPoint(socket);
         string file = paths.ControlPortFile(id);
         const string prefix = "PORT=";
-        string? line = File.Exists(file) ? File.ReadLines(file).FirstOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal)) : null;
+        string? line = File.Exists(file)
+            ? File.ReadLines(file).FirstOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal))
+            : null;
         return line is not null && IPEndPoint.TryParse(line.AsSpan(prefix.Length), out var endPoint) ? endPoint : null;
     }
 
@@ -58,7 +57,7 @@ internal sealed partial class ManagedTorWorker
     {
         if (paths.SocksSocket(id) is { } socket)
             return new UnixDomainSocketEndPoint(socket);
-        string listeners = await control.GetInfoAsync("net/listeners/socks", stopping).ConfigureAwait(false);
+        string listeners = await control.GetInfoAsync("net/listeners/socks", stopping);
         var tokens = new ControlTokens(listeners);
         while (tokens.TryWord(out string listener))
         {
@@ -72,18 +71,20 @@ internal sealed partial class ManagedTorWorker
     private async Task FollowBootstrapAsync(ControlConnection control, CancellationToken stopping)
     {
         using var subscription = control.Subscribe();
-        await control.SetEventsAsync(["STATUS_CLIENT"], stopping).ConfigureAwait(false);
-        var status = await control.GetBootstrapAsync(stopping).ConfigureAwait(false);
+        await control.SetEventsAsync(["STATUS_CLIENT"], stopping);
+        var status = await control.GetBootstrapAsync(stopping);
         Report(status);
         while (!status.IsDone)
         {
             // Asked now and then as well: what the events say is only a hint to look.
-            var next = await NextAsync(subscription, stopping).ConfigureAwait(false) as StatusEvent;
-            status = next is null ? await control.GetBootstrapAsync(stopping).ConfigureAwait(false) : BootstrapStatus.FromEvent(next) ?? status;
+            var next = await NextAsync(subscription, stopping) as StatusEvent;
+            status = next is null
+                ? await control.GetBootstrapAsync(stopping)
+                : BootstrapStatus.FromEvent(next) ?? status;
             Report(status);
         }
 
-        await control.SetEventsAsync([], stopping).ConfigureAwait(false);
+        await control.SetEventsAsync([], stopping);
     }
 
     /// <summary>The next event, or null after a while or at the end of the connection.</summary>
@@ -93,7 +94,10 @@ internal sealed partial class ManagedTorWorker
         using var both = CancellationTokenSource.CreateLinkedTokenSource(poll.Token, stopping);
         try
         {
-            return await subscription.Events.WaitToReadAsync(both.Token).ConfigureAwait(false) && subscription.Events.TryRead(out var message) ? message : null;
+            return await subscription.Events.WaitToReadAsync(both.Token)
+                && subscription.Events.TryRead(out var message)
+                ? message
+                : null;
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {

@@ -15,7 +15,8 @@ internal sealed partial class ManagedTorWorker
         [LoggerMessage(ManagedWorkerEventIds.Ready, LogLevel.Information, "Worker {Worker}: ready at {Socks}")]
         public static partial void Ready(ILogger logger, string worker, string socks);
 
-        [LoggerMessage(ManagedWorkerEventIds.BootstrapProblem, LogLevel.Warning, "Worker {Worker}: problem at {Progress} %: {Problem} ({Reason})")]
+        [LoggerMessage(
+            ManagedWorkerEventIds.BootstrapProblem, LogLevel.Warning, "Worker {Worker}: problem at {Progress} %: {Problem} ({Reason})")]
         public static partial void BootstrapProblem(ILogger logger, string worker, int progress, string problem, string reason);
 
         [LoggerMessage(ManagedWorkerEventIds.Ended, LogLevel.Warning, "Worker {Worker}: down: {Reason}")]
@@ -24,7 +25,9 @@ internal sealed partial class ManagedTorWorker
         [LoggerMessage(ManagedWorkerEventIds.RestartIn, LogLevel.Information, "Worker {Worker}: starts again in {Seconds} s")]
         public static partial void RestartIn(ILogger logger, string worker, double seconds);
 
-        [LoggerMessage(ManagedWorkerEventIds.WaitingForDirectory, LogLevel.Warning, "Worker {Worker}: another tor, perhaps of a previous run, still holds {Directory}; waiting")]
+        [LoggerMessage(
+            ManagedWorkerEventIds.WaitingForDirectory, LogLevel.Warning,
+            "Worker {Worker}: another tor, perhaps of a previous run, still holds {Directory}; waiting")]
         public static partial void WaitingForDirectory(ILogger logger, string worker, string directory);
 
         [LoggerMessage(ManagedWorkerEventIds.Stopped, LogLevel.Information, "Worker {Worker}: stopped")]

@@ -10,7 +10,8 @@ namespace TorBalancer.Daemon.Tor;
 
 /// <summary>One managed worker: a loop of start, bootstrap, being there, end, and a wait before the next start.</summary>
 internal sealed partial class ManagedTorWorker(
-    string id, string executable, ManagedWorkerPaths paths, IReadOnlyList<string> extraLines, IManagedWorkerSink sink, ILogger logger, TimeProvider time)
+    string id, string executable, ManagedWorkerPaths paths, IReadOnlyList<string> extraLines, IManagedWorkerSink sink, ILogger logger,
+    TimeProvider time)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastBackoff = TimeSpan.FromSeconds(60);
@@ -39,7 +40,7 @@ internal sealed partial class ManagedTorWorker(
         while (!stopping.IsCancellationRequested)
         {
             long started = time.GetTimestamp();
-            await RunOnceAsync(stopping).ConfigureAwait(false);
+            await RunOnceAsync(stopping);
             if (stopping.IsCancellationRequested)
                 break;
             if (time.GetElapsedTime(started) >= Settled)
@@ -63,41 +64,42 @@ internal sealed partial class ManagedTorWorker(
         string reason = "stopping";
         try
         {
-            await PrepareAsync(stopping).ConfigureAwait(false);
+            await PrepareAsync(stopping);
             process = TorProcess.Start(
-                new TorStartInfo(executable, paths.TorrcPath(id)) { Environment = TorEnvironment, OnOutput = OnOutput, OwnSession = true }, time);
+                new TorStartInfo(executable, paths.TorrcPath(id)) { Environment = TorEnvironment, OnOutput = OnOutput, OwnSession = true },
+                time);
             Log.Starting(logger, id, process.ProcessId, executable);
             _reported = BootstrapStatus.None;
             _reportedProblem = null;
             sink.Starting(id, BootstrapStatus.None);
 
-            (control, var controlEndPoint) = await ConnectAsync(process, stopping).ConfigureAwait(false);
-            await control.TakeOwnershipAsync(stopping).ConfigureAwait(false);
-            await control.ResetConfAsync([new("__OwningControllerProcess", null)], stopping).ConfigureAwait(false);
-            await FollowBootstrapAsync(control, stopping).ConfigureAwait(false);
+            (control, var controlEndPoint) = await ConnectAsync(process, stopping);
+            await control.TakeOwnershipAsync(stopping);
+            await control.ResetConfAsync([new("__OwningControllerProcess", null)], stopping);
+            await FollowBootstrapAsync(control, stopping);
 
-            var socks = await SocksEndPointAsync(control, stopping).ConfigureAwait(false);
+            var socks = await SocksEndPointAsync(control, stopping);
             Log.Ready(logger, id, Describe(socks));
             sink.Ready(id, socks, controlEndPoint, paths.CookiePath(id));
 
             // Tor owned by this connection ends with it, and the other way round.
-            await control.Closed.WaitAsync(stopping).ConfigureAwait(false);
-            reason = await EndReasonAsync(process, "the control connection ended").ConfigureAwait(false);
+            await control.Closed.WaitAsync(stopping);
+            reason = await EndReasonAsync(process, "the control connection ended");
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // Asked to stop.
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or TimeoutException
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or Win32Exception or TimeoutException
             or ControlProtocolException or ControlReplyException or ControlAuthenticationException)
         {
-            reason = process is null ? e.Message : await EndReasonAsync(process, e.Message).ConfigureAwait(false);
+            reason = process is null ? failure.Message : await EndReasonAsync(process, failure.Message);
         }
 
         if (!stopping.IsCancellationRequested)
             Log.Ended(logger, id, reason);
         sink.Down(id, stopping.IsCancellationRequested ? "stopping" : reason);
-        await EndAsync(process, control).ConfigureAwait(false);
+        await EndAsync(process, control);
     }
 
     private async Task PrepareAsync(CancellationToken stopping)
@@ -112,7 +114,7 @@ internal sealed partial class ManagedTorWorker(
                 throw new IOException($"another tor holds {data}: stop it, or set [ManagedWorkers] DataDirectory to another directory");
             if (waited < TimeSpan.FromSeconds(1))
                 Log.WaitingForDirectory(logger, id, data);
-            await Task.Delay(TimeSpan.FromSeconds(1), time, stopping).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromSeconds(1), time, stopping);
         }
 
         // Left over from a run that was killed; the directory is ours now. A stale one would be connected to.
@@ -130,14 +132,14 @@ internal sealed partial class ManagedTorWorker(
     private async Task<string> EndReasonAsync(TorProcess process, string otherwise)
     {
         // The end of the process and that of the connection are one thing seen twice; which is seen first is chance.
-        await Task.WhenAny(process.Exited, Task.Delay(ExitBound, time)).ConfigureAwait(false);
+        await Task.WhenAny(process.Exited, Task.Delay(ExitBound, time));
         if (!process.Exited.IsCompleted)
             return otherwise;
         var lines = process.LastLines;
         string? line = lines.LastOrDefault(line => line.Contains("[err]", StringComparison.Ordinal))
             ?? lines.LastOrDefault(line => line.Contains("[warn]", StringComparison.Ordinal))
             ?? (lines.Count > 0 ? lines[^1] : null);
-        int code = await process.Exited.ConfigureAwait(false);
+        int code = await process.Exited;
         return line is null ? $"tor ended with code {code}" : $"tor ended with code {code}: {line}";
     }
 
@@ -147,10 +149,10 @@ internal sealed partial class ManagedTorWorker(
         {
             try
             {
-                await control.SignalAsync("SHUTDOWN", CancellationToken.None).WaitAsync(StopStep, time).ConfigureAwait(false);
-                await process.Exited.WaitAsync(StopStep, time).ConfigureAwait(false);
+                await control.SignalAsync("SHUTDOWN", CancellationToken.None).WaitAsync(StopStep, time);
+                await process.Exited.WaitAsync(StopStep, time);
             }
-            catch (Exception e) when (e is IOException or TimeoutException or ControlProtocolException or ControlReplyException)
+            catch (Exception failure) when (failure is IOException or TimeoutException or ControlProtocolException or ControlReplyException)
             {
                 // It does not listen: a signal of the other kind.
             }
@@ -158,12 +160,12 @@ internal sealed partial class ManagedTorWorker(
 
         if (process is not null)
         {
-            await process.StopAsync(StopStep).ConfigureAwait(false);
-            await process.DisposeAsync().ConfigureAwait(false);
+            await process.StopAsync(StopStep);
+            await process.DisposeAsync();
         }
 
         if (control is not null)
-            await control.DisposeAsync().ConfigureAwait(false);
+            await control.DisposeAsync();
     }
 
     private static string Describe(EndPoint endPoint) => endPoint is UnixDomainSocketEndPoint ? $"unix:{endPoint}" : endPoint.ToString()!;

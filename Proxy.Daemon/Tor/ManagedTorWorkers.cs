@@ -55,7 +55,9 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
                 extra = ReadExtra(_options.ExtraTorrc);
             ManagedWorkerFiles.MakePrivate(_paths.Root);
             _lock = ManagedWorkerFiles.TryLock(Path.Combine(_paths.Root, "lock"))
-                ?? throw new ManagedWorkersException($"{_paths.Root} is in use by another torbalancer. Stop that one, or set [ManagedWorkers] DataDirectory to another directory.");
+                ?? throw new ManagedWorkersException(
+                    $"{_paths.Root} is in use by another torbalancer. Stop that one, or set [ManagedWorkers] DataDirectory to another "
+                        + $"directory.");
             foreach (string id in Ids)
             {
                 ManagedWorkerFiles.MakePrivate(_paths.DataDirectory(id));
@@ -63,9 +65,9 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
                     Log.CacheCopied(_logger, id, Ids[0]);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new ManagedWorkersException($"the managed workers cannot be started: {e.Message}", e);
+            throw new ManagedWorkersException($"the managed workers cannot be started: {failure.Message}", failure);
         }
 
         _running = [.. Ids.Select(id => new ManagedTorWorker(id, _executable, _paths, extra, _sink, _logger, _time).RunAsync(_stop.Token))];
@@ -78,24 +80,28 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
         return problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] ExtraTorrc = {path}: {problem}");
     }
 
-    /// <summary>Stops all of them at once: asked over the control port, then with SIGTERM, then with SIGKILL, each after 5 s. Returns when all are gone.</summary>
+    /// <summary>
+    /// Stops all of them at once: asked over the control port, then with SIGTERM, then with SIGKILL, each after 5 s. Returns when all are
+    /// gone.
+    /// </summary>
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref _stopped, 1) == 0)
-            await _stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(_running).ConfigureAwait(false);
+            await _stop.CancelAsync();
+        await Task.WhenAll(_running);
         _lock?.Dispose();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync();
         _stop.Dispose();
     }
 
     private static partial class Log
     {
-        [LoggerMessage(ManagedWorkerEventIds.CacheCopied, LogLevel.Debug, "Worker {Worker}: new, begins with the directory documents of {From}")]
+        [LoggerMessage(
+            ManagedWorkerEventIds.CacheCopied, LogLevel.Debug, "Worker {Worker}: new, begins with the directory documents of {From}")]
         public static partial void CacheCopied(ILogger logger, string worker, string from);
     }
 }

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace TorBalancer.Daemon.Tor;
 
-/// <summary>Writes the torrc of a managed worker: what the user may override, the user's lines, what must be so (tor takes the last).</summary>
+/// <summary>
+/// Writes the torrc of a managed worker: what the user may override, the user's lines, what must be so (tor takes the last).
+/// </summary>
 internal static class ManagedTorrc
 {
     /// <param name="extraLines">The user's lines (bridges, …), or a test's.</param>

@@ -12,7 +12,8 @@ internal static class ManagedWorkerFiles
     /// Makes a directory, and its parents, that only we may enter; tor refuses others. One of ours that is there is narrowed, and may
     /// be a link that an operator made; another user's throws <see cref="UntrustedPathException"/>.
     /// </summary>
-    public static void MakePrivate(string directory) => PrivateDirectory.Make(directory, PrivateDirectoryOptions.MayBeLink | PrivateDirectoryOptions.MayBeOpen);
+    public static void MakePrivate(string directory) =>
+        PrivateDirectory.Make(directory, PrivateDirectoryOptions.MayBeLink | PrivateDirectoryOptions.MayBeOpen);
 
     /// <summary>Writes a file that only we may read.</summary>
     public static void WritePrivate(string path, IEnumerable<string> lines)
@@ -35,7 +36,7 @@ internal static class ManagedWorkerFiles
         {
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException e) when (e.GetType() == typeof(IOException))
+        catch (IOException failure) when (failure.GetType() == typeof(IOException))
         {
             return null;
         }
@@ -58,7 +59,9 @@ internal static class ManagedWorkerFiles
     /// <returns>True when something was copied.</returns>
     public static bool CopyCaches(string from, string to)
     {
-        if (File.Exists(Path.Combine(to, "state")) || Caches.Any(name => File.Exists(Path.Combine(to, name))) || !File.Exists(Path.Combine(from, Caches[1])))
+        if (File.Exists(Path.Combine(to, "state"))
+            || Caches.Any(name => File.Exists(Path.Combine(to, name)))
+            || !File.Exists(Path.Combine(from, Caches[1])))
             return false;
         foreach (string name in Caches.Where(name => File.Exists(Path.Combine(from, name))))
             File.Copy(Path.Combine(from, name), Path.Combine(to, name));

@@ -26,7 +26,9 @@ internal sealed record ManagedWorkerPaths(string Root, string? Sockets)
         string?[] candidates =
         [
             FirstDirectory(environment("RUNTIME_DIRECTORY")) is { } runtime ? Path.Combine(runtime, name) : null,
-            environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user) ? Path.Combine(user, "torbalancer", name) : null,
+            environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user)
+                ? Path.Combine(user, "torbalancer", name)
+                : null,
             Path.Combine(root, "run"),
         ];
         return new ManagedWorkerPaths(root, candidates.FirstOrDefault(path => path is not null && Fits(path, count)));
@@ -56,7 +58,8 @@ internal sealed record ManagedWorkerPaths(string Root, string? Sockets)
     /// <summary>Where tor writes the address of its control port.</summary>
     public string ControlPortFile(string id) => Path.Combine(DataDirectory(id), "control_port");
 
-    private static bool Fits(string directory, int count) => Encoding.UTF8.GetByteCount($"{directory}/tor-{count}/control") <= MaxSocketPath;
+    private static bool Fits(string directory, int count) =>
+        Encoding.UTF8.GetByteCount($"{directory}/tor-{count}/control") <= MaxSocketPath;
 
     // systemd gives several directories separated by colons when the unit has several.
     private static string? FirstDirectory(string? list) => list?.Split(':')[0] is ['/', ..] and var first ? first : null;

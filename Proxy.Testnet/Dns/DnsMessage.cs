@@ -94,7 +94,8 @@ internal static class DnsMessage
     {
         ushort desired = (ushort)(BinaryPrimitives.ReadUInt16BigEndian(query[2..]) & RecursionDesired);
         query[..2].CopyTo(output);
-        BinaryPrimitives.WriteUInt16BigEndian(output[2..], (ushort)(Response | Authoritative | RecursionAvailable | desired | (ushort)answer.Code));
+        BinaryPrimitives.WriteUInt16BigEndian(
+            output[2..], (ushort)(Response | Authoritative | RecursionAvailable | desired | (ushort)answer.Code));
         BinaryPrimitives.WriteUInt16BigEndian(output[4..], 1);
         BinaryPrimitives.WriteUInt16BigEndian(output[6..], answer.HasRecord ? (ushort)1 : (ushort)0);
         output[8..HeaderSize].Clear();
@@ -107,7 +108,9 @@ internal static class DnsMessage
         BinaryPrimitives.WriteUInt16BigEndian(output[(at + 2)..], (ushort)question.Type);
         BinaryPrimitives.WriteUInt16BigEndian(output[(at + 4)..], ClassIn);
         BinaryPrimitives.WriteInt32BigEndian(output[(at + 6)..], ttl);
-        int length = answer.Address is { } address ? WriteAddress(output[(at + 12)..], address) : WriteName(output[(at + 12)..], answer.Name!);
+        int length = answer.Address is { } address
+            ? WriteAddress(output[(at + 12)..], address)
+            : WriteName(output[(at + 12)..], answer.Name!);
         BinaryPrimitives.WriteUInt16BigEndian(output[(at + 10)..], (ushort)length);
         return at + 12 + length;
     }

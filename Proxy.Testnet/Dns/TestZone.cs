@@ -83,7 +83,8 @@ internal sealed class TestZone(IPAddress originAddress)
             return DnsAnswer.NoData;
         Array.Reverse(parts);
         string address = string.Join('.', parts);
-        return new DnsAnswer(DnsCode.NoError, Name: address == originAddress.ToString() ? Origin : string.Join('-', parts) + ".reverse.test");
+        return new DnsAnswer(
+            DnsCode.NoError, Name: address == originAddress.ToString() ? Origin : string.Join('-', parts) + ".reverse.test");
     }
 
     private static bool IsOrBelow(string name, string parent) =>

@@ -8,7 +8,9 @@ namespace TorBalancer.Testnet.Nodes;
 /// <summary>A directory authority's own keys, which tor-gencert makes.</summary>
 internal static class AuthorityKeys
 {
-    /// <summary>Creates identity, signing key and certificate below the node's data directory; returns the v3 identity's fingerprint.</summary>
+    /// <summary>
+    /// Creates identity, signing key and certificate below the node's data directory; returns the v3 identity's fingerprint.
+    /// </summary>
     public static async Task<string> CreateAsync(string genCertPath, TestNode node, CancellationToken cancellationToken)
     {
         string keys = PrivateFiles.CreateDirectory(Path.Combine(node.Directory, "keys"));
@@ -63,9 +65,9 @@ internal static class AuthorityKeys
         {
             return Process.Start(start)!;
         }
-        catch (Win32Exception e)
+        catch (Win32Exception failure)
         {
-            throw new TestNetworkException($"{start.FileName} cannot be started: {e.Message}", e);
+            throw new TestNetworkException($"{start.FileName} cannot be started: {failure.Message}", failure);
         }
     }
 }

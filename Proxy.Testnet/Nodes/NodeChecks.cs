@@ -27,7 +27,8 @@ internal static class NodeChecks
         KnowsAsync(authority, "desc/id/", relays, cancellationToken);
 
     /// <summary>An authority serves a consensus in which every one of <paramref name="relays"/> runs.</summary>
-    public static Task<bool> HasConsensusAsync(TestNode authority, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
+    public static Task<bool> HasConsensusAsync(TestNode authority, IEnumerable<TestNode> relays, CancellationToken cancellationToken) =>
+        TryAsync(async () =>
     {
         string consensus = await GetAsync(authority.DirPort, "/tor/status-vote/current/consensus", cancellationToken);
         var listed = new HashSet<string>(StringComparer.Ordinal);
@@ -96,7 +97,8 @@ internal static class NodeChecks
         }
     });
 
-    private static Task<bool> KnowsAsync(TestNode node, string prefix, IEnumerable<TestNode> relays, CancellationToken cancellationToken) => TryAsync(async () =>
+    private static Task<bool> KnowsAsync(TestNode node, string prefix, IEnumerable<TestNode> relays, CancellationToken cancellationToken) =>
+        TryAsync(async () =>
     {
         // One unknown key fails the whole command.
         using NodeControl control = await NodeControl.ConnectAsync(node, cancellationToken);
@@ -110,7 +112,7 @@ internal static class NodeChecks
         {
             return await check();
         }
-        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or SocketException or UnauthorizedAccessException)
         {
             return false;
         }
@@ -122,7 +124,8 @@ internal static class NodeChecks
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancellationToken);
         await using var stream = new NetworkStream(socket);
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"GET {path} HTTP/1.0\r\n\r\n")), cancellationToken);
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"GET {path} HTTP/1.0\r\n\r\n")), cancellationToken);
         using var reader = new StreamReader(stream, Encoding.ASCII);
         return await reader.ReadToEndAsync(cancellationToken);
     }

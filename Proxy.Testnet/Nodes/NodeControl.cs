@@ -26,7 +26,9 @@ internal sealed class NodeControl : IDisposable
         _reader = new StreamReader(_stream, Encoding.Latin1);
     }
 
-    /// <summary>Connects and authenticates. Throws <see cref="IOException"/> or <see cref="SocketException"/> while tor is not that far.</summary>
+    /// <summary>
+    /// Connects and authenticates. Throws <see cref="IOException"/> or <see cref="SocketException"/> while tor is not that far.
+    /// </summary>
     public static async Task<NodeControl> ConnectAsync(TestNode node, CancellationToken cancellationToken)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

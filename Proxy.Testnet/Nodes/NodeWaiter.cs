@@ -51,10 +51,10 @@ internal sealed class NodeWaiter(TimeProvider time, TimeSpan limit)
                 await Task.Delay(Interval, time, either.Token);
             }
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException failure) when (!cancellationToken.IsCancellationRequested)
         {
             throw new TestNetworkException(string.Create(
-                CultureInfo.InvariantCulture, $"waited {limit.TotalSeconds:F0} s for {node} {what}{Said(node)}"), e);
+                CultureInfo.InvariantCulture, $"waited {limit.TotalSeconds:F0} s for {node} {what}{Said(node)}"), failure);
         }
     }
 

@@ -15,7 +15,9 @@ internal static class RelayIdentity
     public static string Create(string dataDirectory)
     {
         using var key = RSA.Create(1024);
-        PrivateFiles.Write(Path.Combine(PrivateFiles.CreateDirectory(Path.Combine(dataDirectory, "keys")), "secret_id_key"), key.ExportRSAPrivateKeyPem() + "\n");
+        PrivateFiles.Write(
+            Path.Combine(PrivateFiles.CreateDirectory(Path.Combine(dataDirectory, "keys")), "secret_id_key"),
+            key.ExportRSAPrivateKeyPem() + "\n");
         return Convert.ToHexString(SHA1.HashData(key.ExportRSAPublicKey()));
     }
 }

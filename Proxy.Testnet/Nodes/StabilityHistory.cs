@@ -32,9 +32,12 @@ internal static class StabilityHistory
     public static string Render(IEnumerable<TestNode> relays, DateTimeOffset now)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"format 2\nstored-at {now:yyyy-MM-dd HH:mm:ss}\ntracked-since {now - Tracked:yyyy-MM-dd HH:mm:ss}\ndata\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"format 2\nstored-at {now:yyyy-MM-dd HH:mm:ss}\ntracked-since {now - Tracked:yyyy-MM-dd HH:mm:ss}\ndata\n");
         foreach (TestNode relay in relays)
-            text.Append(CultureInfo.InvariantCulture, $"R {relay.Fingerprint}\n+MTBF {RunSeconds} 1.00000\n+WFU {RunSeconds} {RunSeconds}\n");
+            text.Append(
+                CultureInfo.InvariantCulture, $"R {relay.Fingerprint}\n+MTBF {RunSeconds} 1.00000\n+WFU {RunSeconds} {RunSeconds}\n");
         return text.Append(".\n").ToString();
     }
 }

@@ -68,9 +68,12 @@ internal sealed class TestNetworkPlan
     }
 
     /// <summary>Where names lead at exit number <paramref name="index"/> (from 0).</summary>
-    public IPAddress NameAddress(int index) => _documentationAddresses ? new IPAddress([198, 51, 100, (byte)(index + 1)]) : ExitAddress(index);
+    public IPAddress NameAddress(int index) =>
+        _documentationAddresses ? new IPAddress([198, 51, 100, (byte)(index + 1)]) : ExitAddress(index);
 
-    /// <summary>Where the origin listens for those that come through exit number <paramref name="index"/> (from 0): 127.0.31.1 and up.</summary>
+    /// <summary>
+    /// Where the origin listens for those that come through exit number <paramref name="index"/> (from 0): 127.0.31.1 and up.
+    /// </summary>
     public static IPAddress ExitAddress(int index) => new([127, 0, 31, (byte)(index + 1)]);
 
     /// <summary>The name server of exit number <paramref name="index"/>.</summary>

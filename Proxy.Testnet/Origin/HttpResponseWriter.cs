@@ -27,10 +27,13 @@ internal sealed class HttpResponseWriter(Stream output, HttpRequestHead request)
     public Task TextAsync(int status, string text, CancellationToken cancellationToken, string headers = "") =>
         BytesAsync(status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text), cancellationToken, headers);
 
-    public async Task BytesAsync(int status, string type, ReadOnlyMemory<byte> body, CancellationToken cancellationToken, string headers = "")
+    public async Task BytesAsync(
+        int status, string type, ReadOnlyMemory<byte> body, CancellationToken cancellationToken, string headers = "")
     {
         bool bodiless = status is 204 or 304;
-        string length = bodiless ? "" : string.Create(CultureInfo.InvariantCulture, $"Content-Type: {type}\r\nContent-Length: {body.Length}\r\n");
+        string length = bodiless
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"Content-Type: {type}\r\nContent-Length: {body.Length}\r\n");
         byte[] head = Head(status, length + headers);
 
         // One write: a short page is one segment.
@@ -40,7 +43,8 @@ internal sealed class HttpResponseWriter(Stream output, HttpRequestHead request)
     /// <summary>The first <paramref name="count"/> bytes of <see cref="TestPattern"/> with their length announced.</summary>
     public async Task PatternAsync(long count, CancellationToken cancellationToken)
     {
-        string fields = string.Create(CultureInfo.InvariantCulture, $"Content-Type: application/octet-stream\r\nContent-Length: {count}\r\n");
+        string fields = string.Create(
+            CultureInfo.InvariantCulture, $"Content-Type: application/octet-stream\r\nContent-Length: {count}\r\n");
         await output.WriteAsync(Head(200, fields), cancellationToken);
         if (request.IsHead)
             return;
@@ -84,7 +88,8 @@ internal sealed class HttpResponseWriter(Stream output, HttpRequestHead request)
     }
 
     private byte[] Head(int status, string fields) => Encoding.ASCII.GetBytes(string.Create(
-        CultureInfo.InvariantCulture, $"HTTP/1.1 {status} {Reason(status)}\r\n{fields}{(KeepAlive ? ConnectionField : "Connection: close\r\n")}\r\n"));
+        CultureInfo.InvariantCulture,
+        $"HTTP/1.1 {status} {Reason(status)}\r\n{fields}{(KeepAlive ? ConnectionField : "Connection: close\r\n")}\r\n"));
 
     // HTTP/1.0 clients go on only when told so.
     private string ConnectionField => request.Version == "HTTP/1.0" ? "Connection: keep-alive\r\n" : "";

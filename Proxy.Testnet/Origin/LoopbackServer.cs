@@ -112,7 +112,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
             using (client)
                 await _handler(client, _stop.Token);
         }
-        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        catch (Exception failure) when (failure is IOException or SocketException or OperationCanceledException)
         {
             // The client went away, or we are stopping.
         }

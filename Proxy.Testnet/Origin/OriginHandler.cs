@@ -68,7 +68,8 @@ internal sealed class OriginHandler(IReadOnlyDictionary<IPAddress, string> exits
 
         if (head is null)
         {
-            await output.WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellationToken);
+            await output.WriteAsync(
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellationToken);
             return false;
         }
 
@@ -82,7 +83,8 @@ internal sealed class OriginHandler(IReadOnlyDictionary<IPAddress, string> exits
         return response.KeepAlive;
     }
 
-    private Task RespondAsync(HttpRequestHead head, byte[] body, HttpResponseWriter response, string exit, CancellationToken cancellationToken)
+    private Task RespondAsync(
+        HttpRequestHead head, byte[] body, HttpResponseWriter response, string exit, CancellationToken cancellationToken)
     {
         string[] parts = head.Path.Split('/');
         long number = 0;

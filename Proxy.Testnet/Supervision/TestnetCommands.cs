@@ -19,7 +19,8 @@ internal sealed class TestnetCommands(TestnetDirectory directory, TextWriter out
         {
             options.Validate();
             if (directory.IsSupervised(time))
-                return await FailAsync($"a test network is up in {directory.Path} already; see testnet status, or end it with testnet down");
+                return await FailAsync(
+                    $"a test network is up in {directory.Path} already; see testnet status, or end it with testnet down");
             if (directory.Exists)
                 await output.WriteLineAsync($"removing what an ended network left in {directory.Path} ({directory.CleanUp()} processes)");
             TestNetworkDirectory.Create(directory.Path);
@@ -30,11 +31,11 @@ internal sealed class TestnetCommands(TestnetDirectory directory, TextWriter out
             await output.WriteLineAsync("End it with: torbalancer testnet down");
             return 0;
         }
-        catch (TestNetworkException e)
+        catch (TestNetworkException failure)
         {
             if (directory.Exists && !directory.IsSupervised(time))
                 directory.CleanUp();
-            return await FailAsync($"the test network did not start: {e.Message}");
+            return await FailAsync($"the test network did not start: {failure.Message}");
         }
         catch (OperationCanceledException)
         {
@@ -95,14 +96,17 @@ internal sealed class TestnetCommands(TestnetDirectory directory, TextWriter out
             }
 
             if (time.GetElapsedTime(begin) > StopLimit)
-                return await FailAsync($"the supervisor in {directory.Path} does not stop (pid {directory.ReadState()?.Pid.ToString(CultureInfo.InvariantCulture) ?? "unknown"})");
+                return await FailAsync(
+                    $"the supervisor in {directory.Path} does not stop (pid "
+                        + $"{directory.ReadState()?.Pid.ToString(CultureInfo.InvariantCulture) ?? "unknown"})");
             await Task.Delay(PollInterval, time, cancellationToken);
         }
 
         if (directory.Exists)
             directory.CleanUp();
         await output.WriteLineAsync(string.Create(
-            CultureInfo.InvariantCulture, $"Test network stopped after {time.GetElapsedTime(begin).TotalSeconds:F1} s, {directory.Path} removed."));
+            CultureInfo.InvariantCulture,
+            $"Test network stopped after {time.GetElapsedTime(begin).TotalSeconds:F1} s, {directory.Path} removed."));
         return 0;
     }
 

@@ -59,13 +59,14 @@ internal sealed class TestnetDirectory(string path)
         {
             return JsonSerializer.Deserialize(File.ReadAllText(StatePath), TestnetJson.Default.TestnetState);
         }
-        catch (Exception e) when (e is IOException or JsonException)
+        catch (Exception failure) when (failure is IOException or JsonException)
         {
             return null;
         }
     }
 
-    public void WriteState(TestnetState state) => PrivateFiles.Write(StatePath, JsonSerializer.Serialize(state, TestnetJson.Default.TestnetState) + "\n");
+    public void WriteState(TestnetState state) =>
+        PrivateFiles.Write(StatePath, JsonSerializer.Serialize(state, TestnetJson.Default.TestnetState) + "\n");
 
     /// <summary>The processes of our user that run on a torrc below this directory.</summary>
     public IReadOnlyList<int> FindNodes()

@@ -12,11 +12,14 @@ internal sealed class TestnetLauncher(TestnetDirectory directory, TextWriter out
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Returns the state of the running network. Throws <see cref="TestNetworkException"/> with its reason when it failed.</summary>
+    /// <summary>
+    /// Returns the state of the running network. Throws <see cref="TestNetworkException"/> with its reason when it failed.
+    /// </summary>
     public async Task<TestnetState> StartAsync(TestNetworkOptions options, CancellationToken cancellationToken)
     {
         using Process supervisor = Spawn(options);
-        using var log = new StreamReader(new FileStream(directory.LogPath, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        using var log = new StreamReader(
+            new FileStream(directory.LogPath, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
         try
         {
             while (true)
@@ -28,7 +31,8 @@ internal sealed class TestnetLauncher(TestnetDirectory directory, TextWriter out
                 if (state?.Phase == TestnetPhase.Ready)
                     return state;
                 if (ended)
-                    throw new TestNetworkException(state?.Error ?? $"the supervisor ended with code {supervisor.ExitCode.ToString(CultureInfo.InvariantCulture)}");
+                    throw new TestNetworkException(
+                        state?.Error ?? $"the supervisor ended with code {supervisor.ExitCode.ToString(CultureInfo.InvariantCulture)}");
                 await Task.Delay(PollInterval, time, cancellationToken);
             }
         }
@@ -62,7 +66,9 @@ internal sealed class TestnetLauncher(TestnetDirectory directory, TextWriter out
     private static string[] Ourselves()
     {
         string path = Environment.ProcessPath ?? throw new TestNetworkException("our own executable is unknown");
-        return Path.GetFileNameWithoutExtension(path) == "dotnet" ? [path, Path.Combine(AppContext.BaseDirectory, "torbalancer.dll")] : [path];
+        return Path.GetFileNameWithoutExtension(path) == "dotnet"
+            ? [path, Path.Combine(AppContext.BaseDirectory, "torbalancer.dll")]
+            : [path];
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

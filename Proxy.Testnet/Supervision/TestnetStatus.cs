@@ -6,7 +6,8 @@ namespace TorBalancer.Testnet.Supervision;
 /// <param name="Running">A supervisor lives.</param>
 /// <param name="NodesRunning">Nodes whose process exists.</param>
 /// <param name="MemoryBytes">Resident memory of them together.</param>
-internal sealed record TestnetStatus(string Directory, bool Running, int NodesRunning, long MemoryBytes, IReadOnlyList<string> NodesEnded, TestnetState? State)
+internal sealed record TestnetStatus(
+    string Directory, bool Running, int NodesRunning, long MemoryBytes, IReadOnlyList<string> NodesEnded, TestnetState? State)
 {
     public static TestnetStatus Of(TestnetDirectory directory, TimeProvider time)
     {

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace TorBalancer.Testnet.Supervision;
 
 /// <summary>Runs one network from start to stop and writes down its state; the process around it does nothing else.</summary>
-internal sealed class TestnetSupervisor(TestnetDirectory directory, TestNetworkOptions options, TextWriter output, ILogger logger, TimeProvider time)
+internal sealed class TestnetSupervisor(
+    TestnetDirectory directory, TestNetworkOptions options, TextWriter output, ILogger logger, TimeProvider time)
 {
     /// <summary>Returns after a stop was asked for by <paramref name="cancellationToken"/>. The directory must have been made.</summary>
     /// <param name="ready">Called once the network serves.</param>
@@ -34,10 +35,10 @@ internal sealed class TestnetSupervisor(TestnetDirectory directory, TestNetworkO
         {
             await output.WriteLineAsync("stopped");
         }
-        catch (TestNetworkException e)
+        catch (TestNetworkException failure)
         {
             // Left for the one who waits for us, and who shows it.
-            directory.WriteState(state with { Phase = TestnetPhase.Failed, Error = e.Message });
+            directory.WriteState(state with { Phase = TestnetPhase.Failed, Error = failure.Message });
             return 1;
         }
 

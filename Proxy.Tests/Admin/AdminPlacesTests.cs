@@ -19,7 +19,8 @@ public class AdminPlacesTests
     [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: {0}\r\nX: ")]
     [TestCase("GET /api/v1/health HTTP/1.1\r\nHost: {0}\r\n\r\n", Description = "idle, with an answer")]
     [TestCase("POST /api/v1/fetch HTTP/1.1\r\nHost: {0}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")]
-    [TestCase("POST /api/v1/workers/worker-01/enable HTTP/1.1\r\nHost: {0}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")]
+    [TestCase(
+        "POST /api/v1/workers/worker-01/enable HTTP/1.1\r\nHost: {0}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")]
     public async Task Clients_that_wait_make_room_for_others(string request, CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
@@ -27,7 +28,11 @@ public class AdminPlacesTests
         var sockets = new List<Socket>();
         try
         {
-            byte[] bytes = Encoding.Latin1.GetBytes(string.Format(System.Globalization.CultureInfo.InvariantCulture, request.Replace("{", "{{", StringComparison.Ordinal).Replace("{{0}", "{0}", StringComparison.Ordinal), admin.Server.Address));
+            byte[] bytes = Encoding.Latin1.GetBytes(
+                string.Format(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    request.Replace("{", "{{", StringComparison.Ordinal).Replace("{{0}", "{0}", StringComparison.Ordinal),
+                    admin.Server.Address));
             for (int i = 0; i < Places + 20; i++)
             {
                 sockets.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));

@@ -25,7 +25,8 @@ public class AdminSocketTests
     [TestCase("auto", null, "/nonexistent", "/tmp/torbalancer-7/admin.sock")]
     [TestCase("auto", null, null, "/tmp/torbalancer-7/admin.sock")]
     public void Resolve_goes_from_the_service_to_the_user(string configured, string? runtime, string? user, string? path) => Assert.That(
-        AdminSocket.Resolve(configured, name => name == "RUNTIME_DIRECTORY" ? runtime : name == "XDG_RUNTIME_DIR" ? user : null, 7), Is.EqualTo(path));
+        AdminSocket.Resolve(configured, name => name == "RUNTIME_DIRECTORY" ? runtime : name == "XDG_RUNTIME_DIR" ? user : null, 7),
+        Is.EqualTo(path));
 
     [Test, CancelAfter(30_000)]
     public async Task Socket_answers_and_only_its_user_may_connect(CancellationToken token)
@@ -48,7 +49,9 @@ public class AdminSocketTests
         await AdminUnderTest.ReadAsync(await client.GetAsync("http://torbalancer/api/v1/health", token), HttpStatusCode.OK, token);
 
         Assert.That(File.GetUnixFileMode(path), Is.EqualTo(AdminSocket.Mode));
-        Assert.That(File.GetUnixFileMode(Path.GetDirectoryName(path)!), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+        Assert.That(
+            File.GetUnixFileMode(Path.GetDirectoryName(path)!),
+            Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
         Assert.That((await AdminSocket.TakeAsync(path, true, token)).Trouble, Is.EqualTo("another daemon answers there"));
     }
 
@@ -79,11 +82,16 @@ public class AdminSocketTests
 
         var result = await ProgramRun.RunAsync(
             ProgramRun.Daemon,
-            ["run", "--config", "/dev/null", "--Listener:main:Address=127.0.0.1:0", $"--Admin:Address={taken.LocalEndpoint}", "--Admin:Socket=none", "--Worker:w1:SocksPort=9"],
+            [
+                "run", "--config", "/dev/null", "--Listener:main:Address=127.0.0.1:0", $"--Admin:Address={taken.LocalEndpoint}",
+                "--Admin:Socket=none", "--Worker:w1:SocksPort=9",
+            ],
             token);
 
         Assert.That(result.ExitCode, Is.EqualTo(1));
-        Assert.That(result.Error.Trim(), Is.EqualTo($"torbalancer: [Admin] Address cannot listen on {taken.LocalEndpoint}: Address already in use"));
+        Assert.That(
+            result.Error.Trim(),
+            Is.EqualTo($"torbalancer: [Admin] Address cannot listen on {taken.LocalEndpoint}: Address already in use"));
         Assert.That(result.Output, Does.Not.Contain("   at "));
     }
 
@@ -94,9 +102,11 @@ public class AdminSocketTests
         string path = Path.Combine(_directory, "torbalancer", "admin.sock");
         Directory.CreateDirectory(path);
         await using var daemon = await DaemonUnderTest.StartAsync(
-            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, under: ["/usr/bin/env", $"XDG_RUNTIME_DIR={_directory}"], admin: "Address = 127.0.0.1:0", socket: "auto");
+            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, under: ["/usr/bin/env", $"XDG_RUNTIME_DIR={_directory}"],
+            admin: "Address = 127.0.0.1:0", socket: "auto");
 
-        await daemon.WaitForLineAsync(line => line.Contains($"No socket for the command line at {path}: Address already in use", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(
+            line => line.Contains($"No socket for the command line at {path}: Address already in use", StringComparison.Ordinal), token);
         await daemon.WaitForLineAsync(static line => line.Contains("Admin API on 127.0.0.1:", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
@@ -116,7 +126,10 @@ public class AdminSocketTests
 
         await using var daemon = await DaemonUnderTest.StartAsync(
             "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, admin: "");
-        await daemon.WaitForLineAsync(static line => line.Contains("No admin API over TCP: [Admin] Address cannot listen on 127.0.0.1:1081", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(
+            static line =>
+                line.Contains("No admin API over TCP: [Admin] Address cannot listen on 127.0.0.1:1081", StringComparison.Ordinal),
+            token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 }

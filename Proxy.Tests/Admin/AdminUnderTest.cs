@@ -51,23 +51,27 @@ internal sealed class AdminUnderTest : IAsyncDisposable
         }, control: control);
         var time = TimeProvider.System;
         var planner = new ConnectPlanner(options.Balancing, new IsolationTokenFactory(), proxy.Get<SessionTable>(), options.Route);
-        var opener = new StreamOpener(new RouteTable(options.Route), planner, ConnectorOf.Selector(SelectorOf.Pool(proxy.Pool), options.Connect));
+        var opener = new StreamOpener(
+            new RouteTable(options.Route), planner, ConnectorOf.Selector(SelectorOf.Pool(proxy.Pool), options.Connect));
         var services = new FetchServices(new FetchConnector(opener, options.Balancing), options.Log, time)
         {
             TrustedRoots = trusted,
             Memory = new MemoryBudget(options.Admin.FetchMemory),
         };
         var server = new AdminServer(
-            proxy.Get<AdminViews>(), new AdminCommands(proxy.Pool, proxy.Health, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
+            proxy.Get<AdminViews>(),
+            new AdminCommands(proxy.Pool, proxy.Health, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
             new FetchEngine(services, new Logger<FetchEngine>(proxy.Log)), proxy.Log, new IPEndPoint(IPAddress.Loopback, 0), socket);
         await server.StartAsync(CancellationToken.None);
         return new AdminUnderTest(proxy, server);
     }
 
-    public static Task<AdminUnderTest> StartAsync(params FakeTorWorker[] workers) => StartAsync(workers.Select(static worker => worker.EndPoint));
+    public static Task<AdminUnderTest> StartAsync(params FakeTorWorker[] workers) =>
+        StartAsync(workers.Select(static worker => worker.EndPoint));
 
     /// <summary>A GET whose answer is JSON with status 200.</summary>
-    public async Task<JsonElement> GetAsync(string path, CancellationToken token) => await ReadAsync(await Client.GetAsync(Base + path, token), HttpStatusCode.OK, token);
+    public async Task<JsonElement> GetAsync(string path, CancellationToken token) =>
+        await ReadAsync(await Client.GetAsync(Base + path, token), HttpStatusCode.OK, token);
 
     public async Task<JsonElement> PostAsync(string path, CancellationToken token) =>
         await ReadAsync(await Client.PostAsync(Base + path, null, token), HttpStatusCode.OK, token);

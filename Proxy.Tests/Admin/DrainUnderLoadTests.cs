@@ -50,7 +50,8 @@ public class DrainUnderLoadTests
         Assert.That(echo, Is.EqualTo("still"u8.ToArray()));
     }
 
-    private static Task LoadAsync(AdminUnderTest admin, CancellationToken token) => Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+    private static Task LoadAsync(AdminUnderTest admin, CancellationToken token) =>
+        Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
     {
         for (int i = 0; i < Each; i++)
         {

@@ -75,15 +75,20 @@ public class FetchBodyTests
     public async Task Body_that_finds_no_room_is_503_and_the_next_one_has_it(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        new HttpScript().On("a.example/large", HttpScript.Answer(new string('a', 2_000_000))).On("a.example/", HttpScript.Answer("small")).Behind(worker);
-        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Admin.FetchMemory = 1024 * 1024);
+        new HttpScript()
+            .On("a.example/large", HttpScript.Answer(new string('a', 2_000_000)))
+            .On("a.example/", HttpScript.Answer("small"))
+            .Behind(worker);
+        await using var admin = await AdminUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Admin.FetchMemory = 1024 * 1024);
 
         var response = await admin.PostRawAsync("/api/v1/fetch", """{"url":"http://a.example/large"}""", token);
 
         var problem = await AdminUnderTest.ReadAsync(response, HttpStatusCode.ServiceUnavailable, token);
         Assert.That(response.Headers.RetryAfter?.Delta, Is.GreaterThan(TimeSpan.Zero));
         Assert.That(problem.GetProperty("detail").GetString(), Does.Contain("[Admin] FetchMemory"));
-        Assert.That((await admin.FetchAsync("""{"url":"http://a.example/"}""", token)).GetProperty("body").GetString(), Is.EqualTo("small"));
+        Assert.That(
+            (await admin.FetchAsync("""{"url":"http://a.example/"}""", token)).GetProperty("body").GetString(), Is.EqualTo("small"));
     }
 
     [Test]
@@ -105,7 +110,9 @@ public class FetchBodyTests
         };
         web.On("a.example/", HttpScript.Answer("a")).Behind(worker);
         await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Admin.FetchMemory = 64 << 20);
-        var fetches = Enumerable.Range(0, Fetches).Select(_ => admin.FetchAsync("""{"url":"http://a.example/","timeout":600}""", token)).ToList();
+        var fetches = Enumerable.Range(0, Fetches)
+            .Select(_ => admin.FetchAsync("""{"url":"http://a.example/","timeout":600}""", token))
+            .ToList();
 
         var ended = await Task.WhenAny([all.Task, .. fetches]).WaitAsync(token);
         Assert.That(ended, Is.EqualTo(all.Task), () => fetches.First(static one => one.IsCompleted).Result.ToString());
@@ -131,11 +138,14 @@ public class FetchBodyTests
         web.On("a.example/", HttpScript.Answer("a")).Behind(worker);
 
         // Enough for what one fetch has before its answer, not for two.
-        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Admin.FetchMemory = 400 * 1024);
+        await using var admin = await AdminUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Admin.FetchMemory = 400 * 1024);
         var first = admin.FetchAsync("""{"url":"http://a.example/"}""", token);
         await reached.Task.WaitAsync(token);
 
-        await AdminUnderTest.ReadAsync(await admin.PostRawAsync("/api/v1/fetch", """{"url":"http://a.example/","timeout":1}""", token), HttpStatusCode.ServiceUnavailable, token);
+        await AdminUnderTest.ReadAsync(
+            await admin.PostRawAsync("/api/v1/fetch", """{"url":"http://a.example/","timeout":1}""", token),
+            HttpStatusCode.ServiceUnavailable, token);
         var waiting = admin.FetchAsync("""{"url":"http://a.example/"}""", token);
         gate.SetResult();
 

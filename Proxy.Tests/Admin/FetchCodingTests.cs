@@ -9,7 +9,8 @@ namespace TorBalancer.Tests.Admin;
 [CancelAfter(30_000)]
 public class FetchCodingTests
 {
-    private static readonly byte[] Page = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 500).Select(static i => $"line {i} \u00e9\n")));
+    private static readonly byte[] Page = Encoding.UTF8.GetBytes(
+        string.Concat(Enumerable.Range(0, 500).Select(static i => $"line {i} \u00e9\n")));
 
     [TestCase("gzip", "gzip")]
     [TestCase("x-gzip", "gzip")]
@@ -38,7 +39,9 @@ public class FetchCodingTests
         Assert.That(answer.TryGetProperty("content_encoding", out _), Is.False);
         Assert.That(answer.TryGetProperty("body_encoding", out _), Is.False);
         if (codings.Length > 0)
-            Assert.That(answer.GetProperty("headers").EnumerateObject().Select(static one => one.Name), Has.None.EqualTo("content-encoding").And.None.EqualTo("content-length"));
+            Assert.That(
+                answer.GetProperty("headers").EnumerateObject().Select(static one => one.Name),
+                Has.None.EqualTo("content-encoding").And.None.EqualTo("content-length"));
     }
 
     [TestCase("zstd", "", "zstd")]
@@ -59,7 +62,9 @@ public class FetchCodingTests
         Assert.That(answer.GetProperty("content_encoding").GetString(), Is.EqualTo(left));
         Assert.That(answer.GetProperty("headers").GetProperty("content-encoding").GetString(), Is.EqualTo(left));
         Assert.That(answer.GetProperty("body_encoding").GetString(), Is.EqualTo("base64"));
-        Assert.That(answer.GetProperty("body").GetBytesFromBase64(), Is.EqualTo(Encode(Page, string.Join(' ', all[..Math.Max(0, all.Length - undone)]))));
+        Assert.That(
+            answer.GetProperty("body").GetBytesFromBase64(),
+            Is.EqualTo(Encode(Page, string.Join(' ', all[..Math.Max(0, all.Length - undone)]))));
     }
 
     [Test]
@@ -162,7 +167,8 @@ public class FetchCodingTests
         await using var worker = new FakeTorWorker();
         new HttpScript().On("a.example/", answer).Behind(worker);
         await using var admin = await AdminUnderTest.StartAsync(worker);
-        return await admin.FetchAsync($$"""{"url":"http://a.example/"{{headers.Replace(",{", ",\"headers\":{", StringComparison.Ordinal)}}}""", token);
+        return await admin.FetchAsync(
+            $$"""{"url":"http://a.example/"{{headers.Replace(",{", ",\"headers\":{", StringComparison.Ordinal)}}}""", token);
     }
 
     private static byte[] Encode(byte[] body, string codings)

@@ -26,7 +26,8 @@ public class FetchRequestTests
     [TestCase("""{"url":"http://abcdefghijklmnop.oni\u00adon/"}""", "url", "send its A-labels")]
     [TestCase("""{"url":"http://\uff4cocalhost/"}""", "url", "send its A-labels")]
     [TestCase("""{"url":"http://local\u00adhost/"}""", "url", "send its A-labels")]
-    [TestCase("""{"url":"http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\u24d3.example/"}""", "url", "not an absolute")]
+    [TestCase(
+        """{"url":"http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\u24d3.example/"}""", "url", "not an absolute")]
     [TestCase("""{"url":"http://ex%61mple.org/"}""", "url", "not an absolute")]
     [TestCase("""{"url":"http:\\\\a.example/"}""", "url", "host")]
     [TestCase("""{"url":"http://a.example","timeout":0}""", "timeout", "from 1 to 600")]
@@ -50,7 +51,8 @@ public class FetchRequestTests
         await using var worker = new FakeTorWorker();
         await using var admin = await AdminUnderTest.StartAsync(worker);
 
-        var problem = await AdminUnderTest.ReadAsync(await admin.PostRawAsync("/api/v1/fetch", body, token), HttpStatusCode.BadRequest, token);
+        var problem = await AdminUnderTest.ReadAsync(
+            await admin.PostRawAsync("/api/v1/fetch", body, token), HttpStatusCode.BadRequest, token);
 
         Assert.That(problem.GetProperty("status").GetInt32(), Is.EqualTo(400));
         Assert.That(problem.GetProperty("detail").GetString(), Does.Contain(detail));
@@ -58,7 +60,9 @@ public class FetchRequestTests
         Assert.That(worker.Accepted, Is.Zero);
     }
 
-    /// <summary>A host is what its characters say, as over every other protocol: nothing reads them as an address of another kind.</summary>
+    /// <summary>
+    /// A host is what its characters say, as over every other protocol: nothing reads them as an address of another kind.
+    /// </summary>
     [TestCase("http://010.0.0.1/")]
     [TestCase("http://134744072/")]
     [TestCase("http://0x7f.1/a?b#c")]
@@ -87,7 +91,8 @@ public class FetchRequestTests
         var problem = await AdminUnderTest.ReadAsync(response, HttpStatusCode.BadRequest, token);
 
         Assert.That(problem.GetProperty("field").GetString(), Is.EqualTo("mode"));
-        Assert.That(problem.GetProperty("allowed").EnumerateArray().Select(static word => word.GetString()), Is.EqualTo(SelectionPolicyNames.All));
+        Assert.That(
+            problem.GetProperty("allowed").EnumerateArray().Select(static word => word.GetString()), Is.EqualTo(SelectionPolicyNames.All));
     }
 
     [Test, CancelAfter(30_000)]

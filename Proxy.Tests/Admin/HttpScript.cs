@@ -27,7 +27,8 @@ internal sealed class HttpScript
     public static string Answer(string body, string head = "Content-Type: text/plain", int status = 200) =>
         $"HTTP/1.1 {status} X\r\n{head}\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}";
 
-    public static string Redirect(string location, int status = 302) => $"HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n";
+    public static string Redirect(string location, int status = 302) =>
+        $"HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n";
 
     public HttpScript Behind(params FakeTorWorker[] workers)
     {
@@ -51,6 +52,7 @@ internal sealed class HttpScript
         Heads.Enqueue(text);
         await Before(token);
         string key = request.Host + text.Split(' ')[1];
-        await stream.WriteAsync(_answers.TryGetValue(key, out byte[]? answer) ? answer : Encoding.Latin1.GetBytes(Answer("", status: 404)), token);
+        await stream.WriteAsync(
+            _answers.TryGetValue(key, out byte[]? answer) ? answer : Encoding.Latin1.GetBytes(Answer("", status: 404)), token);
     }
 }

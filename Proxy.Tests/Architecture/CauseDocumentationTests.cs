@@ -14,7 +14,9 @@ public class CauseDocumentationTests
     [Test]
     public void Tables_have_a_row_for_every_cause()
     {
-        var causes = Enum.GetValues<FailureCause>().Where(static cause => cause != FailureCause.None).Select(static cause => $"| `{cause.Word()}` |");
+        var causes = Enum.GetValues<FailureCause>()
+            .Where(static cause => cause != FailureCause.None)
+            .Select(static cause => $"| `{cause.Word()}` |");
 
         Assert.That(causes.Where(static cell => !CauseTables.Replies().Contains(cell) || !CauseTables.Faults().Contains(cell)), Is.Empty);
     }

@@ -15,12 +15,17 @@ internal static class CauseTables
     /// <summary>docs/listeners.md: what each cause looks like to a client.</summary>
     public static string Replies()
     {
-        var table = new StringBuilder("| Cause | SOCKS5 | SOCKS5, extended | SOCKS4 | HTTP | Proxy-Status error | In words |\n|---|---|---|---|---|---|---|\n");
+        var table = new StringBuilder(
+            "| Cause | SOCKS5 | SOCKS5, extended | SOCKS4 | HTTP | Proxy-Status error | In words |\n|---|---|---|---|---|---|---|\n");
         foreach (var cause in Failures)
         {
             var http = HttpStatusMapper.Map(cause);
-            table.Append(CultureInfo.InvariantCulture, $"| `{cause.Word()}` | {Socks5ReplyMapper.ToReply(cause, false):X2} | {Socks5ReplyMapper.ToReply(cause, true):X2} ");
-            table.Append(CultureInfo.InvariantCulture, $"| {Socks4ReplyMapper.ToReply(cause):X2} | {http.Status} | `{http.ErrorType}` | {http.Explanation} |\n");
+            table.Append(
+                CultureInfo.InvariantCulture,
+                $"| `{cause.Word()}` | {Socks5ReplyMapper.ToReply(cause, false):X2} | {Socks5ReplyMapper.ToReply(cause, true):X2} ");
+            table.Append(
+                CultureInfo.InvariantCulture,
+                $"| {Socks4ReplyMapper.ToReply(cause):X2} | {http.Status} | `{http.ErrorType}` | {http.Explanation} |\n");
         }
 
         return table.ToString();
@@ -38,7 +43,9 @@ internal static class CauseTables
             var info = cause.Info();
             string counts = info.Evidence switch { FailureEvidence.Full => "yes", FailureEvidence.Ambiguous => "half", _ => "no" };
             string retry = info.Retry switch { RetryRule.Always => "yes", RetryRule.Once => "once", _ => "no" };
-            string side = info.Side == FailureSide.None ? "unknown" : info.Side == FailureSide.Internal ? "ours" : info.Side.ToString().ToLowerInvariant();
+            string side = info.Side == FailureSide.None
+                ? "unknown"
+                : info.Side == FailureSide.Internal ? "ours" : info.Side.ToString().ToLowerInvariant();
             string over = info.PassesOver ? "yes" : "no";
             string uplink = info.Uplink switch { UplinkSuspicion.Any => "yes", UplinkSuspicion.WorkerElsewhere => "elsewhere", _ => "no" };
             string canary = info.Circuit switch
@@ -48,7 +55,9 @@ internal static class CauseTables
                 _ => info.Stage == FailureStage.Dial && info.Side != FailureSide.Internal ? "onion passes" : "-",
             };
             string stage = info.Stage.ToString().ToLowerInvariant();
-            table.Append(CultureInfo.InvariantCulture, $"| `{info.Word}` | {side} | {counts} | {retry} | {over} | {uplink} | {canary} | {stage} |\n");
+            table.Append(
+                CultureInfo.InvariantCulture,
+                $"| `{info.Word}` | {side} | {counts} | {retry} | {over} | {uplink} | {canary} | {stage} |\n");
         }
 
         return table.ToString();

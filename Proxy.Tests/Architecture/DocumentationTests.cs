@@ -57,7 +57,8 @@ public partial class DocumentationTests
     }
 
     private static IEnumerable<string> CommandsOf(Command command, string path) =>
-        command.Subcommands.Where(static sub => !sub.Hidden).SelectMany(sub => CommandsOf(sub, $"{path} {sub.Name}").Prepend($"{path} {sub.Name}"));
+        command.Subcommands.Where(static sub => !sub.Hidden)
+            .SelectMany(sub => CommandsOf(sub, $"{path} {sub.Name}").Prepend($"{path} {sub.Name}"));
 
     /// <summary>Headings as GitHub turns them into anchors.</summary>
     private static IEnumerable<string> AnchorsOf(string path) => File.ReadLines(path)

@@ -38,7 +38,9 @@ public partial class EventIdTests
 
         Assert.That(messages, Has.Length.GreaterThan(20));
         Assert.That(messages.Where(message => !All.Any(entry => entry.Name == message.Id)), Is.Empty, "not in a table of ids");
-        Assert.That(messages.GroupBy(static message => message.Id).Where(static group => group.Count() > 1).Select(static group => group.Key), Is.Empty);
+        Assert.That(
+            messages.GroupBy(static message => message.Id).Where(static group => group.Count() > 1).Select(static group => group.Key),
+            Is.Empty);
     }
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId = )?([^,)]*)")]

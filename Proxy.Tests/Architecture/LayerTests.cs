@@ -20,14 +20,29 @@ public partial class LayerTests
         ("TorControl", ["Primitives", "Interop", "Configuration", "Transport", "Workers"]),
         ("Connecting", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl"]),
         ("Forwarding", ["Primitives", "Transport", "Protocols", "Connecting"]),
-        ("Health", ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
+        (
+            "Health",
+            ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
         ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "TorControl", "Connecting", "Forwarding"]),
-        ("Admin", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting", "Health", "Server"]),
-        ("DependencyInjection", ["Primitives", "Interop", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing", "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin"]),
+        (
+            "Admin",
+            [
+                "Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting", "Health",
+                "Server",
+            ]),
+        (
+            "DependencyInjection",
+            [
+                "Primitives", "Interop", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing",
+                "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin",
+            ]),
     ];
 
     // The stages are independent of who hosts and who logs.
-    private static readonly string[] ForeignToCore = ["TorBalancer.Daemon", "TorBalancer.Testnet", "NLog", "Microsoft.Extensions.Hosting", "Microsoft.AspNetCore", "System.CommandLine"];
+    private static readonly string[] ForeignToCore =
+    [
+        "TorBalancer.Daemon", "TorBalancer.Testnet", "NLog", "Microsoft.Extensions.Hosting", "Microsoft.AspNetCore", "System.CommandLine",
+    ];
 
     private static readonly string[] Folders = [.. Table.Select(static row => row.Folder)];
 
@@ -76,7 +91,14 @@ public partial class LayerTests
         string page = Repository.Text("docs/architecture.md");
 
         foreach (var (folder, mayName) in Table)
-            Assert.That(page, Does.Contain($"| {folder} | {(mayName.Length == 0 ? "nothing of ours" : mayName.Length == Table.Length - 1 ? "all" : string.Join(", ", mayName))} |"));
+        {
+            string names = string.Join(", ", mayName);
+            if (mayName.Length == 0)
+                names = "nothing of ours";
+            else if (mayName.Length == Table.Length - 1)
+                names = "all";
+            Assert.That(page, Does.Contain($"| {folder} | {names} |"));
+        }
     }
 
     [Test]

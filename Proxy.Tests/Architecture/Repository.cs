@@ -12,13 +12,19 @@ internal static class Repository
 
     public static IEnumerable<SourceFile> SourcesOf(string project) => Sources.Where(file => file.Project == project);
 
+    /// <summary>max_line_length in .editorconfig.</summary>
+    public static int MaxLineLength => int.Parse(
+        Text(".editorconfig").Split("max_line_length = ")[1].Split('\n')[0], System.Globalization.CultureInfo.InvariantCulture);
+
     public static string Text(string path) => File.ReadAllText(Path.Combine(Root, path));
 
     /// <summary>The pages that people read: README, CHANGELOG and docs/, relative to the root.</summary>
     public static IReadOnlyList<string> Pages { get; } =
     [
         "README.md", "CHANGELOG.md",
-        .. Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md").Select(static path => "docs/" + Path.GetFileName(path)).Order(StringComparer.Ordinal),
+        .. Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md")
+            .Select(static path => "docs/" + Path.GetFileName(path))
+            .Order(StringComparer.Ordinal),
     ];
 
     private static IEnumerable<SourceFile> Load(string project)

@@ -6,6 +6,8 @@ namespace TorBalancer.Tests.Architecture;
 /// <param name="text">As it is on disk.</param>
 internal sealed class SourceFile(string project, string path, string text)
 {
+    private const string RawQuotes = "\"\"\"";
+
     public string Project => project;
 
     public string Path => path;
@@ -17,6 +19,24 @@ internal sealed class SourceFile(string project, string path, string text)
 
     /// <summary>The folder right below the project's: a layer of Proxy.Core. Empty for a file beside the project file.</summary>
     public string Layer => path.Contains('/') ? path[..path.IndexOf('/')] : "";
+
+    /// <summary>All lines but those within a raw string, which are what the string holds; numbers begin with 1.</summary>
+    public IEnumerable<(int Number, string Text)> LinesOfCode
+    {
+        get
+        {
+            bool isInRawString = false;
+            int number = 0;
+            foreach (string line in text.Split('\n'))
+            {
+                number++;
+                bool isContent = isInRawString;
+                isInRawString ^= line.Split(RawQuotes, StringSplitOptions.None).Length % 2 == 0;
+                if (!isContent)
+                    yield return (number, line);
+            }
+        }
+    }
 
     public int LineCount => text.Count(static c => c == '\n');
 

@@ -11,6 +11,8 @@ public class SourceTests
         (@"\bSystem\.Net\.Dns\b|(?<![\w.])Dns\.(Get|Resolve|Begin|End)\w*", "nothing: no name is resolved in this process"),
         (@"\bDateTime(Offset)?\.(Utc)?Now\b", "TimeProvider"),
         (@"\bThread\.Sleep\b", "a TimeProvider delay"),
+        (@"\.ConfigureAwait\((true|false)\)", "nothing: there is no synchronization context"),
+        (@"\bcatch \([\w.]+ (?!failure\b)\w+\)", "the name 'failure'"),
     ];
 
     [Test]
@@ -25,7 +27,21 @@ public class SourceTests
 
     [Test]
     public void No_file_is_too_long_to_be_read() =>
-        Assert.That(Repository.Sources.Where(static file => file.LineCount > LongestFile).Select(static file => $"{file}: {file.LineCount} lines"), Is.Empty);
+        Assert.That(
+            Repository.Sources.Where(static file => file.LineCount > LongestFile).Select(static file => $"{file}: {file.LineCount} lines"),
+            Is.Empty);
+
+    /// <summary>As .editorconfig says (max_line_length), which editors read and no compiler does.</summary>
+    [Test]
+    public void No_line_is_too_wide_to_be_read()
+    {
+        int widest = Repository.MaxLineLength;
+        Assert.That(widest, Is.Positive);
+        Assert.That(
+            Repository.Sources.SelectMany(file =>
+                file.LinesOfCode.Where(line => line.Text.Length > widest).Select(line => $"{file}:{line.Number}")),
+            Is.Empty);
+    }
 
     [Test]
     public void Banned_things_are_nowhere() => Assert.Multiple(() =>

@@ -17,7 +17,8 @@ internal sealed partial class TypeGraph
         foreach (var file in parsed)
             _nodes[file.Path] = file.Path;
 
-        var owners = parsed.SelectMany(static file => file.Declared.Select(type => (Type: type, File: file))).ToLookup(static pair => pair.Type, static pair => pair.File);
+        var owners = parsed.SelectMany(static file => file.Declared.Select(type => (Type: type, File: file)))
+            .ToLookup(static pair => pair.Type, static pair => pair.File);
         foreach (var declared in owners)
         {
             foreach (var parts in declared.GroupBy(static file => file.Namespace))
@@ -43,7 +44,10 @@ internal sealed partial class TypeGraph
     /// <summary>Every file with those that it refers to; of a partial type the first file stands for all.</summary>
     public IReadOnlyDictionary<string, SortedSet<string>> Edges => _edges;
 
-    /// <summary>Groups in which each refers to each other one, through others or not; sorted. <paramref name="edges"/> are from a node to those it refers to.</summary>
+    /// <summary>
+    /// Groups in which each refers to each other one, through others or not; sorted. <paramref name="edges"/> are from a node to those it
+    /// refers to.
+    /// </summary>
     public static List<string[]> Circles(IReadOnlyDictionary<string, SortedSet<string>> edges)
     {
         var reach = edges.Keys.ToDictionary(static node => node, node => Reachable(node, edges), StringComparer.Ordinal);
@@ -53,7 +57,10 @@ internal sealed partial class TypeGraph
         {
             if (seen.Contains(node) || !reach[node].Contains(node))
                 continue;
-            string[] circle = [.. reach[node].Where(other => reach.TryGetValue(other, out var back) && back.Contains(node)).Order(StringComparer.Ordinal)];
+            string[] circle =
+            [
+                .. reach[node].Where(other => reach.TryGetValue(other, out var back) && back.Contains(node)).Order(StringComparer.Ordinal),
+            ];
             seen.UnionWith(circle);
             circles.Add(circle);
         }
@@ -157,6 +164,9 @@ internal sealed partial class TypeGraph
     [GeneratedRegex(@"^\s*using\s+(?:static\s+)?([\w.]+)\s*;", RegexOptions.Multiline)]
     private static partial Regex UsingLine();
 
-    [GeneratedRegex(@"[{}]|\b(?:class|struct|interface|enum|record(?:\s+(?:class|struct))?|delegate\s+[\w<>\[\]?.]+)\s+(?<type>[A-Z]\w*)|(?<![\w.])(?<name>[A-Z]\w*)")]
+    [GeneratedRegex(
+        @"[{}]"
+            + @"|\b(?:class|struct|interface|enum|record(?:\s+(?:class|struct))?|delegate\s+[\w<>\[\]?.]+)\s+(?<type>[A-Z]\w*)"
+            + @"|(?<![\w.])(?<name>[A-Z]\w*)")]
     private static partial Regex Token();
 }

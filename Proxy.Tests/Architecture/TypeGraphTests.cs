@@ -21,7 +21,9 @@ public class TypeGraphTests
     public void Documentation_lists_the_file_circles() => GeneratedTable.Check(
         "docs/architecture.md", "file circles",
         "| Files | Why they belong together |\n|---|---|\n"
-        + string.Concat(FileCircles.Known.Select(static circle => $"| {string.Join(", ", circle.Files.Select(static file => $"`{file}`"))} | {circle.Why} |\n")));
+        + string.Concat(
+            FileCircles.Known.Select(
+                static circle => $"| {string.Join(", ", circle.Files.Select(static file => $"`{file}`"))} | {circle.Why} |\n")));
 
     [Test]
     public void Circles_are_found_through_others_and_partial_files_are_one()

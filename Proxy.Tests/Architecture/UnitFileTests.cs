@@ -22,7 +22,9 @@ public partial class UnitFileTests
     [Test]
     public void Unit_gives_the_right_to_bind_to_an_interface_and_no_other() =>
         Assert.That(
-            Repository.Text("systemd/torbalancer.service").Split('\n').Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
+            Repository.Text("systemd/torbalancer.service")
+                .Split('\n')
+                .Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
             Is.EqualTo(new[] { "CapabilityBoundingSet=CAP_NET_RAW", "AmbientCapabilities=CAP_NET_RAW" }));
 
     /// <summary>An address may be missing for minutes after a boot; the unit tries until it is there.</summary>
@@ -43,7 +45,11 @@ public partial class UnitFileTests
         {
             // It checks that the program is there.
             string file = Path.Combine(directory, "torbalancer.service");
-            await File.WriteAllTextAsync(file, Repository.Text("systemd/torbalancer.service").Replace("/usr/bin/torbalancer", ClientProcess.Require("true"), StringComparison.Ordinal), token);
+            await File.WriteAllTextAsync(
+                file,
+                Repository.Text("systemd/torbalancer.service")
+                    .Replace("/usr/bin/torbalancer", ClientProcess.Require("true"), StringComparison.Ordinal),
+                token);
             var verified = await ProgramRun.RunAsync(ClientProcess.Require("systemd-analyze"), ["verify", file], token);
 
             Assert.That((verified.ExitCode, verified.Error), Is.EqualTo((0, "")));

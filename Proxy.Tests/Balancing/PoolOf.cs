@@ -9,7 +9,11 @@ internal static class PoolOf
     public static WorkerPool Workers(params int[] weights)
     {
         var pool = new WorkerPool();
-        pool.Apply([.. weights.Select(static (weight, i) => new WorkerModel($"w{i + 1}", new IPEndPoint(IPAddress.Loopback, 10_000 + i), weight))]);
+        pool.Apply(
+            [
+                .. weights.Select(
+                    static (weight, i) => new WorkerModel($"w{i + 1}", new IPEndPoint(IPAddress.Loopback, 10_000 + i), weight)),
+            ]);
         return pool;
     }
 

@@ -13,7 +13,8 @@ public class WorkerSelectorTests
     {
         var pool = new WorkerPool();
         pool.Apply([new WorkerModel("w1", new IPEndPoint(IPAddress.Loopback, 1), Country: "de")]);
-        var selector = new WorkerSelector(pool, [new FailoverSelectionPolicy()], new SelectionOptions(), TimeProvider.System, new SystemRandomSource());
+        var selector = new WorkerSelector(
+            pool, [new FailoverSelectionPolicy()], new SelectionOptions(), TimeProvider.System, new SystemRandomSource());
         var (lease, error) = selector.Select(new SelectionRequest(SelectionPolicyNames.Failover, 0, "w1", country), []);
         Assert.That(lease is not null, Is.EqualTo(found));
         Assert.That(error.Cause, Is.EqualTo(found ? FailureCause.None : FailureCause.BadUserParameters));

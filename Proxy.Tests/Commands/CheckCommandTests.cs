@@ -36,7 +36,8 @@ public class CheckCommandTests
 
         Assert.That((code, output), Is.EqualTo((1, "")));
         Assert.That(error.Split('\n'), Has.Length.EqualTo(3));
-        Assert.That(error, Does.StartWith($"{file}:2: [Balancing] Mode = \"randon\"").And.Contain($"\n{file}:3: there is no section [Conect]"));
+        Assert.That(
+            error, Does.StartWith($"{file}:2: [Balancing] Mode = \"randon\"").And.Contain($"\n{file}:3: there is no section [Conect]"));
     }
 
     [Test]

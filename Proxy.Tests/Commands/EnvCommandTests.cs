@@ -9,11 +9,20 @@ public class EnvCommandTests
     [TestCase("[Listener:a]\nAddress = [::]:1090\nAllowFrom = ::1\nProtocols = http", "http://[::1]:1090")]
     [TestCase("[Listener:a]\nAddress = [::]:1090\nAllowFrom = 127.0.0.0/8\nProtocols = http", "http://127.0.0.1:1090")]
     [TestCase("[Listener:a]\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = http", "http://127.0.0.1:1090")]
-    [TestCase("[Listener:a]\nAddress = unix:/tmp/a\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5, socks4", "socks5h://127.0.0.1:1090")]
-    [TestCase("[Listener:a]\nAddress = 127.0.0.1:0\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5", "socks5h://127.0.0.1:1090")]
-    [TestCase("[Listener:a]\nAddress = 0.0.0.0:1090\nAllowFrom = 10.0.0.0/8\n[Listener:b]\nAddress = 127.0.0.1:1091\nProtocols = socks5", "socks5h://127.0.0.1:1091")]
-    [TestCase("[Listener:a]\nAuth = required\nUsers = a:b\n[Listener:b]\nAddress = 127.0.0.1:1091\nProtocols = socks4", "socks4a://127.0.0.1:1091")]
-    [TestCase("[Listener:a]\nAddress = 127.0.0.1:1090\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1091\nAuth = optional\nUsers = a:b", "http://127.0.0.1:1091")]
+    [TestCase(
+        "[Listener:a]\nAddress = unix:/tmp/a\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5, socks4",
+        "socks5h://127.0.0.1:1090")]
+    [TestCase(
+        "[Listener:a]\nAddress = 127.0.0.1:0\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5", "socks5h://127.0.0.1:1090")]
+    [TestCase(
+        "[Listener:a]\nAddress = 0.0.0.0:1090\nAllowFrom = 10.0.0.0/8\n[Listener:b]\nAddress = 127.0.0.1:1091\nProtocols = socks5",
+        "socks5h://127.0.0.1:1091")]
+    [TestCase(
+        "[Listener:a]\nAuth = required\nUsers = a:b\n[Listener:b]\nAddress = 127.0.0.1:1091\nProtocols = socks4",
+        "socks4a://127.0.0.1:1091")]
+    [TestCase(
+        "[Listener:a]\nAddress = 127.0.0.1:1090\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1091\nAuth = optional\nUsers = a:b",
+        "http://127.0.0.1:1091")]
     [TestCase("[Listener:a]\nAddress = [::1]:1090\nProtocols = socks4", "socks4a://[::1]:1090")]
     public void Env_names_the_best_that_a_listener_speaks(string text, string expected)
     {
@@ -36,7 +45,9 @@ public class EnvCommandTests
         int code = EnvCommand.Print(Loading.Text("[Listener:a]\nAddress = 127.0.0.1:0").Options, output, error);
 
         Assert.That((code, output.ToString()), Is.EqualTo((1, "")));
-        Assert.That(error.ToString(), Does.Contain("[Listener:a] Address = 127.0.0.1:0").And.Contain("the log says which").And.Contain("127.0.0.1:1080"));
+        Assert.That(
+            error.ToString(),
+            Does.Contain("[Listener:a] Address = 127.0.0.1:0").And.Contain("the log says which").And.Contain("127.0.0.1:1080"));
     }
 
     [Test]
@@ -47,7 +58,8 @@ public class EnvCommandTests
 
         EnvCommand.Print(Loading.Text("[Listener:a]\nAuth = required\nUsers = ann:s3cret").Options, output, error);
 
-        Assert.That(output.ToString(), Does.StartWith("# a asks for a user: write name:password@ behind http://").And.Not.Contain("s3cret"));
+        Assert.That(
+            output.ToString(), Does.StartWith("# a asks for a user: write name:password@ behind http://").And.Not.Contain("s3cret"));
     }
 
     [Test]

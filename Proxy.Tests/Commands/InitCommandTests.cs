@@ -25,10 +25,18 @@ public class InitCommandTests
         Assert.That((code, error), Is.EqualTo((0, "")));
         Assert.That(output, Does.Contain("10 files for 2 workers"));
         string host = Text("host/wg-tor01.conf"), worker = Text("worker-01/wg-hub01.conf");
-        Assert.That(host, Does.Contain("\nAddress = 192.168.1.1/24\n").And.Contain("\nEndpoint = 192.0.2.1:51820\n").And.Contain("\nTable = off\n"));
-        Assert.That(worker, Does.Contain("\nAddress = 192.168.1.2/24\n").And.Contain("\nListenPort = 51820\n").And.Contain("\nAllowedIPs = 192.168.1.1/32\n"));
+        Assert.That(
+            host,
+            Does.Contain("\nAddress = 192.168.1.1/24\n").And.Contain("\nEndpoint = 192.0.2.1:51820\n").And.Contain("\nTable = off\n"));
+        Assert.That(
+            worker,
+            Does.Contain("\nAddress = 192.168.1.2/24\n").And.Contain("\nListenPort = 51820\n").And.Contain(
+                "\nAllowedIPs = 192.168.1.1/32\n"));
         Assert.That(Text("host/wg-tor02.conf"), Does.Contain("\nEndpoint = [2001:db8::1]:51999\n"));
-        Assert.That(Text("worker-02/torrc"), Does.Contain("\nTransPort 192.168.2.2:9040 ").And.Contain("\nDNSPort 192.168.2.2:5353\n").And.Contain("\nSocksPort 192.168.2.2:9050 "));
+        Assert.That(
+            Text("worker-02/torrc"),
+            Does.Contain(
+                "\nTransPort 192.168.2.2:9040 ").And.Contain("\nDNSPort 192.168.2.2:5353\n").And.Contain("\nSocksPort 192.168.2.2:9050 "));
         Assert.That(Text("worker-02/torbalancer.nft"), Does.Contain("iifname \"wg-hub02\" meta l4proto tcp redirect to :9040"));
 
         // The firewall is loaded before there is a link, from where the README says it belongs.
@@ -37,7 +45,11 @@ public class InitCommandTests
         Assert.That(host, Does.Contain("\nAllowedIPs = 0.0.0.0/0\n"), "IPv4 only");
 
         // Each end knows the other's public key and nobody's private one but its own; no key comes twice.
-        string[] keys = [.. new[] { host, worker, Text("host/wg-tor02.conf"), Text("worker-02/wg-hub02.conf") }.SelectMany(static text => new[] { Value(text, "PrivateKey"), Value(text, "PublicKey") })];
+        string[] keys =
+        [
+            .. new[] { host, worker, Text("host/wg-tor02.conf"), Text("worker-02/wg-hub02.conf") }.SelectMany(
+                static text => new[] { Value(text, "PrivateKey"), Value(text, "PublicKey") }),
+        ];
         Assert.That(keys, Is.Unique);
         Assert.That(keys, Has.All.Match("^[A-Za-z0-9+/]{43}=$"));
     }
@@ -81,7 +93,8 @@ public class InitCommandTests
     [TestCase("--endpoint 192.0.2.1 --endpoint 192.0.2.1:51820", "given twice")]
     [TestCase("--endpoint 0300.0.2.1:51820", "--endpoint 0300.0.2.1:51820 is not an IP address with a port")]
     [TestCase("--endpoint ::1:51820", "--endpoint ::1:51820 is not an IP address with a port; did you mean [::1]:51820?")]
-    [TestCase("--endpoint 2001:db8::1:5182", "--endpoint 2001:db8::1:5182 is an IPv6 address without brackets; did you mean [2001:db8::1]:5182?")]
+    [TestCase(
+        "--endpoint 2001:db8::1:5182", "--endpoint 2001:db8::1:5182 is an IPv6 address without brackets; did you mean [2001:db8::1]:5182?")]
     [TestCase("--endpoint udp://192.0.2.1:51820", "did you mean 192.0.2.1:51820?")]
     [TestCase("--endpoint 1", "--endpoint 1 is not an IP address with a port")]
     [TestCase("--endpoint 192.0.2.1 --network 012.5", "allowed: 10.0 to 10.255, 172.16 to 172.31, and 192.168")]
@@ -106,7 +119,9 @@ public class InitCommandTests
 
     [Test]
     public void Keys_without_the_tool_say_what_to_install() =>
-        Assert.That(() => new WireGuardKeys("no-such-wg").GenerateAsync(CancellationToken.None), Throws.TypeOf<InitException>().With.Message.Contains("install wireguard-tools"));
+        Assert.That(
+            () => new WireGuardKeys("no-such-wg").GenerateAsync(CancellationToken.None),
+            Throws.TypeOf<InitException>().With.Message.Contains("install wireguard-tools"));
 
     private static void RequireWg()
     {
@@ -116,7 +131,8 @@ public class InitCommandTests
 
     private string Text(string path) => File.ReadAllText(Path.Combine(_directory, "out", path));
 
-    private static string Value(string text, string key) => text.Split('\n').Single(line => line.StartsWith(key + " = ", StringComparison.Ordinal))[(key.Length + 3)..];
+    private static string Value(string text, string key) =>
+        text.Split('\n').Single(line => line.StartsWith(key + " = ", StringComparison.Ordinal))[(key.Length + 3)..];
 
     private async Task<(int Code, string Output, string Error)> InitAsync(params string[] arguments)
     {

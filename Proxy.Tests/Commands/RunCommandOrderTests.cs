@@ -14,7 +14,8 @@ public sealed class RunCommandOrderTests
     public async Task Service_manager_is_told_when_the_admin_api_answers_too(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        string directory = DaemonUnderTest.MakeDirectory(), path = Path.Combine(directory, "admin.sock"), notify = Path.Combine(directory, "notify.sock");
+        string directory = DaemonUnderTest.MakeDirectory(), path = Path.Combine(directory, "admin.sock"), notify = Path.Combine(
+            directory, "notify.sock");
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         manager.Bind(new UnixDomainSocketEndPoint(notify));
         var starting = DaemonUnderTest.StartAsync(Configuration(worker), token, directory, socket: "unix:" + path, notify: notify);
@@ -48,7 +49,9 @@ public sealed class RunCommandOrderTests
             Assert.That(live, Does.Contain("\"worker\":\"w1\""));
             using var body = new ByteArrayContent("""{"url":"http://a.example/"}"""u8.ToArray());
             body.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-            Assert.That((await admin.PostAsync("http://torbalancer/api/v1/fetch", body, token)).StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable), "no new work");
+            Assert.That(
+                (await admin.PostAsync("http://torbalancer/api/v1/fetch", body, token)).StatusCode,
+                Is.EqualTo(HttpStatusCode.ServiceUnavailable), "no new work");
         }
 
         Assert.That(await daemon.Exited.WaitAsync(token), Is.Zero);

@@ -25,7 +25,8 @@ internal sealed class Fleet : IAsyncDisposable
     public WorkerPool Pool { get; }
 
     public static Task<Fleet> StartAsync(
-        int count, Action<FakeTorWorker>? configure = null, ConnectOptions? options = null, SelectionOptions selection = default, TimeProvider? time = null)
+        int count, Action<FakeTorWorker>? configure = null, ConnectOptions? options = null, SelectionOptions selection = default,
+        TimeProvider? time = null)
     {
         var workers = Enumerable.Range(0, count).Select(_ => new FakeTorWorker()).ToList();
         if (configure is not null)
@@ -40,7 +41,8 @@ internal sealed class Fleet : IAsyncDisposable
     {
         Assert.That(HostEndPoint.TryCreate(host, 80, out var target), Is.True);
         var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, null);
-        return _connector.ConnectAsync(new ConnectPlan(request, new SelectionRequest(mode, 0), IsolationToken.None), token).AsTask();
+        var plan = new ConnectPlan(request, new SelectionRequest(mode, 0), IsolationToken.None, Session: null, ClearnetRoute.Socks);
+        return _connector.ConnectAsync(plan, token).AsTask();
     }
 
     public async ValueTask DisposeAsync()

@@ -124,7 +124,10 @@ public sealed class LinkDialerTests
     public async Task Dial_end_of_the_link_is_refused_by_name_and_by_address(string end, CancellationToken token)
     {
         _tor.ReplyAddress = _ => IPAddress.Parse(end);
-        var worker = Worker() with { Link = new WireGuardLink("wg0", IPAddress.Parse("198.51.100.1"), null, IPAddress.Parse("198.51.100.2")) };
+        var worker = Worker() with
+        {
+            Link = new WireGuardLink("wg0", IPAddress.Parse("198.51.100.1"), null, IPAddress.Parse("198.51.100.2")),
+        };
         foreach (string target in (string[])["rebound.example:80", end + ":80", end + ".:80"])
         {
             var result = await _dialer.DialAsync(worker, Target(target), new IsolationToken(null), Patience, token);
@@ -137,7 +140,8 @@ public sealed class LinkDialerTests
     [TestCase(AddressChoice.PreferIPv4, "2001:db8::7", FailureCause.HostUnreachable)]
     [TestCase(AddressChoice.IPv6, "198.51.100.7", FailureCause.AddressTypeNotSupported)]
     [CancelAfter(30_000)]
-    public async Task Dial_family_that_the_link_does_not_carry_is_refused(AddressChoice family, string answer, FailureCause expected, CancellationToken token)
+    public async Task Dial_family_that_the_link_does_not_carry_is_refused(
+        AddressChoice family, string answer, FailureCause expected, CancellationToken token)
     {
         _routes.Family = family;
         _tor.ReplyAddress = _ => IPAddress.Parse(answer);
@@ -152,10 +156,13 @@ public sealed class LinkDialerTests
     {
         var host6 = IPAddress.Parse("fd00::1");
         var result = await _dialer.DialAsync(
-            Worker() with { Link = new WireGuardLink("wg0", HostAddress, host6) }, Target("[2001:db8::7]:80"), IsolationToken.None, Patience, token);
+            Worker() with { Link = new WireGuardLink("wg0", HostAddress, host6) }, Target("[2001:db8::7]:80"), IsolationToken.None,
+            Patience, token);
 
         await using var connection = result.Connection;
-        Assert.That(_transport.OverLink.Single(), Is.EqualTo(new TransportConnectRequest(new IPEndPoint(IPAddress.Parse("2001:db8::7"), 80), host6, "wg0")));
+        Assert.That(
+            _transport.OverLink.Single(),
+            Is.EqualTo(new TransportConnectRequest(new IPEndPoint(IPAddress.Parse("2001:db8::7"), 80), host6, "wg0")));
     }
 
     [TestCase(SocketError.ConnectionRefused, FailureCause.WorkerRefused, "TransPort")]
@@ -165,7 +172,8 @@ public sealed class LinkDialerTests
     [TestCase(SocketError.AccessDenied, FailureCause.InternalError, "CAP_NET_RAW")]
     [TestCase(SocketError.TooManyOpenSockets, FailureCause.OutOfDescriptors, "LimitNOFILE")]
     [CancelAfter(30_000)]
-    public async Task Dial_failure_of_the_link_ends_the_attempt(SocketError error, FailureCause cause, string detail, CancellationToken token)
+    public async Task Dial_failure_of_the_link_ends_the_attempt(
+        SocketError error, FailureCause cause, string detail, CancellationToken token)
     {
         _transport.LinkError = error;
         var result = await DialAsync("198.51.100.9:80", token);
@@ -209,10 +217,13 @@ public sealed class LinkDialerTests
     private LinkDialer Dialer(ConnectOptions options)
     {
         var time = TimeProvider.System;
-        return new LinkDialer(_transport, new LinkResolver(new WorkerDialer(_transport, options, time), new LinkDnsClient(time), _routes, time), options, time);
+        return new LinkDialer(
+            _transport, new LinkResolver(new WorkerDialer(_transport, options, time), new LinkDnsClient(time), _routes, time), options,
+            time);
     }
 
-    private WorkerModel Worker() => new("w", _tor.EndPoint, Link: new WireGuardLink("wg0", HostAddress, null, IPAddress.Parse("10.201.1.2")));
+    private WorkerModel Worker() =>
+        new("w", _tor.EndPoint, Link: new WireGuardLink("wg0", HostAddress, null, IPAddress.Parse("10.201.1.2")));
 
     private async Task<DialResult> DialAsync(string target, CancellationToken token, string? isolation = null) =>
         await _dialer.DialAsync(Worker(), Target(target), new IsolationToken(isolation), Patience, token);

@@ -9,7 +9,9 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Connecting;
 
-/// <summary>Names by a worker's DNSPort: both families, what is remembered of a refusal, and answers that are no target. "lo" is the link.</summary>
+/// <summary>
+/// Names by a worker's DNSPort: both families, what is remembered of a refusal, and answers that are no target. "lo" is the link.
+/// </summary>
 [CancelAfter(30_000)]
 public sealed class LinkResolverTests
 {
@@ -75,7 +77,9 @@ public sealed class LinkResolverTests
         _answer = static _ => (0, 0, null);
         var name = await ResolveAsync(AddressChoice.PreferIPv4, token);
 
-        Assert.That(name.Error, Is.EqualTo(new ProxyError(FailureCause.HostUnreachable, "the name has no address of a family that the link carries")));
+        Assert.That(
+            name.Error,
+            Is.EqualTo(new ProxyError(FailureCause.HostUnreachable, "the name has no address of a family that the link carries")));
     }
 
     /// <summary>Such an address would leave over IPv4 from a socket that was bound for IPv6, or not at all.</summary>
@@ -103,10 +107,12 @@ public sealed class LinkResolverTests
     private async Task<ResolvedName> ResolveAsync(AddressChoice family, CancellationToken token)
     {
         var time = TimeProvider.System;
-        var link = new WireGuardLink("lo", IPAddress.Loopback, IPAddress.IPv6Loopback, IPAddress.Loopback, (IPEndPoint)_server.LocalEndPoint!);
+        var link = new WireGuardLink(
+            "lo", IPAddress.Loopback, IPAddress.IPv6Loopback, IPAddress.Loopback, (IPEndPoint)_server.LocalEndPoint!);
         var worker = new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), Link: link);
         var resolver = new LinkResolver(
-            new WorkerDialer(new SocketTransport(time), new ConnectOptions(), time), new LinkDnsClient(time), new RouteOptions { Family = family }, time);
+            new WorkerDialer(new SocketTransport(time), new ConnectOptions(), time), new LinkDnsClient(time),
+            new RouteOptions { Family = family }, time);
         Assert.That(HostEndPoint.TryCreate("a.test", 80, out var target), Is.True);
         return await resolver.ResolveAsync(worker, link, target, IsolationToken.None, TimeSpan.FromSeconds(25), token);
     }
@@ -124,7 +130,11 @@ public sealed class LinkResolverTests
             var (flags, code, address) = _answer(type);
             byte[] data = address?.GetAddressBytes() ?? [];
             byte[] record = address is null ? [] : [0xC0, 12, 0, (byte)type, 0, 1, 0, 0, 0, 60, 0, (byte)data.Length, .. data];
-            byte[] reply = [buffer[0], buffer[1], (byte)(0x81 | flags), (byte)(0x80 | code), 0, 1, 0, (byte)(address is null ? 0 : 1), 0, 0, 0, 0, .. question, .. record];
+            byte[] reply =
+            [
+                buffer[0], buffer[1], (byte)(0x81 | flags), (byte)(0x80 | code), 0, 1, 0, (byte)(address is null ? 0 : 1), 0, 0, 0, 0,
+                .. question, .. record,
+            ];
             await _server.SendToAsync(reply, SocketFlags.None, got.RemoteEndPoint, token);
         }
     }

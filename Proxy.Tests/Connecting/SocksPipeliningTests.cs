@@ -28,7 +28,8 @@ public class SocksPipeliningTests
         }
 
         Assert.That(proxy.Log.OfEvent("OneMessageAtATime").Count(), Is.EqualTo(1));
-        Assert.That(worker.Requests.Count(static request => request is { Command: 1, Host: "a.example" }), Is.EqualTo(3), "none arrived twice");
+        Assert.That(
+            worker.Requests.Count(static request => request is { Command: 1, Host: "a.example" }), Is.EqualTo(3), "none arrived twice");
     }
 
     [Test]
@@ -45,7 +46,9 @@ public class SocksPipeliningTests
         while (proxy.Probes.Of(state.Id).Count == 0)
             await Task.Delay(10, token);
 
-        Assert.That(proxy.Probes.Of(state.Id)[0].Report.Steps.Single(static step => step.Name == "socks").Detail, Is.EqualTo("05 00, one message at a time"));
+        Assert.That(
+            proxy.Probes.Of(state.Id)[0].Report.Steps.Single(static step => step.Name == "socks").Detail,
+            Is.EqualTo("05 00, one message at a time"));
         Assert.That(proxy.Probes.Of(state.Id)[0].Report.Passed, Is.True);
         Assert.That(proxy.Get<SocksPipelining>().Of(state.Model), Is.False);
     }
@@ -87,7 +90,9 @@ public class SocksPipeliningTests
         }
 
         Assert.That((pipelining.Of(model), worker.Accepted), Is.EqualTo(((bool?)true, 2)));
-        Assert.That(pipelining.Of(model with { SocksEndPoint = new UnixDomainSocketEndPoint("/elsewhere") }), Is.Null, "at another address it is a stranger");
+        Assert.That(
+            pipelining.Of(model with { SocksEndPoint = new UnixDomainSocketEndPoint("/elsewhere") }), Is.Null,
+            "at another address it is a stranger");
     }
 
     [Test]
@@ -95,7 +100,8 @@ public class SocksPipeliningTests
     {
         await using var worker = new FakeTorWorker { ReadsOneMessageAtATime = true };
         using var log = new ListLogger();
-        var pipelining = new SocksPipelining(new SocketTransport(TimeProvider.System), new Microsoft.Extensions.Logging.Logger<SocksPipelining>(log));
+        var pipelining = new SocksPipelining(
+            new SocketTransport(TimeProvider.System), new Microsoft.Extensions.Logging.Logger<SocksPipelining>(log));
         var model = new WorkerModel("w", worker.EndPoint);
         Assert.That(await pipelining.CheckAsync(model, token), Is.False);
         worker.ReadsOneMessageAtATime = false;

@@ -13,7 +13,8 @@ namespace TorBalancer.Tests.Connecting;
 public class WorkerStreamTests
 {
     private readonly RecordingOutcomes _outcomes = new();
-    private readonly WorkerState _worker = new(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: new IPEndPoint(IPAddress.Loopback, 2)));
+    private readonly WorkerState _worker = new(
+        new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: new IPEndPoint(IPAddress.Loopback, 2)));
     private readonly TunnelCounters _counters = new();
 
     [Test]
@@ -75,6 +76,19 @@ public class WorkerStreamTests
         Assert.That(_outcomes.Told, Is.EqualTo(new[] { "no_first_byte" }));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Silence_is_watched_for_those_who_have_no_limits_of_their_own(bool watches)
+    {
+        var time = new ManualTimeProvider();
+        await using var stream = await OpenAsync(viaLink: true, new StreamAccounting(_outcomes, TimeSpan.FromSeconds(60), time));
+        stream.Begin(_counters, watches);
+        _counters.AddFromClient(3);
+        time.Advance(TimeSpan.FromMinutes(5));
+
+        Assert.That(_outcomes.Told, Is.EqualTo(watches ? ["no_first_byte"] : Array.Empty<string>()));
+    }
+
     [Test]
     public async Task Stream_that_never_began_is_not_accounted_for_and_gives_its_lease_back()
     {
@@ -93,16 +107,18 @@ public class WorkerStreamTests
     {
         await using var stream = await OpenAsync();
 
-        Assert.That((stream.Key!.WorkerId, stream.Key.Password, stream.Key.Target.ToString()), Is.EqualTo(("w", "token", "example.com:80")));
+        Assert.That(
+            (stream.Key!.WorkerId, stream.Key.Password, stream.Key.Target.ToString()), Is.EqualTo(("w", "token", "example.com:80")));
         Assert.That(stream.Key.LocalPort, Is.EqualTo(((IPEndPoint)stream.Connection.LocalEndPoint!).Port));
     }
 
-    private async Task<WorkerStream> OpenAsync(bool viaLink = false)
+    private async Task<WorkerStream> OpenAsync(bool viaLink = false, StreamAccounting? accounting = null)
     {
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         far.Dispose();
         Assert.That(HostEndPoint.TryCreate("example.com", 80, out var target), Is.True);
         var result = new DialResult(new TestSocketConnection(near), default, default, viaLink);
-        return new WorkerStream(new ConnectAttempt(_worker.Lease(), result, TimeSpan.Zero, "token"), target, new StreamAccounting(_outcomes, TimeSpan.Zero, TimeProvider.System));
+        var attempt = new ConnectAttempt(_worker.Lease(), result, TimeSpan.Zero, "token");
+        return new WorkerStream(attempt, target, accounting ?? new StreamAccounting(_outcomes, TimeSpan.Zero, TimeProvider.System));
     }
 }

@@ -18,7 +18,10 @@ public sealed class HttpForwarderConnectionTests
         using var b = await RequestAsync(proxy, "b", null);
         Assert.That(await a.ReadToEndAsync(), Is.Empty, "the connection to a is let go");
         Assert.That(proxy.Connects.Select(c => c.Target.Host), Is.EqualTo(new[] { "a", "b" }));
-        int[] attempts = [(await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts];
+        int[] attempts =
+        [
+            (await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts, (await proxy.ExchangeAsync()).Attempts,
+        ];
         Assert.That(attempts, Is.EqualTo(new[] { 1, 0, 1 }), "the second needed no stream of its own");
     }
 
@@ -125,7 +128,9 @@ public sealed class HttpForwarderConnectionTests
         await origin.ReadHeadAsync();
         origin.Close();
         string head = await proxy.Client.ReadHeadAsync();
-        Assert.That(head, Does.StartWith("HTTP/1.1 502").And.Contain("cause=target_closed worker=w1 attempts=1").And.Not.Contain("Connection: close"));
+        Assert.That(
+            head,
+            Does.StartWith("HTTP/1.1 502").And.Contain("cause=target_closed worker=w1 attempts=1").And.Not.Contain("Connection: close"));
         Assert.That(proxy.Connects, Has.Count.EqualTo(1));
     }
 
@@ -319,7 +324,10 @@ public sealed class HttpForwarderConnectionTests
         proxy.Fail = request => request.Target.Host == "bad" ? new ProxyError(FailureCause.NoWorkerAvailable, "all down") : ProxyError.None;
         await proxy.Client.SendAsync("POST http://bad/ HTTP/1.1\r\nHost: bad\r\nContent-Length: 3\r\n\r\nabc");
         string head = await proxy.Client.ReadHeadAsync();
-        Assert.That(head, Does.StartWith("HTTP/1.1 503 ").And.Contain("Retry-After: 5").And.Contain("worker=w2 attempts=2").And.Not.Contain("Connection:"));
+        Assert.That(
+            head,
+            Does.StartWith("HTTP/1.1 503 ").And.Contain("Retry-After: 5").And.Contain("worker=w2 attempts=2").And.Not
+                .Contain("Connection:"));
         Assert.That(await proxy.Client.ReadThroughAsync("connection: c-1\n"), Does.Contain("no_worker_available").And.Contain("all down"));
         using var origin = await RequestAsync(proxy, "a", null);
     }
@@ -369,13 +377,15 @@ public sealed class HttpForwarderConnectionTests
     private static string Request(string host, string fields = "") => $"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n";
 
     /// <summary>One request with an empty answer, over a known origin connection or the next new one.</summary>
-    private static async Task<Support.ScriptedPeer> RequestAsync(HttpForwarderHarness proxy, string host, Support.ScriptedPeer? origin, string fields = "")
+    private static async Task<Support.ScriptedPeer> RequestAsync(
+        HttpForwarderHarness proxy, string host, Support.ScriptedPeer? origin, string fields = "")
     {
         await proxy.Client.SendAsync(Request(host, fields));
         origin ??= await proxy.OriginAsync(host);
         Assert.That(await origin.ReadHeadAsync(), Does.Contain($"Host: {host}\r\n"));
         await origin.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        Assert.That(await proxy.Client.ReadThroughAsync("Content-Length: 0\r\n\r\n"), Does.EndWith("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        Assert.That(
+            await proxy.Client.ReadThroughAsync("Content-Length: 0\r\n\r\n"), Does.EndWith("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
         return origin;
     }
 }

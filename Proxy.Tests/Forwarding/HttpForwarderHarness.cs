@@ -107,7 +107,8 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
         await Task.Yield();
         try
         {
-            using var http = new HttpServerConnection(_server, settings, new Verdict(credentials => Authenticate(credentials)), TimeProvider.System);
+            using var http = new HttpServerConnection(
+                _server, settings, new Verdict(credentials => Authenticate(credentials)), TimeProvider.System);
             var outcome = await ServeAsync(http);
             HeadFields = http.Head.FieldCount;
             if (outcome.Upgraded is not null)
@@ -119,7 +120,7 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
                 await lingering.FinishAsync(_server, default, _stop.Token);
             else if (outcome.Farewell == ClientFarewell.Reset)
                 await lingering.BeforeResetAsync(_server, default, _stop.Token);
-            if (outcome.Farewell == ClientFarewell.Reset)
+            if (outcome.Farewell is ClientFarewell.Reset or ClientFarewell.Abort)
                 _server.Abort();
             Outcome.TrySetResult(outcome);
             if (outcome.Kind == Served.Ended)
@@ -129,9 +130,9 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
         {
             Outcome.TrySetCanceled();
         }
-        catch (Exception e)
+        catch (Exception failure)
         {
-            Outcome.TrySetException(e);
+            Outcome.TrySetException(failure);
         }
     }
 
@@ -166,7 +167,9 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
             }
 
             if (!result.GoesOn)
-                return new ServedOutcome(result.Upgraded is null ? Served.Ended : Served.Tunnel, next.Request, result.Farewell, result.Upgraded, forwarder.Last.Error);
+                return new ServedOutcome(
+                    result.Upgraded is null ? Served.Ended : Served.Tunnel, next.Request, result.Farewell, result.Upgraded,
+                    forwarder.Last.Error);
         }
     }
 
@@ -201,4 +204,5 @@ internal enum Served
     Connect,
 }
 
-internal sealed record ServedOutcome(Served Kind, ProxyRequest? Request, ClientFarewell Farewell, WorkerStream? Upgraded, ProxyError Error = default);
+internal sealed record ServedOutcome(
+    Served Kind, ProxyRequest? Request, ClientFarewell Farewell, WorkerStream? Upgraded, ProxyError Error = default);

@@ -16,7 +16,9 @@ public sealed class HttpForwarderLimitsTests
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
-        await origin.SendAsync("HTTP/1.1 200 OK\r\n" + (byFields ? string.Concat(Enumerable.Repeat("X: y\r\n", 1001)) : "X: " + new string('y', 131_072)) + "\r\n\r\n");
+        await origin.SendAsync(
+            "HTTP/1.1 200 OK\r\n" + (
+                byFields ? string.Concat(Enumerable.Repeat("X: y\r\n", 1001)) : "X: " + new string('y', 131_072)) + "\r\n\r\n");
         Assert.That(await proxy.Client.ReadHeadAsync(), Does.StartWith("HTTP/1.1 502")
             .And.Contain("error=http_response_header_section_size; details=\"cause=target_head_too_large"));
         Assert.That((await proxy.ExchangeAsync()).Error.Cause, Is.EqualTo(FailureCause.TargetHeadTooLarge));
@@ -59,8 +61,11 @@ public sealed class HttpForwarderLimitsTests
     public async Task ForwardAsync_request_trailers_that_are_too_large_are_called_so()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
-        await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + new string('y', 20_000));
-        Assert.That(await proxy.Client.ReadHeadAsync(), Does.StartWith("HTTP/1.1 431 Request Header Fields Too Large").And.Contain("cause=request_head_too_large"));
+        await proxy.Client.SendAsync(
+            "POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + new string('y', 20_000));
+        Assert.That(
+            await proxy.Client.ReadHeadAsync(),
+            Does.StartWith("HTTP/1.1 431 Request Header Fields Too Large").And.Contain("cause=request_head_too_large"));
     }
 
     private static string Request(string host, string fields = "") => $"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n";

@@ -16,15 +16,18 @@ public sealed class HttpForwarderTests
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync(
-            "GET http://h:8080/p?q HTTP/1.1\r\nUser-Agent: t\r\nHost: other\r\nProxy-Connection: keep-alive\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\n"
-            + "Keep-Alive: 5\r\nTE: trailers, deflate\r\nUpgrade: websocket\r\nProxy-Authorization: Basic YTpi\r\nAuthorization: Basic Yzpk\r\n"
+            "GET http://h:8080/p?q HTTP/1.1\r\nUser-Agent: t\r\nHost: other\r\nProxy-Connection: keep-alive\r\nConnection: X-Hop, "
+                + "keep-alive\r\nX-Hop: 1\r\n"
+            + "Keep-Alive: 5\r\nTE: trailers, deflate\r\nUpgrade: websocket\r\nProxy-Authorization: Basic YTpi\r\nAuthorization: Basic "
+            + "Yzpk\r\n"
             + "Proxy-Authenticate: x\r\nHTTP2-Settings: x\r\nx-CASE:  kept  \r\nCookie: a\r\nCookie: b\r\n\r\n");
         using var origin = await proxy.OriginAsync();
         Assert.That(await origin.ReadHeadAsync(), Is.EqualTo(
             "GET /p?q HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: t\r\nAuthorization: Basic Yzpk\r\nx-CASE: kept\r\nCookie: a\r\nCookie: b\r\n"
             + "TE: trailers\r\nConnection: TE\r\n\r\n"));
         await origin.SendAsync(
-            "HTTP/1.1 200 Fine\r\nServer: s\r\nConnection: X-Gone\r\nX-Gone: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: Basic\r\nUpgrade: h2c\r\n"
+            "HTTP/1.1 200 Fine\r\nServer: s\r\nConnection: X-Gone\r\nX-Gone: 1\r\nKeep-Alive: 5\r\nProxy-Authenticate: Basic\r\n"
+                + "Upgrade: h2c\r\n"
             + "Content-Length: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nok");
         Assert.That(await proxy.Client.ReadThroughAsync("\r\n\r\nok"), Is.EqualTo(
             "HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nok"));
@@ -43,8 +46,12 @@ public sealed class HttpForwarderTests
     [TestCase("OPTIONS http://h HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 6\r\n")]
     [TestCase("OPTIONS http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "OPTIONS / HTTP/1.1\r\n")]
     [TestCase("GET http://h/ HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")]
-    [TestCase("FROB http://[::1]:8/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "FROB / HTTP/1.1\r\nHost: [::1]:8\r\nConnection: close\r\n\r\n")]
-    [TestCase("POST http://h/ HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\nContent-Length: 0\r\n\r\n", "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n")]
+    [TestCase(
+        "FROB http://[::1]:8/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+        "FROB / HTTP/1.1\r\nHost: [::1]:8\r\nConnection: close\r\n\r\n")]
+    [TestCase(
+        "POST http://h/ HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\nContent-Length: 0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n")]
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_line_in_origin_form(string request, string expected)
     {
@@ -55,9 +62,12 @@ public sealed class HttpForwarderTests
     }
 
     [TestCase("Content-Length: 11\r\n\r\nhello world", "Content-Length: 11\r\n\r\nhello world")]
-    [TestCase("Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n")]
     [TestCase(
-        "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nContent-Length: 5\r\nHost: evil\r\nAuthorization: x\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n")]
+    [TestCase(
+        "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\nContent-Length: 5\r\nHost: evil\r\nAuthorization: "
+            + "x\r\n\r\n",
         "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\n\r\n")]
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_body_arrives_whole(string sent, string expected)
@@ -65,7 +75,9 @@ public sealed class HttpForwarderTests
         await using var proxy = await HttpForwarderHarness.StartAsync();
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\n" + sent);
         using var origin = await proxy.OriginAsync();
-        Assert.That(await origin.ReadAsync("POST / HTTP/1.1\r\nHost: h\r\n".Length + expected.Length), Is.EqualTo("POST / HTTP/1.1\r\nHost: h\r\n" + expected));
+        Assert.That(
+            await origin.ReadAsync("POST / HTTP/1.1\r\nHost: h\r\n".Length + expected.Length),
+            Is.EqualTo("POST / HTTP/1.1\r\nHost: h\r\n" + expected));
         await origin.SendAsync("HTTP/1.1 204 No\r\n\r\n");
         Assert.That(await proxy.Client.ReadHeadAsync(), Is.EqualTo("HTTP/1.1 204 No\r\n\r\n"));
     }
@@ -75,25 +87,75 @@ public sealed class HttpForwarderTests
     [
         ["length", Get, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true],
         ["empty", Get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true],
-        ["chunked", Get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true],
-        ["trailers", Get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\nSet-Cookie: a\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n", true],
-        ["HEAD", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true],
-        ["304", Get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n", true],
+        [
+            "chunked", Get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true,
+        ],
+        [
+            "trailers", Get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\nSet-Cookie: a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n", true,
+        ],
+        [
+            "HEAD", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true,
+        ],
+        [
+            "304", Get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\n", true,
+        ],
         ["204", Get, "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n", true],
-        ["HEAD, both", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true],
-        ["304, both", Get, "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", true],
+        [
+            "HEAD, both", "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            true,
+        ],
+        [
+            "304, both", Get, "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", true,
+        ],
         ["204, both", Get, "HTTP/1.1 204 No\r\nContent-Length: 5\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 204 No\r\n\r\n", true],
-        ["interim, both", Get, "HTTP/1.1 103 Early\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true],
+        [
+            "interim, both", Get, "HTTP/1.1 103 Early\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
+            "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true,
+        ],
         ["205", Get, "HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\nok", true],
-        ["keep-alive; timeout", Get, "HTTP/1.1 200 OK\r\nConnection: keep-alive; timeout=5\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true],
-        ["bare LF in chunks", Get, "HTTP/2.0 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true],
-        ["interim", Get, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n", "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true],
-        ["interim, 1.0", "GET http://h/ HTTP/1.0\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", false],
-        ["chunked to 1.0", "GET http://h/ HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", false],
-        ["origin closes", Get, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true],
-        ["client closes", "GET http://h/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", false],
-        ["bare LF", Get, "HTTP/1.1 200 OK\nContent-Length : 1\nX: a\n b\n\nx", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: a  b\r\n\r\nx", true],
-        ["426", Get, "HTTP/1.1 426 Upgrade\r\nUpgrade: x/1\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 426 Upgrade\r\nUpgrade: x/1\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n", true],
+        [
+            "keep-alive; timeout", Get, "HTTP/1.1 200 OK\r\nConnection: keep-alive; timeout=5\r\nContent-Length: 2\r\n\r\nok",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true,
+        ],
+        [
+            "bare LF in chunks", Get, "HTTP/2.0 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true,
+        ],
+        [
+            "interim", Get, "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
+            "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 204 No\r\n\r\n", true,
+        ],
+        [
+            "interim, 1.0", "GET http://h/ HTTP/1.0\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", false,
+        ],
+        [
+            "chunked to 1.0", "GET http://h/ HTTP/1.0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", false,
+        ],
+        [
+            "origin closes", Get, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            true,
+        ],
+        [
+            "client closes", "GET http://h/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", false,
+        ],
+        [
+            "bare LF", Get, "HTTP/1.1 200 OK\nContent-Length : 1\nX: a\n b\n\nx",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: a  b\r\n\r\nx", true,
+        ],
+        [
+            "426", Get, "HTTP/1.1 426 Upgrade\r\nUpgrade: x/1\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 426 Upgrade\r\nUpgrade: x/1\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n", true,
+        ],
     ];
 
     private static IEnumerable<TestCaseData> ResponseCases() =>
@@ -192,7 +254,8 @@ public sealed class HttpForwarderTests
         using var origin = await proxy.OriginAsync();
         await origin.ReadThroughAsync("part");
         await origin.SendAsync("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
-        Assert.That(await proxy.Client.ReadToEndAsync(), Is.EqualTo("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"));
+        Assert.That(
+            await proxy.Client.ReadToEndAsync(), Is.EqualTo("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"));
         await proxy.Client.SendAsync(new string('x', 996));
         proxy.Client.ShutdownSend();
         Assert.That((await proxy.EndedAsync()).Kind, Is.EqualTo(Served.Ended));
@@ -205,10 +268,15 @@ public sealed class HttpForwarderTests
     public async Task ForwardAsync_upgrade_hands_both_connections_over_with_the_bytes_behind()
     {
         await using var proxy = await HttpForwarderHarness.StartAsync();
-        await proxy.Client.SendAsync("GET http://h/ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\nEARLY");
+        await proxy.Client.SendAsync(
+            "GET http://h/ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: "
+                + "k\r\n\r\nEARLY");
         using var origin = await proxy.OriginAsync();
-        Assert.That(await origin.ReadHeadAsync(), Is.EqualTo("GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\nConnection: Upgrade\r\n\r\n"));
-        await origin.SendAsync("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\n\r\nBEHIND");
+        Assert.That(
+            await origin.ReadHeadAsync(),
+            Is.EqualTo("GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\nConnection: Upgrade\r\n\r\n"));
+        await origin.SendAsync(
+            "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\n\r\nBEHIND");
         Assert.That(await proxy.Client.ReadThroughAsync("BEHIND"), Is.EqualTo(
             "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\nConnection: Upgrade\r\n\r\nBEHIND"));
         Assert.That(await origin.ReadAsync(5), Is.EqualTo("EARLY"));

@@ -33,8 +33,11 @@ public class CircuitProbeTests
     [TestCase("http://check.torproject.org/", "HTTP/1.1 200 OK\r\n\r\n{\"IsTor\":true,\"IP\":\"1.2.3.4\"}", true)]
     [TestCase("http://check.torproject.org/", "HTTP/1.1 200 OK\r\n\r\n{\"IsTor\":false,\"IP\":\"1.2.3.4\"}", false)]
     [TestCase("http://check.torproject.org/", "HTTP/1.1 502 Bad Gateway\r\n\r\n", true)]
-    [TestCase("http://check.torproject.org/", "HTTP/1.1 200 OK\r\nNEL: {\"max_age\":1}\r\n\r\n{\"IsTor\":false}", false, Description = "JSON in a field is not the answer")]
-    public async Task An_open_stream_passes_unless_it_says_that_it_was_not_tor(string canary, string answer, bool works, CancellationToken token)
+    [TestCase(
+        "http://check.torproject.org/", "HTTP/1.1 200 OK\r\nNEL: {\"max_age\":1}\r\n\r\n{\"IsTor\":false}", false,
+        Description = "JSON in a field is not the answer")]
+    public async Task An_open_stream_passes_unless_it_says_that_it_was_not_tor(
+        string canary, string answer, bool works, CancellationToken token)
     {
         await using var worker = new FakeTorWorker
         {

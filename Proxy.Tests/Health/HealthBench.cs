@@ -14,16 +14,23 @@ internal sealed class HealthBench : IAsyncDisposable
 {
     private readonly ListLogger _log = new();
 
-    public HealthBench(int workers = 1, IPAddress? address = null, Action<HealthOptions>? configure = null, IUplinkCheck? uplink = null, IProbeSequence? probes = null, IRandomSource? random = null)
+    public HealthBench(
+        int workers = 1, IPAddress? address = null, Action<HealthOptions>? configure = null, IUplinkCheck? uplink = null,
+        IProbeSequence? probes = null, IRandomSource? random = null)
     {
         configure?.Invoke(Options);
-        Pool.Apply([.. Enumerable.Range(1, workers).Select(i => new WorkerModel($"worker-{i:00}", new IPEndPoint(address ?? IPAddress.Loopback, 9050 + i)))]);
+        Pool.Apply(
+            [
+                .. Enumerable.Range(1, workers)
+                    .Select(i => new WorkerModel($"worker-{i:00}", new IPEndPoint(address ?? IPAddress.Loopback, 9050 + i))),
+            ]);
         if (uplink is not null)
             Uplink = new UplinkWatch(uplink, Options.CheckInterval / 4, Clock);
         var events = new HealthEvents();
         Events = new HeardEvents(events);
         Monitor = new HealthMonitor(Pool, Options, events, new NoConnections(), Uplink, Clock, new Logger<HealthMonitor>(_log));
-        Prober = new HealthProber(Pool, Monitor, probes ?? Probes, Options, random ?? new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
+        Prober = new HealthProber(
+            Pool, Monitor, probes ?? Probes, Options, random ?? new MiddleRandom(), Clock, new Logger<HealthProber>(_log));
     }
 
     public HealthOptions Options { get; } = new();

@@ -17,7 +17,8 @@ public class HealthDocumentationTests
         foreach (var (transition, when) in HealthTransitions.Table)
         {
             table.Append(CultureInfo.InvariantCulture,
-                $"| {transition.From.ToString().ToUpperInvariant()} | {transition.To.ToString().ToUpperInvariant()} | `{transition.Change.Word()}` | {when} |\n");
+                $"| {transition.From.ToString().ToUpperInvariant()} | {transition.To.ToString().ToUpperInvariant()} | "
+                    + $"`{transition.Change.Word()}` | {when} |\n");
         }
 
         return table.ToString();

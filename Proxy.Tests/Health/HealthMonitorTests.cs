@@ -13,7 +13,11 @@ public class HealthMonitorTests
     public async Task Thousand_failures_of_targets_leave_a_worker_healthy()
     {
         await using var bench = new HealthBench();
-        FailureCause[] causes = [FailureCause.OnionNotFound, FailureCause.ConnectionRefused, FailureCause.HostUnreachable, FailureCause.ExitPolicy, FailureCause.TargetTimeout, FailureCause.OnionIntroFailed];
+        FailureCause[] causes =
+        [
+            FailureCause.OnionNotFound, FailureCause.ConnectionRefused, FailureCause.HostUnreachable, FailureCause.ExitPolicy,
+            FailureCause.TargetTimeout, FailureCause.OnionIntroFailed,
+        ];
         for (int i = 0; i < 1000; i++)
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(causes[i % causes.Length]));
         for (int i = 0; i < 1000; i++)
@@ -86,7 +90,8 @@ public class HealthMonitorTests
         var after = bench.Worker.Administrative;
         bench.Monitor.Enable(bench.Worker);
 
-        Assert.That((after, bench.Worker.Administrative), Is.EqualTo((WorkerAdministrativeState.Draining, WorkerAdministrativeState.Enabled)));
+        Assert.That(
+            (after, bench.Worker.Administrative), Is.EqualTo((WorkerAdministrativeState.Draining, WorkerAdministrativeState.Enabled)));
     }
 
     [Test]

@@ -119,7 +119,8 @@ public class HealthProberTests
         var state = WorkerHealthState.Healthy(default);
         var interval = TimeSpan.FromSeconds(10);
         TimeSpan? Next(double now, double? traffic) =>
-            ProbeSchedule.Next(state, false, default, traffic is { } at ? TimeSpan.FromSeconds(at) : null, TimeSpan.FromSeconds(now), interval);
+            ProbeSchedule.Next(
+                state, false, default, traffic is { } at ? TimeSpan.FromSeconds(at) : null, TimeSpan.FromSeconds(now), interval);
 
         Assert.That(Next(10, null), Is.EqualTo(TimeSpan.FromSeconds(10)));
         Assert.That(Next(10, 8), Is.EqualTo(TimeSpan.FromSeconds(20)));

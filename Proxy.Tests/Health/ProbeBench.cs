@@ -14,7 +14,12 @@ namespace TorBalancer.Tests.Health;
 /// <summary>The real probe steps and their sequence, over real sockets.</summary>
 internal sealed class ProbeBench : IDisposable
 {
-    public HealthOptions Options { get; } = new() { Canary = ["canary.example:80"], StepTimeout = TimeSpan.FromSeconds(20), ProbeTimeout = TimeSpan.FromSeconds(20) };
+    public HealthOptions Options { get; } = new()
+    {
+        Canary = ["canary.example:80"],
+        StepTimeout = TimeSpan.FromSeconds(20),
+        ProbeTimeout = TimeSpan.FromSeconds(20),
+    };
 
     public FixedFacts Facts { get; } = new();
 

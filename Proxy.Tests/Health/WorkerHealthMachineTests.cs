@@ -12,7 +12,8 @@ public class WorkerHealthMachineTests
     {
         var step = Step(WorkerHealthState.Healthy(default), HealthSignalKind.TrafficFailed, Seconds(5));
 
-        Assert.That(step.Transitions, Is.EqualTo([Row(WorkerOperationalState.Healthy, WorkerOperationalState.Suspect, HealthChange.FirstFailure)]));
+        Assert.That(
+            step.Transitions, Is.EqualTo([Row(WorkerOperationalState.Healthy, WorkerOperationalState.Suspect, HealthChange.FirstFailure)]));
         Assert.That(step.WantsCanary, Is.True);
         Assert.That(step.Next.Failures, Is.EqualTo(1));
         Assert.That(step.Next.Deadline, Is.EqualTo(Seconds(35)));
@@ -37,9 +38,13 @@ public class WorkerHealthMachineTests
     [Test]
     public void Threshold_of_one_passes_through_suspect()
     {
-        var step = WorkerHealthMachine.Step(WorkerHealthState.Healthy(default), new HealthSignal(HealthSignalKind.ProbeFailed), default, Rules with { FailureThreshold = 1 });
+        var step = WorkerHealthMachine.Step(
+            WorkerHealthState.Healthy(default), new HealthSignal(HealthSignalKind.ProbeFailed), default,
+            Rules with { FailureThreshold = 1 });
 
-        Assert.That(step.Transitions.Select(static one => one.To), Is.EqualTo([WorkerOperationalState.Suspect, WorkerOperationalState.Dead, WorkerOperationalState.Recovery]));
+        Assert.That(
+            step.Transitions.Select(static one => one.To),
+            Is.EqualTo([WorkerOperationalState.Suspect, WorkerOperationalState.Dead, WorkerOperationalState.Recovery]));
     }
 
     [Test]
@@ -49,7 +54,8 @@ public class WorkerHealthMachineTests
         var late = Step(early.Next, HealthSignalKind.Timer, Seconds(30));
 
         Assert.That(early.Transitions, Is.Empty);
-        Assert.That(late.Transitions[0], Is.EqualTo(Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.WindowOver)));
+        Assert.That(
+            late.Transitions[0], Is.EqualTo(Row(WorkerOperationalState.Suspect, WorkerOperationalState.Dead, HealthChange.WindowOver)));
     }
 
     [Test]
@@ -62,7 +68,8 @@ public class WorkerHealthMachineTests
 
         Assert.That(broken.Successes, Is.Zero);
         Assert.That(again.Transitions, Is.Empty);
-        Assert.That(healthy.Transitions, Is.EqualTo([Row(WorkerOperationalState.Suspect, WorkerOperationalState.Healthy, HealthChange.Recovered)]));
+        Assert.That(
+            healthy.Transitions, Is.EqualTo([Row(WorkerOperationalState.Suspect, WorkerOperationalState.Healthy, HealthChange.Recovered)]));
         Assert.That(healthy.Next.Failures, Is.Zero);
         Assert.That(healthy.BeginsSlowStart, Is.False);
     }
@@ -140,7 +147,9 @@ public class WorkerHealthMachineTests
 
         Assert.That((one.Next.Operational, one.Next.NextAttempt), Is.EqualTo((WorkerOperationalState.Recovery, Seconds(10))));
         Assert.That(failed.Successes, Is.Zero);
-        Assert.That(healthy.Transitions, Is.EqualTo([Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.Recovered)]));
+        Assert.That(
+            healthy.Transitions,
+            Is.EqualTo([Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.Recovered)]));
         Assert.That(healthy.BeginsSlowStart, Is.True);
     }
 
@@ -179,7 +188,9 @@ public class WorkerHealthMachineTests
         var ready = Step(starting, HealthSignalKind.ProcessReady, Seconds(9));
 
         Assert.That((starting.NextAttempt, probed.Next, enabled.Next), Is.EqualTo(((TimeSpan?)null, starting, starting)));
-        Assert.That(ready.Transitions, Is.EqualTo([Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.ProcessReady)]));
+        Assert.That(
+            ready.Transitions,
+            Is.EqualTo([Row(WorkerOperationalState.Recovery, WorkerOperationalState.Healthy, HealthChange.ProcessReady)]));
         Assert.That(ready.BeginsSlowStart, Is.False, "its first start");
     }
 
@@ -192,7 +203,9 @@ public class WorkerHealthMachineTests
             var ready = Step(Step(down.Next, HealthSignalKind.ProcessStarting, Seconds(2)).Next, HealthSignalKind.ProcessReady, Seconds(3));
 
             Assert.That(down.Transitions[0], Is.EqualTo(Row(state.Operational, WorkerOperationalState.Dead, HealthChange.ProcessDown)));
-            Assert.That((down.Next.Operational, down.Next.IsStarting, ready.Next.Operational), Is.EqualTo((WorkerOperationalState.Recovery, true, WorkerOperationalState.Healthy)));
+            Assert.That(
+                (down.Next.Operational, down.Next.IsStarting, ready.Next.Operational),
+                Is.EqualTo((WorkerOperationalState.Recovery, true, WorkerOperationalState.Healthy)));
             Assert.That(ready.BeginsSlowStart, Is.True);
         }
     }
@@ -207,7 +220,9 @@ public class WorkerHealthMachineTests
 
         Assert.That((state.Operational, state.Failures), Is.EqualTo((WorkerOperationalState.Suspect, 3.0)));
         Assert.That((window.Operational, window.Deadline), Is.EqualTo((WorkerOperationalState.Suspect, Seconds(70))));
-        Assert.That(Step(window, HealthSignalKind.ProbeFailed, Seconds(41)).Next.Operational, Is.EqualTo(WorkerOperationalState.Recovery), "once thawed");
+        Assert.That(
+            Step(window, HealthSignalKind.ProbeFailed, Seconds(41)).Next.Operational, Is.EqualTo(WorkerOperationalState.Recovery),
+            "once thawed");
     }
 
     [Test]
@@ -225,7 +240,8 @@ public class WorkerHealthMachineTests
             for (int i = 0; i < 20; i++)
             {
                 now += Seconds(random.Next(20));
-                var step = WorkerHealthMachine.Step(state, new HealthSignal(kinds[random.Next(kinds.Length)], IsFrozen: random.Next(8) == 0), now, rules);
+                var step = WorkerHealthMachine.Step(
+                    state, new HealthSignal(kinds[random.Next(kinds.Length)], IsFrozen: random.Next(8) == 0), now, rules);
                 var at = state.Operational;
                 foreach (var transition in step.Transitions)
                 {
@@ -260,5 +276,6 @@ public class WorkerHealthMachineTests
     private static WorkerHealthState InRecovery() =>
         Step(Step(Suspect(), HealthSignalKind.TrafficFailed, default).Next, HealthSignalKind.TrafficFailed, default).Next;
 
-    private static HealthTransition Row(WorkerOperationalState from, WorkerOperationalState to, HealthChange change) => new(from, to, change);
+    private static HealthTransition Row(WorkerOperationalState from, WorkerOperationalState to, HealthChange change) =>
+        new(from, to, change);
 }

@@ -42,8 +42,10 @@ public sealed class WorkerStepsTests : IDisposable
         using var bench = new ProbeBench();
         bench.Transport = new ServiceTransport(new SocketTransport(TimeProvider.System, default, new DescriptorBudget(new NothingLeft())));
         var worker = new WorkerState(new WorkerModel("w", server.EndPoint));
-        var report = await bench.Sequence(new WorkerOptions { Name = "w", SshPort = hasHost ? ((IPEndPoint)server.EndPoint).Port : 0 }).RunAsync(worker, inRecovery: false, token);
-        Assert.That((report.IsInconclusive, report.Passed, report.Failure), Is.EqualTo((true, false, (ProbeStep?)null)), ProbeBench.Text(report));
+        var report = await bench.Sequence(new WorkerOptions { Name = "w", SshPort = hasHost ? ((IPEndPoint)server.EndPoint).Port : 0 })
+            .RunAsync(worker, inRecovery: false, token);
+        Assert.That(
+            (report.IsInconclusive, report.Passed, report.Failure), Is.EqualTo((true, false, (ProbeStep?)null)), ProbeBench.Text(report));
         Assert.That(report.Proof, Is.EqualTo(GoneProof.None));
         Assert.That(server.Accepted, Is.Zero);
     }
@@ -52,8 +54,11 @@ public sealed class WorkerStepsTests : IDisposable
     [TestCase(false)]
     public async Task A_canary_that_we_have_no_descriptor_for_is_no_failure(bool isConnected, CancellationToken token)
     {
-        var transport = new ServiceTransport(new SocketTransport(TimeProvider.System, default, isConnected ? DescriptorBudget.Unlimited() : new DescriptorBudget(new NothingLeft())));
-        var probe = new CircuitProbe(new TorBalancer.Connecting.WorkerDialer(transport, new ConnectOptions(), TimeProvider.System), TimeProvider.System);
+        var transport = new ServiceTransport(
+            new SocketTransport(
+                TimeProvider.System, default, isConnected ? DescriptorBudget.Unlimited() : new DescriptorBudget(new NothingLeft())));
+        var probe = new CircuitProbe(
+            new TorBalancer.Connecting.WorkerDialer(transport, new ConnectOptions(), TimeProvider.System), TimeProvider.System);
         await using var server = new FakeTorWorker();
         var asking = probe.RunAsync(new WorkerModel("w", server.EndPoint), Canary.Parse("a.example:80"), TimeSpan.FromSeconds(20), token);
         if (isConnected)
@@ -136,12 +141,14 @@ public sealed class WorkerStepsTests : IDisposable
     [TestCase(100, "up", ProbeStepResult.Passed, "started, network up")]
     [TestCase(100, "down", ProbeStepResult.Failed, "it says that its network is down")]
     [TestCase(45, "up", ProbeStepResult.Failed, "its start is at 45 %: Loading")]
-    public async Task Control_is_what_tor_says_of_itself(int progress, string liveness, ProbeStepResult result, string detail, CancellationToken token)
+    public async Task Control_is_what_tor_says_of_itself(
+        int progress, string liveness, ProbeStepResult result, string detail, CancellationToken token)
     {
         await using var port = new FakeControlPort
         {
             Script = command => command.StartsWith("GETINFO ", StringComparison.Ordinal)
-                ? $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=x SUMMARY=\"Loading\"\r\n250-network-liveness={liveness}\r\n250 OK\r\n"
+                ? $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=x SUMMARY=\"Loading\"\r\n"
+                    + $"250-network-liveness={liveness}\r\n250 OK\r\n"
                 : FakeControlPort.DefaultScript(command),
         };
         Assert.That(await _bench.Control.ControlAsync(At(port.EndPoint), token), Is.EqualTo((result, detail)));
@@ -150,11 +157,16 @@ public sealed class WorkerStepsTests : IDisposable
     [Test]
     public async Task Control_port_that_refuses_us_or_is_not_there_fails(CancellationToken token)
     {
-        var port = new FakeControlPort { Script = static command => command.StartsWith("AUTHENTICATE", StringComparison.Ordinal) ? "515 No\r\n" : FakeControlPort.DefaultScript(command) };
+        var port = new FakeControlPort
+        {
+            Script = static command =>
+                command.StartsWith("AUTHENTICATE", StringComparison.Ordinal) ? "515 No\r\n" : FakeControlPort.DefaultScript(command),
+        };
         Assert.That((await _bench.Control.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
         await port.DisposeAsync();
         Assert.That((await _bench.Control.ControlAsync(At(port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Failed));
-        Assert.That((await _bench.Control.ControlAsync(new WorkerModel("w", port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That(
+            (await _bench.Control.ControlAsync(new WorkerModel("w", port.EndPoint), token)).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     [TestCase(0, 0, false, ProbeStepResult.Passed, "0 of its latest 0 circuits found a path")]
@@ -171,7 +183,8 @@ public sealed class WorkerStepsTests : IDisposable
     {
         _bench.Facts.Facts = Facts(connected: false) with { Paths = new PathTrend(10, 10, true) };
         Assert.That(_bench.Control.Paths(At(new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
-        Assert.That(_bench.Control.Paths(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
+        Assert.That(
+            _bench.Control.Paths(new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1))).Result, Is.EqualTo(ProbeStepResult.Skipped));
     }
 
     [Test]
@@ -183,7 +196,9 @@ public sealed class WorkerStepsTests : IDisposable
 
         var report = await _bench.Sequence(new WorkerOptions { Name = "w" }).RunAsync(state, false, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped link=Skipped socks=Passed paths=Failed circuit=Skipped onion=Skipped control=Skipped"));
+        Assert.That(
+            ProbeBench.Text(report),
+            Is.EqualTo("host=Skipped link=Skipped socks=Passed paths=Failed circuit=Skipped onion=Skipped control=Skipped"));
         Assert.That((report.IsUnreachable, worker.Requests.Count), Is.EqualTo((false, 0)), "its circuits fail, it itself is there");
     }
 
@@ -194,7 +209,8 @@ public sealed class WorkerStepsTests : IDisposable
         await using var port = new FakeControlPort
         {
             Script = static command => command.StartsWith("GETINFO ", StringComparison.Ordinal)
-                ? "250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n250-network-liveness=up\r\n250 OK\r\n"
+                ? "250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n250-network-liveness=up\r\n250 "
+                    + "OK\r\n"
                 : FakeControlPort.DefaultScript(command),
         };
         _bench.Facts.Facts = Facts(connected: true);
@@ -203,9 +219,12 @@ public sealed class WorkerStepsTests : IDisposable
         ssh.Start();
         var options = new WorkerOptions { Name = "w", Address = IPAddress.Loopback, SshPort = ((IPEndPoint)ssh.LocalEndpoint).Port };
 
-        var report = await _bench.Sequence(options).RunAsync(new WorkerState(new WorkerModel("w", worker.EndPoint, ControlEndPoint: port.EndPoint)), false, token);
+        var report = await _bench.Sequence(options)
+            .RunAsync(new WorkerState(new WorkerModel("w", worker.EndPoint, ControlEndPoint: port.EndPoint)), false, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Passed link=Skipped socks=Passed paths=Passed circuit=Passed onion=Passed control=Passed"));
+        Assert.That(
+            ProbeBench.Text(report),
+            Is.EqualTo("host=Passed link=Skipped socks=Passed paths=Passed circuit=Passed onion=Passed control=Passed"));
     }
 
     private static WorkerModel At(EndPoint control) => new("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: control);

@@ -10,7 +10,9 @@ namespace TorBalancer.Tests.Hosting;
 /// <summary>What the daemon says of links when it starts.</summary>
 public sealed class LinkHostedServiceTests
 {
-    /// <summary>Before Linux 5.7 without CAP_NET_RAW. Nothing mends that while the daemon runs, and going on would only fail connections.</summary>
+    /// <summary>
+    /// Before Linux 5.7 without CAP_NET_RAW. Nothing mends that while the daemon runs, and going on would only fail connections.
+    /// </summary>
     [Test]
     public void Start_without_the_right_to_bind_to_an_interface_fails_and_says_what_is_needed()
     {
@@ -19,7 +21,8 @@ public sealed class LinkHostedServiceTests
 
         Assert.That(
             () => service.StartAsync(CancellationToken.None),
-            Throws.TypeOf<StartupException>().With.Message.StartsWith("[Worker:w] WgInterface = tb-none: ").And.Message.Contains("AmbientCapabilities=CAP_NET_RAW"));
+            Throws.TypeOf<StartupException>().With.Message.StartsWith(
+                "[Worker:w] WgInterface = tb-none: ").And.Message.Contains("AmbientCapabilities=CAP_NET_RAW"));
     }
 
     [TestCase(SocketError.Success)]

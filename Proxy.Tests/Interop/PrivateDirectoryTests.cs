@@ -54,7 +54,9 @@ public class PrivateDirectoryTests
         if (allowed)
             Assert.That(() => PrivateDirectory.Make(Ours, options), Throws.Nothing);
         else
-            Assert.That(() => PrivateDirectory.Make(Ours, options), Throws.InstanceOf<UntrustedPathException>().With.Message.Contains("writable by others"));
+            Assert.That(
+                () => PrivateDirectory.Make(Ours, options),
+                Throws.InstanceOf<UntrustedPathException>().With.Message.Contains("writable by others"));
         Assert.That(PrivateDirectory.IsOurs(Ours), Is.EqualTo(allowed));
     }
 

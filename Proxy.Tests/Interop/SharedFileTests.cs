@@ -33,7 +33,9 @@ public class SharedFileTests
         int fd = SharedFile.Open(Path.Combine(_directory, name), Append, 0x180);
 
         Assert.That(fd, Is.GreaterThanOrEqualTo(0));
-        Assert.That(FileCalls.StatusOf(fd)!.Value.IsSameFile(FileCalls.StatusOf(Path.Combine(_directory, name), followLinks: true)!.Value), Is.True);
+        Assert.That(
+            FileCalls.StatusOf(fd)!.Value.IsSameFile(FileCalls.StatusOf(Path.Combine(_directory, name), followLinks: true)!.Value),
+            Is.True);
         FileCalls.Close(fd);
     }
 
@@ -55,7 +57,8 @@ public class SharedFileTests
     [Test]
     public async Task Open_while_somebody_else_puts_a_link_there_never_follows_it(CancellationToken token)
     {
-        string shared = Path.Combine(_directory, "shared"), victim = Path.Combine(_directory, "victim"), foreign = Path.Combine(_directory, "foreign"), path = Path.Combine(shared, "log");
+        string shared = Path.Combine(_directory, "shared"), victim = Path.Combine(_directory, "victim"), foreign = Path
+            .Combine(_directory, "foreign"), path = Path.Combine(shared, "log");
         Directory.CreateDirectory(shared);
         File.SetUnixFileMode(shared, Sticky);
         await File.WriteAllTextAsync(victim, "", token);

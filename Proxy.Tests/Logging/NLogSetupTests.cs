@@ -40,7 +40,9 @@ public partial class NLogSetupTests
 
     [Test]
     public void Failures_of_ours_are_written_with_their_stack() =>
-        Assert.That(Write("text", static logger => Log.Failed(logger, new InvalidOperationException("broken"))), Does.Contain("InvalidOperationException: broken"));
+        Assert.That(
+            Write("text", static logger => Log.Failed(logger, new InvalidOperationException("broken"))),
+            Does.Contain("InvalidOperationException: broken"));
 
     [Test]
     public void Failures_that_the_command_tells_are_not_told_twice() =>

@@ -34,7 +34,12 @@ public sealed class TorProcessTests
     public async Task Output_larger_than_a_pipe_does_not_block_the_child(CancellationToken token)
     {
         var lines = new ConcurrentQueue<string>();
-        var info = Script("i=0; while [ $i -lt 5000 ]; do echo \"line $i of a child that talks a lot and must never be blocked\"; i=$((i+1)); done; exit 3") with { OnOutput = lines.Enqueue };
+        var info = Script(
+            "i=0; while [ $i -lt 5000 ]; do echo \"line $i of a child that talks a lot and must never be blocked\"; i=$((i+1)); done; "
+                + "exit 3") with
+        {
+            OnOutput = lines.Enqueue,
+        };
         await using var process = TorProcess.Start(info);
 
         Assert.That(await process.Exited.WaitAsync(token), Is.EqualTo(3));
@@ -92,7 +97,9 @@ public sealed class TorProcessTests
 
     [Test]
     public void Start_of_a_missing_executable_throws()
-        => Assert.That(() => TorProcess.Start(new TorStartInfo(Path.Combine(_directory, "none"), "my-torrc")), Throws.InstanceOf<System.ComponentModel.Win32Exception>());
+        => Assert.That(
+            () => TorProcess.Start(new TorStartInfo(Path.Combine(_directory, "none"), "my-torrc")),
+            Throws.InstanceOf<System.ComponentModel.Win32Exception>());
 
     private TorStartInfo Script(string body)
     {

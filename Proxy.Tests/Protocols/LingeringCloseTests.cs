@@ -121,7 +121,9 @@ public class LingeringCloseTests
         var (peer, connection) = await PairAsync();
         using var _ = peer;
         await using var __ = connection;
-        var waiting = Enumerable.Range(0, LingeringClose.MostAtATime).Select(_ => _closes.FinishAsync(new SilentConnection(), default, over.Token).AsTask()).ToList();
+        var waiting = Enumerable.Range(0, LingeringClose.MostAtATime)
+            .Select(_ => _closes.FinishAsync(new SilentConnection(), default, over.Token).AsTask())
+            .ToList();
         Assert.That((_closes.Count, crowded), Is.EqualTo((LingeringClose.MostAtATime, 0)));
         var newest = _closes.FinishAsync(connection, default, token).AsTask();
         await waiting[0].WaitAsync(token);
@@ -137,7 +139,9 @@ public class LingeringCloseTests
     [Test]
     public void FinishAsync_gives_its_place_back_when_something_fails()
     {
-        Assert.That(async () => await _closes.FinishAsync(new SilentConnection { Fails = true }, default, default), Throws.InvalidOperationException);
+        Assert.That(
+            async () => await _closes.FinishAsync(new SilentConnection { Fails = true }, default, default),
+            Throws.InvalidOperationException);
         Assert.That(_closes.Count, Is.Zero);
     }
 
@@ -177,7 +181,8 @@ public class LingeringCloseTests
 
         public override System.IO.Pipelines.PipeReader Input => Fails ? throw new InvalidOperationException() : _pipe.Reader;
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default) =>
+            ValueTask.CompletedTask;
 
         public override bool TryClaim() => false;
 

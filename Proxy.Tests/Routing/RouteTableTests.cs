@@ -46,7 +46,8 @@ public class RouteTableTests
         rules.Rules.Add(Rule("all", RuleRoute.Wireguard, domain: "onion"));
 
         Assert.That(new RouteTable(rules).Decide(Request(Onion + ":80")).Route, Is.EqualTo(ClearnetRoute.Socks));
-        Assert.That(new RouteTable(new RouteOptions { Clearnet = clearnet }).Decide(Request(Onion + ":80")).Route, Is.EqualTo(ClearnetRoute.Socks));
+        Assert.That(
+            new RouteTable(new RouteOptions { Clearnet = clearnet }).Decide(Request(Onion + ":80")).Route, Is.EqualTo(ClearnetRoute.Socks));
     }
 
     [Test]

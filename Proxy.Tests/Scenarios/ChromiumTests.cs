@@ -41,10 +41,12 @@ public sealed class ChromiumTests : ScenarioFixture
                 "chromium",
                 [
                     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions", $"--user-data-dir={profile}",
+                    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions",
+                    $"--user-data-dir={profile}",
 
                     // It must have no way around the proxy, and no name is its own to resolve.
-                    $"--proxy-server={scheme}://{Address}", "--proxy-bypass-list=<-loopback>", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                    $"--proxy-server={scheme}://{Address}", "--proxy-bypass-list=<-loopback>",
+                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                     "--dump-dom", url,
                 ],
                 token,

@@ -44,7 +44,8 @@ public sealed class CurlTests : ScenarioFixture
     [TestCase("http")]
     [CancelAfter(60_000)]
     public async Task Onion_through_every_protocol_that_carries_names(string scheme, CancellationToken token) =>
-        Assert.That(await FetchAsync(token, "--proxy", $"{scheme}://{Address}", OriginByOnion + "/"), Does.StartWith("TorBalancer test origin"));
+        Assert.That(
+            await FetchAsync(token, "--proxy", $"{scheme}://{Address}", OriginByOnion + "/"), Does.StartWith("TorBalancer test origin"));
 
     [Test, CancelAfter(60_000)]
     public async Task CONNECT_for_plain_http_to_name_literal_and_onion(CancellationToken token)
@@ -86,7 +87,8 @@ public sealed class CurlTests : ScenarioFixture
     public async Task Https_proxy_named_in_the_environment(CancellationToken token)
     {
         var environment = new Dictionary<string, string> { ["https_proxy"] = $"http://{Address}" };
-        var result = await ClientProcess.CurlAsync(environment, token, "--cacert", _certificate, $"https://{WebOrigin.Name}:{Web.TlsPort}/");
+        var result = await ClientProcess.CurlAsync(
+            environment, token, "--cacert", _certificate, $"https://{WebOrigin.Name}:{Web.TlsPort}/");
         Assert.That(result.Output, Is.EqualTo("web origin\n"), result.Error);
     }
 
@@ -95,7 +97,8 @@ public sealed class CurlTests : ScenarioFixture
     [CancelAfter(60_000)]
     public async Task POST_returns_what_was_sent(string scheme, CancellationToken token) =>
         Assert.That(
-            await FetchAsync(token, "--proxy", $"{scheme}://{Address}", "--data", "a=1&b=two", OriginByName + "/echo"), Is.EqualTo("a=1&b=two"));
+            await FetchAsync(token, "--proxy", $"{scheme}://{Address}", "--data", "a=1&b=two", OriginByName + "/echo"),
+            Is.EqualTo("a=1&b=two"));
 
     [TestCase("http")]
     [TestCase("socks5h")]
@@ -131,7 +134,8 @@ public sealed class CurlTests : ScenarioFixture
     [CancelAfter(60_000)]
     public async Task Range_of_a_download(string scheme, CancellationToken token)
     {
-        var result = await ClientProcess.CurlAsync(token, "--proxy", $"{scheme}://{Address}", "--range", "1000000-1999999", WebByName + "/file");
+        var result = await ClientProcess.CurlAsync(
+            token, "--proxy", $"{scheme}://{Address}", "--range", "1000000-1999999", WebByName + "/file");
         Assert.That(WebOrigin.Hash(result.Bytes), Is.EqualTo(WebOrigin.Hash(WebOrigin.FileBytes[1_000_000..2_000_000])), result.Error);
     }
 
@@ -151,7 +155,8 @@ public sealed class CurlTests : ScenarioFixture
         string[] headers = header.StartsWith("Expect", StringComparison.Ordinal)
             ? ["--header", header, "--expect100-timeout", "20"]
             : ["--header", header.Length > 0 ? header : "X-None: 1", "--header", "Expect:"];
-        string answer = await FetchAsync(token, ["--proxy", $"{scheme}://{Address}", "--upload-file", file, .. headers, WebByName + "/upload"]);
+        string answer = await FetchAsync(
+            token, ["--proxy", $"{scheme}://{Address}", "--upload-file", file, .. headers, WebByName + "/upload"]);
 
         string framing = header.Contains("chunked", StringComparison.Ordinal) ? "te=chunked" : "te= ";
         Assert.That(answer, Does.StartWith($"PUT {body.Length} {WebOrigin.Hash(body)} {framing}"));
@@ -162,7 +167,8 @@ public sealed class CurlTests : ScenarioFixture
     public async Task Several_requests_of_one_kept_alive_connection_go_where_each_says(CancellationToken token)
     {
         string bodies = await FetchAsync(
-            token, "--proxy", $"http://{Address}", OriginByName + "/exit", WebByName + "/", OriginByOnion + "/exit", OriginByName + "/exit");
+            token, "--proxy", $"http://{Address}", OriginByName + "/exit", WebByName + "/", OriginByOnion + "/exit",
+            OriginByName + "/exit");
         string[] lines = bodies.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.That(lines, Has.Length.EqualTo(4));
         Assert.That(lines[0] + "\n", Is.AnyOf(ExitNames));

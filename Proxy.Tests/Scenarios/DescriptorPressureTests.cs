@@ -6,7 +6,9 @@ using TorBalancer.Tests.Transport;
 
 namespace TorBalancer.Tests.Scenarios;
 
-/// <summary>A daemon that can open nothing more: what runs goes on, whole, and what came too late is served as soon as there is room.</summary>
+/// <summary>
+/// A daemon that can open nothing more: what runs goes on, whole, and what came too late is served as soon as there is room.
+/// </summary>
 [CancelAfter(90_000)]
 public class DescriptorPressureTests
 {
@@ -17,7 +19,8 @@ public class DescriptorPressureTests
     {
         await using var worker = new FakeTorWorker();
         int port = ((IPEndPoint)worker.EndPoint).Port;
-        await using var daemon = await DaemonUnderTest.StartAsync($"[Health]\nEnabled = no\n\n[Worker:one]\nAddress = 127.0.0.1\nSocksPort = {port}\n", token);
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            $"[Health]\nEnabled = no\n\n[Worker:one]\nAddress = 127.0.0.1\nSocksPort = {port}\n", token);
         var clients = new List<TcpClient>();
         try
         {
@@ -77,7 +80,8 @@ public class DescriptorPressureTests
     }
 
     private static int HighestDescriptor(DaemonUnderTest daemon) =>
-        Directory.EnumerateFileSystemEntries($"/proc/{daemon.ProcessId}/fd").Max(static path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
+        Directory.EnumerateFileSystemEntries($"/proc/{daemon.ProcessId}/fd")
+            .Max(static path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
 
     private static async Task LimitAsync(DaemonUnderTest daemon, int descriptors, CancellationToken token)
     {

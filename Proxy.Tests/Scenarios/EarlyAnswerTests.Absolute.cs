@@ -7,7 +7,8 @@ namespace TorBalancer.Tests.Scenarios;
 /// <summary>Requests in absolute form, whose answers end by their framing, or with the connection.</summary>
 public partial class EarlyAnswerTests
 {
-    private const string UntilCloseHead = "HTTP/1.1 413 Content Too Large\r\n\r\n", LongHead = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 64000000\r\n\r\n";
+    private const string UntilCloseHead = "HTTP/1.1 413 Content Too Large\r\n\r\n", LongHead = "HTTP/1.1 413 Content Too Large\r\n"
+        + "Content-Length: 64000000\r\n\r\n";
     private static readonly string PutLarge = $"PUT http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n";
 
     /// <summary>Nothing but the connection's end tells where such an answer ends.</summary>
@@ -24,7 +25,8 @@ public partial class EarlyAnswerTests
             await WriteLargeAsync(client, token);
             Assert.That(await ReadAnswerAsync(client, token), Does.StartWith("HTTP/1.1 413 "));
             Assert.That(async () => await client.ReadAsync(new byte[1], token), Throws.InstanceOf<IOException>(), $"round {round}");
-            Assert.That((await proxy.Log.WaitForAsync("access_request", round, token))[^1].Message, Does.Contain("status=413 cause=target_closed"));
+            Assert.That(
+                (await proxy.Log.WaitForAsync("access_request", round, token))[^1].Message, Does.Contain("status=413 cause=target_closed"));
         }
     }
 
@@ -41,7 +43,9 @@ public partial class EarlyAnswerTests
             await using var client = await proxy.ConnectAsync();
             await client.WriteAsync(Encoding.ASCII.GetBytes(PutLarge), token);
             await WriteLargeAsync(client, token);
-            Assert.That(Encoding.ASCII.GetString(await SocksClient.ReadToEndAsync(client, token)), Does.StartWith("HTTP/1.1 413 ").And.EndsWith(Body), $"round {round}");
+            Assert.That(
+                Encoding.ASCII.GetString(await SocksClient.ReadToEndAsync(client, token)),
+                Does.StartWith("HTTP/1.1 413 ").And.EndsWith(Body), $"round {round}");
             Assert.That((await proxy.Log.WaitForAsync("access_request", round, token))[^1].Message, Does.Contain("status=413 cause=ok"));
         }
     }

@@ -63,7 +63,8 @@ public partial class EarlyAnswerTests(EngineKind engine)
 
     [Test]
     [CancelAfter(60_000)]
-    public async Task Client_that_writes_64_MB_and_only_then_reads_gets_the_early_answer([Values] Way way, [Values] Ending ending, CancellationToken token)
+    public async Task Client_that_writes_64_MB_and_only_then_reads_gets_the_early_answer(
+        [Values] Way way, [Values] Ending ending, CancellationToken token)
     {
         await using var worker = Refusing(ending);
         await using var proxy = await StartAsync(worker);
@@ -72,7 +73,11 @@ public partial class EarlyAnswerTests(EngineKind engine)
             await using var client = await proxy.ConnectAsync();
             if (way != Way.Absolute)
                 await OpenAsync(client, way, token);
-            await client.WriteAsync(Encoding.ASCII.GetBytes($"POST {(way == Way.Absolute ? "http://a.example" : "")}/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
+            await client.WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    $"POST {(way == Way.Absolute ? "http://a.example" : "")}/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: "
+                        + $"{Large}\r\n\r\n"),
+                token);
             await WriteLargeAsync(client, token);
             Assert.That(await ReadAnswerAsync(client, token), Does.StartWith("HTTP/1.1 413 ").And.EndsWith(Body), $"round {round}");
         }
@@ -130,15 +135,20 @@ public partial class EarlyAnswerTests(EngineKind engine)
         await using var proxy = await StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
         if (way == Way.Absolute)
-            await client.WriteAsync(Encoding.ASCII.GetBytes($"POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
+            await client.WriteAsync(
+                Encoding.ASCII.GetBytes($"POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
         else
             await OpenAsync(client, way, token);
         await WriteLargeAsync(client, token);
         await ReadLongAnswerAsync(client, answer, token);
     }
 
-    [TestCase("POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 64000000\r\n\r\n", "HTTP/1.1 502 ", Description = "no connection")]
-    [TestCase("POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "HTTP/1.1 ", Description = "no body")]
+    [TestCase(
+        "POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 64000000\r\n\r\n", "HTTP/1.1 502 ",
+        Description = "no connection")]
+    [TestCase(
+        "POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "HTTP/1.1 ",
+        Description = "no body")]
     [TestCase("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", "HTTP/1.1 502 ", Description = "no connection")]
     [TestCase("POST nonsense HTTP/1.1\r\nHost: a.example\r\nContent-Length: 64000000\r\n\r\n", "HTTP/1.1 400 ", Description = "no target")]
     [CancelAfter(60_000)]
@@ -163,7 +173,8 @@ public partial class EarlyAnswerTests(EngineKind engine)
             options.Listeners[0].Users.Add("anna", "right");
         });
         await using var client = await proxy.ConnectAsync();
-        await client.WriteAsync(Encoding.ASCII.GetBytes($"POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
+        await client.WriteAsync(
+            Encoding.ASCII.GetBytes($"POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: {Large}\r\n\r\n"), token);
         await WriteLargeAsync(client, token);
         Assert.That(Encoding.ASCII.GetString(await SocksClient.ReadToEndAsync(client, token)), Does.StartWith("HTTP/1.1 407 "));
     }
@@ -219,7 +230,9 @@ public partial class EarlyAnswerTests(EngineKind engine)
             return;
         }
 
-        byte[] request = way == Way.Socks4a ? [4, 1, 0, 80, 0, 0, 0, 1, 0, .. "a.example\0"u8] : "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n"u8.ToArray();
+        byte[] request = way == Way.Socks4a
+            ? [4, 1, 0, 80, 0, 0, 0, 1, 0, .. "a.example\0"u8]
+            : "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n"u8.ToArray();
         await client.WriteAsync(request, token);
         await SocksClient.ReadAsync(client, way == Way.Socks4a ? 8 : "HTTP/1.1 200 Connection established\r\n\r\n".Length, token);
     }
@@ -251,7 +264,11 @@ public partial class EarlyAnswerTests(EngineKind engine)
             {
                 // Without "Expect:" curl waits for 100 (Continue), and does not send the body of a request that is refused.
                 var result = await ClientProcess.CurlAsync(
-                    token, [.. way, "--header", "Expect:", "--data-binary", "@" + file, "--output", "-", "--write-out", "%{http_code}", "http://a.example/"]);
+                    token,
+                    [
+                        .. way, "--header", "Expect:", "--data-binary", "@" + file, "--output", "-", "--write-out", "%{http_code}",
+                        "http://a.example/",
+                    ]);
                 if (result.Output == Body + "413")
                     seen++;
                 else

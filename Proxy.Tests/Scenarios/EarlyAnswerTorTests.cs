@@ -60,7 +60,9 @@ public sealed class EarlyAnswerTorTests : ScenarioFixture
     [CancelAfter(120_000)]
     public async Task Curl_that_posts_8_MB_sees_the_early_answer(string way, CancellationToken token)
     {
-        int straight = way.Contains("socks", StringComparison.Ordinal) ? await CurlAsync($"--proxy socks5h://127.0.0.1:{Network.Workers[0].SocksPort}", token) : -1;
+        int straight = way.Contains("socks", StringComparison.Ordinal)
+            ? await CurlAsync($"--proxy socks5h://127.0.0.1:{Network.Workers[0].SocksPort}", token)
+            : -1;
         if (straight >= 0)
             TestContext.Out.WriteLine($"without the proxy, straight to tor: {straight} of {Rounds}");
         Assert.That(await CurlAsync(way + Address, token), Is.EqualTo(Rounds));
@@ -76,9 +78,14 @@ public sealed class EarlyAnswerTorTests : ScenarioFixture
             await using var client = await Proxy.ConnectAsync();
             if (tunnel)
                 await SocksClient.RequestAsync(client, "127.0.0.1", OriginPort, token);
-            await client.WriteAsync(Encoding.ASCII.GetBytes($"POST {(tunnel ? "" : $"http://127.0.0.1:{OriginPort}")}/ HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * Size}\r\n\r\n"), token);
+            await client.WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    $"POST {(tunnel ? "" : $"http://127.0.0.1:{OriginPort}")}/ HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * Size}\r\n\r\n"),
+                token);
             await client.WriteAsync(new byte[2 * Size], token);
-            Assert.That(Encoding.ASCII.GetString(await SocksClient.ReadAsync(client, 20, token)), Does.StartWith("HTTP/1.1 413 "), $"round {round}");
+            Assert.That(
+                Encoding.ASCII.GetString(await SocksClient.ReadAsync(client, 20, token)), Does.StartWith("HTTP/1.1 413 "),
+                $"round {round}");
         }
     }
 
@@ -97,7 +104,8 @@ public sealed class EarlyAnswerTorTests : ScenarioFixture
         await SocksClient.RequestAsync(stream, "127.0.0.1", Network.OriginPort, token);
         await stream.WriteAsync("GET /exit HTTP/1.0\r\nHost: x\r\n\r\n"u8.ToArray(), token);
         straight.Shutdown(SocketShutdown.Send);
-        TestContext.Out.WriteLine($"straight to tor, behind a FIN: {(await SocksClient.ReadToEndAsync(stream, token)).Length} bytes of answer");
+        TestContext.Out.WriteLine(
+            $"straight to tor, behind a FIN: {(await SocksClient.ReadToEndAsync(stream, token)).Length} bytes of answer");
     }
 
     private async Task<int> CurlAsync(string way, CancellationToken token)
@@ -106,7 +114,11 @@ public sealed class EarlyAnswerTorTests : ScenarioFixture
         for (int run = 0; run < Rounds; run++)
         {
             var result = await ClientProcess.CurlAsync(
-                token, [.. way.Split(' '), "--header", "Expect:", "--data-binary", "@" + _file, "--output", "-", "--write-out", "%{http_code}", $"http://127.0.0.1:{OriginPort}/"]);
+                token,
+                [
+                    .. way.Split(' '), "--header", "Expect:", "--data-binary", "@" + _file, "--output", "-", "--write-out", "%{http_code}",
+                    $"http://127.0.0.1:{OriginPort}/",
+                ]);
             if (result.Output == "too large\n413")
                 seen++;
             else

@@ -23,7 +23,8 @@ internal static class ErrorMatrix
 
     /// <summary>Gives the proxy its second listener, which sends extended error codes.</summary>
     public static void AddExtendedListener(TorBalancerOptions options) =>
-        options.Listeners.Add(new ListenerOptions { Name = "extended", Address = new IPEndPoint(IPAddress.Loopback, 0), ExtendedErrors = true });
+        options.Listeners.Add(
+            new ListenerOptions { Name = "extended", Address = new IPEndPoint(IPAddress.Loopback, 0), ExtendedErrors = true });
 
     /// <summary>All ways at one time, all answered within the proxy's own limit.</summary>
     public static async Task<Dictionary<ProbeKind, ProbeAnswer>> AskAllAsync(
@@ -39,7 +40,8 @@ internal static class ErrorMatrix
         return answers.ToDictionary(static one => one.kind, static one => one.Answer);
     }
 
-    public static async Task AssertAsync(ProxyUnderTest proxy, string host, int port, TimeSpan limit, Expected expected, CancellationToken token)
+    public static async Task AssertAsync(
+        ProxyUnderTest proxy, string host, int port, TimeSpan limit, Expected expected, CancellationToken token)
     {
         var answers = await AskAllAsync(proxy, host, port, limit, token);
         using (Assert.EnterMultipleScope())
@@ -53,7 +55,9 @@ internal static class ErrorMatrix
             {
                 ProbeAnswer answer = answers[kind];
                 Assert.That(answer.Code, Is.EqualTo(expected.Status), $"{kind}: {answer.Head}");
-                Assert.That(answer.Header("Proxy-Status"), Does.StartWith($"torbalancer; error={expected.ErrorType}; details=\"cause={expected.Cause}"), kind.ToString());
+                Assert.That(
+                    answer.Header("Proxy-Status"),
+                    Does.StartWith($"torbalancer; error={expected.ErrorType}; details=\"cause={expected.Cause}"), kind.ToString());
                 if (expected.Attempts > 0)
                     Assert.That(answer.Header("Proxy-Status"), Does.Contain($"attempts={expected.Attempts}\""), kind.ToString());
                 Assert.That(answer.Header("Retry-After"), expected.Status == 503 ? Is.Not.Empty : Is.Empty, kind.ToString());

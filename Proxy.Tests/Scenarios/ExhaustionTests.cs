@@ -49,8 +49,11 @@ public partial class ExhaustionTests
         string file = Path.Combine(Directory.CreateTempSubdirectory("tbx").FullName, "torbalancer.conf");
         try
         {
-            await File.WriteAllTextAsync(file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + Configuration("auto", 1), token);
-            var result = await ProgramRun.RunAsync(asUser[0], [.. asUser[1..], "prlimit", "--nproc=14", ProgramRun.Daemon, "run", "--config", file], token);
+            await File.WriteAllTextAsync(
+                file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + Configuration("auto", 1),
+                token);
+            var result = await ProgramRun.RunAsync(
+                asUser[0], [.. asUser[1..], "prlimit", "--nproc=14", ProgramRun.Daemon, "run", "--config", file], token);
             Assert.That(result.ExitCode, Is.EqualTo(1), result.Output + result.Error);
             Assert.That(result.Error, Does.Contain("TasksMax"));
         }
@@ -67,8 +70,11 @@ public partial class ExhaustionTests
         string file = Path.Combine(Directory.CreateTempSubdirectory("tbx").FullName, "torbalancer.conf");
         try
         {
-            await File.WriteAllTextAsync(file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + Configuration("auto", 1), token);
-            var result = await ProgramRun.RunAsync("prlimit", [$"--nofile={limit}:{limit}", ProgramRun.Daemon, "run", "--config", file], token);
+            await File.WriteAllTextAsync(
+                file, "[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\nAddress = none\nSocket = none\n\n" + Configuration("auto", 1),
+                token);
+            var result = await ProgramRun.RunAsync(
+                "prlimit", [$"--nofile={limit}:{limit}", ProgramRun.Daemon, "run", "--config", file], token);
             Assert.That(result.ExitCode, Is.EqualTo(1), result.Output + result.Error);
             Assert.That(result.Error, Does.Contain("LimitNOFILE").And.Contain($"{limit}").And.Not.Contain("   at "));
         }
@@ -79,7 +85,8 @@ public partial class ExhaustionTests
     }
 
     [Test]
-    public async Task More_clients_than_memory_wait_and_are_served_as_others_leave([Values("linux", "sockets")] string engine, CancellationToken token)
+    public async Task More_clients_than_memory_wait_and_are_served_as_others_leave(
+        [Values("linux", "sockets")] string engine, CancellationToken token)
     {
         await using var group = MemoryGroupUnderTest.Create(64 << 20);
         await RunAsync(engine, group.Enter, clients: 1_500, rounds: 2, token);
@@ -119,13 +126,18 @@ public partial class ExhaustionTests
     }
 
     private static string Configuration(string engine, int port) =>
-        $"[Engine]\nTransport = {engine}\n\n[Log]\nAccess = no\n\n[Health]\nEnabled = no\n\n[Worker:one]\nAddress = 127.0.0.1\nSocksPort = {port}\n";
+        $"[Engine]\nTransport = {engine}\n\n[Log]\nAccess = no\n\n[Health]\nEnabled = no\n\n[Worker:one]\nAddress = "
+            + $"127.0.0.1\nSocksPort = {port}\n";
 
     private static string[] AsUser()
     {
         if (Environment.UserName != "root")
             Assert.Ignore("skipped: only root can become another user");
-        return [ClientProcess.Require("setpriv"), "--reuid=54917", "--regid=54917", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+        return
+        [
+            ClientProcess.Require("setpriv"), "--reuid=54917", "--regid=54917", "--clear-groups", "--inh-caps=+dac_override",
+            "--ambient-caps=+dac_override",
+        ];
     }
 
     [GeneratedRegex("Admin API on ([0-9.:]+)")]

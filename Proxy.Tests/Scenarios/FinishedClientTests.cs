@@ -16,16 +16,24 @@ public class FinishedClientTests(EngineKind engine)
 
     public static IEnumerable<TestCaseData> Requests =>
     [
-        new TestCaseData((byte[])[5, 1, 0, .. SocksClient.Request("a.example", 80)], (byte[])[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).SetArgDisplayNames("SOCKS5"),
-        new TestCaseData((byte[])[5, 1, 0, .. SocksClient.Request("a.example", 0, 0xF0)], (byte[])[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).SetArgDisplayNames("RESOLVE"),
-        new TestCaseData((byte[])[4, 1, 0, 80, 0, 0, 0, 1, 0, .. "a.example\0"u8], (byte[])[0, 90, 0, 0, 0, 0, 0, 0]).SetArgDisplayNames("SOCKS4a"),
+        new TestCaseData((byte[])[5, 1, 0, .. SocksClient.Request("a.example", 80)], (byte[])[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .SetArgDisplayNames("SOCKS5"),
+        new TestCaseData((byte[])[5, 1, 0, .. SocksClient.Request("a.example", 0, 0xF0)], (byte[])[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .SetArgDisplayNames("RESOLVE"),
+        new TestCaseData((byte[])[4, 1, 0, 80, 0, 0, 0, 1, 0, .. "a.example\0"u8], (byte[])[0, 90, 0, 0, 0, 0, 0, 0])
+            .SetArgDisplayNames("SOCKS4a"),
         new TestCaseData((byte[])[4, 1, 0, 80, 192, 0, 2, 1, 0], (byte[])[0, 90, 0, 0, 0, 0, 0, 0]).SetArgDisplayNames("SOCKS4"),
-        new TestCaseData("CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n"u8.ToArray(), "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray()).SetArgDisplayNames("CONNECT"),
-        new TestCaseData("GET http://a.example/ HTTP/1.0\r\nHost: a.example\r\n\r\n"u8.ToArray(), "HTTP/1.1 200 OK\r\n"u8.ToArray()).SetArgDisplayNames("absolute form"),
+        new TestCaseData(
+            "CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n"u8.ToArray(),
+            "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray())
+            .SetArgDisplayNames("CONNECT"),
+        new TestCaseData("GET http://a.example/ HTTP/1.0\r\nHost: a.example\r\n\r\n"u8.ToArray(), "HTTP/1.1 200 OK\r\n"u8.ToArray())
+            .SetArgDisplayNames("absolute form"),
     ];
 
     [TestCaseSource(nameof(Requests))]
-    public async Task Client_that_finished_is_answered_however_long_the_dial_takes_within_its_time(byte[] request, byte[] answer, CancellationToken token)
+    public async Task Client_that_finished_is_answered_however_long_the_dial_takes_within_its_time(
+        byte[] request, byte[] answer, CancellationToken token)
     {
         var gate = new TaskCompletionSource();
         await using var worker = new FakeTorWorker { ReplyGate = gate.Task, OnStream = AnswerOkAsync };
@@ -128,14 +136,16 @@ public class FinishedClientTests(EngineKind engine)
     }
 
     [Test]
-    public async Task Real_netcat_that_finishes_behind_its_request_prints_an_answer_that_takes_longer_than_the_old_five_seconds(CancellationToken token)
+    public async Task Real_netcat_that_finishes_behind_its_request_prints_an_answer_that_takes_longer_than_five_seconds(
+        CancellationToken token)
     {
         var gate = new TaskCompletionSource();
         await using var worker = new FakeTorWorker { ReplyGate = gate.Task, OnStream = AnswerOkAsync };
         var clock = new ManualTimeProvider();
         await using var proxy = await StartAsync(worker, clock);
         var netcat = ClientProcess.RunAsync(
-            "nc.openbsd", ["-N", "127.0.0.1", $"{proxy.Address.Port}"], token, input: "GET http://a.example/ HTTP/1.0\r\nHost: a.example\r\n\r\n"u8.ToArray());
+            "nc.openbsd", ["-N", "127.0.0.1", $"{proxy.Address.Port}"], token,
+            input: "GET http://a.example/ HTTP/1.0\r\nHost: a.example\r\n\r\n"u8.ToArray());
         while (worker.Requests.IsEmpty)
             await Task.Delay(5, token);
         await PassAsync(clock, token);

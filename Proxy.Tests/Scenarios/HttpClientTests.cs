@@ -21,7 +21,9 @@ public sealed class HttpClientTests : ScenarioFixture
 
         using var content = new ByteArrayContent(WebOrigin.FileBytes, 0, 1_000_000);
         using var answer = await client.PutAsync(WebByName + "/upload", content, token);
-        Assert.That(await answer.Content.ReadAsStringAsync(token), Does.StartWith($"PUT 1000000 {WebOrigin.Hash(WebOrigin.FileBytes[..1_000_000])}"));
+        Assert.That(
+            await answer.Content.ReadAsStringAsync(token),
+            Does.StartWith($"PUT 1000000 {WebOrigin.Hash(WebOrigin.FileBytes[..1_000_000])}"));
     }
 
     [TestCase("socks5")]
@@ -35,12 +37,16 @@ public sealed class HttpClientTests : ScenarioFixture
             options.Listeners[0].Users.Add("anna", "secret");
         });
 
-        using HttpClient right = Client(new WebProxy($"{scheme}://{proxy.Address}") { Credentials = new NetworkCredential("anna", "secret") });
+        using HttpClient right = Client(
+            new WebProxy($"{scheme}://{proxy.Address}") { Credentials = new NetworkCredential("anna", "secret") });
         Assert.That(await right.GetStringAsync(OriginByName + "/exit", token), Is.AnyOf(ExitNames));
         Assert.That(await right.GetStringAsync($"https://{WebOrigin.Name}:{Web.TlsPort}/", token), Is.EqualTo("web origin\n"));
 
-        using HttpClient wrong = Client(new WebProxy($"{scheme}://{proxy.Address}") { Credentials = new NetworkCredential("anna", "guess") });
-        Assert.That(async () => (await wrong.GetAsync(OriginByName + "/exit", token)).EnsureSuccessStatusCode(), Throws.InstanceOf<HttpRequestException>());
+        using HttpClient wrong = Client(
+            new WebProxy($"{scheme}://{proxy.Address}") { Credentials = new NetworkCredential("anna", "guess") });
+        Assert.That(
+            async () => (await wrong.GetAsync(OriginByName + "/exit", token)).EnsureSuccessStatusCode(),
+            Throws.InstanceOf<HttpRequestException>());
     }
 
     [TestCase("socks5")]
@@ -50,7 +56,8 @@ public sealed class HttpClientTests : ScenarioFixture
     public async Task Many_requests_at_one_time(string scheme, CancellationToken token)
     {
         using HttpClient client = Client(new WebProxy($"{scheme}://{Address}"));
-        byte[][] answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => client.GetByteArrayAsync($"{OriginByName}/bytes/{10_000 + i}", token)));
+        byte[][] answers = await Task.WhenAll(
+            Enumerable.Range(0, 40).Select(i => client.GetByteArrayAsync($"{OriginByName}/bytes/{10_000 + i}", token)));
         Assert.That(answers.Select(static answer => answer.Length), Is.EqualTo(Enumerable.Range(10_000, 40)));
     }
 
@@ -60,7 +67,8 @@ public sealed class HttpClientTests : ScenarioFixture
         UseProxy = true,
         SslOptions = new SslClientAuthenticationOptions
         {
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.GetCertHashString() == Web.Certificate.GetCertHashString(),
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                certificate?.GetCertHashString() == Web.Certificate.GetCertHashString(),
         },
     });
 }

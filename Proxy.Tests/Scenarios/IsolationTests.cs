@@ -172,7 +172,8 @@ public sealed class IsolationTests : ScenarioFixture
     {
         /// <summary>Opens a stream, lets the target echo once, and says how tor carried it.</summary>
         public async Task<CarriedStream> CircuitAsync(
-            string host, CancellationToken token, string? user = null, string? password = null, IPAddress? from = null, int listener = 0, int? port = null)
+            string host, CancellationToken token, string? user = null, string? password = null, IPAddress? from = null, int listener = 0,
+            int? port = null)
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             if (from is not null)

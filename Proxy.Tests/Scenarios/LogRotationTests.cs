@@ -67,7 +67,8 @@ public sealed class LogRotationTests
         File.Move(LogPath, LogPath + ".1");
         ProcessSignals.HangUp(daemon.ProcessId);
         await MadeAsync(LogPath, token);
-        await daemon.WaitForLineAsync(static line => line.Contains("SIGHUP: the log file was opened anew", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(
+            static line => line.Contains("SIGHUP: the log file was opened anew", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 
@@ -78,7 +79,8 @@ public sealed class LogRotationTests
         File.Delete(LogPath);
         Directory.CreateDirectory(LogPath);
         ProcessSignals.HangUp(daemon.ProcessId);
-        await daemon.WaitForLineAsync(static line => line.Contains("SIGHUP: the log file cannot be opened anew", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(
+            static line => line.Contains("SIGHUP: the log file cannot be opened anew", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
 
         await using var without = await DaemonUnderTest.StartAsync("[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token);
@@ -92,7 +94,10 @@ public sealed class LogRotationTests
     {
         string logs = Path.GetDirectoryName(LogPath)!;
         Directory.CreateDirectory(logs);
-        string[] tiny = [ClientProcess.Require("unshare"), "-m", "/bin/sh", "-c", $"mount -t tmpfs -o size=64k none {logs} && exec \"$@\"", "sh"];
+        string[] tiny =
+        [
+            ClientProcess.Require("unshare"), "-m", "/bin/sh", "-c", $"mount -t tmpfs -o size=64k none {logs} && exec \"$@\"", "sh",
+        ];
         if ((await ProgramRun.RunAsync(tiny[0], [.. tiny[1..], "true"], token)) is { ExitCode: not 0 } refused)
             Assert.Ignore($"skipped: no mount namespaces here: {refused.Error.Trim()}");
         await using var daemon = await StartAsync(token, under: tiny);
@@ -109,7 +114,8 @@ public sealed class LogRotationTests
 
         string[] lines = await File.ReadAllLinesAsync(Path.Combine(inside, "t.log"), token);
         Assert.That(lines, Has.Some.Matches(@"WARN  \d+ log lines are missing here"));
-        Assert.That(lines.Where(static line => !line.StartsWith("20", StringComparison.Ordinal)), Is.Empty, "a line that was cut short is ended");
+        Assert.That(
+            lines.Where(static line => !line.StartsWith("20", StringComparison.Ordinal)), Is.Empty, "a line that was cut short is ended");
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 
@@ -118,7 +124,8 @@ public sealed class LogRotationTests
     {
         // The runtime's own memory files would be over the limit as well.
         await using var daemon = await StartAsync(
-            token, under: [ClientProcess.Require("env"), "DOTNET_EnableWriteXorExecute=0", ClientProcess.Require("prlimit"), "--fsize=1024"]);
+            token,
+            under: [ClientProcess.Require("env"), "DOTNET_EnableWriteXorExecute=0", ClientProcess.Require("prlimit"), "--fsize=1024"]);
         while (!daemon.Lines.Any(static line => line.Contains("cannot be written: File too large", StringComparison.Ordinal)))
             await RequestAsync(daemon, token);
         await RequestAsync(daemon, token);

@@ -65,14 +65,16 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
         foreach (string url in (string[])[OriginByName + "/exit", OriginByOnion + "/exit"])
         {
             var result = await ClientProcess.CurlAsync(token, "--proxy", $"socks5h://worker-{id}:x@{daemon}", url);
-            Assert.That(result.Output, Is.AnyOf([.. ExitNames, "unknown\n"]), $"{id} {url}: {result.Error}\n{string.Join('\n', daemon.Lines)}");
+            Assert.That(
+                result.Output, Is.AnyOf([.. ExitNames, "unknown\n"]), $"{id} {url}: {result.Error}\n{string.Join('\n', daemon.Lines)}");
         }
     }
 
     /// <summary>The process id in that worker's start message, the first or a later one.</summary>
     private static async Task<int> ProcessOfAsync(DaemonUnderTest daemon, string id, int start, CancellationToken token)
     {
-        string line = await daemon.WaitForLineAsync(line => line.Contains($"Worker {id}: starting (pid", StringComparison.Ordinal), token, start);
+        string line = await daemon.WaitForLineAsync(
+            line => line.Contains($"Worker {id}: starting (pid", StringComparison.Ordinal), token, start);
         return int.Parse(StartedProcess().Match(line).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 

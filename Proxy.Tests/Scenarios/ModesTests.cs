@@ -29,7 +29,8 @@ public sealed class ModesTests : ScenarioFixture
     public async Task Sticky_keeps_every_user_on_one_worker_and_spreads_users(CancellationToken token)
     {
         var carried = await CarryAsync(SelectionPolicyNames.Sticky, static i => $"anna.{i % 20}", token);
-        var byUser = carried.GroupBy(static one => one.User).ToDictionary(static g => g.Key!, static g => g.Select(static one => one.Worker).Distinct().ToArray());
+        var byUser = carried.GroupBy(static one => one.User)
+            .ToDictionary(static g => g.Key!, static g => g.Select(static one => one.Worker).Distinct().ToArray());
         Assert.That(byUser, Has.Count.EqualTo(20));
         Assert.That(byUser.Values, Is.All.Length.EqualTo(1));
         Assert.That(byUser.Values.SelectMany(static workers => workers).Distinct().Count(), Is.GreaterThan(1));
@@ -58,12 +59,14 @@ public sealed class ModesTests : ScenarioFixture
     {
         await using var proxy = await StartProxyAsync(options => options.Balancing.Mode = mode);
         var targets = new string?[Requests];
-        await Parallel.ForEachAsync(Enumerable.Range(0, Requests), new ParallelOptions { MaxDegreeOfParallelism = Clients, CancellationToken = token }, async (i, stop) =>
+        var atATime = new ParallelOptions { MaxDegreeOfParallelism = Clients, CancellationToken = token };
+        await Parallel.ForEachAsync(Enumerable.Range(0, Requests), atATime, async (i, stop) =>
         {
             // The name says which request it is; below .test any name leads to the echo server.
             targets[i] = user(i);
             await using var stream = await proxy.ConnectAsync();
-            var reply = await SocksClient.RequestAsync(stream, $"r{i}.test", Network.EchoPort, stop, targets[i], targets[i] is null ? null : "x");
+            var reply = await SocksClient.RequestAsync(
+                stream, $"r{i}.test", Network.EchoPort, stop, targets[i], targets[i] is null ? null : "x");
             Assert.That(reply[1], Is.Zero);
             await stream.WriteAsync("ping"u8.ToArray(), stop);
             Assert.That(await SocksClient.ReadAsync(stream, 4, stop), Is.EqualTo("ping"u8.ToArray()));

@@ -32,7 +32,10 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
             Assert.That(calls.Connects.Values.Sum(), Is.GreaterThanOrEqualTo(12), "a trace that shows nothing proves nothing");
 
             // The control sockets of the workers are files of this machine.
-            Assert.That(calls.OtherConnects.Where(call => !Network.Workers.Any(worker => call.Contains($"\"{worker.ControlPath}\"", StringComparison.Ordinal))), Is.Empty);
+            Assert.That(
+                calls.OtherConnects.Where(
+                    call => !Network.Workers.Any(worker => call.Contains($"\"{worker.ControlPath}\"", StringComparison.Ordinal))),
+                Is.Empty);
             Assert.That(calls.Datagrams, Is.Empty);
             Assert.That(calls.Opens("/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf"), Is.Empty);
         }
@@ -54,7 +57,10 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
         string trace = Path.GetTempFileName();
         try
         {
-            string[] command = [.. SystemCalls.Command(trace).Where(static argument => argument != "-D"), ClientProcess.Require("python3"), "-c", leaking];
+            string[] command =
+            [
+                .. SystemCalls.Command(trace).Where(static argument => argument != "-D"), ClientProcess.Require("python3"), "-c", leaking,
+            ];
             await ClientProcess.RunAsync(command[0], command[1..], token);
             var calls = new SystemCalls(await File.ReadAllLinesAsync(trace, token));
             Assert.That(calls.Datagrams, Is.Not.Empty);
@@ -80,7 +86,9 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
             Assert.That((await ClientProcess.CurlAsync(token, [.. way, OriginByName + "/exit"])).Output, Is.AnyOf(ExitNames));
             Assert.That((await ClientProcess.CurlAsync(token, [.. way, OriginByAddress + "/exit"])).Output, Is.EqualTo("unknown\n"));
             Assert.That((await ClientProcess.CurlAsync(token, [.. way, OriginByOnion + "/exit"])).Output, Is.EqualTo("unknown\n"));
-            foreach (string unknown in (string[])["http://nx.test/", "http://no.such.name.example/", $"http://{TestNetwork.OriginName}:25/", "http://short.onion/"])
+            foreach (
+                string unknown in (string[])[
+                    "http://nx.test/", "http://no.such.name.example/", $"http://{TestNetwork.OriginName}:25/", "http://short.onion/"])
                 await ClientProcess.CurlAsync(token, [.. way, unknown]);
         }
 
@@ -94,7 +102,11 @@ public sealed class NothingElseLeavesTests : ScenarioFixture
         while (true)
         {
             string[] lines = await File.ReadAllLinesAsync(trace, token);
-            if (lines.Any(line => line.StartsWith($"{processId} ", StringComparison.Ordinal) && line.Contains("+++ exited", StringComparison.Ordinal)))
+            if (
+                lines.Any(
+                    line =>
+                        line.StartsWith($"{processId} ", StringComparison.Ordinal)
+                            && line.Contains("+++ exited", StringComparison.Ordinal)))
                 return lines;
             await Task.Delay(50, token);
         }

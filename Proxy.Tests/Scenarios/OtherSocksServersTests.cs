@@ -78,14 +78,17 @@ public sealed class OtherSocksServersTests(string program)
         Assert.That(refused.Error.IsError && unknown.Error.IsError, Is.True);
         Assert.That(refused.Error.Cause, Is.EqualTo(program == "ssh -D" ? FailureCause.GeneralFailure : FailureCause.ConnectionRefused));
         Assert.That(unknown.Error.Cause, Is.EqualTo(program == "danted" ? FailureCause.HostUnreachable : FailureCause.GeneralFailure));
-        Assert.That(new[] { refused, unknown }.Select(static one => one.Error.Cause.Info().Evidence), Has.None.EqualTo(FailureEvidence.Full));
+        Assert.That(
+            new[] { refused, unknown }.Select(static one => one.Error.Cause.Info().Evidence), Has.None.EqualTo(FailureEvidence.Full));
     }
 
     [Test]
     public async Task Isolation_is_not_to_be_had_and_that_is_said(CancellationToken token)
     {
         var result = await DialAsync("localhost", _echo.Port, new IsolationToken("0123456789abcdef0123456789abcdef"), token);
-        Assert.That(result.Error.Cause, Is.EqualTo(program == "ssh -D" ? FailureCause.WorkerClosed : FailureCause.WorkerAuthRejected), "ssh closes instead");
+        Assert.That(
+            result.Error.Cause, Is.EqualTo(program == "ssh -D" ? FailureCause.WorkerClosed : FailureCause.WorkerAuthRejected),
+            "ssh closes instead");
     }
 
     [TestCase(true)]

@@ -23,7 +23,8 @@ public sealed class PrivateTargetScenarioTests
         await using var worker = new FakeTorWorker { Reply = static _ => 1 };
         await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], ErrorMatrix.AddExtendedListener);
 
-        await ErrorMatrix.AssertAsync(proxy, host, 80, Limit, new Expected(0x02, 0x02, 403, "destination_ip_prohibited", "private_target", 0), token);
+        await ErrorMatrix.AssertAsync(
+            proxy, host, 80, Limit, new Expected(0x02, 0x02, 403, "destination_ip_prohibited", "private_target", 0), token);
 
         Assert.That((worker.Accepted, proxy.Pool.Snapshot.All[0].TotalFailures), Is.EqualTo((0, 0)));
     }
@@ -42,7 +43,9 @@ public sealed class PrivateTargetScenarioTests
         foreach (var kind in (ProbeKind[])[ProbeKind.Connect, ProbeKind.Absolute])
         {
             var answer = await ClientProbe.AskAsync(kind, proxy.Address, host, 80, token);
-            Assert.That((answer.Code, answer.Header("Proxy-Status")), Is.EqualTo((403, "torbalancer; error=destination_ip_prohibited; details=\"cause=private_target\"")));
+            Assert.That(
+                (answer.Code, answer.Header("Proxy-Status")),
+                Is.EqualTo((403, "torbalancer; error=destination_ip_prohibited; details=\"cause=private_target\"")));
         }
 
         Assert.That(worker.Accepted, Is.Zero);

@@ -38,7 +38,8 @@ public sealed class ProgramTests : ScenarioFixture
     [CancelAfter(60_000)]
     public async Task Torsocks_curl_resolves_a_name_and_connects_to_the_address(bool isolate, CancellationToken token)
     {
-        await using var worker = await ClientTor.StartAsync(Network, "ExtendedErrors NoPreferIPv6Automap", token, "AutomapHostsSuffixes .test");
+        await using var worker = await ClientTor.StartAsync(
+            Network, "ExtendedErrors NoPreferIPv6Automap", token, "AutomapHostsSuffixes .test");
         var addresses = new RuleOptions { Name = "automap", Networks = { IPNetwork.Parse("10.192.0.0/10") }, Route = RuleRoute.Socks };
         await using var proxy = await ProxyUnderTest.StartAsync([worker.Socks], options => options.Route.Rules.Add(addresses));
 
@@ -88,11 +89,15 @@ public sealed class ProgramTests : ScenarioFixture
     {
         string file = Path.Combine(_directory, $"proxychains-{type}.conf");
         await File.WriteAllTextAsync(
-            file, $"strict_chain\nquiet_mode\nproxy_dns\ntcp_read_time_out 30000\ntcp_connect_time_out 30000\n[ProxyList]\n{type} 127.0.0.1 {Proxy.Address.Port}\n", token);
+            file,
+            $"strict_chain\nquiet_mode\nproxy_dns\ntcp_read_time_out 30000\ntcp_connect_time_out 30000\n[ProxyList]\n{type} 127.0.0.1 "
+                + $"{Proxy.Address.Port}\n",
+            token);
 
         foreach (string url in (string[])[OriginByName + "/exit", OriginByOnion + "/exit"])
         {
-            var result = await ClientProcess.RunAsync("proxychains4", ["-f", file, "curl", "--disable", "--silent", "--show-error", url], token);
+            var result = await ClientProcess.RunAsync(
+                "proxychains4", ["-f", file, "curl", "--disable", "--silent", "--show-error", url], token);
             Assert.That(result.Output, Is.AnyOf([.. ExitNames, "unknown\n"]), $"{url}: {result.Error}");
         }
     }
@@ -118,14 +123,23 @@ public sealed class ProgramTests : ScenarioFixture
         Assert.That(Web.Requests, Does.Contain($"{WebOrigin.Name}:{Web.Port}/git/bare.git/info/refs"));
     }
 
-    private static Task<ClientResult> TorsocksAsync(ProxyUnderTest proxy, bool isolate, string url, CancellationToken token) => ClientProcess.RunAsync(
+    private static Task<ClientResult> TorsocksAsync(ProxyUnderTest proxy, bool isolate, string url, CancellationToken token) =>
+        ClientProcess.RunAsync(
         "torsocks",
-        [.. isolate ? ["-i"] : Array.Empty<string>(), "-a", "127.0.0.1", "-P", Text(proxy.Address.Port), ClientProcess.Require("curl"), "--disable", "--silent", "--show-error", url],
+        [
+            .. isolate ? ["-i"] : Array.Empty<string>(), "-a", "127.0.0.1", "-P", Text(proxy.Address.Port), ClientProcess.Require("curl"),
+            "--disable", "--silent", "--show-error", url,
+        ],
         token);
 
     private async Task GitAsync(string directory, CancellationToken token, params string[] arguments)
     {
-        var environment = new Dictionary<string, string> { ["HOME"] = _directory, ["GIT_CONFIG_NOSYSTEM"] = "1", ["GIT_TERMINAL_PROMPT"] = "0" };
+        var environment = new Dictionary<string, string>
+        {
+            ["HOME"] = _directory,
+            ["GIT_CONFIG_NOSYSTEM"] = "1",
+            ["GIT_TERMINAL_PROMPT"] = "0",
+        };
         var result = await ClientProcess.RunAsync("git", arguments, token, environment, directory);
         Assert.That(result.ExitCode, Is.Zero, $"git {string.Join(' ', arguments)}: {result.Error}");
     }

@@ -35,7 +35,8 @@ public sealed class PythonTests : ScenarioFixture
             var result = await ClientProcess.RunAsync(
                 await RequireAsync(token),
                 [
-                    "-c", Script, $"{scheme}://{Address}", certificate, OriginByName + "/exit", OriginByOnion + "/", OriginByAddress + "/exit",
+                    "-c", Script, $"{scheme}://{Address}", certificate, OriginByName + "/exit", OriginByOnion + "/",
+                    OriginByAddress + "/exit",
                     $"https://{WebOrigin.Name}:{Web.TlsPort}/", WebByName + "/upload",
                 ],
                 token);
@@ -69,7 +70,9 @@ public sealed class PythonTests : ScenarioFixture
     {
         foreach (string? python in (string?[])["/usr/bin/python3", Executables.Find("python3")])
         {
-            if (python is not null && File.Exists(python) && (await ClientProcess.RunAsync(python, ["-c", "import requests, socks"], token)).ExitCode == 0)
+            if (python is not null
+                && File.Exists(python)
+                && (await ClientProcess.RunAsync(python, ["-c", "import requests, socks"], token)).ExitCode == 0)
                 return python;
         }
 

@@ -13,7 +13,9 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Scenarios;
 
-/// <summary>Circuits and exits of a real tor, watched over its control port. What happens when relays die: Resilience/RelayLossTests.</summary>
+/// <summary>
+/// Circuits and exits of a real tor, watched over its control port. What happens when relays die: Resilience/RelayLossTests.
+/// </summary>
 [NonParallelizable] // It changes what a worker excludes.
 public sealed class RelayScenarioTests
 {
@@ -37,7 +39,9 @@ public sealed class RelayScenarioTests
             CircuitExit? byPort = null;
             await UntilAsync(() => (byPort = watch.FindExit(Worker, Password(i), LocalPort(stream), null)) is not null, token);
             var byToken = watch.FindExit(Worker, Password(i), null, $"join{i}.test:{_network.EchoPort}");
-            var circuit = (await control.GetInfoLinesAsync("circuit-status", token)).Select(CircuitInfo.TryParse).Single(info => info?.Id == byPort!.CircuitId)!;
+            var circuit = (await control.GetInfoLinesAsync("circuit-status", token))
+                .Select(CircuitInfo.TryParse)
+                .Single(info => info?.Id == byPort!.CircuitId)!;
 
             Assert.That(byPort!.Exit, Is.EqualTo(circuit.Path[^1]));
             Assert.That(byPort.Path, Is.EqualTo(circuit.Path));
@@ -47,7 +51,10 @@ public sealed class RelayScenarioTests
             Assert.That(byToken?.Exit, Is.Null.Or.EqualTo(byPort.Exit));
         }
 
-        Assert.That(watch.FactsOf(Worker), Is.Not.Null.And.Matches<WorkerTorFacts>(static facts => facts is { IsConnected: true, IsNetworkLive: true, Bootstrap.IsDone: true }));
+        Assert.That(
+            watch.FactsOf(Worker),
+            Is.Not.Null.And.Matches<WorkerTorFacts>(
+                static facts => facts is { IsConnected: true, IsNetworkLive: true, Bootstrap.IsDone: true }));
     }
 
     [Test, CancelAfter(120_000)]
@@ -57,10 +64,12 @@ public sealed class RelayScenarioTests
         await using var control = await WorkerControl.ConnectAsync(Node, token);
 
         // The bounds never let it come to this, so they are told of a network with a thousand more.
-        var consensus = ExitConsensus.Parse(await control.GetInfoAsync("ns/all", token) + string.Concat(Enumerable.Range(1, 1000).Select(Relay)));
+        var consensus = ExitConsensus.Parse(
+            await control.GetInfoAsync("ns/all", token) + string.Concat(Enumerable.Range(1, 1000).Select(Relay)));
         var watcher = watch.Find(Worker)!;
         foreach (var exit in _network.Exits)
-            Assert.That(watcher.Blacklist.TryAdd(new RelayName(exit.Fingerprint, exit.Name), default, consensus, out string? refused), refused);
+            Assert.That(
+                watcher.Blacklist.TryAdd(new RelayName(exit.Fingerprint, exit.Name), default, consensus, out string? refused), refused);
         watcher.Nudge();
         await UntilAsync(() => watch.Blacklist.Count(static entry => entry.IsInForce) == 3, token);
         Assert.That((await ExcludedAsync(control, token)).Split(','), Has.Length.EqualTo(3));
@@ -72,9 +81,11 @@ public sealed class RelayScenarioTests
         Assert.That(await ExcludedAsync(control, token), Is.Empty);
     }
 
-    private static string Relay(int number) =>
-        $"r x{number} {Convert.ToBase64String(Convert.FromHexString(number.ToString("X40", System.Globalization.CultureInfo.InvariantCulture))).TrimEnd('=')} d\n"
-        + "s Exit Running\nw Bandwidth=1000000\n";
+    private static string Relay(int number)
+    {
+        byte[] identity = Convert.FromHexString(number.ToString("X40", System.Globalization.CultureInfo.InvariantCulture));
+        return $"r x{number} {Convert.ToBase64String(identity).TrimEnd('=')} d\ns Exit Running\nw Bandwidth=1000000\n";
+    }
 
     private static string Password(int number) => number.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
 
@@ -85,7 +96,8 @@ public sealed class RelayScenarioTests
             Worker, new IPEndPoint(IPAddress.Loopback, Node.SocksPort),
             ControlEndPoint: new UnixDomainSocketEndPoint(Node.ControlPath)) { ControlCookie = Node.CookiePath }]);
         var timing = new RelayWatchTiming { MinChangeInterval = TimeSpan.FromSeconds(3) };
-        var service = new RelayWatchService(pool, options, static () => 0, TimeProvider.System, new Logger<RelayWatchService>(new ListLogger()), timing);
+        var service = new RelayWatchService(
+            pool, options, static () => 0, TimeProvider.System, new Logger<RelayWatchService>(new ListLogger()), timing);
         service.Start();
         await UntilAsync(() => service.FactsOf(Worker) is { IsConnected: true }, token);
         return service;

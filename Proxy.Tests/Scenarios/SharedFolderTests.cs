@@ -19,7 +19,8 @@ public sealed class SharedFolderTests
     [TestCase(OtherUser.Id, 12_345u, "mkdir -m 777", false)]
     [TestCase(OtherUser.Id, OtherUser.Id, "mkdir -m 700", true)]
     [CancelAfter(60_000)]
-    public async Task Automatic_socket_is_in_a_place_of_ours_or_nowhere(uint daemonUser, uint owner, string make, bool opened, CancellationToken token)
+    public async Task Automatic_socket_is_in_a_place_of_ours_or_nowhere(
+        uint daemonUser, uint owner, string make, bool opened, CancellationToken token)
     {
         await OtherUser.RequireAsync(token);
         string runtime = Path.GetFullPath(RuntimeEnvironment.GetRuntimeDirectory());
@@ -29,7 +30,8 @@ public sealed class SharedFolderTests
         Directory.CreateDirectory(Path.Combine(directory, "bin"), (UnixFileMode)0x1ED);
 
         // The executable may be below /tmp itself, or where the other user cannot go.
-        string script = $"mount --bind '{Path.GetDirectoryName(ProgramRun.Daemon)}' {directory}/bin && mount -t tmpfs -o mode=1777 none /tmp"
+        string script = $"mount --bind '{Path.GetDirectoryName(ProgramRun.Daemon)}' {directory}/bin && mount -t tmpfs -o mode=1777 none "
+            + $"/tmp"
             + $" && {make} {place} && chown -h {owner}:{owner} {place} && shift"
             + $" && exec {(daemonUser == 0 ? "" : string.Join(' ', OtherUser.Under))} {directory}/bin/torbalancer \"$@\"";
         string[] under = [ClientProcess.Require("unshare"), "-m", "/bin/sh", "-c", script, "sh"];
@@ -38,7 +40,10 @@ public sealed class SharedFolderTests
         string said = await daemon.WaitForLineAsync(static line => line.Contains("No socket for the command line", StringComparison.Ordinal)
             || line.Contains("Admin API on unix:", StringComparison.Ordinal), token);
         string there = $"/proc/{daemon.ProcessId}/root{place}/admin.sock";
-        Assert.That(said, Does.Contain(opened ? $"Admin API on unix:{place}/admin.sock" : $"No socket for the command line at {place}/admin.sock: {place}"));
+        Assert.That(
+            said,
+            Does.Contain(
+                opened ? $"Admin API on unix:{place}/admin.sock" : $"No socket for the command line at {place}/admin.sock: {place}"));
         Assert.That(File.Exists(there), Is.EqualTo(opened));
         Assert.That(File.Exists("/root/admin.sock"), Is.False);
         if (opened)

@@ -14,7 +14,8 @@ public partial class SocksConnectionTests
         await using var proxy = await ProxyUnderTest.StartAsync([first.EndPoint, second.EndPoint]);
         await using var client = await proxy.ConnectAsync();
 
-        await client.WriteAsync((byte[])[5, 1, 0, .. SocksClient.Auth("worker-worker-02", "x"), .. SocksClient.Request("example.com", 80), .. "hey"u8], token);
+        await client.WriteAsync(
+            (byte[])[5, 1, 0, .. SocksClient.Auth("worker-worker-02", "x"), .. SocksClient.Request("example.com", 80), .. "hey"u8], token);
 
         Assert.That(await SocksClient.ReadAsync(client, 4, token), Is.EqualTo(new byte[] { 5, 0, 1, 0 }));
         Assert.That(await SocksClient.ReadReplyAsync(client, token), Is.EqualTo(Success));
@@ -25,7 +26,8 @@ public partial class SocksConnectionTests
     [TestCase("anna", "right", new byte[] { 1, 0 })]
     [TestCase("anna", "wrong", new byte[] { 1, 1 })]
     [TestCase("sesion-a", "", new byte[] { 1, 1 })]
-    public async Task User_and_password_behind_no_authentication_are_checked(string user, string password, byte[] expected, CancellationToken token)
+    public async Task User_and_password_behind_no_authentication_are_checked(
+        string user, string password, byte[] expected, CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
         await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options =>

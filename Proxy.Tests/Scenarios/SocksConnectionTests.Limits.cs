@@ -13,7 +13,8 @@ public partial class SocksConnectionTests
     public async Task Protocols_that_a_listener_does_not_speak_are_closed(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options => options.Listeners[0].Protocols = ListenerProtocols.Socks5);
+        await using var proxy = await ProxyUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Listeners[0].Protocols = ListenerProtocols.Socks5);
         foreach (byte[] first in new byte[][] { [.. "GET http://example.com/ HTTP/1.1\r\n\r\n"u8], [4, 1], [0x16, 3, 1], [0] })
         {
             await using var client = await proxy.ConnectAsync();
@@ -34,7 +35,8 @@ public partial class SocksConnectionTests
     public async Task A_client_that_stays_silent_is_let_go_after_the_handshake_time(byte[] sent, CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options => options.Listeners[0].HandshakeTimeout = TimeSpan.FromMilliseconds(200));
+        await using var proxy = await ProxyUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Listeners[0].HandshakeTimeout = TimeSpan.FromMilliseconds(200));
         await using var client = await proxy.ConnectAsync();
         await client.WriteAsync(sent, token);
         await ReadUntilClosedAsync(client, token);
@@ -76,7 +78,8 @@ public partial class SocksConnectionTests
     public async Task An_idle_limit_ends_idle_tunnels_only(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
-        await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options => options.Tunnel.IdleTimeout = TimeSpan.FromSeconds(1));
+        await using var proxy = await ProxyUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Tunnel.IdleTimeout = TimeSpan.FromSeconds(1));
         await using var idle = await proxy.ConnectAsync();
         await SocksClient.RequestAsync(idle, "example.com", 80, token);
         Assert.That(async () => await SocksClient.ReadToEndAsync(idle, token), Throws.InstanceOf<IOException>());
@@ -85,11 +88,13 @@ public partial class SocksConnectionTests
 
     [TestCase(true)]
     [TestCase(false)]
-    public async Task Tunnels_of_a_worker_that_is_gone_are_ended_if_so_configured_and_others_are_not(bool configured, CancellationToken token)
+    public async Task Tunnels_of_a_worker_that_is_gone_are_ended_if_so_configured_and_others_are_not(
+        bool configured, CancellationToken token)
     {
         await using var gone = new FakeTorWorker();
         await using var alive = new FakeTorWorker();
-        await using var proxy = await ProxyUnderTest.StartAsync([gone.EndPoint, alive.EndPoint], options => options.Tunnel.EndWhenWorkerIsGone = configured);
+        await using var proxy = await ProxyUnderTest.StartAsync(
+            [gone.EndPoint, alive.EndPoint], options => options.Tunnel.EndWhenWorkerIsGone = configured);
         await using var first = await proxy.ConnectAsync();
         await SocksClient.RequestAsync(first, "example.com", 80, token, "worker-worker-01", "");
         await using var second = await proxy.ConnectAsync();
@@ -154,9 +159,16 @@ public partial class SocksConnectionTests
         await using (var client = await proxy.ConnectAsync())
             await SocksClient.RequestAsync(client, "secret.example", 8443, token, "who", "knows");
         var line = (await proxy.Log.WaitForAsync("access", 1, token)).Single();
-        Assert.That(line.Message, Does.Contain("target=(name):8443").And.Contain("worker=worker-01").And.Contain("protocol=socks5").And.Contain("attempts=1"));
-        Assert.That(proxy.Log.Entries.Select(static entry => entry.Message), Has.None.Contains("secret.example").And.None.Contains("who").And.None.Contains("127.0.0.1 "));
-        Assert.That(proxy.Log.Entries.Count(static e => e.Level >= Microsoft.Extensions.Logging.LogLevel.Information && e.Event.Name != "Listening"), Is.EqualTo(1));
+        Assert.That(
+            line.Message,
+            Does.Contain("target=(name):8443").And.Contain("worker=worker-01").And.Contain("protocol=socks5").And.Contain("attempts=1"));
+        Assert.That(
+            proxy.Log.Entries.Select(static entry => entry.Message),
+            Has.None.Contains("secret.example").And.None.Contains("who").And.None.Contains("127.0.0.1 "));
+        Assert.That(
+            proxy.Log.Entries.Count(
+                static e => e.Level >= Microsoft.Extensions.Logging.LogLevel.Information && e.Event.Name != "Listening"),
+            Is.EqualTo(1));
     }
 
     [Test]

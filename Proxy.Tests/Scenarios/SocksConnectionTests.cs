@@ -33,7 +33,8 @@ public partial class SocksConnectionTests
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
         byte[] payload = [.. Enumerable.Range(0, 3000).Select(static i => (byte)i)];
-        await client.WriteAsync((byte[])[5, 1, 2, .. SocksClient.Auth("u", "p"), .. SocksClient.Request("example.com", 80), .. payload], token);
+        await client.WriteAsync(
+            (byte[])[5, 1, 2, .. SocksClient.Auth("u", "p"), .. SocksClient.Request("example.com", 80), .. payload], token);
         Assert.That(await SocksClient.ReadAsync(client, 4, token), Is.EqualTo(new byte[] { 5, 2, 1, 0 }));
         Assert.That(await SocksClient.ReadReplyAsync(client, token), Is.EqualTo(Success));
         Assert.That(await SocksClient.ReadAsync(client, payload.Length, token), Is.EqualTo(payload));
@@ -124,7 +125,9 @@ public partial class SocksConnectionTests
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
         await SocksClient.RequestAsync(client, "example.com", 80, token);
-        Assert.That(async () => await SocksClient.ReadToEndAsync(client, token), Throws.InstanceOf<IOException>(), "a truncated stream must not look finished");
+        Assert.That(
+            async () => await SocksClient.ReadToEndAsync(client, token), Throws.InstanceOf<IOException>(),
+            "a truncated stream must not look finished");
         Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("end=upstream_reset"));
     }
 
@@ -188,7 +191,8 @@ public partial class SocksConnectionTests
         await using var worker = new FakeTorWorker();
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
-        await AssertErrorAsync(client, await SocksClient.RequestAsync(client, "example.com", 80, token, command: (byte)command), (byte)reply, token);
+        await AssertErrorAsync(
+            client, await SocksClient.RequestAsync(client, "example.com", 80, token, command: (byte)command), (byte)reply, token);
         Assert.That(worker.Accepted, Is.Zero);
     }
 
@@ -198,11 +202,13 @@ public partial class SocksConnectionTests
     [TestCase(0xF0, 0x04, 0xF0)]
     [TestCase(0xF4, 0x04, 0xF4)]
     [TestCase(0xF7, 0x06, 0xF7)]
-    public async Task Errors_arrive_as_ten_octets_and_extended_codes_only_where_allowed(int fromTor, int plain, int extended, CancellationToken token)
+    public async Task Errors_arrive_as_ten_octets_and_extended_codes_only_where_allowed(
+        int fromTor, int plain, int extended, CancellationToken token)
     {
         await using var worker = new FakeTorWorker { Reply = _ => (byte)fromTor };
         await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options =>
-            options.Listeners.Add(new ListenerOptions { Name = "ext", Address = new IPEndPoint(IPAddress.Loopback, 0), ExtendedErrors = true }));
+            options.Listeners.Add(
+                new ListenerOptions { Name = "ext", Address = new IPEndPoint(IPAddress.Loopback, 0), ExtendedErrors = true }));
         foreach (var (index, expected) in new[] { (0, plain), (1, extended) })
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -51,7 +51,8 @@ public sealed class SshTests : ScenarioFixture
             "ssh",
             [
                 "-F", "/dev/null", "-T", "-p", Text(_server.Port), "-i", _server.UserKey, "-l", Environment.UserName,
-                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o", $"UserKnownHostsFile={_server.KnownHosts}",
+                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o",
+                $"UserKnownHostsFile={_server.KnownHosts}",
                 "-o", $"ProxyCommand={nc} -X {protocol} -x {Address} %h %p", TestNetwork.OriginName, command,
             ],
             token,

@@ -15,7 +15,8 @@ public sealed class StopTests : ScenarioFixture
     {
         await using WebOrigin web = await WebOrigin.StartAsync(Network);
         await using var daemon = await DaemonUnderTest.StartAsync(DaemonUnderTest.ConfigurationFor(Network), token);
-        Task<ClientResult> download = ClientProcess.CurlAsync(token, "--proxy", $"{scheme}://{daemon}", $"http://{WebOrigin.Name}:{web.Port}/gated");
+        Task<ClientResult> download = ClientProcess.CurlAsync(
+            token, "--proxy", $"{scheme}://{daemon}", $"http://{WebOrigin.Name}:{web.Port}/gated");
         await web.HalfSent.WaitAsync(token);
 
         daemon.Terminate();
@@ -69,11 +70,11 @@ public sealed class StopTests : ScenarioFixture
             {
                 await socket.ConnectAsync(address, token);
             }
-            catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
+            catch (SocketException failure) when (failure.SocketErrorCode == SocketError.ConnectionRefused)
             {
                 return;
             }
-            catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+            catch (SocketException failure) when (failure.SocketErrorCode == SocketError.ConnectionReset)
             {
                 // It came between the last accept and the close.
             }

@@ -30,7 +30,9 @@ public sealed class TargetErrorTests : ScenarioFixture
     // Exits end such a stream with MISC rather than CONNECTREFUSED, so tor says 01 and the cause is a general one.
     [Test, CancelAfter(90_000)]
     public Task Closed_port_of_a_name(CancellationToken token) =>
-        AssertAsync(TestNetwork.OriginName, Network.ClosedPort, new Expected(0x01, 0x01, 502, "destination_unavailable", "general_failure", 3), token);
+        AssertAsync(
+            TestNetwork.OriginName, Network.ClosedPort, new Expected(0x01, 0x01, 502, "destination_unavailable", "general_failure", 3),
+            token);
 
     // 01 for a private address is what every worker would say: one is enough.
     [Test, CancelAfter(90_000)]
@@ -76,14 +78,17 @@ public sealed class TargetErrorTests : ScenarioFixture
             options.Connect.Timeout = limit;
         });
         await ErrorMatrix.AssertAsync(
-            proxy, TestNetwork.BlockedAddress.ToString(), 80, limit, new Expected(0x06, 0x06, 504, "connection_timeout", "connect_timeout", 1), token);
+            proxy, TestNetwork.BlockedAddress.ToString(), 80, limit,
+            new Expected(0x06, 0x06, 504, "connection_timeout", "connect_timeout", 1), token);
     }
 
     [Test, CancelAfter(90_000)]
     public async Task Failures_of_targets_count_against_no_worker(CancellationToken token)
     {
         await using var proxy = await StartProxyAsync();
-        foreach (var (host, port) in ((string, int)[])[("nx.test", 80), (UnknownOnion, 80), (Network.OnionAddress, 81), ("127.0.0.1", Network.ClosedPort)])
+        foreach (
+            var (host, port) in ((string, int)[])[
+                ("nx.test", 80), (UnknownOnion, 80), (Network.OnionAddress, 81), ("127.0.0.1", Network.ClosedPort)])
             Assert.That((await ClientProbe.AskAsync(ProbeKind.Socks5, proxy.Address, host, port, token)).Code, Is.Not.Zero);
         Assert.That(proxy.Pool.Snapshot.All.Sum(static worker => worker.TotalFailures), Is.Zero);
     }

@@ -27,10 +27,17 @@ public sealed class UnreadOutputTests
     {
         string socket = Path.Combine(_directory, "listener"), conf = Path.Combine(_directory, "torbalancer.conf");
         await File.WriteAllTextAsync(
-            conf, $"[Listener:main]\nAddress = unix:{socket}\n[Admin]\nAddress = none\nSocket = none\n[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n[Log]\nFile = {_directory}/log\n", token);
+            conf,
+            $"[Listener:main]\nAddress = unix:{socket}\n[Admin]\nAddress = none\nSocket = none\n[Health]\nEnabled = "
+                + $"no\n[Worker:w1]\nSocksPort = 9\n[Log]\nFile = {_directory}/log\n",
+            token);
         await using var pipe = output.StartsWith('/') ? null : await PipeAsync(output == "full", token);
         string sink = pipe?.Name ?? output;
-        using var daemon = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", sink, ProgramRun.Daemon, "run", "--config", conf]) { RedirectStandardInput = true })!;
+        using var daemon = Process.Start(
+            new ProcessStartInfo(
+                "/bin/sh",
+                ["-c", "exec \"$@\" >\"$0\" 2>&1", sink, ProgramRun.Daemon, "run", "--config", conf])
+            { RedirectStandardInput = true })!;
         try
         {
             await ConnectAsync(socket, token);
@@ -39,7 +46,9 @@ public sealed class UnreadOutputTests
             ProcessSignals.Terminate(daemon.Id);
             await daemon.WaitForExitAsync(token);
             Assert.That(daemon.ExitCode, Is.Zero);
-            Assert.That(await File.ReadAllTextAsync(Path.Combine(_directory, "log"), token), Does.EndWith("ended by themselves: True)\n"), "the other log has it all");
+            Assert.That(
+                await File.ReadAllTextAsync(Path.Combine(_directory, "log"), token), Does.EndWith("ended by themselves: True)\n"),
+                "the other log has it all");
         }
         finally
         {
@@ -52,7 +61,10 @@ public sealed class UnreadOutputTests
     public async Task Start_that_fails_ends_all_the_same(CancellationToken token)
     {
         await using var pipe = await PipeAsync(true, token);
-        using var daemon = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", pipe.Name, ProgramRun.Daemon, "run", "--config", "/nonexistent/torbalancer.conf"]))!;
+        using var daemon = Process.Start(
+            new ProcessStartInfo(
+                "/bin/sh",
+                ["-c", "exec \"$@\" >\"$0\" 2>&1", pipe.Name, ProgramRun.Daemon, "run", "--config", "/nonexistent/torbalancer.conf"]))!;
         try
         {
             await daemon.WaitForExitAsync(token);
@@ -69,10 +81,12 @@ public sealed class UnreadOutputTests
     public async Task Stop_does_not_wait_for_an_admin_client_that_never_ends(CancellationToken token)
     {
         string directory = DaemonUnderTest.MakeDirectory(), path = Path.Combine(directory, "admin");
-        await using var daemon = await DaemonUnderTest.StartAsync("[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, directory, socket: "unix:" + path);
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, directory, socket: "unix:" + path);
         using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await client.ConnectAsync(new UnixDomainSocketEndPoint(path), token);
-        await client.SendAsync("POST /api/v1/fetch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"u8.ToArray(), token);
+        await client.SendAsync(
+            "POST /api/v1/fetch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"u8.ToArray(), token);
 
         Assert.That(await daemon.StopAsync(token), Is.Zero);
         Assert.That(daemon.Lines, Has.None.Contains(" ERROR "));
@@ -92,7 +106,8 @@ public sealed class UnreadOutputTests
                 others.Send("full"u8);
         }, Throws.InstanceOf<SocketException>());
 
-        await using var daemon = await DaemonUnderTest.StartAsync("[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, notify: path);
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, notify: path);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 

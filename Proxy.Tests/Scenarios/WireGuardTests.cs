@@ -43,7 +43,9 @@ public sealed partial class WireGuardTests
     public async Task Curl_reaches_the_origin_over_the_links_by_name_and_by_address(CancellationToken token)
     {
         await _lab.ResetCountsAsync(token);
-        foreach (string proxy in (string[])[Proxy, $"socks5h://{_daemon.Address}", $"socks5://{_daemon.Address}", $"socks4a://{_daemon.Address}"])
+        foreach (
+            string proxy in (string[])[
+                Proxy, $"socks5h://{_daemon.Address}", $"socks5://{_daemon.Address}", $"socks4a://{_daemon.Address}"])
         {
             // socks5:// looks names up itself, so it gets an address. The name is one that no other test asks for.
             string host = proxy.StartsWith("socks5:", StringComparison.Ordinal) ? WireGuardLab.OriginAddress : "curl.test";
@@ -56,8 +58,12 @@ public sealed partial class WireGuardTests
         Assert.That(await _lab.CountAsync("link02", token), Is.Positive);
         Assert.That(await _lab.CountAsync("names01", token), Is.Zero, "its names are resolved by the SocksPort");
         Assert.That(await _lab.CountAsync("names02", token), Is.Positive, "its names are resolved by the DNSPort");
-        Assert.That(_daemon.Lines.Where(static line => line.Contains(" listener=main ", StringComparison.Ordinal) && !line.Contains(" route=wireguard ", StringComparison.Ordinal)
-            && line.Contains("target=(", StringComparison.Ordinal) && !line.Contains("(onion)", StringComparison.Ordinal) && line.Contains("cause=ok", StringComparison.Ordinal)), Is.Empty);
+        var notByLink = _daemon.Lines.Where(static line => line.Contains(" listener=main ", StringComparison.Ordinal)
+            && !line.Contains(" route=wireguard ", StringComparison.Ordinal)
+            && line.Contains("target=(", StringComparison.Ordinal)
+            && !line.Contains("(onion)", StringComparison.Ordinal)
+            && line.Contains("cause=ok", StringComparison.Ordinal));
+        Assert.That(notByLink, Is.Empty);
     }
 
     [Test, CancelAfter(120_000)]
@@ -68,7 +74,8 @@ public sealed partial class WireGuardTests
         Assert.That(await CurlAsync(token, "-x", Proxy, "--proxy-user", "alice:secret", Url(Name, "/exit")), Is.EqualTo("e01\n"));
 
         await AssertNothingElseLeftAsync(token);
-        Assert.That(await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Zero, "neither goes to the TransPort");
+        Assert.That(
+            await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Zero, "neither goes to the TransPort");
     }
 
     [Test, CancelAfter(120_000)]
@@ -107,7 +114,8 @@ public sealed partial class WireGuardTests
 
             // A connection for each: kept ones would stay with their worker. By address, so that nothing can fail before the link.
             string codes = await CurlAsync(
-                token, "-x", $"socks5h://{ready[(ready.LastIndexOf(' ') + 1)..]}", "-H", "Connection: close", "-o", "/dev/null", "-w", "%{http_code} ", Url(WireGuardLab.OriginAddress, $"/bytes/[1-{requests}]"));
+                token, "-x", $"socks5h://{ready[(ready.LastIndexOf(' ') + 1)..]}", "-H", "Connection: close", "-o", "/dev/null", "-w",
+                "%{http_code} ", Url(WireGuardLab.OriginAddress, $"/bytes/[1-{requests}]"));
             Assert.That(codes.Split(' ', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(requests).And.All.EqualTo("200"), mode);
             long one = await _lab.CountAsync("link01", token), two = await _lab.CountAsync("link02", token);
             Assert.That(one + two, Is.EqualTo(requests), mode);
@@ -131,7 +139,8 @@ public sealed partial class WireGuardTests
         Assert.That(code, Is.EqualTo("502").Or.EqualTo("503"));
         await _daemon.WaitForLineAsync(Dead(1), token, dead1);
         await _daemon.WaitForLineAsync(Dead(2), token, dead2);
-        code = await CurlAsync(token, "-x", Proxy, "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}", Url(WireGuardLab.OriginAddress, "/exit"));
+        code = await CurlAsync(
+            token, "-x", Proxy, "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}", Url(WireGuardLab.OriginAddress, "/exit"));
         Assert.That(code, Is.EqualTo("503"));
         await AssertNothingElseLeftAsync(token);
 
@@ -162,9 +171,12 @@ public sealed partial class WireGuardTests
         await _lab.ResetCountsAsync(token);
 
         Assert.That(await CurlAsync(token, [.. via, Url(WireGuardLab.OriginAddress, "/exit")]), Is.EqualTo("403"));
-        Assert.That(await CurlAsync(token, [.. via, Url(WireGuardLab.OriginAddress + ".", "/exit")]), Is.EqualTo("403"), "with the root dot it is the same address");
+        Assert.That(
+            await CurlAsync(token, [.. via, Url(WireGuardLab.OriginAddress + ".", "/exit")]), Is.EqualTo("403"),
+            "with the root dot it is the same address");
         Assert.That(await CurlAsync(token, [.. via, Url("www.socks.test", "/exit")]), Is.EqualTo("200"));
-        Assert.That(await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Zero, "neither went to the TransPort");
+        Assert.That(
+            await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Zero, "neither went to the TransPort");
         Assert.That(await CurlAsync(token, [.. via, Url("rules.test", "/exit")]), Is.EqualTo("200"));
         Assert.That(await _lab.CountAsync("link01", token) + await _lab.CountAsync("link02", token), Is.Positive);
         await AssertNothingElseLeftAsync(token);
@@ -174,7 +186,8 @@ public sealed partial class WireGuardTests
     public async Task ReconnectCommand_brings_a_deleted_link_back(CancellationToken token)
     {
         string workers = _lab.WorkersConf.Replace(
-            $";ReconnectCommand = systemctl restart wg-quick@{WireGuardLab.Link(1)}", $"ReconnectCommand = wg-quick up {WireGuardLab.Link(1)}", StringComparison.Ordinal);
+            $";ReconnectCommand = systemctl restart wg-quick@{WireGuardLab.Link(1)}",
+            $"ReconnectCommand = wg-quick up {WireGuardLab.Link(1)}", StringComparison.Ordinal);
         Assert.That(workers, Does.Contain("\nReconnectCommand"));
         await using var daemon = await StartDaemonAsync(workers, token);
         await _lab.ResetCountsAsync(token);
@@ -182,7 +195,8 @@ public sealed partial class WireGuardTests
         // Not wg-quick down, which would clear up behind it: as when its program crashed.
         await _lab.Host.RunAsync(token, "ip", "link", "del", WireGuardLab.Link(1));
 
-        await daemon.WaitForLineAsync(static line => line.Contains("Worker worker-01: its ReconnectCommand ended well", StringComparison.Ordinal), token);
+        await daemon.WaitForLineAsync(
+            static line => line.Contains("Worker worker-01: its ReconnectCommand ended well", StringComparison.Ordinal), token);
         await daemon.WaitForLineAsync(Again(1), token);
         Assert.That(await CurlAsync(token, "-x", $"http://{daemon.Address}", Url(Name, "/exit")), Is.EqualTo("e01\n"));
         await AssertNothingElseLeftAsync(token);
@@ -199,7 +213,8 @@ public sealed partial class WireGuardTests
         const string link = "wg-hub03";
         worker.PutInEtc("wireguard", Path.Combine(files, $"{link}.conf"));
         var result = await worker.TryAsync(token, "wg-quick", "up", link);
-        Assert.That((result.ExitCode, result.Error.Contains("torbalancer.nft", StringComparison.Ordinal)), Is.EqualTo((1, true)), result.Error);
+        Assert.That(
+            (result.ExitCode, result.Error.Contains("torbalancer.nft", StringComparison.Ordinal)), Is.EqualTo((1, true)), result.Error);
         Assert.That((await worker.TryAsync(token, "ip", "link", "show", link)).ExitCode, Is.Not.Zero, "no link");
 
         worker.PutInEtc("wireguard", Path.Combine(files, "torbalancer.nft"));
@@ -211,7 +226,8 @@ public sealed partial class WireGuardTests
     [Test, CancelAfter(120_000)]
     public async Task Refused_port_is_seen_at_the_first_byte(CancellationToken token)
     {
-        var result = await _lab.Host.TryAsync(token, "curl", "-sS", "-x", $"socks5h://{_daemon.Address}", $"http://{Name}:{_lab.Network.ClosedPort}/");
+        var result = await _lab.Host.TryAsync(
+            token, "curl", "-sS", "-x", $"socks5h://{_daemon.Address}", $"http://{Name}:{_lab.Network.ClosedPort}/");
 
         Assert.That(result.ExitCode, Is.EqualTo(52), $"a TransPort takes every connection: {result.Error}");
         await _daemon.WaitForLineAsync(static line => line.Contains(" cause=no_first_byte ", StringComparison.Ordinal), token);
@@ -223,7 +239,8 @@ public sealed partial class WireGuardTests
     {
         const long bytes = 20_000_000;
         string url = Url(WireGuardLab.OriginAddress, $"/bytes/{bytes}");
-        string ready = await _daemon.WaitForLineAsync(static line => line.Contains("Listener failover on ", StringComparison.Ordinal), token);
+        string ready = await _daemon.WaitForLineAsync(
+            static line => line.Contains("Listener failover on ", StringComparison.Ordinal), token);
         string failover = $"http://{ready[(ready.LastIndexOf(' ') + 1)..]}";
         double alone = 0, through = 0;
         for (int round = 0; round < 3; round++)
@@ -239,7 +256,8 @@ public sealed partial class WireGuardTests
 
         async Task<double> SpeedAsync(CancellationToken stop, params string[] arguments)
         {
-            string[] said = (await CurlAsync(stop, [.. arguments, "-o", "/dev/null", "-w", "%{size_download} %{speed_download}"])).Split(' ');
+            string[] said = (await CurlAsync(stop, [.. arguments, "-o", "/dev/null", "-w", "%{size_download} %{speed_download}"]))
+                .Split(' ');
             Assert.That(long.Parse(said[0], CultureInfo.InvariantCulture), Is.EqualTo(bytes));
             return double.Parse(said[1], CultureInfo.InvariantCulture);
         }
@@ -251,7 +269,8 @@ public sealed partial class WireGuardTests
     {
         await _lab.ResetCountsAsync(token);
         await _lab.Host.TryAsync(token, "curl", "-s", "--noproxy", "*", "--max-time", "1", $"http://{WireGuardLab.OriginAddress}/");
-        await _lab.Host.TryAsync(token, "bash", "-c", "echo x >/dev/udp/10.98.1.2/53; echo x >/dev/udp/127.0.0.1/53; echo x >/dev/udp/10.98.1.2/99");
+        await _lab.Host.TryAsync(
+            token, "bash", "-c", "echo x >/dev/udp/10.98.1.2/53; echo x >/dev/udp/127.0.0.1/53; echo x >/dev/udp/10.98.1.2/99");
 
         Assert.That(await _lab.CountAsync("direct", token), Is.Positive);
         Assert.That(await _lab.CountAsync("dns", token), Is.EqualTo(2));

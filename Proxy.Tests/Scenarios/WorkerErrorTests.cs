@@ -70,7 +70,8 @@ public sealed class WorkerErrorTests : ScenarioFixture
         try
         {
             await ErrorMatrix.AssertAsync(
-                _proxy, TestNetwork.OriginName, Network.OriginPort, Limit, new Expected(0x01, 0x01, 502, "connection_refused", "worker_refused", 2), token);
+                _proxy, TestNetwork.OriginName, Network.OriginPort, Limit,
+                new Expected(0x01, 0x01, 502, "connection_refused", "worker_refused", 2), token);
         }
         finally
         {
@@ -87,7 +88,8 @@ public sealed class WorkerErrorTests : ScenarioFixture
         try
         {
             await ErrorMatrix.AssertAsync(
-                _proxy, TestNetwork.OriginName, Network.OriginPort, Limit, new Expected(0x06, 0x06, 504, "connection_timeout", "worker_timeout", 2), token);
+                _proxy, TestNetwork.OriginName, Network.OriginPort, Limit,
+                new Expected(0x06, 0x06, 504, "connection_timeout", "worker_timeout", 2), token);
         }
         finally
         {
@@ -102,7 +104,8 @@ public sealed class WorkerErrorTests : ScenarioFixture
         foreach (var worker in _proxy.Pool.Snapshot.All)
             _proxy.Pool.SetOperational(worker, WorkerOperationalState.Dead, "for a test");
         await ErrorMatrix.AssertAsync(
-            _proxy, TestNetwork.OriginName, Network.OriginPort, Limit, new Expected(0x03, 0x03, 503, "destination_unavailable", "no_worker_available", 0), token);
+            _proxy, TestNetwork.OriginName, Network.OriginPort, Limit,
+            new Expected(0x03, 0x03, 503, "destination_unavailable", "no_worker_available", 0), token);
     }
 
     [Test, CancelAfter(60_000)]

@@ -31,7 +31,9 @@ public sealed class ClientConnectionTests
         await using var client = await proxy.ConnectAsync();
         await client.WriteAsync((byte[])[5, 1, 2, .. SocksClient.Auth("session-a-\r\nERROR all is lost-1", "")], token);
         await SocksClient.ReadToEndAsync(client, token);
-        Assert.That(proxy.Log.Entries.Select(static entry => entry.Message), Has.Some.Contains("was refused: ").And.None.Contains("all is lost").And.None.Contains("\n").And.None.Contains("\r"));
+        Assert.That(
+            proxy.Log.Entries.Select(static entry => entry.Message),
+            Has.Some.Contains("was refused: ").And.None.Contains("all is lost").And.None.Contains("\n").And.None.Contains("\r"));
     }
 
     [Test, CancelAfter(30_000)]

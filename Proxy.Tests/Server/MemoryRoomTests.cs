@@ -65,7 +65,9 @@ public class MemoryRoomTests
         File.WriteAllText(Path.Combine(outer, "unit", "memory.limit_in_bytes"), "9223372036854771712\n");
         File.WriteAllText(Path.Combine(outer, "memory.limit_in_bytes"), $"{96 * MiB}\n");
         File.WriteAllText(Path.Combine(outer, "memory.usage_in_bytes"), $"{50 * MiB}\n");
-        File.WriteAllText(Path.Combine(outer, "memory.stat"), $"cache 1\ninactive_file {10 * MiB}\nactive_file {5 * MiB}\ntotal_inactive_file {20 * MiB}\ntotal_active_file {5 * MiB}\n");
+        File.WriteAllText(
+            Path.Combine(outer, "memory.stat"),
+            $"cache 1\ninactive_file {10 * MiB}\nactive_file {5 * MiB}\ntotal_inactive_file {20 * MiB}\ntotal_active_file {5 * MiB}\n");
         var found = MemoryGroup.Find(Membership("9:name=systemd:/\n4:cpu,memory:/slice/unit\n0::/"), _directory);
         Assert.That(found!.Limit, Is.EqualTo(96 * MiB));
         Assert.That(found.Free(), Is.EqualTo((96 - 25) * MiB), "with the groups below");

@@ -15,7 +15,10 @@ public class ProxyListenerTests
     /// <summary>Of an error that comes again and again each further one is asked for later, whatever it is.</summary>
     [Test]
     public async Task An_accept_error_that_repeats_is_followed_by_a_pause(
-        [Values(SocketError.ProtocolNotSupported, SocketError.InvalidArgument, SocketError.TooManyOpenSockets, SocketError.SocketError)] SocketError error,
+        [
+            Values(
+                SocketError.ProtocolNotSupported, SocketError.InvalidArgument, SocketError.TooManyOpenSockets,
+                SocketError.SocketError)] SocketError error,
         CancellationToken token)
     {
         var transport = new FailingTransport(error);
@@ -101,8 +104,10 @@ public class ProxyListenerTests
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-        public ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public ValueTask<TransportConnectResult> ConnectAsync(TransportConnectRequest request, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
-        public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) => throw new NotSupportedException();
+        public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
+            throw new NotSupportedException();
     }
 }

@@ -39,12 +39,18 @@ internal static class ClientProbe
         switch (kind)
         {
             case ProbeKind.Connect:
-                return await HttpAsync(stream, string.Create(CultureInfo.InvariantCulture, $"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"), token);
+                return await HttpAsync(
+                    stream, string.Create(CultureInfo.InvariantCulture, $"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"),
+                    token);
             case ProbeKind.Absolute:
-                return await HttpAsync(stream, string.Create(CultureInfo.InvariantCulture, $"GET http://{host}:{port}/exit HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"), token);
+                return await HttpAsync(
+                    stream,
+                    string.Create(CultureInfo.InvariantCulture, $"GET http://{host}:{port}/exit HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"),
+                    token);
             case ProbeKind.Socks4a:
                 // | 4 | 1 | DSTPORT | 0.0.0.x | user id, NUL | name, NUL |
-                await stream.WriteAsync((byte[])[4, 1, (byte)(port >> 8), (byte)port, 0, 0, 0, 1, 0, .. Encoding.Latin1.GetBytes(host), 0], token);
+                await stream.WriteAsync(
+                    (byte[])[4, 1, (byte)(port >> 8), (byte)port, 0, 0, 0, 1, 0, .. Encoding.Latin1.GetBytes(host), 0], token);
                 byte[] frame = await SocksClient.ReadAsync(stream, 8, token);
                 return new ProbeAnswer(frame[1], "", frame[1] == 0x5A ? "" : await EndAsync(stream, token));
             default:

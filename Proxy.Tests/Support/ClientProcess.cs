@@ -64,7 +64,9 @@ internal static class ClientProcess
         {
             process.Kill(entireProcessTree: true);
             await reading.WaitAsync(CancellationToken.None);
-            Assert.Fail($"{program} did not end in time; it printed: {Encoding.UTF8.GetString(output.ToArray())} {Encoding.UTF8.GetString(error.ToArray())}");
+            Assert.Fail(
+                $"{program} did not end in time; it printed: {Encoding.UTF8.GetString(output.ToArray())} "
+                    + $"{Encoding.UTF8.GetString(error.ToArray())}");
             throw;
         }
     }
@@ -73,7 +75,8 @@ internal static class ClientProcess
     public static Task<ClientResult> CurlAsync(CancellationToken token, params string[] arguments) => CurlAsync([], token, arguments);
 
     /// <summary>Runs curl with these variables in its environment.</summary>
-    public static Task<ClientResult> CurlAsync(Dictionary<string, string> environment, CancellationToken token, params string[] arguments) =>
+    public static Task<ClientResult> CurlAsync(
+        Dictionary<string, string> environment, CancellationToken token, params string[] arguments) =>
         RunAsync("curl", ["--disable", "--silent", "--show-error", .. arguments], token, environment);
 
     private static async Task FeedAsync(Process process, byte[]? input, CancellationToken token)

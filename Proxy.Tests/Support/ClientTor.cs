@@ -31,7 +31,8 @@ internal sealed class ClientTor : IAsyncDisposable
         await File.WriteAllLinesAsync(
             torrc,
             [
-                .. network.ClientTorrc, $"DataDirectory {directory}/data", $"ControlSocket {control}", $"SocksPort 127.0.0.1:auto {socksFlags}",
+                .. network.ClientTorrc, $"DataDirectory {directory}/data", $"ControlSocket {control}",
+                $"SocksPort 127.0.0.1:auto {socksFlags}",
                 $"__OwningControllerProcess {Environment.ProcessId}", "Log notice stdout", .. lines,
             ],
             token);

@@ -60,9 +60,12 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
     /// <param name="admin">The [Admin] Address line.</param>
     /// <param name="socket">The value of [Admin] Socket.</param>
     /// <param name="notify">Where it is to say READY=1.</param>
-    /// <param name="under">A program with arguments that runs the daemon, such as strace -D; it must leave the process id the daemon's.</param>
+    /// <param name="under">
+    /// A program with arguments that runs the daemon, such as strace -D; it must leave the process id the daemon's.
+    /// </param>
     public static async Task<DaemonUnderTest> StartAsync(
-        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null, string admin = "Address = none", string socket = "none",
+        string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null,
+        string admin = "Address = none", string socket = "none",
         string? notify = null)
     {
         directory ??= MakeDirectory();
@@ -81,7 +84,9 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
 
         // A runtime that lives in the home directory is found by the name it has there.
         start.Environment.TryAdd("DOTNET_ROOT", Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")));
-        foreach (string name in (string[])["XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "JOURNAL_STREAM"])
+        foreach (
+            string name in (string[])[
+                "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "JOURNAL_STREAM"])
             start.Environment.Remove(name);
         if (notify is not null)
             start.Environment["NOTIFY_SOCKET"] = notify;

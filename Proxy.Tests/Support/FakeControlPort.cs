@@ -19,7 +19,8 @@ internal sealed class FakeControlPort : IAsyncDisposable
     public FakeControlPort(EndPoint? endPoint = null)
     {
         endPoint ??= new IPEndPoint(IPAddress.Loopback, 0);
-        _listener = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        _listener = new Socket(
+            endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
         _listener.Bind(endPoint);
         _listener.Listen(16);
         EndPoint = endPoint is IPEndPoint ? _listener.LocalEndPoint! : endPoint;
@@ -70,7 +71,7 @@ internal sealed class FakeControlPort : IAsyncDisposable
             while (true)
                 serving.Add(ServeAsync(await _listener.AcceptAsync(_stop.Token)));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception failure) when (failure is OperationCanceledException or SocketException or ObjectDisposedException)
         {
         }
 
@@ -93,7 +94,7 @@ internal sealed class FakeControlPort : IAsyncDisposable
                 await SendAllAsync(connection, reply);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        catch (Exception failure) when (failure is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
         }
         finally

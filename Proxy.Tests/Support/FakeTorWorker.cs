@@ -165,7 +165,8 @@ internal sealed class FakeTorWorker : IAsyncDisposable
                 await ServeAsync(stream, number);
             }
         }
-        catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException or EndOfStreamException or SocketException)
+        catch (Exception failure) when (
+            failure is IOException or OperationCanceledException or ObjectDisposedException or EndOfStreamException or SocketException)
         {
         }
         finally

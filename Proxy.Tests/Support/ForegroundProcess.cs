@@ -22,7 +22,12 @@ internal sealed class ForegroundProcess : IAsyncDisposable
 
     public static ForegroundProcess Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         var process = Process.Start(start)!;

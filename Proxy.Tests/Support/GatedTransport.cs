@@ -4,7 +4,9 @@ using TorBalancer.Transport;
 
 namespace TorBalancer.Tests.Support;
 
-/// <summary>Tells connects that are made in advance (they open with nothing) from those of dials; fails or holds the former when told to.</summary>
+/// <summary>
+/// Tells connects that are made in advance (they open with nothing) from those of dials; fails or holds the former when told to.
+/// </summary>
 internal sealed class GatedTransport(ITransport inner) : ITransport
 {
     private int _inAdvance;
@@ -32,6 +34,8 @@ internal sealed class GatedTransport(ITransport inner) : ITransport
     {
         Interlocked.Increment(ref _inAdvance);
         await Gate.WaitAsync(cancellationToken);
-        return Error == SocketError.Success ? await inner.ConnectAsync(request, cancellationToken) : new TransportConnectResult(null, Error);
+        return Error == SocketError.Success
+            ? await inner.ConnectAsync(request, cancellationToken)
+            : new TransportConnectResult(null, Error);
     }
 }

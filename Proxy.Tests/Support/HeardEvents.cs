@@ -25,5 +25,7 @@ internal sealed class HeardEvents(HealthEvents events)
 
     /// <summary>Nobody is declared dead, because our own network seems to be down.</summary>
     public bool IsFrozen =>
-        All.LastOrDefault(static one => one.Kind is HealthEventKind.DemotionFrozen or HealthEventKind.DemotionThawed)?.Kind == HealthEventKind.DemotionFrozen;
+        All.LastOrDefault(
+            static one =>
+                one.Kind is HealthEventKind.DemotionFrozen or HealthEventKind.DemotionThawed)?.Kind == HealthEventKind.DemotionFrozen;
 }

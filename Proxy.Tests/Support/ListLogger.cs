@@ -42,7 +42,8 @@ internal sealed class ListLogger : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             owner.Entries.Enqueue(new LogEntry(category, logLevel, eventId, formatter(state, exception), exception));
             try

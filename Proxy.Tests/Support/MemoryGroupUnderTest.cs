@@ -12,7 +12,8 @@ internal sealed class MemoryGroupUnderTest(string path) : IAsyncDisposable
     public static MemoryGroupUnderTest Create(long limit)
     {
         string name = $"tb-{Environment.ProcessId}-{Guid.NewGuid():N}";
-        foreach (var (root, file) in ((string, string)[])[("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")])
+        foreach (
+            var (root, file) in ((string, string)[])[("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")])
         {
             string path = Path.Combine(root, name);
             try

@@ -27,7 +27,8 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
         if (made.ExitCode != 0)
             return $"network namespaces are not permitted here: {made.Error.Trim()}";
         await using var probe = new NetworkNamespace(name);
-        var tun = await ProgramRun.RunAsync(probe.Under[0], [.. probe.Under[1..], Executables.Find("ip")!, "tuntap", "add", "dev", "tbprobe", "mode", "tun"], token);
+        var tun = await ProgramRun.RunAsync(
+            probe.Under[0], [.. probe.Under[1..], Executables.Find("ip")!, "tuntap", "add", "dev", "tbprobe", "mode", "tun"], token);
         return tun.ExitCode == 0 ? await WhyNoEtcAsync(probe, token) : $"tun interfaces are not permitted here: {tun.Error.Trim()}";
     }
 
@@ -56,16 +57,24 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes what a run that was killed left behind. The caller holds whatever keeps others from making namespaces of these names.</summary>
+    /// <summary>
+    /// Removes what a run that was killed left behind. The caller holds whatever keeps others from making namespaces of these names.
+    /// </summary>
     public static async Task RemoveAllAsync(string prefix, CancellationToken token)
     {
         string ip = Executables.Find("ip")!;
         var list = await ProgramRun.RunAsync(ip, ["netns", "list"], token);
-        foreach (string name in list.Output.Split('\n').Select(static line => line.Split(' ')[0]).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (
+            string name in list.Output.Split('\n')
+                .Select(static line => line.Split(' ')[0])
+                .Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             // wireguard-go ends with its interface; it would keep the interface's name taken otherwise.
             var links = await ProgramRun.RunAsync(ip, ["-brief", "-n", name, "link"], token);
-            foreach (string link in links.Output.Split('\n').Select(static line => line.Split(' ')[0]).Where(static link => link.StartsWith("wg-", StringComparison.Ordinal)))
+            foreach (
+                string link in links.Output.Split('\n')
+                    .Select(static line => line.Split(' ')[0])
+                    .Where(static link => link.StartsWith("wg-", StringComparison.Ordinal)))
                 await ProgramRun.RunAsync(ip, ["-n", name, "link", "del", link], token);
             await new NetworkNamespace(name).DisposeAsync();
         }
@@ -88,7 +97,8 @@ internal sealed class NetworkNamespace(string name) : IAsyncDisposable
     }
 
     /// <summary>A cable from here to another namespace, with an address at each end.</summary>
-    public async Task ConnectAsync(string device, string address, NetworkNamespace peer, string peerDevice, string peerAddress, CancellationToken token)
+    public async Task ConnectAsync(
+        string device, string address, NetworkNamespace peer, string peerDevice, string peerAddress, CancellationToken token)
     {
         await HostAsync(token, "ip", "link", "add", device, "netns", Name, "type", "veth", "peer", "name", peerDevice, "netns", peer.Name);
         await SetUpAsync(device, address, token);

@@ -1,6 +1,8 @@
 namespace TorBalancer.Tests.Support;
 
-/// <summary>A user of this machine that is not us, for tests that run as root: only he may give files away and start programs as another.</summary>
+/// <summary>
+/// A user of this machine that is not us, for tests that run as root: only he may give files away and start programs as another.
+/// </summary>
 internal static class OtherUser
 {
     /// <summary>No account has it; the kernel does not mind.</summary>

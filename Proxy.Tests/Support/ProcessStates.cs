@@ -22,10 +22,14 @@ internal static class ProcessStates
         }
     }
 
-    /// <summary>Waits until every thread of a process that was sent SIGSTOP has stopped; one that is within a system call ends it first.</summary>
+    /// <summary>
+    /// Waits until every thread of a process that was sent SIGSTOP has stopped; one that is within a system call ends it first.
+    /// </summary>
     public static async Task StoppedAsync(int pid, CancellationToken cancellationToken)
     {
-        while (Directory.EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/task")).Any(static task => !IsStopped(task)))
+        while (
+            Directory.EnumerateDirectories(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/task"))
+                .Any(static task => !IsStopped(task)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             await Task.Yield();

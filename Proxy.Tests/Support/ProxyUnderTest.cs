@@ -49,12 +49,15 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     /// <param name="control">The control port of every worker.</param>
     public static Task<ProxyUnderTest> StartAsync(
         IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, EndPoint? control = null) =>
-        StartAsync([.. workers.Select((endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint, ControlEndPoint: control))], configure, time);
+        StartAsync(
+            [.. workers.Select((endPoint, index) => new WorkerModel($"worker-{index + 1:00}", endPoint, ControlEndPoint: control))],
+            configure, time);
 
     /// <param name="replace">Called last, to put other parts in place of its own.</param>
     /// <param name="relayTiming">Of the watch over circuits and exits, when it is not to take its usual time.</param>
     public static async Task<ProxyUnderTest> StartAsync(
-        IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null, RelayWatchTiming? relayTiming = null,
+        IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null,
+        RelayWatchTiming? relayTiming = null,
         Action<IServiceCollection>? replace = null)
     {
         var options = new TorBalancerOptions();
@@ -88,7 +91,8 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         return proxy;
     }
 
-    public static Task<ProxyUnderTest> StartAsync(params FakeTorWorker[] workers) => StartAsync(workers.Select(static worker => worker.EndPoint));
+    public static Task<ProxyUnderTest> StartAsync(params FakeTorWorker[] workers) =>
+        StartAsync(workers.Select(static worker => worker.EndPoint));
 
     /// <summary>Probes workers from now on, as the daemon does. The options must have health enabled.</summary>
     public void StartProber() => _provider.GetRequiredService<HealthProber>().Start();
@@ -105,6 +109,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _provider.DisposeAsync();
-        Assert.That(Log.Entries.Where(static entry => entry.Event.Id is ServerEventIds.EngineFailed or ServerEventIds.ConnectionFailed), Is.Empty);
+        Assert.That(
+            Log.Entries.Where(static entry => entry.Event.Id is ServerEventIds.EngineFailed or ServerEventIds.ConnectionFailed), Is.Empty);
     }
 }

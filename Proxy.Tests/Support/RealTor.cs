@@ -32,7 +32,11 @@ internal sealed class RealTor : IAsyncDisposable
         string directory = System.IO.Directory.CreateTempSubdirectory("tbt").FullName;
         string torrc = Path.Combine(directory, "torrc");
         await File.WriteAllLinesAsync(torrc,
-            ["DisableNetwork 1", "SocksPort 0", $"DataDirectory {directory}/data", $"ControlSocket {directory}/control", "Log notice stdout", .. extraLines], token);
+            [
+                "DisableNetwork 1", "SocksPort 0", $"DataDirectory {directory}/data", $"ControlSocket {directory}/control",
+                "Log notice stdout", .. extraLines,
+            ],
+            token);
         var tor = new RealTor(directory, TorProcess.Start(new TorStartInfo(Executable, torrc)));
         try
         {
@@ -53,7 +57,9 @@ internal sealed class RealTor : IAsyncDisposable
     }
 
     public Task<ControlConnection> ConnectAsync(CancellationToken token, ControlCredentials? credentials = null)
-        => ControlConnection.ConnectAsync(Control, credentials ?? ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        => ControlConnection.ConnectAsync(
+            Control, credentials ?? ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System,
+            token);
 
     public async ValueTask DisposeAsync()
     {
@@ -63,7 +69,8 @@ internal sealed class RealTor : IAsyncDisposable
 
     public static async Task<bool> AcceptsAsync(EndPoint endPoint, CancellationToken token)
     {
-        using var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        using var socket = new Socket(
+            endPoint.AddressFamily, SocketType.Stream, endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified);
         try
         {
             await socket.ConnectAsync(endPoint, token);

@@ -9,7 +9,8 @@ internal static class SocksClient
 {
     /// <summary>Greets (with credentials if given), asks, and returns the whole reply frame.</summary>
     public static async Task<byte[]> RequestAsync(
-        NetworkStream stream, string host, int port, CancellationToken token, string? user = null, string? password = null, byte command = 1)
+        NetworkStream stream, string host, int port, CancellationToken token, string? user = null, string? password = null,
+        byte command = 1)
     {
         await GreetAsync(stream, user, password, token);
         await stream.WriteAsync(Request(host, port, command), token);

@@ -4,7 +4,9 @@ using System.Net.Sockets;
 
 namespace TorBalancer.Tests.Support;
 
-/// <summary>A SOCKS server of the system's that is not tor, on loopback. It looks names up nowhere: its resolver is a closed port.</summary>
+/// <summary>
+/// A SOCKS server of the system's that is not tor, on loopback. It looks names up nowhere: its resolver is a closed port.
+/// </summary>
 internal sealed class SocksServer : IAsyncDisposable
 {
     private readonly string _directory;
@@ -19,7 +21,10 @@ internal sealed class SocksServer : IAsyncDisposable
 
     public IPEndPoint EndPoint { get; }
 
-    /// <summary>Starts microsocks, danted or "ssh -D"; the calling test is skipped when that is not installed or may not be shut off from the network.</summary>
+    /// <summary>
+    /// Starts microsocks, danted or "ssh -D"; the calling test is skipped when that is not installed or may not be shut off from the
+    /// network.
+    /// </summary>
     public static async Task<SocksServer> StartAsync(string program, CancellationToken token)
     {
         if (!Environment.IsPrivilegedProcess)
@@ -63,14 +68,16 @@ internal sealed class SocksServer : IAsyncDisposable
                 break;
             case "danted":
                 await File.WriteAllTextAsync(Path.Combine(_directory, "danted.conf"), DanteConfiguration(port), token);
-                _process = ForegroundProcess.Start([.. under, program, "-f", Path.Combine(_directory, "danted.conf"), "-p", Path.Combine(_directory, "pid")]);
+                _process = ForegroundProcess.Start(
+                    [.. under, program, "-f", Path.Combine(_directory, "danted.conf"), "-p", Path.Combine(_directory, "pid")]);
                 break;
             default:
                 _ssh = await SshServer.StartAsync([IPAddress.Loopback], "127.0.0.1", under, token);
                 _process = ForegroundProcess.Start(
                 [
                     "ssh", "-N", "-D", $"127.0.0.1:{port}", "-p", _ssh.Port.ToString(CultureInfo.InvariantCulture), "-i", _ssh.UserKey,
-                    "-o", $"UserKnownHostsFile={_ssh.KnownHosts}", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-F", "none", $"{Environment.UserName}@127.0.0.1",
+                    "-o", $"UserKnownHostsFile={_ssh.KnownHosts}", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-F", "none",
+                    $"{Environment.UserName}@127.0.0.1",
                 ]);
                 break;
         }

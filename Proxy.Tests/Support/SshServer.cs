@@ -39,7 +39,9 @@ internal sealed class SshServer : IAsyncDisposable
     }
 
     public static Task<SshServer> StartAsync(TestNetwork network, CancellationToken token) =>
-        StartAsync([IPAddress.Loopback, .. Enumerable.Range(0, network.Exits.Count).Select(TestNetworkPlan.ExitAddress)], TestNetwork.OriginName, [], token);
+        StartAsync(
+            [IPAddress.Loopback, .. Enumerable.Range(0, network.Exits.Count).Select(TestNetworkPlan.ExitAddress)], TestNetwork.OriginName,
+            [], token);
 
     /// <param name="addresses">Where it listens; all on one port.</param>
     /// <param name="name">What clients call it.</param>
@@ -50,11 +52,13 @@ internal sealed class SshServer : IAsyncDisposable
         string directory = Directory.CreateTempSubdirectory("tbs").FullName;
         foreach (string key in (string[])["host", "user"])
         {
-            await ClientProcess.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(directory, key)], token);
+            await ClientProcess.RunAsync(
+                "ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(directory, key)], token);
         }
 
         int port = WebOrigin.FreePort(addresses, WebOrigin.LastPort - 1000);
-        string listen = string.Concat(addresses.Select(address => string.Create(CultureInfo.InvariantCulture, $"ListenAddress {address}:{port}\n")));
+        string listen = string.Concat(
+            addresses.Select(address => string.Create(CultureInfo.InvariantCulture, $"ListenAddress {address}:{port}\n")));
         await File.WriteAllTextAsync(
             Path.Combine(directory, "sshd_config"),
             $"""

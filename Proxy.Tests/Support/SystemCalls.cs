@@ -27,13 +27,18 @@ internal sealed partial class SystemCalls(IReadOnlyList<string> lines)
         .ToDictionary();
 
     /// <summary>Calls that connect to anything else: unix sockets, netlink, …</summary>
-    public IEnumerable<string> OtherConnects => lines.Where(static line => ConnectCall().IsMatch(line) && !InternetAddress().IsMatch(line) && !line.Contains("resumed>", StringComparison.Ordinal));
+    public IEnumerable<string> OtherConnects =>
+        lines.Where(
+            static line =>
+                ConnectCall().IsMatch(line) && !InternetAddress().IsMatch(line) && !line.Contains("resumed>", StringComparison.Ordinal));
 
     /// <summary>Calls that send, connect or bind a UDP socket, and any that names port 53.</summary>
-    public IEnumerable<string> Datagrams => lines.Where(static line => DatagramCall().IsMatch(line) || line.Contains("htons(53)", StringComparison.Ordinal));
+    public IEnumerable<string> Datagrams =>
+        lines.Where(static line => DatagramCall().IsMatch(line) || line.Contains("htons(53)", StringComparison.Ordinal));
 
     /// <summary>Opened files with one of these names.</summary>
-    public IEnumerable<string> Opens(params string[] paths) => lines.Where(line => paths.Any(path => line.Contains($"\"{path}\"", StringComparison.Ordinal)));
+    public IEnumerable<string> Opens(params string[] paths) =>
+        lines.Where(line => paths.Any(path => line.Contains($"\"{path}\"", StringComparison.Ordinal)));
 
     [GeneratedRegex(@"^\d+ +connect\(")]
     private static partial Regex ConnectCall();

@@ -10,7 +10,8 @@ internal static class TransportExtensions
     /// <see cref="TunnelEnd.Aborted"/>; a fault of ours is thrown.
     /// </summary>
     public static async Task<TunnelEnd> TunnelAsync(
-        this ITransport transport, TransportConnection client, TransportConnection upstream, TunnelSettings settings, CancellationToken cancellationToken = default)
+        this ITransport transport, TransportConnection client, TransportConnection upstream, TunnelSettings settings,
+        CancellationToken cancellationToken = default)
     {
         var owner = new Owner();
         await using var stop = cancellationToken.UnsafeRegister(static control => ((TunnelControl)control!).Stop(), settings.Control);

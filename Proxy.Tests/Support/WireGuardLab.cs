@@ -68,7 +68,10 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         }
     }
 
-    /// <summary>Packets counted so far: <c>dns</c> (port 53, any interface), <c>direct</c> (the default route), <c>stray</c> (anywhere else but links and loopback), <c>link01</c>… (connections to <see cref="Port"/>), <c>names01</c>….</summary>
+    /// <summary>
+    /// Packets counted so far: <c>dns</c> (port 53, any interface), <c>direct</c> (the default route), <c>stray</c> (anywhere else but
+    /// links and loopback), <c>link01</c>… (connections to <see cref="Port"/>), <c>names01</c>….
+    /// </summary>
     public async Task<long> CountAsync(string name, CancellationToken token)
     {
         string text = await Host.RunAsync(token, "nft", "list", "counter", "inet", "watch", name);
@@ -92,14 +95,18 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    /// <summary>Names of WireGuard interfaces are shared by all namespaces (wireguard-go keeps a socket for each), so one lab at a time.</summary>
+    /// <summary>
+    /// Names of WireGuard interfaces are shared by all namespaces (wireguard-go keeps a socket for each), so one lab at a time.
+    /// </summary>
     private static async Task<FileStream> TakeMachineAsync(CancellationToken token)
     {
         while (true)
         {
             try
             {
-                return new FileStream(Path.Combine(Path.GetTempPath(), "torbalancer-wireguard-lab.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return new FileStream(
+                    Path.Combine(Path.GetTempPath(), "torbalancer-wireguard-lab.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite,
+                    FileShare.None);
             }
             catch (IOException)
             {
@@ -121,10 +128,17 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
 
         string network = Path.Combine(_directory, "net");
         var testnet = ForegroundProcess.Start(
-            [.. world.Under, ProgramRun.Daemon, "testnet", "up", "--foreground", "--directory", network, "--workers", "1", "--relays", "3", "--exits", "1", "--documentation-addresses"]);
+            [
+                .. world.Under, ProgramRun.Daemon, "testnet", "up", "--foreground", "--directory", network, "--workers", "1", "--relays",
+                "3", "--exits", "1", "--documentation-addresses",
+            ]);
         _parts.Push(testnet);
-        string[] endpoints = [.. Enumerable.Range(1, Workers + 1).SelectMany(static i => new[] { "--endpoint", $"10.98.{i}.2:{51820 + i}" })];
-        var init = await ProgramRun.RunAsync(ProgramRun.Daemon, ["init", "--wireguard", "--output", Path.Combine(_directory, "wg"), .. endpoints], token);
+        string[] endpoints =
+        [
+            .. Enumerable.Range(1, Workers + 1).SelectMany(static i => new[] { "--endpoint", $"10.98.{i}.2:{51820 + i}" }),
+        ];
+        var init = await ProgramRun.RunAsync(
+            ProgramRun.Daemon, ["init", "--wireguard", "--output", Path.Combine(_directory, "wg"), .. endpoints], token);
         Assert.That(init.ExitCode, Is.Zero, init.Error);
 
         await testnet.WaitForLineAsync("Test network in ", token);
@@ -166,8 +180,12 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
         await BringUpAsync(Host, Link(number), token);
 
         string data = Path.Combine(_directory, $"tor{number}"), torrc = Path.Combine(_directory, $"torrc{number}");
-        string[] ours = [$"DataDirectory {data}", "Log notice stdout", $"__OwningControllerProcess {Environment.ProcessId}", .. Network.ClientTorrc];
-        await File.WriteAllTextAsync(torrc, $"{await File.ReadAllTextAsync(Path.Combine(files, "torrc"), token)}\n{string.Join('\n', ours)}\n", token);
+        string[] ours =
+        [
+            $"DataDirectory {data}", "Log notice stdout", $"__OwningControllerProcess {Environment.ProcessId}", .. Network.ClientTorrc,
+        ];
+        await File.WriteAllTextAsync(
+            torrc, $"{await File.ReadAllTextAsync(Path.Combine(files, "torrc"), token)}\n{string.Join('\n', ours)}\n", token);
         var tor = ForegroundProcess.Start([.. worker.Under, "/usr/bin/env", "tor", "--defaults-torrc", "/dev/null", "-f", torrc]);
         _parts.Push(tor);
         await tor.WaitForLineAsync("Bootstrapped 100%", token);
@@ -198,13 +216,19 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
             """, token);
     }
 
-    /// <summary>WireGuard's own packets may take the cables, and so may the kernel's answers to those of a worker whose peer is gone.</summary>
+    /// <summary>
+    /// WireGuard's own packets may take the cables, and so may the kernel's answers to those of a worker whose peer is gone.
+    /// </summary>
     private Task WatchAsync(CancellationToken token)
     {
         string[] links = [.. Enumerable.Range(1, Workers).Select(static i => $"{i:00}")];
-        string counters = string.Join('\n', ((string[])["dns", "direct", "stray", .. links.SelectMany(static i => new[] { $"link{i}", $"names{i}" })]).Select(static name => $"counter {name} {{ }}"));
+        string counters = string.Join(
+            '\n',
+            ((string[])["dns", "direct", "stray", .. links.SelectMany(static i => new[] { $"link{i}", $"names{i}" })])
+                .Select(static name => $"counter {name} {{ }}"));
         string counts = string.Join('\n', links.Select(static i =>
-            $"oifname \"wg-tor{i}\" tcp dport {Port} tcp flags & (syn | ack) == syn counter name link{i}\noifname \"wg-tor{i}\" udp dport 5353 counter name names{i}"));
+            $"oifname \"wg-tor{i}\" tcp dport {Port} tcp flags & (syn | ack) == syn counter name link{i}\noifname \"wg-tor{i}\" udp "
+                + $"dport 5353 counter name names{i}"));
         return Host.LoadRulesAsync(Path.Combine(_directory, "host.nft"), $$"""
             table inet watch {
                 {{counters}}
@@ -225,7 +249,8 @@ internal sealed partial class WireGuardLab : IAsyncDisposable
 
     private async Task<NetworkNamespace> NamespaceAsync(string role, CancellationToken token)
     {
-        var made = await NetworkNamespace.CreateAsync(string.Create(CultureInfo.InvariantCulture, $"tbl{Environment.ProcessId}{role}"), token);
+        var made = await NetworkNamespace.CreateAsync(
+            string.Create(CultureInfo.InvariantCulture, $"tbl{Environment.ProcessId}{role}"), token);
         _parts.Push(made);
         return made;
     }

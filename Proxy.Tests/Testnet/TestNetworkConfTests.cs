@@ -27,7 +27,8 @@ public class TestNetworkConfTests
             Assert.That(options.Route.Rules, Is.EqualTo([TestNetworkConf.Route]));
             Assert.That(options.Workers.Select(WorkerModel.Of), Is.EqualTo(network.Workers.Select(static node => new WorkerModel(
                 node.Name, new IPEndPoint(IPAddress.Loopback, node.SocksPort),
-                ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath)) { ControlCookie = node.CookiePath })));
+                ControlEndPoint: new UnixDomainSocketEndPoint(node.ControlPath))
+            { ControlCookie = node.CookiePath })));
             Assert.That(options.Workers.Select(static worker => worker.Name), Is.EqualTo(["worker-01", "worker-02"]));
         }
 

@@ -35,7 +35,8 @@ public sealed class TestNetworkDirectoryTests
     public void Create_in_a_directory_with_files_is_refused()
     {
         File.WriteAllText(Path.Combine(_parent, "file"), "");
-        Assert.That(() => TestNetworkDirectory.Create(_parent), Throws.InstanceOf<TestNetworkException>().With.Message.Contain("not empty"));
+        Assert.That(
+            () => TestNetworkDirectory.Create(_parent), Throws.InstanceOf<TestNetworkException>().With.Message.Contain("not empty"));
     }
 
     [TestCase("with space")]

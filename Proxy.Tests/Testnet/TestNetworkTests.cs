@@ -16,7 +16,9 @@ public sealed class TestNetworkTests
     public async Task StartAsync()
     {
         _network = await SharedTestNetwork.GetAsync();
-        TestContext.Progress.WriteLine($"start-up {_network.StartDuration.TotalSeconds:F1} s, {_network.ResidentBytes / 1_000_000} MB in {_network.Nodes.Count} processes");
+        TestContext.Progress.WriteLine(
+            $"start-up {_network.StartDuration.TotalSeconds:F1} s, {_network.ResidentBytes / 1_000_000} MB in {_network.Nodes.Count} "
+                + $"processes");
     }
 
     [Test]
@@ -28,9 +30,15 @@ public sealed class TestNetworkTests
         {
             foreach (int socks in (int[])[worker.SocksPort, worker.PlainSocksPort])
             {
-                Assert.That(await FetchAsync(socks, $"{TestNetwork.OriginName}:{_network.OriginPort}/exit", cancellationToken), Is.AnyOf(exits), worker.Name);
-                Assert.That(await FetchAsync(socks, $"127.0.0.1:{_network.OriginPort}/exit", cancellationToken), Is.EqualTo("unknown\n"), worker.Name);
-                Assert.That(await FetchInTheEndAsync(socks, $"{_network.OnionAddress}/", cancellationToken), Does.StartWith("TorBalancer test origin"), worker.Name);
+                Assert.That(
+                    await FetchAsync(socks, $"{TestNetwork.OriginName}:{_network.OriginPort}/exit", cancellationToken), Is.AnyOf(exits),
+                    worker.Name);
+                Assert.That(
+                    await FetchAsync(socks, $"127.0.0.1:{_network.OriginPort}/exit", cancellationToken), Is.EqualTo("unknown\n"),
+                    worker.Name);
+                Assert.That(
+                    await FetchInTheEndAsync(socks, $"{_network.OnionAddress}/", cancellationToken),
+                    Does.StartWith("TorBalancer test origin"), worker.Name);
             }
         }
     }
@@ -61,7 +69,8 @@ public sealed class TestNetworkTests
                 name = line.Split(' ')[1];
 
             // A client takes guards that are stable and fast too.
-            if (line.StartsWith("s ", StringComparison.Ordinal) && new[] { "Guard", "Stable", "Fast", "V2Dir" }.All(line.Split(' ').Contains))
+            if (line.StartsWith("s ", StringComparison.Ordinal)
+                && new[] { "Guard", "Stable", "Fast", "V2Dir" }.All(line.Split(' ').Contains))
                 guards.Add(name);
         }
 
@@ -123,7 +132,9 @@ public sealed class TestNetworkTests
         }
 
         Assert.That(worker.ProcessId, Is.Not.EqualTo(before));
-        Assert.That(await FetchAsync(worker.SocksPort, $"{TestNetwork.OriginName}:{_network.OriginPort}/exit", cancellationToken), Does.StartWith("e"));
+        Assert.That(
+            await FetchAsync(worker.SocksPort, $"{TestNetwork.OriginName}:{_network.OriginPort}/exit", cancellationToken),
+            Does.StartWith("e"));
     }
 
     [TestCase("r01")]
@@ -148,8 +159,12 @@ public sealed class TestNetworkTests
             Assert.That(Ports(second).Intersect(Ports(_network)), Is.Empty);
             processes = [.. second.Nodes.Select(n => n.ProcessId)];
             Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning));
-            Assert.That(await FetchInTheEndAsync(second.Workers[0].SocksPort, $"{second.OnionAddress}/exit", cancellationToken), Is.EqualTo("unknown\n"));
-            Assert.That(await FetchInTheEndAsync(_network.Workers[0].SocksPort, $"{_network.OnionAddress}/exit", cancellationToken), Is.EqualTo("unknown\n"));
+            Assert.That(
+                await FetchInTheEndAsync(second.Workers[0].SocksPort, $"{second.OnionAddress}/exit", cancellationToken),
+                Is.EqualTo("unknown\n"));
+            Assert.That(
+                await FetchInTheEndAsync(_network.Workers[0].SocksPort, $"{_network.OnionAddress}/exit", cancellationToken),
+                Is.EqualTo("unknown\n"));
         }
 
         Assert.That(processes, Has.None.Matches<int>(ProcessStates.IsRunning));
@@ -163,7 +178,8 @@ public sealed class TestNetworkTests
         string path = Path.Combine(Path.GetTempPath(), $"tbt-{Environment.ProcessId}");
         var options = new TestNetworkOptions { Directory = path, TorPath = "/bin/false" };
 
-        var failure = await Assert.ThrowsAsync<TestNetworkException>(() => TestNetwork.StartAsync(options, cancellationToken: cancellationToken));
+        var failure = await Assert.ThrowsAsync<TestNetworkException>(
+            () => TestNetwork.StartAsync(options, cancellationToken: cancellationToken));
 
         Assert.That(failure?.Message, Does.Match("^a0[123] ended with code 1 "));
         Assert.That(Directory.Exists(path), Is.False);
@@ -176,7 +192,8 @@ public sealed class TestNetworkTests
         foreach (TestNode worker in _network.Workers)
         {
             Assert.That(conf, Does.Contain(
-                $"[Worker:{worker.Name}]\nAddress = 127.0.0.1\nSocksPort = {worker.SocksPort}\nControlPort = unix:{worker.ControlPath}\nControlCookie = {worker.CookiePath}\n"));
+                $"[Worker:{worker.Name}]\nAddress = 127.0.0.1\nSocksPort = {worker.SocksPort}\nControlPort = "
+                    + $"unix:{worker.ControlPath}\nControlCookie = {worker.CookiePath}\n"));
         }
     }
 
@@ -200,7 +217,8 @@ public sealed class TestNetworkTests
     {
         while (true)
         {
-            ProgramResult result = await ProgramRun.CurlAsync(cancellationToken, "--socks5-hostname", $"127.0.0.1:{socks}", "http://" + url);
+            ProgramResult result = await ProgramRun.CurlAsync(
+                cancellationToken, "--socks5-hostname", $"127.0.0.1:{socks}", "http://" + url);
             if (result.ExitCode == 0)
                 return result.Output;
             await Task.Delay(500, cancellationToken);

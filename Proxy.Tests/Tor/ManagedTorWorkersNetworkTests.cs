@@ -33,14 +33,21 @@ public sealed class ManagedTorWorkersNetworkTests
         string extra = Path.Combine(_directory, "extra");
         await File.WriteAllLinesAsync(extra, network.ClientTorrc, token);
         await using var workers = new ManagedTorWorkers(
-            new ManagedWorkersOptions { Count = 1, ExtraTorrc = extra }, RealTor.Executable, paths, _sink, NullLogger.Instance, TimeProvider.System);
+            new ManagedWorkersOptions { Count = 1, ExtraTorrc = extra }, RealTor.Executable, paths, _sink, NullLogger.Instance,
+            TimeProvider.System);
         workers.Start();
         var ready = await UntilAsync("ready", token);
 
         await using var control = await ControlConnection.ConnectAsync(
-            ready.Control!, new ControlCredentials(ready.Text), ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+            ready.Control!, new ControlCredentials(ready.Text), ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System,
+            token);
         using var subscription = control.Subscribe();
-        await control.SetEventsAsync(["CIRC", "CIRC_MINOR", "STREAM", "ORCONN", "GUARD", "BUILDTIMEOUT_SET", "HS_DESC", "STATUS_CLIENT", "STATUS_GENERAL", "NETWORK_LIVENESS"], token);
+        await control.SetEventsAsync(
+            [
+                "CIRC", "CIRC_MINOR", "STREAM", "ORCONN", "GUARD", "BUILDTIMEOUT_SET", "HS_DESC", "STATUS_CLIENT", "STATUS_GENERAL",
+                "NETWORK_LIVENESS",
+            ],
+            token);
 
         byte[] reply = await ConnectAsync(ready, "<torS0X>0", "a\"b\\\u0001\u00ff", TestNetwork.OriginName, network.OriginPort, token);
         Assert.That(reply[1], Is.Zero, "SOCKS reply");
@@ -50,16 +57,22 @@ public sealed class ManagedTorWorkersNetworkTests
         {
             var message = await subscription.Events.ReadAsync(token);
             Assert.That(message, Is.Not.InstanceOf<GenericEvent>(), message.Name);
-            opened = message is StreamEvent { Stream: { Status: StreamStatus.Succeeded } stream } && stream.SocksPassword?.Length > 1 ? stream : null;
+            opened = message is StreamEvent { Stream: { Status: StreamStatus.Succeeded } stream } && stream.SocksPassword?.Length > 1
+                ? stream
+                : null;
         }
 
         Assert.That((opened.Keywords["SOCKS_USERNAME"], opened.SocksPassword), Is.EqualTo(("<torS0X>0", "a\"b\\\u0001\u00ff")));
-        var circuit = (await control.GetInfoLinesAsync("circuit-status", token)).Select(line => CircuitInfo.TryParse(line)!).Single(one => one.Id == opened.CircuitId);
+        var circuit = (await control.GetInfoLinesAsync("circuit-status", token))
+            .Select(line => CircuitInfo.TryParse(line)!)
+            .Single(one => one.Id == opened.CircuitId);
         Assert.That(circuit.Status, Is.EqualTo(CircuitStatus.Built));
-        Assert.That(circuit.Path, Has.Count.EqualTo(3).And.All.Matches<RelayName>(hop => hop.Fingerprint.Length == 40 && hop.Nickname is not null));
+        Assert.That(
+            circuit.Path, Has.Count.EqualTo(3).And.All.Matches<RelayName>(hop => hop.Fingerprint.Length == 40 && hop.Nickname is not null));
         Assert.That(circuit.TimeCreated, Is.Not.Null);
 
-        using (var process = Process.GetProcessById(int.Parse(await control.GetInfoAsync("process/pid", token), CultureInfo.InvariantCulture)))
+        using (
+            var process = Process.GetProcessById(int.Parse(await control.GetInfoAsync("process/pid", token), CultureInfo.InvariantCulture)))
             process.Kill();
         Assert.That((await UntilAsync("down", token)).Text, Does.Contain("137"));
         ready = await UntilAsync("ready", token);
@@ -77,7 +90,8 @@ public sealed class ManagedTorWorkersNetworkTests
         }
     }
 
-    private static async Task<byte[]> ConnectAsync(WorkerCall worker, string user, string password, string host, int port, CancellationToken token)
+    private static async Task<byte[]> ConnectAsync(
+        WorkerCall worker, string user, string password, string host, int port, CancellationToken token)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(worker.Socks!, token);

@@ -33,7 +33,8 @@ public sealed class ManagedTorWorkersTests
     {
         await using var workers = Create(2, NoNetwork);
         workers.Start();
-        Assert.That(new[] { (await _sink.NextAsync(token)).Id, (await _sink.NextAsync(token)).Id }, Is.EquivalentTo(new[] { "tor-1", "tor-2" }));
+        Assert.That(
+            new[] { (await _sink.NextAsync(token)).Id, (await _sink.NextAsync(token)).Id }, Is.EquivalentTo(new[] { "tor-1", "tor-2" }));
         int[] pids = [await PidAsync("tor-1", token), await PidAsync("tor-2", token)];
 
         await using (var control = await ControlAsync("tor-1", token))
@@ -41,17 +42,25 @@ public sealed class ManagedTorWorkersTests
             // Taken over: the polling for our pid has been turned off again, which is the last step before the bootstrap.
             while ((await control.GetConfAsync(["__OwningControllerProcess"], token))[0].Value is not null)
                 await Task.Delay(20, token);
-            Assert.That(await control.GetConfAsync(["SafeLogging", "ClientOnly", "AvoidDiskWrites", "DormantTimeoutEnabled", "DisableNetwork"], token),
-                Is.EqualTo(new KeyValuePair<string, string?>[] { new("SafeLogging", "1"), new("ClientOnly", "1"), new("AvoidDiskWrites", "1"), new("DormantTimeoutEnabled", "0"), new("DisableNetwork", "1") }));
-            Assert.That((await control.GetConfAsync(["SocksPort"], token))[0].Value, Is.EqualTo($"unix:\"{Paths.SocksSocket("tor-1")}\" ExtendedErrors KeepAliveIsolateSOCKSAuth"));
+            string[] keys = ["SafeLogging", "ClientOnly", "AvoidDiskWrites", "DormantTimeoutEnabled", "DisableNetwork"];
+            Assert.That(
+                (await control.GetConfAsync(keys, token)).Select(static pair => $"{pair.Key}={pair.Value}"),
+                Is.EqualTo(["SafeLogging=1", "ClientOnly=1", "AvoidDiskWrites=1", "DormantTimeoutEnabled=0", "DisableNetwork=1"]));
+            Assert.That(
+                (await control.GetConfAsync(["SocksPort"], token))[0].Value,
+                Is.EqualTo($"unix:\"{Paths.SocksSocket("tor-1")}\" ExtendedErrors KeepAliveIsolateSOCKSAuth"));
         }
 
         if (!OperatingSystem.IsWindows())
-            Assert.That(File.GetUnixFileMode(Paths.DataDirectory("tor-1")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+            Assert.That(
+                File.GetUnixFileMode(Paths.DataDirectory("tor-1")),
+                Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
 
         await workers.StopAsync();
 
-        Assert.That(new[] { await _sink.NextAsync(token), await _sink.NextAsync(token) }.Select(call => $"{call.Kind} {call.Id} {call.Text}"), Is.EquivalentTo(new[] { "down tor-1 stopping", "down tor-2 stopping" }));
+        Assert.That(
+            new[] { await _sink.NextAsync(token), await _sink.NextAsync(token) }.Select(call => $"{call.Kind} {call.Id} {call.Text}"),
+            Is.EquivalentTo(new[] { "down tor-1 stopping", "down tor-2 stopping" }));
         Assert.That(pids.Where(IsAlive), Is.Empty);
         Assert.That(Directory.Exists(Paths.DataDirectory("tor-1")), "data directories hold the guards and stay");
     }
@@ -116,7 +125,8 @@ public sealed class ManagedTorWorkersTests
         while (!File.Exists(paths.ControlPortFile("tor-1")) || !File.Exists(paths.CookiePath("tor-1")))
             await Task.Delay(20, token);
         var endPoint = IPEndPoint.Parse(File.ReadAllText(paths.ControlPortFile("tor-1")).Trim()["PORT=".Length..]);
-        await using var control = await ControlConnection.ConnectAsync(endPoint, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        await using var control = await ControlConnection.ConnectAsync(
+            endPoint, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
         Assert.That(endPoint.Address, Is.EqualTo(IPAddress.Loopback));
         while ((await control.GetConfAsync(["__OwningControllerProcess"], token))[0].Value is not null)
             await Task.Delay(20, token);
@@ -133,18 +143,25 @@ public sealed class ManagedTorWorkersTests
         await using var fake = new FakeControlPort(new UnixDomainSocketEndPoint(Paths.ControlSocket("tor-1")!));
         fake.Script = command => command switch
         {
-            "GETINFO status/bootstrap-phase" => $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=conn SUMMARY=\"Connecting\"\r\n250 OK\r\n",
+            "GETINFO status/bootstrap-phase" =>
+                $"250-status/bootstrap-phase=NOTICE BOOTSTRAP PROGRESS={progress} TAG=conn SUMMARY=\"Connecting\"\r\n250 OK\r\n",
             _ => FakeControlPort.DefaultScript(command),
         };
 
         Assert.That((await NextAsync("starting", token)).Status, Is.EqualTo(new BootstrapStatus(10, "conn", "Connecting")));
-        await fake.PushAsync("650 STATUS_CLIENT WARN BOOTSTRAP PROGRESS=50 TAG=loading SUMMARY=\"Loading\" WARNING=\"No route\" REASON=NOROUTE\r\n650 STATUS_CLIENT NOTICE ENOUGH_DIR_INFO\r\n");
-        Assert.That((await NextAsync("starting", token)).Status, Is.EqualTo(new BootstrapStatus(50, "loading", "Loading") { Warning = "No route", Reason = "NOROUTE" }));
+        await fake.PushAsync(
+            "650 STATUS_CLIENT WARN BOOTSTRAP PROGRESS=50 TAG=loading SUMMARY=\"Loading\" WARNING=\"No route\" REASON=NOROUTE\r\n650 "
+                + "STATUS_CLIENT NOTICE ENOUGH_DIR_INFO\r\n");
+        Assert.That(
+            (await NextAsync("starting", token)).Status,
+            Is.EqualTo(new BootstrapStatus(50, "loading", "Loading") { Warning = "No route", Reason = "NOROUTE" }));
         await fake.PushAsync("650 STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"\r\n");
         var ready = await NextAsync("ready", token);
         Assert.That((ready.Socks!.ToString(), ready.Control!.ToString(), ready.Text),
             Is.EqualTo((Paths.SocksSocket("tor-1"), Paths.ControlSocket("tor-1"), Paths.CookiePath("tor-1"))));
-        Assert.That(fake.Commands.Where(command => command is "TAKEOWNERSHIP" or "RESETCONF __OwningControllerProcess"), Is.EqualTo(new[] { "TAKEOWNERSHIP", "RESETCONF __OwningControllerProcess" }));
+        Assert.That(
+            fake.Commands.Where(command => command is "TAKEOWNERSHIP" or "RESETCONF __OwningControllerProcess"),
+            Is.EqualTo(new[] { "TAKEOWNERSHIP", "RESETCONF __OwningControllerProcess" }));
 
         fake.CloseConnections();
         Assert.That((await NextAsync("down", token)).Text, Does.Contain("control connection ended"));
@@ -172,7 +189,8 @@ public sealed class ManagedTorWorkersTests
     public void A_missing_extra_torrc_is_refused_by_name()
     {
         var workers = new ManagedTorWorkers(
-            new ManagedWorkersOptions { Count = 1, ExtraTorrc = "/nowhere/extra" }, "/bin/true", Paths, _sink, NullLogger.Instance, TimeProvider.System);
+            new ManagedWorkersOptions { Count = 1, ExtraTorrc = "/nowhere/extra" }, "/bin/true", Paths, _sink, NullLogger.Instance,
+            TimeProvider.System);
         Assert.That(workers.Start, Throws.InstanceOf<ManagedWorkersException>().With.Message.Contains("/nowhere/extra"));
     }
 
@@ -185,7 +203,9 @@ public sealed class ManagedTorWorkersTests
             File.WriteAllText(Path.Combine(from, name), name);
 
         Assert.That(ManagedWorkerFiles.CopyCaches(from, to));
-        Assert.That(Directory.GetFiles(to).Select(Path.GetFileName), Is.EquivalentTo(new[] { "cached-certs", "cached-microdesc-consensus", "cached-microdescs" }));
+        Assert.That(
+            Directory.GetFiles(to).Select(Path.GetFileName),
+            Is.EquivalentTo(new[] { "cached-certs", "cached-microdesc-consensus", "cached-microdescs" }));
         Assert.That(ManagedWorkerFiles.CopyCaches(from, to), Is.False, "a directory that was used keeps what it has");
         Assert.That(ManagedWorkerFiles.CopyCaches(from, from), Is.False);
     }
@@ -239,7 +259,9 @@ public sealed class ManagedTorWorkersTests
         var endPoint = new UnixDomainSocketEndPoint(Paths.ControlSocket(id)!);
         while (!await RealTor.AcceptsAsync(endPoint, token))
             await Task.Delay(20, token);
-        return await ControlConnection.ConnectAsync(endPoint, new ControlCredentials(Paths.CookiePath(id)), ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        return await ControlConnection.ConnectAsync(
+            endPoint, new ControlCredentials(Paths.CookiePath(id)), ControlConnectionOptions.Default, NullLogger.Instance,
+            TimeProvider.System, token);
     }
 
     private static bool IsAlive(int pid) => Directory.Exists($"/proc/{pid}");

@@ -26,7 +26,9 @@ public sealed class ManagedWorkerPathsTests
     public void Resolve_keeps_the_sockets_of_two_roots_apart()
     {
         static string? Environment(string name) => name == "RUNTIME_DIRECTORY" ? "/run/tb" : null;
-        Assert.That(ManagedWorkerPaths.Resolve("/a", 1, Environment).Sockets, Is.Not.EqualTo(ManagedWorkerPaths.Resolve("/b", 1, Environment).Sockets));
+        Assert.That(
+            ManagedWorkerPaths.Resolve("/a", 1, Environment).Sockets,
+            Is.Not.EqualTo(ManagedWorkerPaths.Resolve("/b", 1, Environment).Sockets));
     }
 
     [TestCase(93, 1, true)]
@@ -50,7 +52,8 @@ public sealed class ManagedWorkerPathsTests
         var lines = ManagedTorrc.Lines(paths, "tor-1", ["SafeLogging 0", "ClientOnly 0"], 42).ToList();
 
         Assert.That(lines, Does.Contain("""DataDirectory "/a \"b\"#c/tor-1" """.TrimEnd()));
-        Assert.That(lines, Does.Contain("""SocksPort "unix:\"/run/x y/tor-1/socks\" ExtendedErrors KeepAliveIsolateSOCKSAuth" """.TrimEnd()));
+        Assert.That(
+            lines, Does.Contain("""SocksPort "unix:\"/run/x y/tor-1/socks\" ExtendedErrors KeepAliveIsolateSOCKSAuth" """.TrimEnd()));
         Assert.That(lines, Does.Contain("__OwningControllerProcess 42"));
         Assert.That(lines.IndexOf("SafeLogging 0"), Is.GreaterThan(lines.IndexOf("SafeLogging 1")));
         Assert.That(lines.IndexOf("ClientOnly 0"), Is.LessThan(lines.IndexOf("ClientOnly 1")));

@@ -11,7 +11,11 @@ namespace TorBalancer.Tests.TorControl;
 
 public sealed class ControlConnectionTests
 {
-    private static readonly ControlConnectionOptions Patient = new() { ConnectTimeout = TimeSpan.FromSeconds(20), CommandTimeout = TimeSpan.FromSeconds(20) };
+    private static readonly ControlConnectionOptions Patient = new()
+    {
+        ConnectTimeout = TimeSpan.FromSeconds(20),
+        CommandTimeout = TimeSpan.FromSeconds(20),
+    };
     private static readonly ControlConnectionOptions Hasty = Patient with { CommandTimeout = TimeSpan.FromMilliseconds(200) };
 
     [Test, CancelAfter(30_000)]
@@ -38,10 +42,13 @@ public sealed class ControlConnectionTests
             : FakeControlPort.DefaultScript(command);
         await using var control = await ConnectAsync(fake, token);
 
-        Assert.That(await control.GetInfoAsync(["version", "circuit-status", "stream-status"], token), Is.EqualTo(new[] { "0.4.9.11", "1 BUILT\n.x\n", "" }));
+        Assert.That(
+            await control.GetInfoAsync(["version", "circuit-status", "stream-status"], token),
+            Is.EqualTo(new[] { "0.4.9.11", "1 BUILT\n.x\n", "" }));
         Assert.That(await control.GetInfoLinesAsync("circuit-status", token), Is.EqualTo(new[] { "1 BUILT", ".x" }));
         Assert.That(await control.GetInfoLinesAsync("stream-status", token), Is.Empty);
-        Assert.That(() => control.GetInfoAsync("missing", token), Throws.InstanceOf<ControlProtocolException>().With.Message.Contains("missing"));
+        Assert.That(
+            () => control.GetInfoAsync("missing", token), Throws.InstanceOf<ControlProtocolException>().With.Message.Contains("missing"));
     }
 
     [Test, CancelAfter(30_000)]
@@ -94,7 +101,10 @@ public sealed class ControlConnectionTests
     public async Task A_refusal_is_an_exception_that_names_command_and_code(CancellationToken token)
     {
         await using var fake = new FakeControlPort();
-        fake.Script = command => command.StartsWith("SETEVENTS", StringComparison.Ordinal) ? "552 Unrecognized event \"X\"\r\n" : FakeControlPort.DefaultScript(command);
+        fake.Script = command =>
+            command.StartsWith("SETEVENTS", StringComparison.Ordinal)
+                ? "552 Unrecognized event \"X\"\r\n"
+                : FakeControlPort.DefaultScript(command);
         await using var control = await ConnectAsync(fake, token);
 
         var refused = (await Assert.CatchAsync<ControlReplyException>(() => control.SetEventsAsync(["X"], token)))!;
@@ -107,7 +117,12 @@ public sealed class ControlConnectionTests
     public async Task A_late_reply_is_not_taken_for_the_next_commands(CancellationToken token)
     {
         await using var fake = new FakeControlPort();
-        fake.Script = command => command == "GETINFO slow" ? "" : command == "GETINFO fast" ? "250-slow=late\r\n250 OK\r\n250-fast=right\r\n250 OK\r\n" : FakeControlPort.DefaultScript(command);
+        fake.Script = command =>
+            command == "GETINFO slow"
+                ? ""
+                : command == "GETINFO fast"
+                    ? "250-slow=late\r\n250 OK\r\n250-fast=right\r\n250 OK\r\n"
+                    : FakeControlPort.DefaultScript(command);
         await using var control = await ConnectAsync(fake, token, Hasty);
 
         Assert.That(() => control.GetInfoAsync("slow", token), Throws.InstanceOf<TimeoutException>().With.Message.Contains("GETINFO"));
@@ -154,7 +169,10 @@ public sealed class ControlConnectionTests
     public async Task A_reply_past_the_cap_ends_the_connection(CancellationToken token)
     {
         await using var fake = new FakeControlPort();
-        fake.Script = command => command.StartsWith("GETINFO", StringComparison.Ordinal) ? "250-x=" + new string('x', 5000) + "\r\n250 OK\r\n" : FakeControlPort.DefaultScript(command);
+        fake.Script = command =>
+            command.StartsWith("GETINFO", StringComparison.Ordinal)
+                ? "250-x=" + new string('x', 5000) + "\r\n250 OK\r\n"
+                : FakeControlPort.DefaultScript(command);
         await using var control = await ConnectAsync(fake, token, Patient with { MaxReplyBytes = 4096 });
 
         Assert.That(() => control.GetInfoAsync("x", token), Throws.InstanceOf<ControlConnectionException>().With.Message.Contains("4096"));
@@ -190,8 +208,12 @@ public sealed class ControlConnectionTests
         await control.SignalAsync("ACTIVE", token);
         got.AddRange(await TakeAsync(slow, 2, token));
 
-        Assert.That(got.Select(one => one is EventsLostEvent lost ? $"lost {lost.Count}" : ((CircuitEvent)one).Circuit.Id), Is.EqualTo(new[] { "0", "1", "2", "lost 7", "10" }));
-        Assert.That((await TakeAsync(other, 11, token)).Cast<CircuitEvent>().Select(one => one.Circuit.Id), Is.EqualTo(Enumerable.Range(0, 11).Select(i => $"{i}")));
+        Assert.That(
+            got.Select(one => one is EventsLostEvent lost ? $"lost {lost.Count}" : ((CircuitEvent)one).Circuit.Id),
+            Is.EqualTo(new[] { "0", "1", "2", "lost 7", "10" }));
+        Assert.That(
+            (await TakeAsync(other, 11, token)).Cast<CircuitEvent>().Select(one => one.Circuit.Id),
+            Is.EqualTo(Enumerable.Range(0, 11).Select(i => $"{i}")));
     }
 
     [Test, CancelAfter(30_000)]
@@ -214,9 +236,12 @@ public sealed class ControlConnectionTests
     {
         using var cookie = new TempCookie();
         await using var fake = new FakeControlPort();
-        fake.Script = Offer("COOKIE,SAFECOOKIE", cookie.Path, "250 AUTHCHALLENGE SERVERHASH=" + new string('0', 64) + " SERVERNONCE=" + new string('1', 64) + "\r\n");
+        fake.Script = Offer(
+            "COOKIE,SAFECOOKIE", cookie.Path,
+            "250 AUTHCHALLENGE SERVERHASH=" + new string('0', 64) + " SERVERNONCE=" + new string('1', 64) + "\r\n");
 
-        Assert.That(() => ConnectAsync(fake, token), Throws.InstanceOf<ControlAuthenticationException>().With.Message.Contains("SERVERHASH"));
+        Assert.That(
+            () => ConnectAsync(fake, token), Throws.InstanceOf<ControlAuthenticationException>().With.Message.Contains("SERVERHASH"));
         Assert.That(fake.Commands, Has.None.StartsWith("AUTHENTICATE"));
     }
 
@@ -262,7 +287,8 @@ public sealed class ControlConnectionTests
         await using var fake = new FakeControlPort();
         fake.Script = Offer("COOKIE", cookie.Path, "");
 
-        Assert.That(() => ConnectAsync(fake, token), Throws.InstanceOf<ControlAuthenticationException>().With.Message.Contains("is no cookie"));
+        Assert.That(
+            () => ConnectAsync(fake, token), Throws.InstanceOf<ControlAuthenticationException>().With.Message.Contains("is no cookie"));
         Assert.That(fake.Commands, Has.None.StartsWith("AUTHENTICATE"));
     }
 
@@ -288,20 +314,31 @@ public sealed class ControlConnectionTests
 
     [Test, CancelAfter(30_000)]
     public void A_refused_connection_is_named(CancellationToken token)
-        => Assert.That(() => ControlConnection.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint("/tmp/no-such-socket"), ControlCredentials.None, Patient, NullLogger.Instance, TimeProvider.System, token),
+    {
+        var nobody = new System.Net.Sockets.UnixDomainSocketEndPoint("/tmp/no-such-socket");
+        Assert.That(
+            () => ControlConnection.ConnectAsync(nobody, ControlCredentials.None, Patient, NullLogger.Instance, TimeProvider.System, token),
             Throws.InstanceOf<ControlConnectionException>().With.Message.Contains("/tmp/no-such-socket"));
+    }
 
     [Test, CancelAfter(30_000)]
     public void A_name_instead_of_an_address_is_refused(CancellationToken token)
-        => Assert.That(() => ControlConnection.ConnectAsync(new DnsEndPoint("localhost", 9051), ControlCredentials.None, Patient, NullLogger.Instance, TimeProvider.System, token), Throws.ArgumentException);
+        => Assert.That(
+            () =>
+                ControlConnection.ConnectAsync(
+                    new DnsEndPoint("localhost", 9051), ControlCredentials.None, Patient, NullLogger.Instance, TimeProvider.System, token),
+            Throws.ArgumentException);
 
     private static Func<string, string?> Offer(string methods, string cookiePath, string challenge) => command
-        => command == "PROTOCOLINFO 1" ? $"250-PROTOCOLINFO 1\r\n250-AUTH METHODS={methods} COOKIEFILE={ControlString.Quote(cookiePath)}\r\n250 OK\r\n"
+        => command == "PROTOCOLINFO 1" ? $"250-PROTOCOLINFO 1\r\n250-AUTH METHODS={methods} "
+            + $"COOKIEFILE={ControlString.Quote(cookiePath)}\r\n250 OK\r\n"
             : command.StartsWith("AUTHCHALLENGE", StringComparison.Ordinal) ? challenge
             : "250 OK\r\n";
 
-    private static Task<ControlConnection> ConnectAsync(FakeControlPort fake, CancellationToken token, ControlConnectionOptions? options = null)
-        => ControlConnection.ConnectAsync(fake.EndPoint, ControlCredentials.None, options ?? Patient, NullLogger.Instance, TimeProvider.System, token);
+    private static Task<ControlConnection> ConnectAsync(
+        FakeControlPort fake, CancellationToken token, ControlConnectionOptions? options = null)
+        => ControlConnection.ConnectAsync(
+            fake.EndPoint, ControlCredentials.None, options ?? Patient, NullLogger.Instance, TimeProvider.System, token);
 
     private static async Task<List<ControlEvent>> TakeAsync(ControlSubscription subscription, int count, CancellationToken token)
     {

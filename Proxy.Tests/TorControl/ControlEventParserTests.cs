@@ -12,14 +12,17 @@ public sealed class ControlEventParserTests
     private static readonly string[] Samples =
     [
         "CIRC 1 LAUNCHED",
-        $"CIRC 99 FAILED ${A}~a1,${B}~r4 BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL TIME_CREATED=2026-11-20T23:41:00.123456 SOCKS_USERNAME=\"a\\\"b\" REASON=DESTROYED REMOTE_REASON=CONNECTFAILED",
+        $"CIRC 99 FAILED ${A}~a1,${B}~r4 BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL TIME_CREATED=2026-11-20T23:41:00.123456 "
+            + $"SOCKS_USERNAME=\"a\\\"b\" REASON=DESTROYED REMOTE_REASON=CONNECTFAILED",
         $"CIRC_MINOR 7 PURPOSE_CHANGED ${A}~a1 BUILD_FLAGS= PURPOSE=MEASURE_TIMEOUT OLD_PURPOSE=GENERAL",
-        "STREAM 5 NEW 0 example.com:80 SOURCE_ADDR=127.0.0.1:5555 PURPOSE=USER SOCKS_USERNAME=\"\" SOCKS_PASSWORD=\"\\001\" CLIENT_PROTOCOL=SOCKS5 NYM_EPOCH=0 SESSION_GROUP=-4 ISO_FIELDS=SOCKS_USERNAME",
+        "STREAM 5 NEW 0 example.com:80 SOURCE_ADDR=127.0.0.1:5555 PURPOSE=USER SOCKS_USERNAME=\"\" SOCKS_PASSWORD=\"\\001\" "
+            + "CLIENT_PROTOCOL=SOCKS5 NYM_EPOCH=0 SESSION_GROUP=-4 ISO_FIELDS=SOCKS_USERNAME",
         $"ORCONN ${A}~a1 CLOSED REASON=DONE NCIRCS=3 ID=17",
         $"GUARD ENTRY ${A}~a1 UP",
         "NETWORK_LIVENESS DOWN",
         "STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=10 TAG=conn SUMMARY=\"Connecting\"",
-        "BUILDTIMEOUT_SET COMPUTED TOTAL_TIMES=100 TIMEOUT_MS=815 XM=283 ALPHA=1.520695 CUTOFF_QUANTILE=0.800000 TIMEOUT_RATE=0.292260 CLOSE_MS=60000 CLOSE_RATE=0.011098",
+        "BUILDTIMEOUT_SET COMPUTED TOTAL_TIMES=100 TIMEOUT_MS=815 XM=283 ALPHA=1.520695 CUTOFF_QUANTILE=0.800000 TIMEOUT_RATE=0.292260 "
+            + "CLOSE_MS=60000 CLOSE_RATE=0.011098",
         $"HS_DESC FAILED abc NO_AUTH ${A}~a1 DESCID REASON=NOT_FOUND",
         "SOMETHING_NEW 1 A=b \"c d\" E=\"f g\"",
     ];
@@ -27,8 +30,10 @@ public sealed class ControlEventParserTests
     [Test]
     public void Parse_of_CIRC_fills_everything()
     {
-        var circuit = Parse<CircuitEvent>($"CIRC 1234 BUILT ${A}~a1,${B}=old,${A},r5 BUILD_FLAGS=IS_INTERNAL,NEED_CAPACITY PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED "
-            + "REND_QUERY=abcdef TIME_CREATED=2026-11-20T23:41:00.123456 SOCKS_USERNAME=\"<torS0X>0\" SOCKS_PASSWORD=\"abc\\001\\377\" HS_POW=v1,20 "
+        var circuit = Parse<CircuitEvent>($"CIRC 1234 BUILT ${A}~a1,${B}=old,${A},r5 BUILD_FLAGS=IS_INTERNAL,NEED_CAPACITY "
+            + $"PURPOSE=HS_CLIENT_REND HS_STATE=HSCR_JOINED "
+            + "REND_QUERY=abcdef TIME_CREATED=2026-11-20T23:41:00.123456 SOCKS_USERNAME=\"<torS0X>0\" SOCKS_PASSWORD=\"abc\\001\\377\" "
+            + "HS_POW=v1,20 "
             + "CONFLUX_ID=00112233445566778899AABBCCDDEEFF CONFLUX_RTT=42000 NEW_KEY=1").Circuit;
 
         Assert.That(circuit.Id, Is.EqualTo("1234"));
@@ -84,8 +89,10 @@ public sealed class ControlEventParserTests
     [Test]
     public void Parse_of_STREAM_fills_everything()
     {
-        var stream = Parse<StreamEvent>("STREAM 5 FAILED 17 [::1]:443 REASON=END REMOTE_REASON=RESOLVEFAILED SOURCE=EXIT SOURCE_ADDR=127.0.0.1:5555 PURPOSE=USER SOCKS_USERNAME=\"u\" "
-            + "SOCKS_PASSWORD=\"p \\\"q\" CLIENT_PROTOCOL=SOCKS5 NYM_EPOCH=2 SESSION_GROUP=-4 ISO_FIELDS=SOCKS_USERNAME,SOCKS_PASSWORD,CLIENTADDR").Stream;
+        var stream = Parse<StreamEvent>("STREAM 5 FAILED 17 [::1]:443 REASON=END REMOTE_REASON=RESOLVEFAILED SOURCE=EXIT "
+            + "SOURCE_ADDR=127.0.0.1:5555 PURPOSE=USER SOCKS_USERNAME=\"u\" "
+            + "SOCKS_PASSWORD=\"p \\\"q\" CLIENT_PROTOCOL=SOCKS5 NYM_EPOCH=2 SESSION_GROUP=-4 "
+            + "ISO_FIELDS=SOCKS_USERNAME,SOCKS_PASSWORD,CLIENTADDR").Stream;
 
         Assert.That((stream.Id, stream.Status, stream.CircuitId), Is.EqualTo(("5", StreamStatus.Failed, "17")));
         Assert.That((stream.Target, stream.TargetHost), Is.EqualTo(("[::1]:443", "[::1]")));
@@ -107,9 +114,11 @@ public sealed class ControlEventParserTests
     public void Parse_of_ORCONN()
     {
         var known = Parse<OrConnEvent>(Samples[4]);
-        Assert.That((known.Relay, known.Status, known.Reason), Is.EqualTo(((RelayName?)new RelayName(A, "a1"), OrConnStatus.Closed, "DONE")));
+        Assert.That(
+            (known.Relay, known.Status, known.Reason), Is.EqualTo(((RelayName?)new RelayName(A, "a1"), OrConnStatus.Closed, "DONE")));
         var unknown = Parse<OrConnEvent>("ORCONN 192.0.2.1:9001 LAUNCHED ID=3");
-        Assert.That((unknown.Relay, unknown.Target, unknown.Status), Is.EqualTo(((RelayName?)null, "192.0.2.1:9001", OrConnStatus.Launched)));
+        Assert.That(
+            (unknown.Relay, unknown.Target, unknown.Status), Is.EqualTo(((RelayName?)null, "192.0.2.1:9001", OrConnStatus.Launched)));
     }
 
     [Test]
@@ -128,7 +137,9 @@ public sealed class ControlEventParserTests
     public void Parse_of_STATUS_CLIENT_and_STATUS_GENERAL()
     {
         var client = Parse<StatusEvent>("STATUS_CLIENT NOTICE CIRCUIT_NOT_ESTABLISHED REASON=CLOCK_JUMPED");
-        Assert.That((client.Name, client.Severity, client.Action, client.Reason), Is.EqualTo(("STATUS_CLIENT", "NOTICE", "CIRCUIT_NOT_ESTABLISHED", "CLOCK_JUMPED")));
+        Assert.That(
+            (client.Name, client.Severity, client.Action, client.Reason),
+            Is.EqualTo(("STATUS_CLIENT", "NOTICE", "CIRCUIT_NOT_ESTABLISHED", "CLOCK_JUMPED")));
         Assert.That(BootstrapStatus.FromEvent(client), Is.Null);
         var general = Parse<StatusEvent>("STATUS_GENERAL WARN CLOCK_SKEW SKEW=-3601 SOURCE=DIRSERV:192.0.2.1:80");
         Assert.That((general.Name, general.Keywords.Integer("SKEW")), Is.EqualTo(("STATUS_GENERAL", (long?)-3601)));
@@ -137,7 +148,8 @@ public sealed class ControlEventParserTests
     [Test]
     public void Parse_of_BOOTSTRAP_with_a_problem()
     {
-        var status = BootstrapStatus.FromEvent(Parse<StatusEvent>("STATUS_CLIENT WARN BOOTSTRAP PROGRESS=5 TAG=conn SUMMARY=\"Connecting to a relay\" WARNING=\"Network \\\"is\\\" unreachable\" REASON=NOROUTE COUNT=7 "
+        var status = BootstrapStatus.FromEvent(Parse<StatusEvent>("STATUS_CLIENT WARN BOOTSTRAP PROGRESS=5 TAG=conn "
+            + "SUMMARY=\"Connecting to a relay\" WARNING=\"Network \\\"is\\\" unreachable\" REASON=NOROUTE COUNT=7 "
             + $"RECOMMENDATION=warn HOSTID=\"{A}\" HOSTADDR=\"192.0.2.1:9001\""));
         Assert.That(status, Is.EqualTo(new BootstrapStatus(5, "conn", "Connecting to a relay")
         {
@@ -170,7 +182,9 @@ public sealed class ControlEventParserTests
     public void Parse_of_CONF_CHANGED()
     {
         var changed = (ConfChangedEvent)ControlEventParser.Parse(new ControlReply(650,
-            [new("CONF_CHANGED"), new("ExcludeExitNodes=$AA,$BB"), new("Nickname"), new("ContactInfo=\"a \\\"b\\\" \\303\\274\""), new("OK")]));
+            [
+                new("CONF_CHANGED"), new("ExcludeExitNodes=$AA,$BB"), new("Nickname"), new("ContactInfo=\"a \\\"b\\\" \\303\\274\""),
+                new("OK")]));
         Assert.That(changed.Changes, Is.EqualTo(new KeyValuePair<string, string?>[]
         {
             new("ExcludeExitNodes", "$AA,$BB"), new("Nickname", null), new("ContactInfo", "a \"b\" ü"),
@@ -192,7 +206,9 @@ public sealed class ControlEventParserTests
     {
         var reply = new ControlReply(650, [new(Samples[10]), new("X", "data\n"), new("OK")]);
         var unknown = (GenericEvent)ControlEventParser.Parse(reply);
-        Assert.That((unknown.Name, unknown.Text, unknown.Keywords["A"], unknown.Keywords["e"]), Is.EqualTo(("SOMETHING_NEW", "1 A=b \"c d\" E=\"f g\"", "b", "f g")));
+        Assert.That(
+            (unknown.Name, unknown.Text, unknown.Keywords["A"], unknown.Keywords["e"]),
+            Is.EqualTo(("SOMETHING_NEW", "1 A=b \"c d\" E=\"f g\"", "b", "f g")));
         Assert.That(unknown.Lines[1].Data, Is.EqualTo("data\n"));
     }
 

@@ -91,17 +91,27 @@ public sealed class ControlProtocolParserTests
         => Assert.That(() => ReadAll(text), Throws.InstanceOf<ControlProtocolException>());
 
     [TestCase("250 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", TestName = "TryRead_of_an_endless_line_throws")]
-    [TestCase("250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n", TestName = "TryRead_of_endless_lines_throws")]
-    [TestCase("250+a\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n", TestName = "TryRead_of_endless_data_throws")]
+    [TestCase(
+        "250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n250-a\r\n",
+        TestName = "TryRead_of_endless_lines_throws")]
+    [TestCase(
+        "250+a\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
+        TestName = "TryRead_of_endless_data_throws")]
     public void TryRead_past_the_cap(string text)
     {
         var parser = new ControlProtocolParser(maxReplyBytes: 50);
-        Assert.That(() => Feed(Encoding.Latin1.GetBytes(text), Enumerable.Range(0, text.Length), parser), Throws.InstanceOf<ControlProtocolException>().With.Message.Contains("50 bytes"));
+        Assert.That(
+            () => Feed(Encoding.Latin1.GetBytes(text), Enumerable.Range(0, text.Length), parser),
+            Throws.InstanceOf<ControlProtocolException>().With.Message.Contains("50 bytes"));
     }
 
     [Test]
     public void TryRead_counts_the_cap_for_each_reply_alone()
-        => Assert.That(Feed(Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("250 OK\r\n", 1000))), [], new ControlProtocolParser(maxReplyBytes: 50)), Has.Count.EqualTo(1000));
+        => Assert.That(
+            Feed(
+                Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("250 OK\r\n", 1000))), [],
+                new ControlProtocolParser(maxReplyBytes: 50)),
+            Has.Count.EqualTo(1000));
 
     [Test, CancelAfter(60_000)]
     public void TryRead_of_a_document_of_many_megabytes_in_small_pieces_stays_linear()

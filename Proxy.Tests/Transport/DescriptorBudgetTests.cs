@@ -153,14 +153,16 @@ public class DescriptorBudgetTests
 
     /// <summary>A connect to a listener whose queue is full stays under way: SYN is dropped (listen(2)).</summary>
     [Test, Platform("Linux")]
-    public async Task Connections_that_are_being_made_are_counted_as_traffic([Values("linux", "sockets")] string engine, CancellationToken token)
+    public async Task Connections_that_are_being_made_are_counted_as_traffic(
+        [Values("linux", "sockets")] string engine, CancellationToken token)
     {
         const int dials = 10;
         var budget = new DescriptorBudget(_process);
         int before = budget.MostClients;
         using var linux = engine == "linux" ? new LinuxTransport(new EventLoops(1, null, 0, budget), default) : null;
         ITransport transport = linux ?? (ITransport)new TorBalancer.Transport.Sockets.SocketTransport(TimeProvider.System, default, budget);
-        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        using var listener = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
         listener.Listen(0);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);

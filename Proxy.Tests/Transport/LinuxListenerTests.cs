@@ -97,9 +97,9 @@ public sealed class LinuxListenerTests
                     await using var connection = await waiting;
                 }
             }
-            catch (ObjectDisposedException disposed)
+            catch (ObjectDisposedException failure)
             {
-                end = disposed;
+                end = failure;
             }
         });
         await ending;

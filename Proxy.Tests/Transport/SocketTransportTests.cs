@@ -19,7 +19,8 @@ public class SocketTransportTests
     [Test]
     public async Task AcceptAsync_gives_connections_whose_dead_peers_are_noticed(CancellationToken token)
     {
-        await using var listener = new SocketTransport(TimeProvider.System, new SocketSettings(TimeSpan.FromMinutes(1))).Listen(new IPEndPoint(IPAddress.Loopback, 0), new ListenSettings(4, null));
+        await using var listener = new SocketTransport(TimeProvider.System, new SocketSettings(TimeSpan.FromMinutes(1)))
+            .Listen(new IPEndPoint(IPAddress.Loopback, 0), new ListenSettings(4, null));
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(listener.LocalEndPoint, token);
         await using var accepted = (SocketConnection)await listener.AcceptAsync(token);

@@ -8,7 +8,9 @@ namespace TorBalancer.Tests.Transport;
 [CancelAfter(30_000)]
 public class SocketTunnelTests
 {
-    /// <summary>The worker's stream is reset while the client takes nothing: one direction has ended, the other waits for the client.</summary>
+    /// <summary>
+    /// The worker's stream is reset while the client takes nothing: one direction has ended, the other waits for the client.
+    /// </summary>
     [Test]
     public async Task A_stop_ends_a_tunnel_that_still_drains_into_a_client_that_does_not_read(CancellationToken token)
     {

@@ -25,7 +25,9 @@ internal enum StressEnd
     Reset,
 }
 
-/// <summary>One end of a tunnel: sends pieces of random size at a random pace, and holds every byte that arrives against what was sent.</summary>
+/// <summary>
+/// One end of a tunnel: sends pieces of random size at a random pace, and holds every byte that arrives against what was sent.
+/// </summary>
 /// <param name="sends">The stream that it sends.</param>
 /// <param name="receives">The stream that it expects.</param>
 internal sealed class StressPeer(Socket socket, long sends, long receives, StressFate fate, int pieces, Random random)
@@ -109,7 +111,8 @@ internal sealed class StressPeer(Socket socket, long sends, long receives, Stres
             if (count == 0)
                 return StressEnd.Finished;
             if (!StressData.IsAt(receives, Received, buffer.AsSpan(0, count)))
-                throw new InvalidDataException($"stream {receives} is not what was sent, somewhere from byte {Received} to {Received + count}");
+                throw new InvalidDataException(
+                    $"stream {receives} is not what was sent, somewhere from byte {Received} to {Received + count}");
             Received += count;
             await PauseAsync(_readRandom);
         }

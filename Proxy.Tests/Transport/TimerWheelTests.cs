@@ -18,7 +18,13 @@ public class TimerWheelTests
         {
             if (random.Next(3) != 0)
             {
-                long delay = random.Next(4) switch { 0 => random.Next(50), 1 => random.Next(2_000), 2 => random.Next(100_000), _ => random.Next(10_000_000) };
+                long delay = random.Next(4) switch
+                {
+                    0 => random.Next(50),
+                    1 => random.Next(2_000),
+                    2 => random.Next(100_000),
+                    _ => random.Next(10_000_000),
+                };
                 var timer = new Recorded(() => now);
                 wheel.Add(timer, now + delay);
                 timers.Add(timer);
@@ -85,7 +91,9 @@ public class TimerWheelTests
             wheel.Add(timer, due);
         wheel.Advance(400_000);
 
-        Assert.That(timers.Where(static one => one.Timer.Fired > 0).Select(static one => one.Due), Is.EquivalentTo(timers.Select(static one => one.Due).Where(static due => due <= 400_000)));
+        Assert.That(
+            timers.Where(static one => one.Timer.Fired > 0).Select(static one => one.Due),
+            Is.EquivalentTo(timers.Select(static one => one.Due).Where(static due => due <= 400_000)));
     }
 
     private sealed class Recorded(Func<long> now) : LoopTimer

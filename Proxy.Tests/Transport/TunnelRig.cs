@@ -111,7 +111,9 @@ internal sealed class TunnelRig : IAsyncDisposable
             {
                 try
                 {
-                    pending.End.SetResult(await _transport.TunnelAsync(client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
+                    pending.End.SetResult(
+                        await _transport.TunnelAsync(
+                            client, connected.Connection, new TunnelSettings(pending.Counters, TimeSpan.Zero), _stop.Token));
                 }
                 catch (Exception failure)
                 {

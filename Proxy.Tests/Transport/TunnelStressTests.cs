@@ -179,7 +179,8 @@ public class TunnelStressTests(string engine)
 
         Assert.That((clientEnd, workerEnd, end), Is.EqualTo((StressEnd.Finished, StressEnd.Finished, TunnelEnd.Finished)));
         Assert.That((worker.Received, client.Received), Is.EqualTo((client.Sent, worker.Sent)));
-        Assert.That((tunnel.Counters.FromClient, tunnel.Counters.FromUpstream), Is.EqualTo((client.Sent + TunnelRig.HeaderLength, worker.Sent)));
+        Assert.That(
+            (tunnel.Counters.FromClient, tunnel.Counters.FromUpstream), Is.EqualTo((client.Sent + TunnelRig.HeaderLength, worker.Sent)));
     }
 
     /// <summary>Sends from the worker's end until nothing goes further for a while, and gives how much went.</summary>

@@ -52,7 +52,8 @@ public class WorkerLeaseTests
         public Bench(Random random)
         {
             _random = random;
-            _selector = SelectorOf.Pool(_pool, options: new SelectionOptions(TimeSpan.FromSeconds(1), TryAllWhenNoneIsEligible: random.Next(2) == 0));
+            _selector = SelectorOf.Pool(
+                _pool, options: new SelectionOptions(TimeSpan.FromSeconds(1), TryAllWhenNoneIsEligible: random.Next(2) == 0));
             Reload();
         }
 
@@ -127,7 +128,10 @@ public class WorkerLeaseTests
 
         /// <summary>Some of the workers, in this order; one that is gone and comes back is another one.</summary>
         private void Reload() => _pool.Apply(
-            [.. Ids.Where(_ => _random.Next(4) > 0).Select(id => new WorkerModel(id, new IPEndPoint(IPAddress.Loopback, 1 + _random.Next(9)), 1 + _random.Next(3)))]);
+            [
+                .. Ids.Where(_ => _random.Next(4) > 0)
+                    .Select(id => new WorkerModel(id, new IPEndPoint(IPAddress.Loopback, 1 + _random.Next(9)), 1 + _random.Next(3))),
+            ]);
 
         private void Check(int sequence)
         {
@@ -135,7 +139,9 @@ public class WorkerLeaseTests
             {
                 // Assert.That for each would take most of the time.
                 if (worker.Active != active || worker.TotalConnections != total || worker.Active < 0)
-                    Assert.Fail($"sequence {sequence}: {worker.Id} has {worker.Active} of {active} leases, {worker.TotalConnections} of {total} in all");
+                    Assert.Fail(
+                        $"sequence {sequence}: {worker.Id} has {worker.Active} of {active} leases, {worker.TotalConnections} of {total} "
+                            + $"in all");
             }
         }
 

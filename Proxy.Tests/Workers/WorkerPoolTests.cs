@@ -28,7 +28,11 @@ public class WorkerPoolTests
         var kept = pool.Find("w1")!;
         using var lease = kept.Lease();
         pool.SetAdministrative(kept, WorkerAdministrativeState.Draining);
-        pool.Apply([new WorkerModel("w3", new IPEndPoint(IPAddress.Loopback, 1)), new WorkerModel("W1", new IPEndPoint(IPAddress.Loopback, 2), 7)]);
+        pool.Apply(
+            [
+                new WorkerModel("w3", new IPEndPoint(IPAddress.Loopback, 1)),
+                new WorkerModel("W1", new IPEndPoint(IPAddress.Loopback, 2), 7),
+            ]);
         var after = pool.Find("w1")!;
         Assert.Multiple(() =>
         {
@@ -47,7 +51,8 @@ public class WorkerPoolTests
     [TestCase(WorkerOperationalState.Recovery, WorkerAdministrativeState.Enabled, false)]
     [TestCase(WorkerOperationalState.Healthy, WorkerAdministrativeState.Draining, false)]
     [TestCase(WorkerOperationalState.Suspect, WorkerAdministrativeState.Draining, false)]
-    public void Eligible_is_derived_from_both_states(WorkerOperationalState operational, WorkerAdministrativeState administrative, bool eligible)
+    public void Eligible_is_derived_from_both_states(
+        WorkerOperationalState operational, WorkerAdministrativeState administrative, bool eligible)
     {
         var pool = PoolOf.Equal(1);
         pool.SetOperational(pool.Find("w1")!, operational, "");

@@ -8,9 +8,13 @@ internal static class Peers
 
     public static ForwarderSpec HaProxy(bool splice) => new(
         splice ? "haproxy-splice" : "haproxy",
-        site => site.Logged($"haproxy -db -f {site.Write("haproxy.cfg", HaProxyConfiguration(site, splice))}", splice ? "haproxy-splice" : "haproxy"))
+        site =>
+            site.Logged(
+                $"haproxy -db -f {site.Write("haproxy.cfg", HaProxyConfiguration(site, splice))}", splice ? "haproxy-splice" : "haproxy"))
     {
-        What = splice ? "TCP mode, splice forced both ways, 256 KiB pipes; passes SOCKS5 through" : "TCP mode, no splice; passes SOCKS5 through",
+        What = splice
+            ? "TCP mode, splice forced both ways, 256 KiB pipes; passes SOCKS5 through"
+            : "TCP mode, no splice; passes SOCKS5 through",
         VersionCommand = "haproxy -v",
     };
 
@@ -51,7 +55,10 @@ internal static class Peers
     private static string V2RayConfiguration(ForwarderSite site)
     {
         string workers = string.Join(",\n    ", site.Workers.Select(static (port, index) =>
-            $$"""{"tag": "worker-{{index}}", "protocol": "socks", "settings": {"servers": [{"address": "127.0.0.1", "port": {{port}} }] } }"""));
+            $$"""
+            {"tag": "worker-{{index}}", "protocol": "socks",
+             "settings": {"servers": [{"address": "127.0.0.1", "port": {{port}} }] } }
+            """));
         return $$"""
             {
               "log": {"access": "/dev/null", "loglevel": "none"},

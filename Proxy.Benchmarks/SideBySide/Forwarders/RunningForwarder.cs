@@ -46,7 +46,8 @@ internal sealed class RunningForwarder : IDisposable
         {
             process.Dispose();
             string log = Path.Combine(directory, spec.Name + ".log");
-            throw new InvalidOperationException($"{spec.Name}: {failure.Message}\n{(File.Exists(log) ? File.ReadAllText(log) : "")}", failure);
+            throw new InvalidOperationException(
+                $"{spec.Name}: {failure.Message}\n{(File.Exists(log) ? File.ReadAllText(log) : "")}", failure);
         }
     }
 

@@ -8,7 +8,8 @@ internal static class TorBalancers
 {
     public const string Name = "torbalancer";
 
-    public static bool IsName(string name) => name.Split('-') is [Name, .. var rest] && rest.All(static part => part is "fd" or "linux" or "sockets" or "nolog");
+    public static bool IsName(string name) =>
+        name.Split('-') is [Name, .. var rest] && rest.All(static part => part is "fd" or "linux" or "sockets" or "nolog");
 
     /// <param name="root">The repository.</param>
     /// <param name="name">See above.</param>
@@ -28,7 +29,8 @@ internal static class TorBalancers
             environment["TORBALANCER_Engine__Transport"] = engine;
         if (profile)
             environment["DOTNET_PerfMapEnabled"] = "3";
-        return new ForwarderSpec(name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
+        return new ForwarderSpec(
+            name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
         {
             What = $"{(frameworkDependent ? "framework-dependent" : "the released executable")}, engine {engine ?? "as by default"}, "
                 + $"access log {(log ? "on (default) to a file" : "off")}; SOCKS5 or CONNECT in, round robin, isolation token, SOCKS5 out",
@@ -68,6 +70,8 @@ internal static class TorBalancers
         [Log]
         Access = {(log ? "yes" : "no")}
 
-        {string.Join('\n', site.Workers.Select(static (port, index) => $"[Worker:worker-{index}]\nAddress = 127.0.0.1\nSocksPort = {port}\n"))}
+        {string.Join('\n', site.Workers.Select(Worker))}
         """;
+
+    private static string Worker(int port, int index) => $"[Worker:worker-{index}]\nAddress = 127.0.0.1\nSocksPort = {port}\n";
 }

@@ -31,7 +31,8 @@ internal sealed unsafe class Epoll : IDisposable
 
     public uint EventsOf(int index) => *(uint*)(_events + (index * EventSize));
 
-    public int IdOf(int index) => BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_events + (index * EventSize) + DataOffset, 4));
+    public int IdOf(int index) =>
+        BinaryPrimitives.ReadInt32LittleEndian(new ReadOnlySpan<byte>(_events + (index * EventSize) + DataOffset, 4));
 
     public void Dispose()
     {

@@ -17,9 +17,13 @@ internal sealed class HandshakeScript(params HandshakeStep[] steps)
 
     /// <summary>An HTTP client that asks for a tunnel.</summary>
     public static HandshakeScript HttpConnect(int targetPort) => new(
-        new HandshakeStep(Encoding.ASCII.GetBytes($"CONNECT {TargetHost}:{targetPort} HTTP/1.1\r\nHost: {TargetHost}:{targetPort}\r\n\r\n"), IsHttpReply));
+        new HandshakeStep(
+            Encoding.ASCII.GetBytes($"CONNECT {TargetHost}:{targetPort} HTTP/1.1\r\nHost: {TargetHost}:{targetPort}\r\n\r\n"),
+            IsHttpReply));
 
-    /// <summary>For a forwarder that dials by itself and knows no workers: the client leads it to the worker and speaks SOCKS5 again.</summary>
+    /// <summary>
+    /// For a forwarder that dials by itself and knows no workers: the client leads it to the worker and speaks SOCKS5 again.
+    /// </summary>
     public static HandshakeScript ThroughDirectDialer(int workerPort, int targetPort)
     {
         byte[] toWorker = [5, 1, 0, 1, 127, 0, 0, 1, (byte)(workerPort >> 8), (byte)workerPort];

@@ -24,7 +24,8 @@ internal enum LoadKind
 /// <param name="Window">Seconds in which everything is counted.</param>
 /// <param name="Forwarder">The process whose processor time is taken; 0: none.</param>
 /// <param name="Stub">The stub worker's process; 0: none.</param>
-internal sealed record LoadPlan(LoadKind Kind, int Port, int Connections, HandshakeScript Script, double Warmup, double Window, int Forwarder, int Stub)
+internal sealed record LoadPlan(
+    LoadKind Kind, int Port, int Connections, HandshakeScript Script, double Warmup, double Window, int Forwarder, int Stub)
 {
     /// <summary>Bytes of one system call for bulk data.</summary>
     public int Chunk { get; init; } = 256 * 1024;
@@ -40,7 +41,8 @@ internal sealed record LoadPlan(LoadKind Kind, int Port, int Connections, Handsh
 /// <param name="Failures">Connections that failed or broke, from the first moment on.</param>
 /// <param name="Cpu">Seconds of processor time of the forwarder.</param>
 /// <param name="LoadCpu">The same of load generator and stub worker together.</param>
-internal sealed record LoadResult(long Operations, long Bytes, long Failures, double Seconds, double Cpu, double LoadCpu, double P50, double P99)
+internal sealed record LoadResult(
+    long Operations, long Bytes, long Failures, double Seconds, double Cpu, double LoadCpu, double P50, double P99)
 {
     /// <summary>All connections since the start, those outside the window included.</summary>
     public long TotalOperations { get; init; }
@@ -51,5 +53,7 @@ internal sealed record LoadResult(long Operations, long Bytes, long Failures, do
     public double CpuAfterwards { get; init; }
 
     /// <summary>What the operations of the window have cost: their part of what was done afterwards is in it.</summary>
-    public double WholeCpu => Cpu + (CpuAfterwards * (TotalOperations > 0 ? (double)Operations / TotalOperations : TotalBytes > 0 ? (double)Bytes / TotalBytes : 0));
+    public double WholeCpu =>
+        Cpu + (
+            CpuAfterwards * (TotalOperations > 0 ? (double)Operations / TotalOperations : TotalBytes > 0 ? (double)Bytes / TotalBytes : 0));
 }

@@ -21,25 +21,37 @@ internal sealed class MarkdownTable(params string[] headers)
         { } number => number.ToString("F3", CultureInfo.InvariantCulture),
     };
 
-    public static string Percent(double value) => value.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
+    public static string Percent(double value) =>
+        value.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
 
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length == 0 ? double.NaN : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+        return sorted.Length == 0
+            ? double.NaN
+            : sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
     public override string ToString()
     {
         var text = new StringBuilder();
-        int[] widths = [.. headers.Select((header, column) => Math.Max(3, _rows.Select(row => row[column].Length).Append(header.Length).Max()))];
+        int[] widths =
+        [
+            .. headers.Select((header, column) => Math.Max(3, _rows.Select(row => row[column].Length).Append(header.Length).Max())),
+        ];
         Line(headers);
-        text.Append('|').AppendJoin('|', widths.Select(static (width, column) => column == 0 ? new string('-', width + 2) : new string('-', width + 1) + ":")).Append("|\n");
+        text.Append('|')
+            .AppendJoin(
+                '|', widths.Select(static (width, column) => column == 0 ? new string('-', width + 2) : new string('-', width + 1) + ":"))
+            .Append("|\n");
         foreach (string[] row in _rows)
             Line(row);
         return text.ToString();
 
         void Line(string[] cells) =>
-            text.Append("| ").AppendJoin(" | ", cells.Select((cell, column) => column == 0 ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column]))).Append(" |\n");
+            text.Append("| ")
+                .AppendJoin(
+                    " | ", cells.Select((cell, column) => column == 0 ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column])))
+                .Append(" |\n");
     }
 }

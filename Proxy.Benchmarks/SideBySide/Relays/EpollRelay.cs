@@ -76,7 +76,9 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
         }
     }
 
-    /// <summary>An event of this batch may be for sockets that are closed by now: then it says too much, and costs one call that finds nothing.</summary>
+    /// <summary>
+    /// An event of this batch may be for sockets that are closed by now: then it says too much, and costs one call that finds nothing.
+    /// </summary>
     private void OnEvents(EpollPair pair, bool ofWorker, uint events)
     {
         if (!pair.Open)
@@ -169,7 +171,8 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
         {
             fixed (byte* left = direction.Left)
             {
-                nint sent = Libc.Send(direction.Sink.Fd, left + direction.LeftStart, (nuint)(direction.LeftEnd - direction.LeftStart), Libc.MsgNoSignal);
+                nint sent = Libc.Send(
+                    direction.Sink.Fd, left + direction.LeftStart, (nuint)(direction.LeftEnd - direction.LeftStart), Libc.MsgNoSignal);
                 if (!Wrote(direction, sent))
                     return false;
                 direction.LeftStart += (int)Math.Max(sent, 0);
@@ -195,7 +198,8 @@ internal sealed unsafe class EpollRelay(int listener, int[] workers)
 
     private static nint Splice(EpollDirection direction, SplicePipe pipe)
     {
-        nint count = Libc.Splice(direction.Source.Fd, null, pipe.WriteEnd, null, (nuint)pipe.Capacity, Libc.SpliceMove | Libc.SpliceNonBlock);
+        nint count = Libc.Splice(
+            direction.Source.Fd, null, pipe.WriteEnd, null, (nuint)pipe.Capacity, Libc.SpliceMove | Libc.SpliceNonBlock);
         if (count <= 0)
             return count;
         pipe.Filled = (int)count;

@@ -12,7 +12,10 @@ internal static class RelayCommand
     public static int Run(string[] args)
     {
         int port = int.Parse(StubCommand.After(args, "--port") ?? "0", CultureInfo.InvariantCulture);
-        int[] workers = [.. (StubCommand.After(args, "--workers") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+        int[] workers =
+        [
+            .. (StubCommand.After(args, "--workers") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse),
+        ];
         if (port == 0 || workers.Length == 0)
         {
             Console.Error.WriteLine("relay --port N --workers P1,P2,…");

@@ -24,7 +24,12 @@ internal sealed class Comparison(Cell cell)
     public static Comparison Run(Bench bench, Cell cell)
     {
         var comparison = new Comparison(cell);
-        RunningForwarder?[] all = [null, .. bench.Running.Where(forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect || forwarder.Spec.Name == "haproxy")];
+        RunningForwarder?[] all =
+        [
+            null,
+            .. bench.Running.Where(
+                forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect || forwarder.Spec.Name == "haproxy"),
+        ];
         foreach (var forwarder in all)
             comparison._results.Add(NameOf(forwarder), []);
         for (int round = 0; round < bench.Options.Rounds; round++)
@@ -48,7 +53,8 @@ internal sealed class Comparison(Cell cell)
     public double? CostRatio(string name, string other)
     {
         var pairs = _results.GetValueOrDefault(name, []).Zip(_results.GetValueOrDefault(other, []));
-        double ratio = MarkdownTable.Median(pairs.Where(static pair => pair is (not null, not null)).Select(pair => CostOf(pair.First!) / CostOf(pair.Second!)));
+        double ratio = MarkdownTable.Median(
+            pairs.Where(static pair => pair is (not null, not null)).Select(pair => CostOf(pair.First!) / CostOf(pair.Second!)));
         return double.IsFinite(ratio) ? ratio : null;
     }
 
@@ -75,18 +81,25 @@ internal sealed class Comparison(Cell cell)
     public override string ToString()
     {
         string unit = IsBulk ? "s/GB" : "µs each";
-        string[] headers = ["Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", "by a whole core", .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed"];
+        string[] headers =
+        [
+            "Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", "by a whole core",
+            .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed",
+        ];
         var table = new MarkdownTable(headers);
         foreach (string name in _results.Keys)
         {
             bool direct = name == Direct;
             string Relative(string other) => direct ? "–" : MarkdownTable.Number(CostRatio(name, other));
             table.Add([
-                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"), MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
+                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"),
+                MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
                 .. IsBulk ? (string[])[] : [MarkdownTable.Number(P50(name)), MarkdownTable.Number(P99(name))],
                 direct ? "–" : MarkdownTable.Percent(Busy(name)),
                 MarkdownTable.Percent(Median(name, static result => result.LoadCpu / result.Seconds)),
-                _failures.TryGetValue(name, out string? failure) ? failure : MarkdownTable.Number(Of(name).Sum(static result => result.Failures)).Replace(".000", "", StringComparison.Ordinal),
+                _failures.TryGetValue(name, out string? failure)
+                    ? failure
+                    : MarkdownTable.Number(Of(name).Sum(static result => result.Failures)).Replace(".000", "", StringComparison.Ordinal),
             ]);
         }
 

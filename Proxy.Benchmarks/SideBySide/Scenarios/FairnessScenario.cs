@@ -37,12 +37,14 @@ internal sealed class FairnessScenario
 
     public override string ToString()
     {
-        var table = new MarkdownTable("Forwarder", "ping p50 µs", "ping p99 µs", "p99 × haproxy", "p99 × haproxy-splice", "bulk GB/s", "busy");
+        var table = new MarkdownTable(
+            "Forwarder", "ping p50 µs", "ping p99 µs", "p99 × haproxy", "p99 × haproxy-splice", "bulk GB/s", "busy");
         foreach (string name in _results.Keys)
         {
             table.Add(
                 name, MarkdownTable.Number(Median(name, static result => result.Pings.P50)), MarkdownTable.Number(P99(name)),
-                MarkdownTable.Number(Comparison.Ratio(P99, name, "haproxy")), MarkdownTable.Number(Comparison.Ratio(P99, name, "haproxy-splice")),
+                MarkdownTable.Number(Comparison.Ratio(P99, name, "haproxy")),
+                MarkdownTable.Number(Comparison.Ratio(P99, name, "haproxy-splice")),
                 MarkdownTable.Number(Median(name, static result => result.Bulk.Bytes / 1e9 / result.Bulk.Seconds)),
                 MarkdownTable.Percent(Median(name, static result => result.Bulk.Cpu / result.Bulk.Seconds)));
         }
@@ -55,8 +57,16 @@ internal sealed class FairnessScenario
 
     private static (LoadResult Pings, LoadResult Bulk) RunOne(Bench bench, RunningForwarder? forwarder)
     {
-        var bulk = bench.Plan(forwarder, new Cell("fairness", LoadKind.Down, ClientProtocol.Socks5, Streams), bench.Options.Window * 2) with { Chunk = Chunk };
-        var pings = bench.Plan(forwarder, new Cell("fairness", LoadKind.RoundTrips, ClientProtocol.Socks5, 1), bench.Options.Window * 2, StubPorts.PreferredEcho) with { Preferred = true };
+        var bulk = bench.Plan(forwarder, new Cell("fairness", LoadKind.Down, ClientProtocol.Socks5, Streams), bench.Options.Window * 2) with
+        {
+            Chunk = Chunk,
+        };
+        var pings = bench.Plan(
+            forwarder, new Cell("fairness", LoadKind.RoundTrips, ClientProtocol.Socks5, 1), bench.Options.Window * 2,
+            StubPorts.PreferredEcho) with
+        {
+            Preferred = true,
+        };
         using var bulkLoad = new LoadGenerator(bulk);
         using var pingLoad = new LoadGenerator(pings);
 

@@ -4,7 +4,10 @@ using TorBalancer.Benchmarks.SideBySide.Measuring;
 
 namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
 
-/// <summary>What a tunnel costs that is open and silent: resident memory and descriptors, against the same process before them, when its code has settled.</summary>
+/// <summary>
+/// What a tunnel costs that is open and silent: resident memory and descriptors, against the same process before them, when its code has
+/// settled.
+/// </summary>
 internal static class IdleScenario
 {
     // The daemon gives memory back after two to four quiet seconds.
@@ -21,7 +24,11 @@ internal static class IdleScenario
     public static string Run(Bench bench)
     {
         int[] steps = bench.Options.Concurrency ?? (bench.Options.Quick ? [1000] : [1000, 4000, 9000]);
-        var table = new MarkdownTable(["Forwarder", "RSS MiB, fresh", "RSS MiB, warm", .. steps.SelectMany(static step => (string[])[$"KiB each of {step:N0}", $"descriptors each of {step:N0}"])]);
+        var table = new MarkdownTable(
+            [
+                "Forwarder", "RSS MiB, fresh", "RSS MiB, warm",
+                .. steps.SelectMany(static step => (string[])[$"KiB each of {step:N0}", $"descriptors each of {step:N0}"]),
+            ]);
         foreach (var spec in bench.Specs)
         {
             using var forwarder = bench.Start(spec);
@@ -44,23 +51,25 @@ internal static class IdleScenario
         yield return MarkdownTable.Number(resident / 1024.0);
 
         using var load = Tunnels(bench, forwarder);
-        string? failure = null;
+        string? problem = null;
         foreach (int step in steps)
         {
             try
             {
-                if (failure is null)
+                if (problem is null)
                     load.Establish(step);
             }
-            catch (Exception broken) when (broken is IOException or TimeoutException)
+            catch (Exception failure) when (failure is IOException or TimeoutException)
             {
-                failure = broken.Message;
+                problem = failure.Message;
             }
 
-            if (failure is null)
+            if (problem is null)
                 Task.Delay(Settle).Wait();
-            yield return failure ?? MarkdownTable.Number((ProcessFacts.ResidentKiB(forwarder.Id) - resident) / (double)step);
-            yield return failure is not null ? "–" : MarkdownTable.Number((ProcessFacts.Descriptors(forwarder.Id) - descriptors) / (double)step);
+            yield return problem ?? MarkdownTable.Number((ProcessFacts.ResidentKiB(forwarder.Id) - resident) / (double)step);
+            yield return problem is not null
+                ? "–"
+                : MarkdownTable.Number((ProcessFacts.Descriptors(forwarder.Id) - descriptors) / (double)step);
         }
     }
 

@@ -16,7 +16,11 @@ internal readonly record struct OriginFetch(double FirstByte, double BytesPerSec
     public static OriginFetch Run(int socksPort, int originPort, int bytes)
     {
         double began = ProcessFacts.Now();
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 60_000 };
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+        {
+            NoDelay = true,
+            ReceiveTimeout = 60_000,
+        };
         socket.Connect(IPAddress.Loopback, socksPort);
         foreach (var step in HandshakeScript.Socks5(originPort, Host).Steps)
         {

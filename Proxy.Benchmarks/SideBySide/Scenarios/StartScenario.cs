@@ -4,7 +4,9 @@ using TorBalancer.Benchmarks.SideBySide.Measuring;
 
 namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
 
-/// <summary>From the start of the process until a client can connect, and what it holds in memory before and after its first work.</summary>
+/// <summary>
+/// From the start of the process until a client can connect, and what it holds in memory before and after its first work.
+/// </summary>
 internal static class StartScenario
 {
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
@@ -32,8 +34,10 @@ internal static class StartScenario
             bench.Put(forwarder, new Cell("start", LoadKind.Down, ClientProtocol.Socks5, 8), 1);
             Task.Delay(Settle).Wait();
             table.Add(
-                spec.Name, MarkdownTable.Number(MarkdownTable.Median(seconds[spec]) * 1000), MarkdownTable.Number(seconds[spec].Min() * 1000), MarkdownTable.Number(idle),
-                MarkdownTable.Number(ProcessFacts.ResidentKiB(forwarder.Id) / 1024.0), $"{Directory.GetDirectories($"/proc/{forwarder.Id}/task").Length}");
+                spec.Name, MarkdownTable.Number(MarkdownTable.Median(seconds[spec]) * 1000),
+                MarkdownTable.Number(seconds[spec].Min() * 1000), MarkdownTable.Number(idle),
+                MarkdownTable.Number(ProcessFacts.ResidentKiB(forwarder.Id) / 1024.0),
+                $"{Directory.GetDirectories($"/proc/{forwarder.Id}/task").Length}");
         }
 
         return $"### Start and memory, median of {starts} starts\n\n{table}";

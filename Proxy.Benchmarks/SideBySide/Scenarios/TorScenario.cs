@@ -38,10 +38,16 @@ internal static partial class TorScenario
     private static string Measure(Bench bench, string executable, string everywhere, string directory, string configuration)
     {
         int origin = int.Parse(OriginPort().Match(configuration).Groups[1].Value, CultureInfo.InvariantCulture);
-        int[] workers = [.. SocksPort().Matches(configuration).Select(static match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))];
+        int[] workers =
+        [
+            .. SocksPort().Matches(configuration).Select(static match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)),
+        ];
         int port = LoopbackSocket.FreePort();
         string file = Path.Combine(directory, "bench.conf");
-        File.WriteAllText(file, $"{configuration}\n[Listener:main]\nAddress = 127.0.0.1:{port}\n[Admin]\nAddress = none\nSocket = none\n[Balancing]\nIsolation = none\n");
+        File.WriteAllText(
+            file,
+            $"{configuration}\n[Listener:main]\nAddress = 127.0.0.1:{port}\n[Admin]\nAddress = none\nSocket = "
+                + $"none\n[Balancing]\nIsolation = none\n");
         using var daemon = ChildProcess.Start($"{everywhere} {executable} run --config {file} >{directory}/daemon.log 2>&1", null);
         daemon.WaitForPort(port);
 
@@ -60,7 +66,8 @@ internal static partial class TorScenario
         var table = new MarkdownTable("", "direct", "through the daemon", "ratio", "noise of direct");
         Row("time to first byte, ms", direct.First, through.First);
         Row($"throughput of {Big / 1_000_000} MB, MB/s", direct.Rate, through.Rate);
-        return $"### Through real tor (private network, {workers.Length} workers)\n\nMedians of {small} and {big} fetches by turns. Noise: how far apart the medians of every other four direct fetches are.\n\n{table}";
+        return $"### Through real tor (private network, {workers.Length} workers)\n\nMedians of {small} and {big} fetches by turns. "
+            + $"Noise: how far apart the medians of every other four direct fetches are.\n\n{table}";
 
         void ByTurns(int count, int bytes, Func<OriginFetch, double> figure, List<double> straight, List<double> carried)
         {
@@ -76,9 +83,13 @@ internal static partial class TorScenario
 
         void Row(string what, List<double> straight, List<double> carried)
         {
-            double even = MarkdownTable.Median(straight.Where(static (_, i) => i / 4 % 2 == 0)), odd = MarkdownTable.Median(straight.Where(static (_, i) => i / 4 % 2 == 1));
+            double even = MarkdownTable.Median(
+                straight.Where(
+                    static (_, i) => i / 4 % 2 == 0)), odd = MarkdownTable.Median(straight.Where(static (_, i) => i / 4 % 2 == 1));
             double one = MarkdownTable.Median(straight), other = MarkdownTable.Median(carried);
-            table.Add(what, MarkdownTable.Number(one), MarkdownTable.Number(other), MarkdownTable.Number(other / one), $"± {MarkdownTable.Percent(Math.Abs(even - odd) / one)}");
+            table.Add(
+                what, MarkdownTable.Number(one), MarkdownTable.Number(other), MarkdownTable.Number(other / one),
+                $"± {MarkdownTable.Percent(Math.Abs(even - odd) / one)}");
         }
     }
 

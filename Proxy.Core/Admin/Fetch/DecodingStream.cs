@@ -11,7 +11,10 @@ internal sealed class DecodingStream(Stream source, FetchCoding coding, MemorySh
     /// <summary>RFC 7932, section 9.1: a window has 24 bits at most.</summary>
     public const long LargestBrotliWindow = 1L << 24;
 
-    /// <summary>256 Huffman tables of each of three alphabets (256, 704 and 520 symbols, 376 entries more for their second levels, 4 bytes each), and the state.</summary>
+    /// <summary>
+    /// 256 Huffman tables of each of three alphabets (256, 704 and 520 symbols, 376 entries more for their second levels, 4 bytes each),
+    /// and the state.
+    /// </summary>
     public const long BrotliTables = 3 * 1024 * 1024;
 
     /// <summary>A window of 32 KiB, tables and buffers (zlib.h: "about 44 KB"; DeflateStream reads 8 KiB at once).</summary>
@@ -62,7 +65,8 @@ internal sealed class DecodingStream(Stream source, FetchCoding coding, MemorySh
 
     private async ValueTask<Stream> CreateAsync(CancellationToken cancellationToken)
     {
-        int count = await source.ReadAtLeastAsync(_head, coding == FetchCoding.Deflate ? 2 : 1, throwOnEndOfStream: false, cancellationToken);
+        int count = await source.ReadAtLeastAsync(
+            _head, coding == FetchCoding.Deflate ? 2 : 1, throwOnEndOfStream: false, cancellationToken);
         long memory = coding == FetchCoding.Brotli ? BrotliTables + BrotliWindow(_head[0]) : Deflate;
         await share.GrowAsync(memory, cancellationToken);
         _paid = memory;
@@ -76,7 +80,8 @@ internal sealed class DecodingStream(Stream source, FetchCoding coding, MemorySh
             FetchCoding.Gzip => new GZipStream(whole, CompressionMode.Decompress),
 
             // RFC 9110, section 8.4.1.2: some implementations send it without the zlib format around it.
-            _ when count == 2 && (_head[0] & 0x0F) == ZlibMethod && ((_head[0] << 8) | _head[1]) % ZlibCheck == 0 => new ZLibStream(whole, CompressionMode.Decompress),
+            _ when count == 2 && (_head[0] & 0x0F) == ZlibMethod && ((_head[0] << 8) | _head[1]) % ZlibCheck == 0 =>
+                new ZLibStream(whole, CompressionMode.Decompress),
             _ => new DeflateStream(whole, CompressionMode.Decompress),
         };
     }

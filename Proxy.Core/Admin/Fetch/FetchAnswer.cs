@@ -20,7 +20,11 @@ internal static class FetchAnswer
     /// <summary>What JSON makes of one byte at most: \u00XX.</summary>
     private const int LongestEscape = 6;
 
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
 
     /// <summary>Ends early, without an error, when nobody reads any more.</summary>
     public static async Task WriteAsync(PipeWriter output, FetchResult result, CancellationToken cancellationToken)

@@ -27,7 +27,9 @@ internal static class FetchCodings
         if (headers.NonValidated.TryGetValues("Content-Encoding", out var lines))
         {
             foreach (string line in lines)
-                named.AddRange(line.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(static one => !Is(one, "identity")));
+                named.AddRange(
+                    line.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                        .Where(static one => !Is(one, "identity")));
         }
 
         List<FetchCoding> known = [];

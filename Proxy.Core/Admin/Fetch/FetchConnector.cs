@@ -17,7 +17,8 @@ internal sealed class FetchConnector(StreamOpener opener, BalancingOptions balan
 
     /// <summary>
     /// A sticky key is a session: one token, and one worker unless another mode is asked for. Without a key the configured
-    /// isolation holds, with all fetches as one client; "none" still keeps them apart from clients. As <see cref="StreamOpener.OpenAsync"/>.
+    /// isolation holds, with all fetches as one client; "none" still keeps them apart from clients. As
+    /// <see cref="StreamOpener.OpenAsync"/>.
     /// </summary>
     public ValueTask<ConnectOutcome> OpenAsync(FetchRequest request, HostEndPoint target, CancellationToken cancellationToken)
     {
@@ -29,6 +30,7 @@ internal sealed class FetchConnector(StreamOpener opener, BalancingOptions balan
             StickyTo = session is null ? null : $"{Nobody}\0{session}",
         };
         var isolation = balancing.Isolation == IsolationMode.None ? IsolationMode.Client : balancing.Isolation;
-        return opener.OpenAsync(new ProxyRequest(ClientProtocol.Unknown, ProxyCommand.Connect, target, Credentials), owner, null, isolation, cancellationToken);
+        return opener.OpenAsync(
+            new ProxyRequest(ClientProtocol.Unknown, ProxyCommand.Connect, target, Credentials), owner, null, isolation, cancellationToken);
     }
 }

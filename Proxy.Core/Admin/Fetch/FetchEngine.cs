@@ -17,7 +17,9 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     /// <summary>What a fetch takes besides what it is asked and answered: connection, TLS, buffers. Bytes.</summary>
     private const long Overhead = 256 * 1024;
 
-    /// <summary>What the head of a request (64 KiB) and of an answer may take: 256 bytes for a field, of which the shortest has four.</summary>
+    /// <summary>
+    /// What the head of a request (64 KiB) and of an answer may take: 256 bytes for a field, of which the shortest has four.
+    /// </summary>
     private const long MaxHeads = ((64 * 1024) + HttpLimits.HeadBytes) * 64L;
 
     /// <summary>What one fetch may take.</summary>
@@ -25,10 +27,18 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
     private int _active;
 
-    /// <summary>Fetches; failures are results, which the caller disposes. Throws <see cref="OperationCanceledException"/> only when nobody waits any more.</summary>
+    /// <summary>
+    /// Fetches; failures are results, which the caller disposes. Throws <see cref="OperationCanceledException"/> only when nobody waits any
+    /// more.
+    /// </summary>
     public async Task<FetchResult> FetchAsync(FetchRequest request, CancellationToken cancellationToken)
     {
-        var progress = new Progress { Url = request.Url, Target = FetchRequestReader.TargetOf(request.Url).Target, Started = services.Time.GetTimestamp() };
+        var progress = new Progress
+        {
+            Url = request.Url,
+            Target = FetchRequestReader.TargetOf(request.Url).Target,
+            Started = services.Time.GetTimestamp(),
+        };
         FetchResult result;
         bool hasRoom = services.Descriptors.TryTake(1);
         try
@@ -51,7 +61,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         if (services.Log.Access)
         {
             Log.Fetched(
-                logger, AccessLog.TargetText(progress.Target, services.Log.Targets), result.Worker ?? "-", progress.Attempts, progress.Redirects,
+                logger, AccessLog.TargetText(progress.Target, services.Log.Targets), result.Worker ?? "-", progress.Attempts,
+                progress.Redirects,
                 result.StatusCode ?? 0, result.Timing.ConnectMs, result.Timing.TotalMs, result.Error?.Cause ?? FailureCause.None.Word());
         }
 
@@ -75,7 +86,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         }
     }
 
-    private async Task<FetchResult> RunAsync(FetchRequest request, Progress progress, MemoryShare share, CancellationToken cancellationToken)
+    private async Task<FetchResult> RunAsync(
+        FetchRequest request, Progress progress, MemoryShare share, CancellationToken cancellationToken)
     {
         using var timer = new CancellationTokenSource(request.Timeout, services.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
@@ -148,7 +160,9 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
     private static ProxyError Explain(Exception failure)
     {
-        var error = (failure as HttpRequestException)?.HttpRequestError ?? (failure as HttpIOException)?.HttpRequestError ?? HttpRequestError.Unknown;
+        var error = (failure as HttpRequestException)?.HttpRequestError
+            ?? (failure as HttpIOException)?.HttpRequestError
+            ?? HttpRequestError.Unknown;
         return error switch
         {
             HttpRequestError.SecureConnectionError => new ProxyError(FailureCause.TargetProtocol, "TLS failed: " + InnerText(failure)),
@@ -162,7 +176,8 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
 
     private static ProxyError Ended() => new(FailureCause.TargetClosed, "the connection ended before the answer was complete");
 
-    private static string InnerText(Exception failure) => failure.InnerException is AuthenticationException or IOException ? failure.InnerException.Message : failure.Message;
+    private static string InnerText(Exception failure) =>
+        failure.InnerException is AuthenticationException or IOException ? failure.InnerException.Message : failure.Message;
 
     private static async ValueTask<(FetchBody Body, IReadOnlyList<FetchField> Head)> ReadAsync(
         FetchHop hop, HttpResponseMessage response, MemoryShare share, CancellationToken cancellationToken)
@@ -198,12 +213,19 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
         Worker = progress.Worker,
         Url = FetchRequestReader.Text(progress.Url, progress.Target),
         Redirects = progress.Redirects,
-        Error = new FetchError(error.Word, error.Detail is null ? HttpStatusMapper.Map(error.Cause).Explanation : $"{HttpStatusMapper.Map(error.Cause).Explanation} ({error.Detail})"),
+        Error = new FetchError(
+            error.Word,
+            error.Detail is null
+                ? HttpStatusMapper.Map(error.Cause).Explanation
+                : $"{HttpStatusMapper.Map(error.Cause).Explanation} ({error.Detail})"),
         Timing = TimingOf(progress),
     };
 
     private FetchResult FailForMemory(Progress progress) =>
-        Fail(progress, new ProxyError(FailureCause.TooManyConnections, "fetches hold all of [Admin] FetchMemory")) with { IsShortOfMemory = true };
+        Fail(progress, new ProxyError(FailureCause.TooManyConnections, "fetches hold all of [Admin] FetchMemory")) with
+        {
+            IsShortOfMemory = true,
+        };
 
     private FetchTiming TimingOf(Progress progress) => new(
         0, (long)progress.ConnectTime.TotalMilliseconds, (long)services.Time.GetElapsedTime(progress.Started).TotalMilliseconds);
@@ -237,9 +259,11 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
     {
         [LoggerMessage(
             AdminEventIds.Fetched, LogLevel.Information,
-            "fetch target={Target} worker={Worker} attempts={Attempts} redirects={Redirects} status={Status} connect_ms={ConnectMs} total_ms={TotalMs} cause={Cause}",
+            "fetch target={Target} worker={Worker} attempts={Attempts} redirects={Redirects} status={Status} connect_ms={ConnectMs} "
+                + "total_ms={TotalMs} cause={Cause}",
             EventName = "fetch")]
         public static partial void Fetched(
-            ILogger logger, string target, string worker, int attempts, int redirects, int status, long connectMs, long totalMs, string cause);
+            ILogger logger, string target, string worker, int attempts, int redirects, int status, long connectMs, long totalMs,
+            string cause);
     }
 }

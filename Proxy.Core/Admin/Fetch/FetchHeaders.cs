@@ -21,13 +21,15 @@ internal static class FetchHeaders
     /// </summary>
     private static readonly FrozenSet<string> Ours = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        "Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "TE", "Trailer", "Transfer-Encoding",
+        "Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "TE", "Trailer",
+        "Transfer-Encoding",
         "Upgrade", "Content-Length", "Expect");
 
     private static readonly FrozenSet<string> Secret =
         FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Authorization", "Cookie", "Cookie2", "WWW-Authenticate");
 
-    private static readonly FrozenSet<string> OfBodies = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Allow", "Expires", "Last-Modified");
+    private static readonly FrozenSet<string> OfBodies = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, "Allow", "Expires", "Last-Modified");
 
     /// <summary>True for what is not sent to another origin than the one it was meant for.</summary>
     public static bool IsSecret(string name) => Secret.Contains(name);
@@ -43,7 +45,8 @@ internal static class FetchHeaders
         {
             string field = "headers." + member.Name;
             if (found.Count == MaxCount)
-                return new FieldProblem("headers", string.Create(CultureInfo.InvariantCulture, $"headers has more than {MaxCount} members"));
+                return new FieldProblem(
+                    "headers", string.Create(CultureInfo.InvariantCulture, $"headers has more than {MaxCount} members"));
             if (!IsToken(member.Name))
                 return new FieldProblem(field, $"'{member.Name}' is not the name of a header field");
             if (Ours.Contains(member.Name))
@@ -65,5 +68,6 @@ internal static class FetchHeaders
         return null;
     }
 
-    private static bool IsToken(string name) => name.Length > 0 && name.All(static c => char.IsAsciiLetterOrDigit(c) || TokenMarks.Contains(c));
+    private static bool IsToken(string name) =>
+        name.Length > 0 && name.All(static c => char.IsAsciiLetterOrDigit(c) || TokenMarks.Contains(c));
 }

@@ -45,7 +45,11 @@ internal sealed class FetchHop(FetchRequest request, Uri url, HostEndPoint targe
     /// <param name="withSecrets">False once a redirect has led to another origin.</param>
     public async Task<HttpResponseMessage> SendAsync(bool withSecrets, CancellationToken cancellationToken)
     {
-        var message = new HttpRequestMessage(HttpMethod.Get, url) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        var message = new HttpRequestMessage(HttpMethod.Get, url)
+        {
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
         UndoesCodings = true;
         foreach (var (name, value) in request.Headers)
         {

@@ -12,14 +12,20 @@ internal static class FetchRedirects
     /// </summary>
     public static Uri? Next(Uri from, int status, string? location)
     {
-        if (status is not (301 or 302 or 303 or 307 or 308) || string.IsNullOrEmpty(location) || !Uri.TryCreate(from, location, out var next))
+        if (status is not (301 or 302 or 303 or 307 or 308)
+            || string.IsNullOrEmpty(location)
+            || !Uri.TryCreate(from, location, out var next))
             return null;
         var (target, problem) = FetchRequestReader.TargetOf(next);
         if (problem is not null)
             return null;
-        return from.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp && !target.IsOnion ? null : FetchRequestReader.Canonical(next, target);
+        return from.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp && !target.IsOnion
+            ? null
+            : FetchRequestReader.Canonical(next, target);
     }
 
-    /// <summary>Scheme, host and port: credentials stay within them (RFC 9110, section 15.4; RFC 6454, section 4). Both URLs are canonical.</summary>
+    /// <summary>
+    /// Scheme, host and port: credentials stay within them (RFC 9110, section 15.4; RFC 6454, section 4). Both URLs are canonical.
+    /// </summary>
     public static bool SameOrigin(Uri a, Uri b) => a.Scheme == b.Scheme && a.Port == b.Port && a.Host == b.Host;
 }

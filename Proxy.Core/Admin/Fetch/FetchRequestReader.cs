@@ -63,7 +63,17 @@ internal static class FetchRequestReader
 
         if (url is null)
             return (null, new FieldProblem("url", "url is required: an absolute http or https URL"));
-        return (new FetchRequest { Url = url, Mode = mode, StickyKey = stickyKey, Timeout = timeout, FollowRedirects = follow, Headers = headers }, null);
+        return (
+            new FetchRequest
+            {
+                Url = url,
+                Mode = mode,
+                StickyKey = stickyKey,
+                Timeout = timeout,
+                FollowRedirects = follow,
+                Headers = headers,
+            },
+            null);
     }
 
     /// <summary>
@@ -77,7 +87,9 @@ internal static class FetchRequestReader
         if (url.UserInfo.Length > 0)
             return (default, "holds a user name or password; send an Authorization header instead");
 
-        return HostEndPoint.TryFromUri(url, out var target, out string? problem) ? (target, null) : (default, $"has no valid host and port: {problem}");
+        return HostEndPoint.TryFromUri(url, out var target, out string? problem)
+            ? (target, null)
+            : (default, $"has no valid host and port: {problem}");
     }
 
     /// <summary>The URL with its host as it is in the target: the Host field, TLS and the answer name what is connected to.</summary>
@@ -109,7 +121,10 @@ internal static class FetchRequestReader
             return new FieldProblem("url", "url " + problem);
         url = Canonical(url, target);
         return target.IsOnion && !OnionAddress.IsValid(target.Host)
-            ? new FieldProblem("url", $"url names an onion address that is not a version 3 address with a right checksum ({FailureCause.OnionAddressInvalid.Word()})")
+            ? new FieldProblem(
+                "url",
+                $"url names an onion address that is not a version 3 address with a right checksum "
+                    + $"({FailureCause.OnionAddressInvalid.Word()})")
             : null;
     }
 
@@ -119,7 +134,8 @@ internal static class FetchRequestReader
         if (mode is not null && SelectionPolicyNames.All.Contains(mode))
             return null;
         string found = mode is null ? Kind(value) : $"'{mode}'";
-        return new FieldProblem("mode", $"mode is {found}; allowed: {string.Join(", ", SelectionPolicyNames.All)}", SelectionPolicyNames.All);
+        return new FieldProblem(
+            "mode", $"mode is {found}; allowed: {string.Join(", ", SelectionPolicyNames.All)}", SelectionPolicyNames.All);
     }
 
     private static FieldProblem? ReadStickyKey(JsonElement value, out string? key)
@@ -128,7 +144,8 @@ internal static class FetchRequestReader
         if (key is null)
             return new FieldProblem("sticky_key", $"sticky_key must be a string, not {Kind(value)}");
         return key.Length is 0 or > MaxStickyKey
-            ? new FieldProblem("sticky_key", string.Create(CultureInfo.InvariantCulture, $"sticky_key must have 1 to {MaxStickyKey} characters"))
+            ? new FieldProblem(
+                "sticky_key", string.Create(CultureInfo.InvariantCulture, $"sticky_key must have 1 to {MaxStickyKey} characters"))
             : null;
     }
 
@@ -138,7 +155,9 @@ internal static class FetchRequestReader
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double seconds) || !(seconds is >= 1 and <= MaxSeconds))
         {
             string found = value.ValueKind == JsonValueKind.Number ? value.GetRawText() : Kind(value);
-            return new FieldProblem("timeout", $"timeout is {found}; allowed: a number of seconds from 1 to {MaxSeconds.ToString(CultureInfo.InvariantCulture)}");
+            return new FieldProblem(
+                "timeout",
+                $"timeout is {found}; allowed: a number of seconds from 1 to {MaxSeconds.ToString(CultureInfo.InvariantCulture)}");
         }
 
         timeout = TimeSpan.FromSeconds(seconds);

@@ -2,7 +2,9 @@ using TorBalancer.Server;
 
 namespace TorBalancer.Admin.Fetch;
 
-/// <summary>The answer to POST /api/v1/fetch. Member names in JSON are these in snake_case and are contract; null members are left out.</summary>
+/// <summary>
+/// The answer to POST /api/v1/fetch. Member names in JSON are these in snake_case and are contract; null members are left out.
+/// </summary>
 internal sealed record FetchResult : IDisposable
 {
     /// <summary>True when the target answered, whatever its status.</summary>
@@ -22,7 +24,9 @@ internal sealed record FetchResult : IDisposable
     /// <summary>Names in lower case; repeated fields joined with ", ", except set-cookie, which is always an array.</summary>
     public IReadOnlyList<FetchField>? Headers { get; init; }
 
-    /// <summary>With its form (body_encoding), whether it was cut (truncated) and the codings that it still has (content_encoding).</summary>
+    /// <summary>
+    /// With its form (body_encoding), whether it was cut (truncated) and the codings that it still has (content_encoding).
+    /// </summary>
     public FetchBody? Body { get; init; }
 
     /// <summary>True when the other fetches held the memory that it needed until its time was over. The same may work later.</summary>

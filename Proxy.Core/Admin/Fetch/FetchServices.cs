@@ -18,6 +18,8 @@ internal sealed record FetchServices(FetchConnector Connector, LogOptions Log, T
     /// <summary>What a fetch's connection to a worker is taken from; by default without a bound.</summary>
     public DescriptorBudget Descriptors { get; init; } = DescriptorBudget.Unlimited();
 
-    /// <summary>Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.</summary>
+    /// <summary>
+    /// Who may sign targets' certificates; null: whom the system trusts. Set by tests, which have an authority of their own.
+    /// </summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }
 }

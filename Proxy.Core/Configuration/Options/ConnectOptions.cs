@@ -30,7 +30,7 @@ public sealed class ConnectOptions
     public int RetryFloor { get; set; } = 10;
 
     /// <summary>
-    /// Connections that stand ready for each worker that is reached over a network, at most: they save a round trip. As many
+    /// Connections that are made in advance for each worker that is reached over a network, at most: they save a round trip. As many
     /// as were used in the last seconds; none for a worker on this machine. Default 8, 0 (none) to 64.
     /// </summary>
     public int PreConnect { get; set; } = 8;

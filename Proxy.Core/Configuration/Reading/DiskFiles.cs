@@ -42,10 +42,10 @@ internal sealed class DiskFiles : IConfigurationFiles
 
             return ConfEncoding.TryDecode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), out text, out problem);
         }
-        catch (Exception exception)
-            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception failure)
+            when (failure is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            problem = exception switch
+            problem = failure switch
             {
                 FileNotFoundException or DirectoryNotFoundException => "does not exist",
                 UnauthorizedAccessException => "may not be read by this user",
@@ -73,7 +73,7 @@ internal sealed class DiskFiles : IConfigurationFiles
                 ? "cannot be made: it would be on a file system of the kernel's own"
                 : null;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
             return null;
         }
@@ -87,7 +87,7 @@ internal sealed class DiskFiles : IConfigurationFiles
         {
             return File.GetUnixFileMode(path);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return null;
         }

@@ -26,7 +26,7 @@ internal sealed partial class ConfigurationSchema
         .Key("RetryFloor", Values.Number(0, 10_000), "10", "Retries and hedges a second that are allowed whatever the budget says.",
             (options, value) => options.RetryFloor = value)
         .Key("PreConnect", Values.Number(0, 64), "8",
-            "Connections that stand ready for each worker that is reached over a network, at most; 0: none.",
+            "Connections that are made in advance for each worker that is reached over a network, at most; 0: none.",
             (options, value) => options.PreConnect = value);
 
     public SchemaSection<TunnelOptions> Tunnel { get; } = new SchemaSection<TunnelOptions>("Tunnel")

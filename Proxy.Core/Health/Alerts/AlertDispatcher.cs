@@ -7,7 +7,8 @@ namespace TorBalancer.Health.Alerts;
 /// change of state to another state than the last sent one is a kind of its own: a recovery is not held back by the
 /// failure before it. What was held back is counted in the next one.
 /// </summary>
-internal sealed class AlertDispatcher(HealthEvents events, IReadOnlyList<IAlertSink> sinks, TimeSpan minInterval, TimeProvider time) : IAsyncDisposable
+internal sealed class AlertDispatcher(
+    HealthEvents events, IReadOnlyList<IAlertSink> sinks, TimeSpan minInterval, TimeProvider time) : IAsyncDisposable
 {
     private readonly Dictionary<(string Worker, HealthEventKind Kind, string To), (long SentAt, int HeldBack)> _sent = [];
     private readonly CancellationTokenSource _stop = new();

@@ -28,7 +28,8 @@ public enum HealthEventKind : byte
 /// <param name="To">The state after; empty when no state changed.</param>
 /// <param name="Reason">For people.</param>
 /// <param name="Suppressed">Events of this worker and kind that were not sent since the last one.</param>
-public sealed record HealthEvent(HealthEventKind Kind, DateTimeOffset Time, string Worker, string From, string To, string Reason, int Suppressed = 0)
+public sealed record HealthEvent(
+    HealthEventKind Kind, DateTimeOffset Time, string Worker, string From, string To, string Reason, int Suppressed = 0)
 {
     public const string InterventionText = "Worker requires manual intervention";
 

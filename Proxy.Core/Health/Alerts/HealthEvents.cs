@@ -8,7 +8,9 @@ public sealed class HealthEvents
     private readonly Lock _lock = new();
     private readonly List<Channel<HealthEvent>> _subscribers = [];
 
-    /// <summary>Events from now on; a reader that is slower than 1,000 events loses the oldest. Complete it with <see cref="Unsubscribe"/>.</summary>
+    /// <summary>
+    /// Events from now on; a reader that is slower than 1,000 events loses the oldest. Complete it with <see cref="Unsubscribe"/>.
+    /// </summary>
     public ChannelReader<HealthEvent> Subscribe()
     {
         var channel = Channel.CreateBounded<HealthEvent>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });

@@ -24,7 +24,9 @@ internal sealed partial class WebhookAlertSink : IAlertSink, IDisposable
         _url = new Uri(url);
         _time = time;
         _logger = logger;
-        var address = _url.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback : IPAddress.Parse(_url.Host.Trim('[', ']'));
+        var address = _url.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            ? IPAddress.Loopback
+            : IPAddress.Parse(_url.Host.Trim('[', ']'));
         var endPoint = new IPEndPoint(address, _url.Port);
         _client = new HttpMessageInvoker(new SocketsHttpHandler
         {

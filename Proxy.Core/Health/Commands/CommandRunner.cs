@@ -15,7 +15,8 @@ internal sealed class CommandRunner(TimeProvider time)
     private const int LineLength = 200;
 
     /// <summary>Waits for its end, at most <paramref name="limit"/>; whatever is then left of it is killed.</summary>
-    public async Task<CommandResult> RunAsync(string command, IEnumerable<KeyValuePair<string, string>> environment, TimeSpan limit, CancellationToken cancellationToken)
+    public async Task<CommandResult> RunAsync(
+        string command, IEnumerable<KeyValuePair<string, string>> environment, TimeSpan limit, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
@@ -43,7 +44,9 @@ internal sealed class CommandRunner(TimeProvider time)
             string text;
             lock (tail)
                 text = string.Join(" | ", tail);
-            return ended ? new CommandResult(process.ExitCode, text) : new CommandResult(null, $"killed after {limit.TotalSeconds:0.###} s; {text}");
+            return ended
+                ? new CommandResult(process.ExitCode, text)
+                : new CommandResult(null, $"killed after {limit.TotalSeconds:0.###} s; {text}");
         }
         catch (Win32Exception failure)
         {

@@ -233,7 +233,9 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             string? problem = status == HttpScanStatus.Complete ? trailers.Parse(read.Buffer.Slice(0, length), _plan.Lenient) : "";
             from.AdvanceTo(read.Buffer.GetPosition(length));
             if (problem is not null)
-                return status is HttpScanStatus.Complete or HttpScanStatus.BareLineFeed ? HttpBodyEnd.SourceMalformed : HttpBodyEnd.SourceTooLarge;
+                return status is HttpScanStatus.Complete or HttpScanStatus.BareLineFeed
+                    ? HttpBodyEnd.SourceMalformed
+                    : HttpBodyEnd.SourceTooLarge;
             _sourceDone = true;
             IsRepaired |= trailers.IsRepaired;
             if (to is not null && _plan.ChunkedOut)

@@ -11,6 +11,6 @@ internal sealed class HttpConnectReply(HttpServerConnection http) : IClientReply
             throw new IOException("the client is gone");
     }
 
-    public async ValueTask ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken) =>
-        await http.ReplyErrorAsync(error, info, cancellationToken);
+    public ValueTask ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken) =>
+        http.ReplyErrorAsync(error, info, cancellationToken);
 }

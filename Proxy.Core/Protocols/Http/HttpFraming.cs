@@ -46,7 +46,9 @@ internal readonly record struct HttpFraming(bool Chunked, long ContentLength, st
                 transferEncoding = true;
                 while (HttpChars.TryTakeListMember(ref value, out var coding))
                 {
-                    if (lenient && !chunked && (HttpChars.EqualsIgnoreCase(coding, "identity"u8) || HttpChars.EqualsIgnoreCase(coding, "none"u8)))
+                    if (lenient
+                        && !chunked
+                        && (HttpChars.EqualsIgnoreCase(coding, "identity"u8) || HttpChars.EqualsIgnoreCase(coding, "none"u8)))
                         identity = true;
                     else if (chunked || !HttpChars.EqualsIgnoreCase(coding, "chunked"u8))
                         codingProblem = "a Transfer-Encoding other than chunked";

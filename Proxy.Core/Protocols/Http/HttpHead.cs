@@ -34,7 +34,9 @@ internal abstract class HttpHead : IDisposable
     /// <summary>How the body is delimited.</summary>
     public HttpBodyKind Body { get; protected set; }
 
-    /// <summary>Bytes of the body when <see cref="Body"/> is <see cref="HttpBodyKind.Length"/>; else what Content-Length said, or -1.</summary>
+    /// <summary>
+    /// Bytes of the body when <see cref="Body"/> is <see cref="HttpBodyKind.Length"/>; else what Content-Length said, or -1.
+    /// </summary>
     public long ContentLength { get; protected set; }
 
     public ReadOnlySpan<byte> Name(in HttpField field) => _bytes.AsSpan(field.NameStart, field.NameLength);
@@ -82,7 +84,9 @@ internal abstract class HttpHead : IDisposable
 
     protected ReadOnlySpan<byte> Span(int start, int length) => _bytes.AsSpan(start, length);
 
-    /// <summary>The next line from <paramref name="at"/>, without its line end; moves behind it. The scanner has seen all line ends.</summary>
+    /// <summary>
+    /// The next line from <paramref name="at"/>, without its line end; moves behind it. The scanner has seen all line ends.
+    /// </summary>
     protected (int Start, int Length) TakeLine(ref int at)
     {
         int start = at;

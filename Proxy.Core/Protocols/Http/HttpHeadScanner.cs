@@ -59,7 +59,9 @@ internal struct HttpHeadScanner
 
     /// <param name="lenient">Those of responses: lines may end with LF alone, and be as many as their bytes allow.</param>
     public static HttpHeadScanner ForTrailers(bool lenient) =>
-        new(HttpLimits.TrailerBytes, HttpLimits.TrailerBytes, lenient ? HttpLimits.TrailerBytes : HttpLimits.TrailerFields, lenient, skipEmptyLine: false);
+        new(
+            HttpLimits.TrailerBytes, HttpLimits.TrailerBytes, lenient ? HttpLimits.TrailerBytes : HttpLimits.TrailerFields, lenient,
+            skipEmptyLine: false);
 
     /// <summary>Goes on with the same bytes and those that came since. <paramref name="length"/> includes the empty line.</summary>
     public HttpScanStatus Scan(in ReadOnlySequence<byte> buffer, out int length)

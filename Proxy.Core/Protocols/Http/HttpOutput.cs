@@ -126,10 +126,10 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
         {
             await connection.WriteAsync(data, cancellationToken);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             IsBroken = true;
-            Refusal = (e.InnerException as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted;
+            Refusal = (failure.InnerException as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted;
             return;
         }
 

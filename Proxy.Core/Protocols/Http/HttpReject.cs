@@ -7,7 +7,8 @@ internal readonly record struct HttpReject(ProxyError Error, int Status)
 {
     /// <summary>What a client is told that takes us for a web server, be it a person or a page that rebinds a name to us.</summary>
     public const string ThisIsAProxy =
-        "this is a proxy, not a web site; enter this address as the HTTP or SOCKS proxy of your program (the admin page has an address of its own)";
+        "this is a proxy, not a web site; enter this address as the HTTP or SOCKS proxy of your program (the admin page has an address "
+            + "of its own)";
 
     public static HttpReject BadRequest(string detail) => new(new ProxyError(FailureCause.BadRequest, detail), 400);
 

@@ -11,7 +11,9 @@ internal sealed partial class HttpRequestHead
         reject = default;
         _path = (target.Start, 0);
         if (!TryParseAuthority(Span(target.Start, target.Length), defaultPort: null, out var endPoint, out string? problem))
-            return Refuse(HttpReject.BadRequest($"CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets): {problem}"), out reject);
+            return Refuse(
+                HttpReject.BadRequest($"CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets): {problem}"),
+                out reject);
         Target = endPoint;
         return true;
     }

@@ -171,7 +171,9 @@ internal sealed partial class HttpRequestHead : HttpHead
                         return Refuse(HttpReject.BadRequest("a Max-Forwards that is no number"), out reject);
                     MaxForwards = int.Parse(value, CultureInfo.InvariantCulture);
                     if (MaxForwards == 0)
-                        return Refuse(HttpReject.Of(501, "Max-Forwards is used up, and this proxy answers neither OPTIONS nor TRACE itself"), out reject);
+                        return Refuse(
+                            HttpReject.Of(501, "Max-Forwards is used up, and this proxy answers neither OPTIONS nor TRACE itself"),
+                            out reject);
                     break;
                 case HttpFieldId.ProxyAuthorization:
                     HasBadCredentials |= !BasicCredentials.TryParse(value, out var credentials) || authorized;

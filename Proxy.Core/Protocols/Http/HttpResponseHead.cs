@@ -74,7 +74,10 @@ internal sealed class HttpResponseHead : HttpHead
         int dot = number.IndexOf((byte)'.');
         var major = dot < 0 ? number : number[..dot];
         var minor = dot < 0 ? "0"u8 : number[(dot + 1)..];
-        if (major.IsEmpty || minor.IsEmpty || major.ContainsAnyExceptInRange((byte)'0', (byte)'9') || minor.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+        if (major.IsEmpty
+            || minor.IsEmpty
+            || major.ContainsAnyExceptInRange((byte)'0', (byte)'9')
+            || minor.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
             return false;
         bool isFirst = major is [(byte)'1'];
         minorVersion = major is [(byte)'0'] || (isFirst && minor is [(byte)'0']) ? 0 : 1;

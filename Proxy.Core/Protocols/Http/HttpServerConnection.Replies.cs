@@ -13,7 +13,8 @@ internal sealed partial class HttpServerConnection
         HttpReject reject, ReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
     {
         bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
-        byte[] response = HttpErrorResponse.Build(reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead);
+        byte[] response = HttpErrorResponse.Build(
+            reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead);
         bool written;
         using (var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken))
         {
@@ -35,7 +36,7 @@ internal sealed partial class HttpServerConnection
         {
             Connection.ShutdownSend();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             return HttpReplyEnd.Gone;
         }
@@ -71,7 +72,7 @@ internal sealed partial class HttpServerConnection
             await Connection.WriteAsync(data, cancellationToken);
             return true;
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
             return false;
         }

@@ -15,7 +15,9 @@ internal sealed partial class HttpServerConnection : IDisposable
     private int _headsRead;
     private int _challenges;
 
-    /// <param name="connection">The client, nothing of whose HTTP bytes was consumed; bytes that were looked at must not be left examined.</param>
+    /// <param name="connection">
+    /// The client, nothing of whose HTTP bytes was consumed; bytes that were looked at must not be left examined.
+    /// </param>
     /// <param name="settings">Limits and the connection's name.</param>
     /// <param name="authenticator">
     /// Decides on the credentials of each request. auth_required and auth_failed become 407 and the client may try again on
@@ -68,7 +70,8 @@ internal sealed partial class HttpServerConnection : IDisposable
 
         var refusal = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
         bool mayContinue = refusal.Status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
-        return Refused(request, refusal, await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
+        return Refused(
+            request, refusal, await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
     }
 
     /// <summary>Answers CONNECT: from here on the connection is the tunnel's. False when the client is gone.</summary>
@@ -79,10 +82,10 @@ internal sealed partial class HttpServerConnection : IDisposable
     }
 
     /// <summary>
-    /// Answers with an error, and FIN. Gives the status that was sent. Does not throw. The caller ends the connection in order
+    /// Answers with an error, and FIN. Does not throw. The caller ends the connection in order
     /// (<see cref="LingeringClose"/>), so that the client reads the answer and not an RST.
     /// </summary>
-    public async ValueTask<int> ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken)
+    public async ValueTask ReplyErrorAsync(ProxyError error, ReplyInfo info, CancellationToken cancellationToken)
     {
         var reject = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
         try
@@ -93,8 +96,6 @@ internal sealed partial class HttpServerConnection : IDisposable
         {
             // shutting down: the caller closes
         }
-
-        return reject.Status;
     }
 
     public void Dispose() => Head.Dispose();

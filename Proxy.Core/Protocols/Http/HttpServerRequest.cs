@@ -22,7 +22,8 @@ internal enum HttpServerRequestKind : byte
 /// <param name="Request">Set for Connect and Forward, and for Refused unless it could not be understood.</param>
 /// <param name="Error">Why it was refused or ended; <see cref="ProxyError.None"/> for a clean end between two requests.</param>
 /// <param name="Status">The status that was sent with Refused, else 0.</param>
-internal readonly record struct HttpServerRequest(HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error = default, int Status = 0)
+internal readonly record struct HttpServerRequest(
+    HttpServerRequestKind Kind, ProxyRequest? Request, ProxyError Error = default, int Status = 0)
 {
     /// <summary>True when a request that was refused is the last of its connection.</summary>
     public bool IsLast { get; init; }

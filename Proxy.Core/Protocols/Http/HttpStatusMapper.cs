@@ -39,7 +39,8 @@ internal static class HttpStatusMapper
         FailureCause.ClientNotAllowed => Row(403, Denied, "Clients from this address are not allowed."),
 
         FailureCause.RouteRejected => Row(403, Denied, "The configuration does not allow this target."),
-        FailureCause.PrivateTarget => Row(403, Prohibited, "This target is one of a private network or of this machine, which cannot be reached through Tor."),
+        FailureCause.PrivateTarget =>
+            Row(403, Prohibited, "This target is one of a private network or of this machine, which cannot be reached through Tor."),
         FailureCause.NoWorkerAvailable => Row(503, Unavailable, "No worker is available at the moment."),
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
@@ -67,13 +68,15 @@ internal static class HttpStatusMapper
         FailureCause.OnionDescriptorInvalid => Row(502, Dns, "The onion service's descriptor is not valid."),
         FailureCause.OnionIntroFailed => Row(502, Unavailable, "The onion service could not be introduced to."),
         FailureCause.OnionRendezvousFailed => Row(502, Unavailable, "The onion service did not come to the rendezvous."),
-        FailureCause.OnionAuthMissing => Row(502, Configuration, "The onion service wants client authorization that the worker does not have."),
+        FailureCause.OnionAuthMissing =>
+            Row(502, Configuration, "The onion service wants client authorization that the worker does not have."),
         FailureCause.OnionAuthWrong => Row(502, Configuration, "The onion service does not accept the worker's client authorization."),
         FailureCause.OnionAddressInvalid => Row(400, Request, "This is not a valid onion address."),
         FailureCause.OnionIntroTimeout => Row(504, Timeout, "The introduction to the onion service timed out."),
 
         FailureCause.TargetProtocol => Row(502, "http_protocol_error", "The target's answer is not valid HTTP/1."),
-        FailureCause.TargetHeadTooLarge => Row(502, "http_response_header_section_size", "The head of the target's answer is larger than this proxy takes."),
+        FailureCause.TargetHeadTooLarge =>
+            Row(502, "http_response_header_section_size", "The head of the target's answer is larger than this proxy takes."),
         FailureCause.TargetClosed => Row(502, Terminated, "The target closed the connection before it answered."),
         FailureCause.LinkDown => Row(502, Unroutable, "The WireGuard link to the worker is down."),
         FailureCause.NoFirstByte => Row(502, Terminated, "The stream through the worker ended before its first byte."),

@@ -5,7 +5,9 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Socks4;
 
-/// <summary>A SOCKS4 or 4a request. <see cref="Target"/> is null when the name is no host name, and <see cref="Problem"/> says why.</summary>
+/// <summary>
+/// A SOCKS4 or 4a request. <see cref="Target"/> is null when the name is no host name, and <see cref="Problem"/> says why.
+/// </summary>
 internal readonly record struct Socks4Request(byte Command, bool IsSocks4a, HostEndPoint? Target, string UserId, string? Problem = null);
 
 /// <summary>The SOCKS4 frame (SOCKS.protocol) and its 4a extension (socks4a.protocol).</summary>
@@ -45,7 +47,8 @@ internal static class Socks4Parser
         status = TryReadText(ref reader, out string name);
         if (status != ParseStatus.Done)
             return status;
-        request = new Socks4Request(command, true, HostEndPoint.TryCreate(name, port, out var target, out string? problem) ? target : null, userId, problem);
+        request = new Socks4Request(
+            command, true, HostEndPoint.TryCreate(name, port, out var target, out string? problem) ? target : null, userId, problem);
         return ParseStatus.Done;
     }
 

@@ -26,7 +26,9 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
         if (refused.IsError)
             return refused;
         if (request.Command is not (CommandConnect or CommandResolve))
-            return new ProxyError(FailureCause.UnsupportedCommand, request.Command == 2 ? "BIND is not supported by tor" : $"unknown command 0x{request.Command:X2}");
+            return new ProxyError(
+                FailureCause.UnsupportedCommand,
+                request.Command == 2 ? "BIND is not supported by tor" : $"unknown command 0x{request.Command:X2}");
         if (request.Target is not { } target)
             return new ProxyError(FailureCause.BadRequest, request.Problem);
         if (request.Command == CommandConnect && target.Port == 0)
@@ -38,7 +40,8 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
             credentials);
     }
 
-    public ValueTask ReplyConnectedAsync(CancellationToken cancellationToken) => client.WriteAsync(Frame(Socks4ReplyMapper.Granted), cancellationToken);
+    public ValueTask ReplyConnectedAsync(CancellationToken cancellationToken) =>
+        client.WriteAsync(Frame(Socks4ReplyMapper.Granted), cancellationToken);
 
     public ValueTask ReplyResolvedAsync(HostEndPoint answer, CancellationToken cancellationToken)
     {

@@ -113,7 +113,9 @@ internal static class Socks5Parser
         if (!reader.TryCopyTo(bytes))
             return ParseStatus.NeedMore;
         reader.Advance(bytes.Length);
-        message = new Socks5Message(code, Socks5AddressStatus.Valid, HostEndPoint.FromAddress(new IPAddress(bytes[..length]), (bytes[length] << 8) | bytes[length + 1]));
+        message = new Socks5Message(
+            code, Socks5AddressStatus.Valid,
+            HostEndPoint.FromAddress(new IPAddress(bytes[..length]), (bytes[length] << 8) | bytes[length + 1]));
         return ParseStatus.Done;
     }
 

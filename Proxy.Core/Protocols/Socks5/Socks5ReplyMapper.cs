@@ -5,7 +5,9 @@ namespace TorBalancer.Protocols.Socks5;
 /// <summary>The only table between causes and SOCKS5 reply codes, both ways.</summary>
 internal static class Socks5ReplyMapper
 {
-    /// <summary>The code for a client. Extended codes (F0-F7) go only where the listener allows them: curl and torsocks do not know them.</summary>
+    /// <summary>
+    /// The code for a client. Extended codes (F0-F7) go only where the listener allows them: curl and torsocks do not know them.
+    /// </summary>
     public static byte ToReply(FailureCause cause, bool extendedErrors) => cause switch
     {
         FailureCause.None => 0x00,

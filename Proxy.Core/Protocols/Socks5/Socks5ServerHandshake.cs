@@ -5,7 +5,8 @@ using TorBalancer.Transport;
 namespace TorBalancer.Protocols.Socks5;
 
 /// <summary>SOCKS5 towards a client: RFC 1928, RFC 1929 and tor's RESOLVE commands.</summary>
-internal sealed class Socks5ServerHandshake(TransportConnection client, IClientAuthenticator authenticator, bool extendedErrors) : IClientHandshake
+internal sealed class Socks5ServerHandshake(
+    TransportConnection client, IClientAuthenticator authenticator, bool extendedErrors) : IClientHandshake
 {
     private static readonly byte[] ChooseNoAuth = [Socks5.Version, Socks5.MethodNoAuth];
     private static readonly byte[] ChooseUserPassword = [Socks5.Version, Socks5.MethodUserPassword];
@@ -24,7 +25,9 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         var input = client.Input;
         ParseStatus status;
         Socks5Greeting greeting;
-        while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseGreeting, out status, out greeting))
+        while (
+            !MessageReader.TryTake(
+                input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseGreeting, out status, out greeting))
         {
         }
 
@@ -36,7 +39,9 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         if (greeting.OffersUserPassword)
         {
             await client.WriteAsync(ChooseUserPassword, cancellationToken);
-            while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseAuth, out status, out credentials))
+            while (
+                !MessageReader.TryTake(
+                    input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseAuth, out status, out credentials))
             {
             }
 
@@ -71,11 +76,14 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
             await client.WriteAsync(ChooseNone, cancellationToken);
             return new ProxyError(
                 authenticator.RequiresCredentials ? FailureCause.AuthRequired : FailureCause.BadRequest,
-                authenticator.RequiresCredentials ? "the client offered no user/password method" : "the client offered neither no-auth nor user/password");
+                authenticator.RequiresCredentials
+                    ? "the client offered no user/password method"
+                    : "the client offered neither no-auth nor user/password");
         }
 
         Socks5Message message;
-        while (!MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseMessage, out status, out message))
+        while (
+            !MessageReader.TryTake(input, await input.ReadAsync(cancellationToken), Socks5Parser.TryParseMessage, out status, out message))
         {
         }
 
@@ -107,7 +115,9 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
         return refused;
     }
 
-    /// <summary>A message of RFC 1929 where a request may stand as well; takes nothing, and says null, when it is no such message.</summary>
+    /// <summary>
+    /// A message of RFC 1929 where a request may stand as well; takes nothing, and says null, when it is no such message.
+    /// </summary>
     private static ParseStatus TryParseLateAuth(ref SequenceReader<byte> reader, out ClientCredentials? credentials)
     {
         credentials = null;
@@ -136,10 +146,13 @@ internal sealed class Socks5ServerHandshake(TransportConnection client, IClientA
 
         return message.AddressStatus switch
         {
-            Socks5AddressStatus.UnknownType or Socks5AddressStatus.Absent => new ProxyError(FailureCause.UnsupportedAddress, "address type is none of 01, 03, 04"),
+            Socks5AddressStatus.UnknownType or Socks5AddressStatus.Absent =>
+                new ProxyError(FailureCause.UnsupportedAddress, "address type is none of 01, 03, 04"),
             Socks5AddressStatus.BadName => new ProxyError(FailureCause.BadRequest, message.Problem),
-            _ when command == ProxyCommand.Connect && message.Address.Port == 0 => new ProxyError(FailureCause.BadRequest, "port 0 cannot be connected to"),
-            _ when command == ProxyCommand.ResolvePtr && message.Address.Address is null => new ProxyError(FailureCause.UnsupportedAddress, "RESOLVE_PTR takes an address"),
+            _ when command == ProxyCommand.Connect && message.Address.Port == 0 =>
+                new ProxyError(FailureCause.BadRequest, "port 0 cannot be connected to"),
+            _ when command == ProxyCommand.ResolvePtr && message.Address.Address is null =>
+                new ProxyError(FailureCause.UnsupportedAddress, "RESOLVE_PTR takes an address"),
             _ => new ProxyRequest(ClientProtocol.Socks5, command, message.Address, credentials),
         };
     }

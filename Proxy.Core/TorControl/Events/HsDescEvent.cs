@@ -36,7 +36,10 @@ internal sealed class HsDescEvent : ControlEvent
     public static HsDescEvent? TryParse(string text)
     {
         var tokens = new ControlTokens(text);
-        if (!tokens.TryWord(out string action) || !tokens.TryWord(out string address) || !tokens.TryWord(out string authType) || !tokens.TryWord(out string hsDir))
+        if (!tokens.TryWord(out string action)
+            || !tokens.TryWord(out string address)
+            || !tokens.TryWord(out string authType)
+            || !tokens.TryWord(out string hsDir))
             return null;
 
         string? id = tokens.TryPositional(out string word) ? word : null;

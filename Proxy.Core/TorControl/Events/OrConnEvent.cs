@@ -15,7 +15,9 @@ internal enum OrConnStatus : byte
     Closed,
 }
 
-/// <summary>ORCONN: a connection to a relay (for a client: to its guard) changed its status. Also a line of <c>GETINFO orconn-status</c>.</summary>
+/// <summary>
+/// ORCONN: a connection to a relay (for a client: to its guard) changed its status. Also a line of <c>GETINFO orconn-status</c>.
+/// </summary>
 internal sealed class OrConnEvent : ControlEvent
 {
     private OrConnEvent(string target, string status, ControlKeywords keywords)
@@ -49,6 +51,8 @@ internal sealed class OrConnEvent : ControlEvent
     public static OrConnEvent? TryParse(string text)
     {
         var tokens = new ControlTokens(text);
-        return tokens.TryWord(out string target) && tokens.TryWord(out string status) ? new OrConnEvent(target, status, tokens.Keywords()) : null;
+        return tokens.TryWord(out string target) && tokens.TryWord(out string status)
+            ? new OrConnEvent(target, status, tokens.Keywords())
+            : null;
     }
 }

@@ -58,7 +58,8 @@ internal sealed class BuildTimeoutEvent : ControlEvent
     public string Type { get; }
 
     /// <summary>The new limit; null when tor does not say.</summary>
-    public TimeSpan? Timeout => Keywords.Integer("TIMEOUT_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
+    public TimeSpan? Timeout =>
+        Keywords.Integer("TIMEOUT_MS") is >= 0 and <= int.MaxValue and long ms ? TimeSpan.FromMilliseconds(ms) : null;
 
     public static BuildTimeoutEvent? TryParse(string text)
     {

@@ -100,13 +100,18 @@ internal sealed class StreamInfo
     public static StreamInfo? TryParse(string text)
     {
         var tokens = new ControlTokens(text);
-        return tokens.TryWord(out string id) && tokens.TryWord(out string status) && tokens.TryWord(out string circuit) && tokens.TryWord(out string target)
+        return tokens.TryWord(out string id)
+            && tokens.TryWord(out string status)
+            && tokens.TryWord(out string circuit)
+            && tokens.TryWord(out string target)
             ? new StreamInfo(id, status, circuit, target, tokens.Keywords())
             : null;
     }
 
     private static int? PortOf(string address)
-        => ushort.TryParse(address.AsSpan(address.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) ? port : null;
+        => ushort.TryParse(address.AsSpan(address.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
+            ? port
+            : null;
 }
 
 /// <summary>STREAM: a stream changed its status.</summary>

@@ -42,7 +42,8 @@ internal sealed class CircuitEpochs(int capacity = 4096) : ICircuitEpochs
         _any && _tokenOf.TryGetValue((workerId, sentPassword), out string? token) ? token : sentPassword;
 
     /// <summary>True when nothing new is sent under that password any more.</summary>
-    public bool IsRetired(string workerId, string sentPassword) => _any && PasswordFor(workerId, TokenOf(workerId, sentPassword)) != sentPassword;
+    public bool IsRetired(string workerId, string sentPassword) =>
+        _any && PasswordFor(workerId, TokenOf(workerId, sentPassword)) != sentPassword;
 
     /// <summary>From now on the token that went under <paramref name="sentPassword"/> goes under a new one.</summary>
     public long Advance(string workerId, string sentPassword)

@@ -10,7 +10,8 @@ namespace TorBalancer.TorControl.Relays;
 /// events and waits for nothing; everything that sends commands is called by the one maintenance loop. Thread-safe.
 /// </summary>
 internal sealed partial class CircuitReplacement(
-    string workerId, BlacklistOptions options, CircuitTable table, CircuitEpochs epochs, RelayWatchTiming timing, TimeProvider time, ILogger logger)
+    string workerId, BlacklistOptions options, CircuitTable table, CircuitEpochs epochs, RelayWatchTiming timing, TimeProvider time,
+    ILogger logger)
 {
     /// <summary>More at a time would be a storm: what fails so widely is not one circuit's fault.</summary>
     private const int MaxRebuilds = 8;
@@ -91,7 +92,9 @@ internal sealed partial class CircuitReplacement(
         }
     }
 
-    /// <summary>Lets tor build a circuit of its own choice for each that was found broken. Where it cannot even begin, the old one stays in use.</summary>
+    /// <summary>
+    /// Lets tor build a circuit of its own choice for each that was found broken. Where it cannot even begin, the old one stays in use.
+    /// </summary>
     public async Task BeginPendingAsync(ControlConnection control, CancellationToken cancellationToken)
     {
         while (TryTakePending() is { } broken)
@@ -115,7 +118,11 @@ internal sealed partial class CircuitReplacement(
             else if (one.Progress == RebuildProgress.Failed && one.Attempt < MaxAttempts && UntilGivenUp(one) > TimeSpan.Zero)
                 await AttemptAsync(control, one.Broken, one.Attempt + 1, one.Begun, cancellationToken);
             else
-                Keep(one.Broken, one.Progress == RebuildProgress.Failed ? $"circuit {one.CircuitId} could not be built" : $"circuit {one.CircuitId} was not built in time");
+                Keep(
+                    one.Broken,
+                    one.Progress == RebuildProgress.Failed
+                        ? $"circuit {one.CircuitId} could not be built"
+                        : $"circuit {one.CircuitId} was not built in time");
         }
     }
 
@@ -125,7 +132,8 @@ internal sealed partial class CircuitReplacement(
             return _pending.TryDequeue(out var broken) ? broken : null;
     }
 
-    private async Task AttemptAsync(ControlConnection control, BrokenCircuit broken, int attempt, long begun, CancellationToken cancellationToken)
+    private async Task AttemptAsync(
+        ControlConnection control, BrokenCircuit broken, int attempt, long begun, CancellationToken cancellationToken)
     {
         bool full;
         lock (_lock)
@@ -148,9 +156,9 @@ internal sealed partial class CircuitReplacement(
                     pending.ObserveBuilt();
             }
         }
-        catch (Exception e) when (e is ControlReplyException or ControlProtocolException or TimeoutException)
+        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
         {
-            Keep(broken, e.Message);
+            Keep(broken, failure.Message);
         }
     }
 
@@ -176,10 +184,14 @@ internal sealed partial class CircuitReplacement(
 
     private static partial class Log
     {
-        [LoggerMessage(RelayEventIds.CircuitBroken, LogLevel.Information, "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; another is built and what used it moves on (epoch {Epoch})")]
+        [LoggerMessage(
+            RelayEventIds.CircuitBroken, LogLevel.Information,
+            "Worker {Worker}: circuit {Circuits} is broken after {Failures} failures in a row; another is built and what used it moves "
+                + "on (epoch {Epoch})")]
         public static partial void CircuitBroken(ILogger logger, string worker, string circuits, int failures, long epoch);
 
-        [LoggerMessage(RelayEventIds.RebuildGivenUp, LogLevel.Warning, "Worker {Worker}: circuit {Circuits} is broken and stays in use: {Problem}")]
+        [LoggerMessage(
+            RelayEventIds.RebuildGivenUp, LogLevel.Warning, "Worker {Worker}: circuit {Circuits} is broken and stays in use: {Problem}")]
         public static partial void RebuildGivenUp(ILogger logger, string worker, string circuits, string problem);
     }
 }

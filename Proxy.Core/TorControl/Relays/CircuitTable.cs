@@ -70,7 +70,11 @@ internal sealed partial class CircuitTable(TimeProvider time)
     public string[] CircuitsThrough(RelayName exit)
     {
         lock (_lock)
-            return [.. _circuits.Values.Where(circuit => circuit.LeadsOut && circuit.Exit.Fingerprint == exit.Fingerprint).Select(static circuit => circuit.Id)];
+            return
+            [
+                .. _circuits.Values.Where(circuit => circuit.LeadsOut && circuit.Exit.Fingerprint == exit.Fingerprint)
+                    .Select(static circuit => circuit.Id),
+            ];
     }
 
     private void Load_NeedsLock(IEnumerable<string> circuits, IEnumerable<string> streams)
@@ -145,7 +149,8 @@ internal sealed partial class CircuitTable(TimeProvider time)
             MoveStreams(circuit, others[0]);
         if (!circuit.WasBuilt || !circuit.LeadsOut || !DiedFromAhead(info) || GuardLinkDied(circuit))
             return;
-        var lost = _streams.Values.Where(stream => stream.CircuitId == circuit.Id || Array.Exists(others, other => other.Id == stream.CircuitId))
+        var lost = _streams.Values.Where(
+            stream => stream.CircuitId == circuit.Id || Array.Exists(others, other => other.Id == stream.CircuitId))
             .Concat(circuit.Lost).Concat(others.SelectMany(static other => other.Lost));
         foreach (var stream in lost)
         {
@@ -174,7 +179,8 @@ internal sealed partial class CircuitTable(TimeProvider time)
     /// CHANNEL_CLOSED would be the link behind the guard, so the middle relay. DESTROYED is what relays pass on from further
     /// ahead: the exit, or a middle, which the bounds on evidence must tell apart.
     /// </summary>
-    private static bool DiedFromAhead(CircuitInfo info) => info is { Status: CircuitStatus.Closed, Reason: "DESTROYED", RemoteReason: "DESTROYED" };
+    private static bool DiedFromAhead(CircuitInfo info) =>
+        info is { Status: CircuitStatus.Closed, Reason: "DESTROYED", RemoteReason: "DESTROYED" };
 
     private bool GuardLinkDied(CircuitRecord circuit) =>
         _closedLinks.TryGetValue(circuit.Path[0].Fingerprint, out long closed) && time.GetElapsedTime(closed) <= GuardLinkSuspicion;

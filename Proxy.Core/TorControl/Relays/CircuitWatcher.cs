@@ -37,7 +37,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private Task _running = Task.CompletedTask;
 
     public CircuitWatcher(
-        ControlPortTarget target, BlacklistOptions options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time, ILogger logger)
+        ControlPortTarget target, BlacklistOptions options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing,
+        TimeProvider time, ILogger logger)
     {
         _target = target;
         _epochs = epochs;
@@ -70,7 +71,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         string? sent = tokenPassword is null ? null : _epochs.PasswordFor(WorkerId, tokenPassword);
 
         // A connection that was opened before the last rebuild still goes under its old password.
-        return _table.FindExit(sent, localPort, target) ?? (sent == tokenPassword ? null : _table.FindExit(tokenPassword, localPort, target));
+        return _table.FindExit(sent, localPort, target) ?? (
+            sent == tokenPassword ? null : _table.FindExit(tokenPassword, localPort, target));
     }
 
     /// <summary>Tries the control port again at once, if it is waiting to, and looks whether something is due.</summary>
@@ -97,15 +99,16 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             try
             {
                 await using var control = await ControlConnection.ConnectAsync(
-                    _target.EndPoint, _target.Credentials, ControlConnectionOptions.Default with { Binding = _target.Binding }, _logger, _time, cancellationToken);
+                    _target.EndPoint, _target.Credentials, ControlConnectionOptions.Default with { Binding = _target.Binding }, _logger,
+                    _time, cancellationToken);
                 await FollowAsync(control, () => attempt = 0, cancellationToken);
                 problem = control.EndReason?.Message ?? "the connection ended";
             }
-            catch (Exception e) when (ControlFailures.IsExpected(e))
+            catch (Exception failure) when (ControlFailures.IsExpected(failure))
             {
-                problem = e.Message;
-                if (e is ControlAuthenticationException && attempt == 0)
-                    Log.WatchRefused(_logger, WorkerId, e.Message);
+                problem = failure.Message;
+                if (failure is ControlAuthenticationException && attempt == 0)
+                    Log.WatchRefused(_logger, WorkerId, failure.Message);
             }
             catch (OperationCanceledException)
             {
@@ -125,7 +128,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         {
             await nudge.Task.WaitAsync(atMost, _time, cancellationToken);
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        catch (Exception failure) when (failure is TimeoutException or OperationCanceledException)
         {
         }
     }
@@ -216,7 +219,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
 
     private async Task LoadAsync(ControlConnection control, CancellationToken cancellationToken)
     {
-        var values = await control.GetInfoAsync(["circuit-status", "stream-status", "network-liveness", "status/bootstrap-phase"], cancellationToken);
+        var values = await control.GetInfoAsync(
+            ["circuit-status", "stream-status", "network-liveness", "status/bootstrap-phase"], cancellationToken);
         _table.Load(Lines(values[0]), Lines(values[1]));
         _exclusion.SetLiveness(values[2] != "down");
         if (BootstrapStatus.Parse(values[3]) is { } bootstrap)
@@ -247,7 +251,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         [LoggerMessage(RelayEventIds.WatchRefused, LogLevel.Warning, "Worker {Worker}: its control port does not let us in: {Problem}")]
         public static partial void WatchRefused(ILogger logger, string worker, string problem);
 
-        [LoggerMessage(RelayEventIds.Resynchronized, LogLevel.Debug, "Worker {Worker}: events were lost; circuits and streams are asked for anew")]
+        [LoggerMessage(
+            RelayEventIds.Resynchronized, LogLevel.Debug, "Worker {Worker}: events were lost; circuits and streams are asked for anew")]
         public static partial void Resynchronized(ILogger logger, string worker);
     }
 }

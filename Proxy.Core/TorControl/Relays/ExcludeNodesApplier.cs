@@ -88,7 +88,9 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
             return !_applied.SetEquals(fingerprints);
     }
 
-    /// <summary>Sets them, with the operator's value; an empty set gives back just that. Throws what the control connection throws.</summary>
+    /// <summary>
+    /// Sets them, with the operator's value; an empty set gives back just that. Throws what the control connection throws.
+    /// </summary>
     public async Task ApplyAsync(ControlConnection control, IReadOnlyCollection<string> fingerprints, CancellationToken cancellationToken)
     {
         string value;
@@ -183,5 +185,6 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
         _sent = null;
     }
 
-    private static List<string> Items(string value) => [.. value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+    private static List<string> Items(string value) =>
+        [.. value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
 }

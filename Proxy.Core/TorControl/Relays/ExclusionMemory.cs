@@ -65,7 +65,9 @@ internal sealed partial class ExclusionMemory(string? path, string workerId, ILo
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         using (var file = new FileStream(next, options))
-            file.Write(Encoding.UTF8.GetBytes($"{OperatorWord}{record.OperatorValue}\n{string.Concat(record.Ours.Select(static value => $"{SetWord}{value}\n"))}"));
+            file.Write(
+                Encoding.UTF8.GetBytes(
+                    $"{OperatorWord}{record.OperatorValue}\n{string.Concat(record.Ours.Select(static value => $"{SetWord}{value}\n"))}"));
         File.Move(next, path, overwrite: true);
         return null;
     });
@@ -94,7 +96,9 @@ internal sealed partial class ExclusionMemory(string? path, string workerId, ILo
 
     private static partial class Log
     {
-        [LoggerMessage(RelayEventIds.ExclusionNotRemembered, LogLevel.Warning, "Worker {Worker}: what its ExcludeExitNodes was before cannot be kept for the case that this daemon is killed: {Problem}")]
+        [LoggerMessage(
+            RelayEventIds.ExclusionNotRemembered, LogLevel.Warning,
+            "Worker {Worker}: what its ExcludeExitNodes was before cannot be kept for the case that this daemon is killed: {Problem}")]
         public static partial void NotRemembered(ILogger logger, string worker, string problem);
     }
 }

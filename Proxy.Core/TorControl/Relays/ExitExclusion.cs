@@ -10,7 +10,8 @@ namespace TorBalancer.TorControl.Relays;
 /// nothing; everything that sends commands is called by the one maintenance loop. Thread-safe.
 /// </summary>
 internal sealed partial class ExitExclusion(
-    string workerId, BlacklistOptions options, CircuitTable table, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time, ILogger logger)
+    string workerId, BlacklistOptions options, CircuitTable table, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time,
+    ILogger logger)
 {
     /// <summary>Failures come in bursts: one change of options for all of them.</summary>
     private static readonly TimeSpan BatchWait = TimeSpan.FromMilliseconds(500);
@@ -172,7 +173,8 @@ internal sealed partial class ExitExclusion(
     }
 
     /// <summary>Events were lost: asks again what tor has.</summary>
-    public Task ReloadAsync(ControlConnection control, CancellationToken cancellationToken) => _applier.LoadAsync(control, cancellationToken);
+    public Task ReloadAsync(ControlConnection control, CancellationToken cancellationToken) =>
+        _applier.LoadAsync(control, cancellationToken);
 
     /// <summary>Lists what was found. True when something was listed and a change of tor's options is allowed now.</summary>
     public async Task<bool> ListPendingAsync(ControlConnection control, CancellationToken cancellationToken)
@@ -216,9 +218,9 @@ internal sealed partial class ExitExclusion(
             if (await _applier.RestoreAsync(control, deadline.Token))
                 Log.ExclusionRestored(logger, workerId);
         }
-        catch (Exception e) when (ControlFailures.IsExpected(e) || e is OperationCanceledException)
+        catch (Exception failure) when (ControlFailures.IsExpected(failure) || failure is OperationCanceledException)
         {
-            Log.ExclusionFailed(logger, workerId, e.Message);
+            Log.ExclusionFailed(logger, workerId, failure.Message);
         }
     }
 
@@ -262,9 +264,9 @@ internal sealed partial class ExitExclusion(
             if (refused is null)
                 await RefreshConsensusAsync(control, cancellationToken);
         }
-        catch (Exception e) when (e is ControlReplyException or ControlProtocolException or TimeoutException)
+        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
         {
-            refused = e.Message;
+            refused = failure.Message;
         }
 
         if (refused is not null || !Blacklist.TryAdd(relay, evidence, _consensus, out refused))
@@ -276,7 +278,8 @@ internal sealed partial class ExitExclusion(
         // Listing it again after its time needs new evidence.
         lock (_lock)
             _evidence.Succeeded(relay);
-        Log.RelayListed(logger, workerId, relay.ToString(), evidence.Failures, evidence.Circuits, evidence.Destinations, options.Duration.TotalSeconds);
+        Log.RelayListed(
+            logger, workerId, relay.ToString(), evidence.Failures, evidence.Circuits, evidence.Destinations, options.Duration.TotalSeconds);
         foreach (string circuit in table.CircuitsThrough(relay))
             await UnusedCircuits.TryCloseAsync(control, workerId, circuit, logger, cancellationToken);
         return true;
@@ -299,9 +302,9 @@ internal sealed partial class ExitExclusion(
             await _applier.ApplyAsync(control, relays, cancellationToken);
             return true;
         }
-        catch (Exception e) when (e is ControlReplyException or TimeoutException)
+        catch (Exception failure) when (failure is ControlReplyException or TimeoutException)
         {
-            Log.ExclusionFailed(logger, workerId, e.Message);
+            Log.ExclusionFailed(logger, workerId, failure.Message);
             return false;
         }
     }

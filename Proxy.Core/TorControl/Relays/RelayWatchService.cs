@@ -14,7 +14,8 @@ internal readonly record struct ExclusionDirectory(string? Path);
 /// the pool is filled and stop it before the workers.
 /// </summary>
 internal sealed class RelayWatchService(
-    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger, RelayWatchTiming? timing = null,
+    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
+    RelayWatchTiming? timing = null,
     ExclusionDirectory directory = default)
     : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
 {
@@ -34,7 +35,9 @@ internal sealed class RelayWatchService(
     /// <summary>Circuits that were given up as broken, of all workers.</summary>
     public long Rebuilds => All.Sum(static watcher => watcher.Facts.Rebuilds);
 
-    private IEnumerable<CircuitWatcher> All => Volatile.Read(ref _watchers).Values.Select(static pair => pair.Watcher).OrderBy(static watcher => watcher.WorkerId, StringComparer.Ordinal);
+    private IEnumerable<CircuitWatcher> All =>
+        Volatile.Read(ref _watchers).Values.Select(static pair => pair.Watcher)
+            .OrderBy(static watcher => watcher.WorkerId, StringComparer.Ordinal);
 
     public void Start() => _running = RunAsync(_stop.Token);
 
@@ -64,7 +67,8 @@ internal sealed class RelayWatchService(
     /// <inheritdoc />
     public string PasswordFor(string workerId, string tokenPassword) => _epochs.PasswordFor(workerId, tokenPassword);
 
-    internal CircuitWatcher? Find(string workerId) => Volatile.Read(ref _watchers).TryGetValue(workerId, out var pair) ? pair.Watcher : null;
+    internal CircuitWatcher? Find(string workerId) =>
+        Volatile.Read(ref _watchers).TryGetValue(workerId, out var pair) ? pair.Watcher : null;
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -88,7 +92,8 @@ internal sealed class RelayWatchService(
         var gone = new List<CircuitWatcher>();
         foreach (var (id, (model, watcher)) in _watchers)
         {
-            if (workers.FirstOrDefault(worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } same && IsSame(model, same.Model))
+            if (workers.FirstOrDefault(worker => worker.Id.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } same
+                && IsSame(model, same.Model))
             {
                 watcher.Nudge();
                 continue;
@@ -104,7 +109,8 @@ internal sealed class RelayWatchService(
             if (model.ControlEndPoint is null || next.ContainsKey(model.Id))
                 continue;
             var target = new ControlPortTarget(
-                model.Id, model.ControlEndPoint, new ControlCredentials(model.ControlCookie, model.ControlPassword), model.RequestTo(model.ControlEndPoint).Binding);
+                model.Id, model.ControlEndPoint, new ControlCredentials(model.ControlCookie, model.ControlPassword),
+                model.RequestTo(model.ControlEndPoint).Binding);
 
             // A managed tor ends with us, and what it was told with it.
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
@@ -119,7 +125,10 @@ internal sealed class RelayWatchService(
     }
 
     private static bool IsSame(WorkerModel one, WorkerModel other) =>
-        Equals(one.ControlEndPoint, other.ControlEndPoint) && one.ControlCookie == other.ControlCookie && one.ControlPassword == other.ControlPassword && one.Link == other.Link;
+        Equals(one.ControlEndPoint, other.ControlEndPoint)
+            && one.ControlCookie == other.ControlCookie
+            && one.ControlPassword == other.ControlPassword
+            && one.Link == other.Link;
 
     private sealed record Watched(WorkerModel Model, CircuitWatcher Watcher);
 }

@@ -11,7 +11,9 @@ internal sealed record RelayWatchTiming
     /// </summary>
     public TimeSpan MinChangeInterval { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>0 to 1, by chance: makes <see cref="MinChangeInterval"/> up to a sixth longer, so that workers do not change in step.</summary>
+    /// <summary>
+    /// 0 to 1, by chance: makes <see cref="MinChangeInterval"/> up to a sixth longer, so that workers do not change in step.
+    /// </summary>
     public Func<double> Jitter { get; init; } = static () => 0;
 
     /// <summary>Waits before the control port is tried again; the last one repeats.</summary>

@@ -11,7 +11,8 @@ internal sealed class TorFactsRecorder(TimeSpan window, TimeProvider time)
     private const int MaxGuards = 64;
 
     private readonly Lock _lock = new();
-    private readonly SlidingCount _built = new(time, window), _noPath = new(time, window), _timeouts = new(time, window), _linkFailures = new(time, window);
+    private readonly SlidingCount _built =
+        new(time, window), _noPath = new(time, window), _timeouts = new(time, window), _linkFailures = new(time, window);
     private readonly PathOutcomes _paths = new(time, window);
     private readonly Dictionary<string, RelayName> _guardsDown = new(StringComparer.Ordinal);
     private bool _connected;

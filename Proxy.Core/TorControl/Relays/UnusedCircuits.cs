@@ -6,15 +6,16 @@ namespace TorBalancer.TorControl.Relays;
 internal static partial class UnusedCircuits
 {
     /// <summary>A circuit that is gone by now, or that tor does not close, is no matter.</summary>
-    public static async Task TryCloseAsync(ControlConnection control, string workerId, string circuit, ILogger logger, CancellationToken cancellationToken)
+    public static async Task TryCloseAsync(
+        ControlConnection control, string workerId, string circuit, ILogger logger, CancellationToken cancellationToken)
     {
         try
         {
             await control.CloseCircuitAsync(circuit, onlyIfUnused: true, cancellationToken);
         }
-        catch (Exception e) when (e is ControlReplyException or TimeoutException)
+        catch (Exception failure) when (failure is ControlReplyException or TimeoutException)
         {
-            Log.NotClosed(logger, workerId, circuit, e.Message);
+            Log.NotClosed(logger, workerId, circuit, failure.Message);
         }
     }
 

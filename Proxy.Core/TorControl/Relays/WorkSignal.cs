@@ -5,7 +5,8 @@ namespace TorBalancer.TorControl.Relays;
 /// <summary>Wakes the one loop that waits for work. Several signals before it looks count as one; none is lost.</summary>
 internal sealed class WorkSignal(TimeProvider time)
 {
-    private readonly Channel<bool> _signals = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private readonly Channel<bool> _signals = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
 
     // Survives a wait that timed out: a channel's reader may wait only once at a time.
     private Task<bool>? _waiting;

@@ -35,7 +35,9 @@ internal ref struct ControlTokens(ReadOnlySpan<char> text)
         return TryWord(out word);
     }
 
-    /// <summary>All KEY=value that are left; words between them that are no such thing are skipped. Of two with one key the first counts.</summary>
+    /// <summary>
+    /// All KEY=value that are left; words between them that are no such thing are skipped. Of two with one key the first counts.
+    /// </summary>
     public ControlKeywords Keywords()
     {
         Dictionary<string, string>? found = null;

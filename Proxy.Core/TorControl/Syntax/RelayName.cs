@@ -36,7 +36,8 @@ internal readonly record struct RelayName(string Fingerprint, string? Nickname)
         return path;
     }
 
-    public override string ToString() => Fingerprint.Length == 0 ? Nickname ?? "" : Nickname is null ? "$" + Fingerprint : $"${Fingerprint}~{Nickname}";
+    public override string ToString() =>
+        Fingerprint.Length == 0 ? Nickname ?? "" : Nickname is null ? "$" + Fingerprint : $"${Fingerprint}~{Nickname}";
 
     private static bool IsFingerprint(ReadOnlySpan<char> text) => text.Length == 40 && !text.ContainsAnyExcept(Hex);
 }

@@ -79,7 +79,8 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
         }
 
         // On one machine the connection stands as soon as connect(2) returns, although it says EINPROGRESS: sending finds out.
-        if (error == 0 || (error == Errno.InProgress && request.Remote is IPEndPoint { Address: var remote } && IPAddress.IsLoopback(remote)))
+        if (error == 0
+            || (error == Errno.InProgress && request.Remote is IPEndPoint { Address: var remote } && IPAddress.IsLoopback(remote)))
             error = Open(fd, request);
         if (error is 0 or Errno.InProgress)
             return error;
@@ -177,7 +178,8 @@ internal sealed unsafe class ConnectOperation(EventLoop loop, TransportConnectRe
     }
 
     private void Complete(int fd, int error) => End().SetResult(error == 0
-        ? new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)
+        ? new TransportConnectResult(
+            new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)
         : new TransportConnectResult(null, SocketErrors.Of(error)));
 
     private void Drop()

@@ -47,7 +47,10 @@ public sealed class LinuxTransport : ITransport, IDisposable
         int error = ConnectOperation.Start(loop, request, _settings, out int fd);
         return error switch
         {
-            0 => ValueTask.FromResult(new TransportConnectResult(new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)),
+            0 =>
+                ValueTask.FromResult(
+                    new TransportConnectResult(
+                        new LinuxConnection(loop, fd, (request.Remote as IPEndPoint)?.Address, isCounted: true), SocketError.Success)),
             Errno.InProgress => new ConnectOperation(loop, request, _settings, inline: true).FinishAsync(fd, cancellationToken),
             _ => ValueTask.FromResult(new TransportConnectResult(null, SocketErrors.Of(error))),
         };

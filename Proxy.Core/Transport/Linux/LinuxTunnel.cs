@@ -64,10 +64,10 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         {
             MoveBoth();
         }
-        catch (Exception fault) when (!_completed)
+        catch (Exception failure) when (!_completed)
         {
-            // A fault of ours: nobody else would ever end it.
-            _fault = fault;
+            // A failure of ours: nobody else would ever end it.
+            _fault = failure;
             _end = (int)TunnelEnd.Aborted;
             Complete();
         }
@@ -225,6 +225,10 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
 
         if (_loop.Now - _lastAnswer > TunnelSettings.RecentAnswer.TotalMilliseconds)
             return false;
-        return _up.Refusal != 0 || _up.Left is not null || _up.Pipe is { Filled: > 0 } || _client.HasUnread || _client.Delivery is { IsComplete: false };
+        return _up.Refusal != 0
+            || _up.Left is not null
+            || _up.Pipe is { Filled: > 0 }
+            || _client.HasUnread
+            || _client.Delivery is { IsComplete: false };
     }
 }

@@ -25,7 +25,9 @@ internal static unsafe class SocketAddresses
         }
 
         return family == Libc.AfInet6 && address.Length >= MaxLength
-            ? new IPEndPoint(new IPAddress(address.Slice(8, 16), BitConverter.ToUInt32(address[24..])), BinaryPrimitives.ReadUInt16BigEndian(address[2..]))
+            ? new IPEndPoint(
+                new IPAddress(address.Slice(8, 16), BitConverter.ToUInt32(address[24..])),
+                BinaryPrimitives.ReadUInt16BigEndian(address[2..]))
             : null;
     }
 
@@ -33,6 +35,8 @@ internal static unsafe class SocketAddresses
     {
         byte* address = stackalloc byte[MaxLength];
         uint length = MaxLength;
-        return Libc.GetSocketName(fd, address, &length) == 0 ? Parse(new ReadOnlySpan<byte>(address, (int)Math.Min(length, MaxLength))) : null;
+        return Libc.GetSocketName(fd, address, &length) == 0
+            ? Parse(new ReadOnlySpan<byte>(address, (int)Math.Min(length, MaxLength)))
+            : null;
     }
 }

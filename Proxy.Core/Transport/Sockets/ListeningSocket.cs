@@ -81,7 +81,9 @@ internal sealed class ListeningSocket : IDisposable
         }
     }
 
-    /// <summary>A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.</summary>
+    /// <summary>
+    /// A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.
+    /// </summary>
     private static void RemoveStale(string path, UnixDomainSocketEndPoint endPoint)
     {
         // Any other file refuses as well.

@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace TorBalancer.Transport.Sockets;
 
 /// <summary>Both directions of a tunnel by copying: the managed twin of the splice engine.</summary>
-internal sealed partial class SocketTunnel(SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time) : IRunningTunnel, IDisposable
+internal sealed partial class SocketTunnel(
+    SocketConnection client, SocketConnection upstream, TunnelSettings settings, TimeProvider time) : IRunningTunnel, IDisposable
 {
     // One rented buffer for each direction while data is in flight; large enough that a bulk stream costs few system calls.
     private const int BufferSize = 64 * 1024;
@@ -74,7 +75,8 @@ internal sealed partial class SocketTunnel(SocketConnection client, SocketConnec
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
-    private TimeSpan IdleStep => settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
+    private TimeSpan IdleStep =>
+        settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
 
     private void CheckIdle()
     {

@@ -29,7 +29,8 @@ public sealed class CommandRunnerTests : IDisposable
     [TestCase("echo $GREETING", 0, "hello")]
     public async Task Exit_code_and_last_lines_come_back(string command, int code, string output, CancellationToken token)
     {
-        var result = await new CommandRunner(TimeProvider.System).RunAsync(command, [new("GREETING", "hello")], TimeSpan.FromSeconds(50), token);
+        var result = await new CommandRunner(TimeProvider.System)
+            .RunAsync(command, [new("GREETING", "hello")], TimeSpan.FromSeconds(50), token);
         Assert.That(result, Is.EqualTo(new CommandResult(code, output)));
     }
 
@@ -52,7 +53,8 @@ public sealed class CommandRunnerTests : IDisposable
     public async Task Cancelling_kills_it_too(CancellationToken token)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var running = new CommandRunner(TimeProvider.System).RunAsync($"sleep 1000 & echo $! > {Out}; wait", [], TimeSpan.FromHours(1), stop.Token);
+        var running = new CommandRunner(TimeProvider.System)
+            .RunAsync($"sleep 1000 & echo $! > {Out}; wait", [], TimeSpan.FromHours(1), stop.Token);
         int child = await ReadNumberAsync(Out, token);
         await stop.CancelAsync();
         Assert.That(async () => await running, Throws.InstanceOf<OperationCanceledException>());
@@ -71,9 +73,15 @@ public sealed class CommandRunnerTests : IDisposable
 
         var report = await bench.Sequence(options).RunAsync(At(shown), true, token);
 
-        Assert.That(ProbeBench.Text(report), Is.EqualTo("host=Skipped link=Skipped socks=Skipped reconnect=Passed socks=Passed paths=Skipped circuit=Passed onion=Skipped control=Skipped"));
+        Assert.That(
+            ProbeBench.Text(report),
+            Is.EqualTo(
+                "host=Skipped link=Skipped socks=Skipped reconnect=Passed socks=Passed paths=Skipped circuit=Passed onion=Skipped "
+                    + "control=Skipped"));
         Assert.That(report.Steps[3].Detail, Is.EqualTo("exit code 0: up w1"));
-        Assert.That(bench.Log.OfEvent("ReconnectDone").Select(static entry => entry.Message), Is.EqualTo(["Worker w1: its ReconnectCommand ended well: up w1"]));
+        Assert.That(
+            bench.Log.OfEvent("ReconnectDone").Select(static entry => entry.Message),
+            Is.EqualTo(["Worker w1: its ReconnectCommand ended well: up w1"]));
     }
 
     [Test]
@@ -88,7 +96,9 @@ public sealed class CommandRunnerTests : IDisposable
         Assert.That(report.IsUnreachable, Is.True);
         Assert.That(await File.ReadAllTextAsync(Out, token), Is.EqualTo("x\n"), "once in a sequence");
         var entry = bench.Log.OfEvent("ReconnectFailed").Single();
-        Assert.That((entry.Level, entry.Message), Is.EqualTo((LogLevel.Warning, "Worker w1: its ReconnectCommand failed (exit code 5): no such unit")));
+        Assert.That(
+            (entry.Level, entry.Message),
+            Is.EqualTo((LogLevel.Warning, "Worker w1: its ReconnectCommand failed (exit code 5): no such unit")));
     }
 
     [Test]
@@ -98,7 +108,9 @@ public sealed class CommandRunnerTests : IDisposable
         bench.Options.ReconnectTimeout = TimeSpan.FromMilliseconds(300);
         var options = new WorkerOptions { Name = "w1", ReconnectCommand = "sleep 1000" };
         var report = await bench.Sequence(options).RunAsync(At(Path.Combine(_directory.FullName, "gone")), true, token);
-        Assert.That(report.Steps.Single(static step => step.Name == ProbeSteps.Reconnect).Detail, Does.StartWith("exit code none: killed after 0.3 s"));
+        Assert.That(
+            report.Steps.Single(static step => step.Name == ProbeSteps.Reconnect).Detail,
+            Does.StartWith("exit code none: killed after 0.3 s"));
     }
 
     [Test]
@@ -116,7 +128,9 @@ public sealed class CommandRunnerTests : IDisposable
     {
         while (true)
         {
-            if (File.Exists(path) && int.TryParse((await File.ReadAllTextAsync(path, token)).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            if (File.Exists(path)
+                && int.TryParse(
+                    (await File.ReadAllTextAsync(path, token)).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
                 return number;
             await Task.Delay(10, token);
         }

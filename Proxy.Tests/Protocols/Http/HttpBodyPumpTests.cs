@@ -101,7 +101,9 @@ public sealed class HttpBodyPumpTests
         Assert.That(await pump.RunAsync(ChunkedBody(lenient: true), default, default), Is.EqualTo(HttpBodyEnd.Complete));
         Assert.That(to.Written, Is.EqualTo(expected));
         Assert.That(pump.IsRepaired, Is.EqualTo(repaired));
-        Assert.That((await RunAsync([body], ChunkedBody(lenient: false))).End == HttpBodyEnd.Complete, Is.EqualTo(body.StartsWith("4\t", StringComparison.Ordinal)));
+        Assert.That(
+            (await RunAsync([body], ChunkedBody(lenient: false))).End == HttpBodyEnd.Complete,
+            Is.EqualTo(body.StartsWith("4\t", StringComparison.Ordinal)));
     }
 
     [TestCase(" 4\r\nBODY\r\n0\r\n\r\n")]
@@ -120,7 +122,9 @@ public sealed class HttpBodyPumpTests
     public async Task RunAsync_chunks_that_could_end_elsewhere_are_malformed(string body) =>
         Assert.That((await RunAsync([body], ChunkedBody(lenient: true))).End, Is.EqualTo(HttpBodyEnd.SourceMalformed));
 
-    /// <summary>Any recipient may leave out all trailers (RFC 9110, section 6.5.1), and behind the last chunk the body is complete.</summary>
+    /// <summary>
+    /// Any recipient may leave out all trailers (RFC 9110, section 6.5.1), and behind the last chunk the body is complete.
+    /// </summary>
     [TestCase("4\r\nBODY\r\n0\r\n")]
     [TestCase("4\r\nBODY\r\n0\r\nX: y\r\n")]
     [TestCase("4\r\nBODY\r\n0\r\nX: y")]
@@ -165,10 +169,14 @@ public sealed class HttpBodyPumpTests
 
     private static IEnumerable<TestCaseData> LargeFraming()
     {
-        yield return new TestCaseData("0\r\nX: " + new string('y', HttpLimits.TrailerBytes) + "\r\n\r\n").SetArgDisplayNames("trailers, bytes");
-        yield return new TestCaseData("0\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", HttpLimits.TrailerFields + 1)) + "\r\n").SetArgDisplayNames("trailers, fields");
-        yield return new TestCaseData("1;" + new string('x', HttpLimits.ChunkLineBytes) + "\r\na\r\n0\r\n\r\n").SetArgDisplayNames("one extension");
-        yield return new TestCaseData(string.Concat(Enumerable.Repeat("1;" + new string('x', 4000) + "\r\na\r\n", 20))).SetArgDisplayNames("all extensions");
+        yield return new TestCaseData("0\r\nX: " + new string('y', HttpLimits.TrailerBytes) + "\r\n\r\n")
+            .SetArgDisplayNames("trailers, bytes");
+        yield return new TestCaseData("0\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", HttpLimits.TrailerFields + 1)) + "\r\n")
+            .SetArgDisplayNames("trailers, fields");
+        yield return new TestCaseData("1;" + new string('x', HttpLimits.ChunkLineBytes) + "\r\na\r\n0\r\n\r\n")
+            .SetArgDisplayNames("one extension");
+        yield return new TestCaseData(string.Concat(Enumerable.Repeat("1;" + new string('x', 4000) + "\r\na\r\n", 20)))
+            .SetArgDisplayNames("all extensions");
     }
 
     [TestCaseSource(nameof(LargeFraming))]

@@ -117,20 +117,26 @@ public sealed class HttpRequestParserTests
     public void TryParse_limits_refuse_what_is_too_long()
     {
         using var head = new HttpRequestHead();
-        Assert.That(HttpBytes.ParseRequest("GET http://h/" + new string('a', 17000), head, out var reject), Is.EqualTo(HttpParseStatus.Rejected));
+        Assert.That(
+            HttpBytes.ParseRequest("GET http://h/" + new string('a', 17000), head, out var reject), Is.EqualTo(HttpParseStatus.Rejected));
         Assert.That(reject.Status, Is.EqualTo(414));
         string start = "GET http://h/ HTTP/1.1\r\nHost: h\r\n";
         Assert.That(reject.Error.Cause, Is.EqualTo(FailureCause.RequestHeadTooLarge));
-        Assert.That(HttpBytes.ParseRequest(start + "X: " + new string('a', 128 * 1024), head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
-        Assert.That((reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 128 KiB")));
+        Assert.That(
+            HttpBytes.ParseRequest(start + "X: " + new string('a', 128 * 1024), head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
+        Assert.That(
+            (reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 128 KiB")));
         string many = string.Concat(Enumerable.Repeat("A: b\r\n", 999));
         Assert.That(HttpBytes.ParseRequest(start + many + "\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
         Assert.That(HttpBytes.ParseRequest(start + many + "A: b\r\n\r\n", head, out reject), Is.EqualTo(HttpParseStatus.Rejected));
-        Assert.That((reject.Status, reject.Error.ToString()), Is.EqualTo((431, "request_head_too_large: a request head of more than 1000 field lines")));
+        Assert.That(
+            (reject.Status, reject.Error.ToString()),
+            Is.EqualTo((431, "request_head_too_large: a request head of more than 1000 field lines")));
         string host = string.Join('.', Enumerable.Repeat(new string('h', 63), 4))[1..];
         Assert.That(host, Has.Length.EqualTo(254));
         Assert.That(HttpBytes.ParseRequest($"CONNECT {host}:443 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Rejected));
-        Assert.That(HttpBytes.ParseRequest($"CONNECT {host[1..]}:65535 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
+        Assert.That(
+            HttpBytes.ParseRequest($"CONNECT {host[1..]}:65535 HTTP/1.1\r\n\r\n", head, out _), Is.EqualTo(HttpParseStatus.Complete));
     }
 
     [TestCaseSource(nameof(Valid))]
@@ -153,7 +159,8 @@ public sealed class HttpRequestParserTests
         {
             var buffer = new ReadOnlySequence<byte>(bytes, 0, length);
             var status = HttpRequestParser.TryParse(ref buffer, ref scanner, head, out var reject);
-            Assert.That(status, Is.EqualTo(length < bytes.Length ? HttpParseStatus.Incomplete : HttpParseStatus.Complete), $"{length}: {reject}");
+            Assert.That(
+                status, Is.EqualTo(length < bytes.Length ? HttpParseStatus.Incomplete : HttpParseStatus.Complete), $"{length}: {reject}");
         }
     }
 
@@ -206,14 +213,19 @@ public sealed class HttpRequestParserTests
     {
         using var head = new HttpRequestHead();
         HttpBytes.ParseRequest(
-            "POST http://h/ HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic YTpi\r\nExpect: 100-continue\r\nConnection: close, upgrade\r\n"
+            "POST http://h/ HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic YTpi\r\nExpect: 100-continue\r\nConnection: close, "
+                + "upgrade\r\n"
             + "Upgrade: websocket\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n",
             head, out _);
         Assert.That(head.Credentials, Is.EqualTo(new TorBalancer.Protocols.ClientCredentials("a", "b")));
-        Assert.That((head.ExpectsContinue, head.IsUpgrade, head.AcceptsTrailers, head.KeepAlive, head.Body), Is.EqualTo((true, true, true, false, HttpBodyKind.Chunked)));
+        Assert.That(
+            (head.ExpectsContinue, head.IsUpgrade, head.AcceptsTrailers, head.KeepAlive, head.Body),
+            Is.EqualTo((true, true, true, false, HttpBodyKind.Chunked)));
         HttpBytes.ParseRequest("GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", head, out _);
         Assert.That(head.Credentials, Is.Null);
-        Assert.That((head.ExpectsContinue, head.IsUpgrade, head.AcceptsTrailers, head.KeepAlive, head.Body), Is.EqualTo((false, false, false, true, HttpBodyKind.None)));
+        Assert.That(
+            (head.ExpectsContinue, head.IsUpgrade, head.AcceptsTrailers, head.KeepAlive, head.Body),
+            Is.EqualTo((false, false, false, true, HttpBodyKind.None)));
     }
 
     internal static byte[] Mutate(Random random, byte[] bytes)
@@ -251,7 +263,8 @@ public sealed class HttpRequestParserTests
             Assert.That(Encoding.Latin1.GetString(buffer.ToArray()), Is.EqualTo("BEHIND"));
         }
 
-        var text = new StringBuilder($"{status} {head.Method} {head.Target} {head.Body} {head.ContentLength} {head.KeepAlive} {head.Credentials?.User}");
+        var text = new StringBuilder(
+            $"{status} {head.Method} {head.Target} {head.Body} {head.ContentLength} {head.KeepAlive} {head.Credentials?.User}");
         foreach (var field in head.Fields)
             text.Append($"|{field.Id}|{Encoding.Latin1.GetString(head.Name(field))}={Encoding.Latin1.GetString(head.Value(field))}");
         return text.ToString();

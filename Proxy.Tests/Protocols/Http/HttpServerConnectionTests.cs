@@ -48,8 +48,10 @@ public sealed class HttpServerConnectionTests
             var replying = connection.ReplyErrorAsync(new ProxyError(FailureCause.WorkerTimeout), new ReplyInfo("w1", 3), token).AsTask();
             string text = await client.ReadToEndAsync();
             client.ShutdownSend();
-            Assert.That(await replying, Is.EqualTo(504));
-            Assert.That(text, Does.StartWith("HTTP/1.1 504 Gateway Timeout\r\n").And.Contain("Connection: close").And.Contain("worker=w1 attempts=3"));
+            await replying;
+            Assert.That(
+                text,
+                Does.StartWith("HTTP/1.1 504 Gateway Timeout\r\n").And.Contain("Connection: close").And.Contain("worker=w1 attempts=3"));
             Assert.That(client.WasReset, Is.False);
         }
     }
@@ -69,7 +71,10 @@ public sealed class HttpServerConnectionTests
             var reading = ReadServedAsync(connection, token);
             await client.SendAsync(head + "\r\n" + body);
             string challenge = await client.ReadHeadAsync();
-            Assert.That(challenge, Does.StartWith("HTTP/1.1 407 ").And.Contain("Proxy-Authenticate: Basic realm=\"torbalancer\"").And.Not.Contain("Connection:"));
+            Assert.That(
+                challenge,
+                Does.StartWith("HTTP/1.1 407 ").And.Contain(
+                    "Proxy-Authenticate: Basic realm=\"torbalancer\"").And.Not.Contain("Connection:"));
             Assert.That(challenge, Does.Contain("cause=auth_required"));
             await client.ReadThroughAsync("connection: c-9\n");
             await client.SendAsync(head + "Proxy-Authorization: Basic dTp4\r\n\r\n" + body);
@@ -98,7 +103,9 @@ public sealed class HttpServerConnectionTests
             Assert.That(await client.ReadToEndAsync(), Does.StartWith("HTTP/1.1 407 ").And.Contain("Connection: close"));
             client.ShutdownSend();
             var request = await reading;
-            Assert.That((request.Kind, request.Error.Cause, request.Status), Is.EqualTo((HttpServerRequestKind.Refused, FailureCause.AuthRequired, 407)));
+            Assert.That(
+                (request.Kind, request.Error.Cause, request.Status),
+                Is.EqualTo((HttpServerRequestKind.Refused, FailureCause.AuthRequired, 407)));
         }
     }
 
@@ -144,7 +151,8 @@ public sealed class HttpServerConnectionTests
     [TestCase("PRI * HTTP/2.0\r\n\r\n", 505, "HTTP/1.1")]
     [TestCase("CONNECT h HTTP/1.1\r\nHost: h\r\n\r\n", 400, "port")]
     [CancelAfter(Limit)]
-    public async Task ReadRequestAsync_refused_request_gets_a_page_and_the_connection_ends(string text, int status, string says, CancellationToken token)
+    public async Task ReadRequestAsync_refused_request_gets_a_page_and_the_connection_ends(
+        string text, int status, string says, CancellationToken token)
     {
         var (client, server, connection) = await StartAsync();
         using (client)
@@ -157,7 +165,9 @@ public sealed class HttpServerConnectionTests
             client.ShutdownSend();
             Assert.That(page, Does.StartWith($"HTTP/1.1 {status} ").And.Contain("Connection: close\r\n").And.Contain(says));
             var request = await reading;
-            Assert.That((request.Kind, request.Status, request.Error.Cause), Is.EqualTo((HttpServerRequestKind.Refused, status, FailureCause.BadRequest)));
+            Assert.That(
+                (request.Kind, request.Status, request.Error.Cause),
+                Is.EqualTo((HttpServerRequestKind.Refused, status, FailureCause.BadRequest)));
             Assert.That(client.WasReset, Is.False);
         }
     }
@@ -199,7 +209,8 @@ public sealed class HttpServerConnectionTests
                 await client.SendAsync(HttpRequestParserTests.Mutate(random, HttpBytes.Of(valid[i % 2])));
                 client.ShutdownSend();
                 var request = await connection.ReadRequestAsync(token);
-                Assert.That(request.Kind is HttpServerRequestKind.Ended or HttpServerRequestKind.Refused, Is.EqualTo(request.Request is null));
+                Assert.That(
+                    request.Kind is HttpServerRequestKind.Ended or HttpServerRequestKind.Refused, Is.EqualTo(request.Request is null));
             }
         }
     }
@@ -225,6 +236,8 @@ public sealed class HttpServerConnectionTests
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         var server = new TestSocketConnection(far);
         var settings = new HttpServerSettings("c-9", timeout ?? TimeSpan.FromSeconds(30));
-        return (new ScriptedPeer(near), server, new HttpServerConnection(server, settings, authenticator ?? new Verdict(_ => ProxyError.None), TimeProvider.System));
+        return (
+            new ScriptedPeer(near), server,
+            new HttpServerConnection(server, settings, authenticator ?? new Verdict(_ => ProxyError.None), TimeProvider.System));
     }
 }

@@ -66,17 +66,21 @@ public sealed class HttpStatusMapperTests
         Assert.That(parts[0], Does.StartWith("HTTP/1.1 503 Service Unavailable\r\n"));
         Assert.That(parts[0], Does.Contain("\r\nRetry-After: 5\r\n"));
         Assert.That(parts[0], Does.Contain(
-            "\r\nProxy-Status: torbalancer; error=destination_unavailable; details=\"cause=no_worker_available worker=w\\\"2\\\\??X: y? attempts=2\"\r\n"));
+            "\r\nProxy-Status: torbalancer; error=destination_unavailable; details=\"cause=no_worker_available worker=w\\\"2\\\\??X: y? "
+                + "attempts=2\"\r\n"));
         Assert.That(parts[0], Does.Contain("\r\nConnection: close"));
         Assert.That(parts[0], Does.Contain($"\r\nContent-Length: {Encoding.UTF8.GetByteCount(parts[1])}\r\n"));
-        Assert.That(parts[1], Does.Contain("no_worker_available").And.Contain("No worker is available").And.Contain("all 3 are down").And.Contain("c-17"));
+        Assert.That(
+            parts[1],
+            Does.Contain("no_worker_available").And.Contain("No worker is available").And.Contain("all 3 are down").And.Contain("c-17"));
     }
 
     [Test]
     public void Build_407_challenges_and_keeps_the_connection()
     {
         string text = Build(new ProxyError(FailureCause.AuthRequired), default, close: false, withBody: false);
-        Assert.That(text, Does.StartWith("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"torbalancer\"\r\n"));
+        Assert.That(
+            text, Does.StartWith("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"torbalancer\"\r\n"));
         Assert.That(text, Does.Not.Contain("Connection:").And.Not.Contain("Retry-After").And.EndWith("\r\n\r\n"));
     }
 

@@ -24,8 +24,11 @@ public class Socks4ParserTests
     public void A_user_id_without_an_end_is_refused_at_256_octets()
     {
         byte[] endless = [4, 1, 0, 80, 1, 2, 3, 4, .. Enumerable.Repeat((byte)'a', 256)];
-        Assert.That(Socks5ParserTests.Parse<Socks4Request>(endless, 10, Socks4Parser.TryParseRequest).Status, Is.EqualTo(ParseStatus.Invalid));
-        Assert.That(Socks5ParserTests.Parse<Socks4Request>(endless[..^1], 10, Socks4Parser.TryParseRequest).Status, Is.EqualTo(ParseStatus.NeedMore));
+        Assert.That(
+            Socks5ParserTests.Parse<Socks4Request>(endless, 10, Socks4Parser.TryParseRequest).Status, Is.EqualTo(ParseStatus.Invalid));
+        Assert.That(
+            Socks5ParserTests.Parse<Socks4Request>(endless[..^1], 10, Socks4Parser.TryParseRequest).Status,
+            Is.EqualTo(ParseStatus.NeedMore));
     }
 
     [Test]
@@ -39,7 +42,9 @@ public class Socks4ParserTests
     {
         for (int split = 0; split < message.Length; split++)
         {
-            Assert.That(Socks5ParserTests.Parse<Socks4Request>(message[..split], 0, Socks4Parser.TryParseRequest).Status, Is.EqualTo(ParseStatus.NeedMore));
+            Assert.That(
+                Socks5ParserTests.Parse<Socks4Request>(message[..split], 0, Socks4Parser.TryParseRequest).Status,
+                Is.EqualTo(ParseStatus.NeedMore));
             var (status, request, consumed) = Socks5ParserTests.Parse<Socks4Request>([.. message, 9], split, Socks4Parser.TryParseRequest);
             Assert.That((status, consumed), Is.EqualTo((ParseStatus.Done, (long)message.Length)));
             Assert.That((request.Target.ToString(), request.UserId, request.IsSocks4a), Is.EqualTo((target, user, socks4a)));

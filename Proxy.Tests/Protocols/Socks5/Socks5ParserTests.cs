@@ -44,15 +44,19 @@ public class Socks5ParserTests
             byte[] message = SocksClient.Auth(user, password);
             for (int split = 0; split < message.Length; split++)
             {
-                Assert.That(Parse<ClientCredentials?>(message[..split], split, Socks5Parser.TryParseAuth).Status, Is.EqualTo(ParseStatus.NeedMore));
-                Assert.That(Parse<ClientCredentials?>(message, split, Socks5Parser.TryParseAuth).Message, Is.EqualTo(new ClientCredentials(user, password)));
+                Assert.That(
+                    Parse<ClientCredentials?>(message[..split], split, Socks5Parser.TryParseAuth).Status, Is.EqualTo(ParseStatus.NeedMore));
+                Assert.That(
+                    Parse<ClientCredentials?>(message, split, Socks5Parser.TryParseAuth).Message,
+                    Is.EqualTo(new ClientCredentials(user, password)));
             }
         }
     }
 
     [Test]
     public void Auth_of_old_dotnet_clients_with_version_5_is_taken() =>
-        Assert.That(Parse<ClientCredentials?>([5, 1, (byte)'u', 1, (byte)'p'], 5, Socks5Parser.TryParseAuth).Status, Is.EqualTo(ParseStatus.Done));
+        Assert.That(
+            Parse<ClientCredentials?>([5, 1, (byte)'u', 1, (byte)'p'], 5, Socks5Parser.TryParseAuth).Status, Is.EqualTo(ParseStatus.Done));
 
     [TestCase(new byte[] { 5, 2, 0, 1 }, true, false)]
     [TestCase(new byte[] { 5, 3, 0, 1, 2 }, true, true)]
@@ -77,7 +81,9 @@ public class Socks5ParserTests
     public void A_literal_sent_as_a_name_is_a_literal()
     {
         byte[] frame = [5, 1, 0, 3, 13, .. "93.184.216.34"u8, 0, 80];
-        Assert.That(Parse<Socks5Message>(frame, 9, Socks5Parser.TryParseMessage).Message.Address.Address, Is.EqualTo(System.Net.IPAddress.Parse("93.184.216.34")));
+        Assert.That(
+            Parse<Socks5Message>(frame, 9, Socks5Parser.TryParseMessage).Message.Address.Address,
+            Is.EqualTo(System.Net.IPAddress.Parse("93.184.216.34")));
     }
 
     [Test]
@@ -96,7 +102,11 @@ public class Socks5ParserTests
     [Test]
     public void Ten_thousand_random_and_mutated_inputs_never_throw_and_never_read_past_the_end()
     {
-        var seeds = Requests().Append([5, 3, 0, 1, 2]).Append(SocksClient.Auth("user", "password")).Append([4, 1, 0, 80, 0, 0, 0, 1, .. "me\0example.com\0"u8]).ToList();
+        var seeds = Requests()
+            .Append([5, 3, 0, 1, 2])
+            .Append(SocksClient.Auth("user", "password"))
+            .Append([4, 1, 0, 80, 0, 0, 0, 1, .. "me\0example.com\0"u8])
+            .ToList();
         for (int i = 0; i < 10_000; i++)
         {
             byte[] input = [.. seeds[Seeded.Next(seeds.Count)]];

@@ -12,7 +12,8 @@ public sealed class DrainTests : ResilienceFixture
     [Test, CancelAfter(120_000)]
     public async Task Draining_and_enabling_harms_neither_requests_nor_live_tunnels(CancellationToken token)
     {
-        await using var admin = await AdminUnderTest.StartAsync(Network.Workers.Select(static node => new IPEndPoint(IPAddress.Loopback, node.SocksPort)));
+        await using var admin = await AdminUnderTest.StartAsync(
+            Network.Workers.Select(static node => new IPEndPoint(IPAddress.Loopback, node.SocksPort)));
         var proxy = admin.Proxy;
         await using var load = SteadyLoad.Start(proxy.Address, Network.EchoPort, PerSecond);
         var tunnels = new List<NetworkStream>();
@@ -25,7 +26,8 @@ public sealed class DrainTests : ResilienceFixture
             {
                 await load.MoreAsync(PerSecond / 5, token);
                 var drained = await admin.PostAsync($"/api/v1/workers/{worker.Id}/drain", token);
-                Assert.That(drained.GetProperty("health").GetProperty("administrative").GetString(), Is.EqualTo("draining"), drained.ToString());
+                Assert.That(
+                    drained.GetProperty("health").GetProperty("administrative").GetString(), Is.EqualTo("draining"), drained.ToString());
 
                 // Whoever begins from here on must not get it, whoever has it keeps it. A choice that was under way is let through.
                 await load.MoreAsync(PerSecond / 5, token);

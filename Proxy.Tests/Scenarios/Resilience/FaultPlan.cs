@@ -10,7 +10,8 @@ namespace TorBalancer.Tests.Scenarios.Resilience;
 /// <param name="IsKill">False: it was paused, and goes on where it was.</param>
 internal sealed record Fault(string Node, bool IsWorker, bool IsKill, TimeSpan From, TimeSpan Until)
 {
-    public override string ToString() => $"{Node} {(IsKill ? "killed" : "paused")} from {From.TotalSeconds:0.0} to {Until.TotalSeconds:0.0} s";
+    public override string ToString() =>
+        $"{Node} {(IsKill ? "killed" : "paused")} from {From.TotalSeconds:0.0} to {Until.TotalSeconds:0.0} s";
 }
 
 /// <summary>Kills and pauses workers and relays one after the other, and puts each back before the next.</summary>
@@ -54,7 +55,13 @@ internal sealed class FaultPlan(TestNetwork network)
     /// </summary>
     /// <param name="worker">Who carried it; null: nobody knows.</param>
     public IReadOnlyList<Fault> Explaining(string? worker, TimeSpan from, TimeSpan until) =>
-        [.. Faults.Where(one => one.From <= until && from <= one.Until + Settle && (!one.IsWorker || (one.IsKill && (worker is null || one.Node == worker))))];
+        [
+            .. Faults.Where(
+                one =>
+                    one.From <= until
+                        && from <= one.Until + Settle
+                        && (!one.IsWorker || (one.IsKill && (worker is null || one.Node == worker)))),
+        ];
 
     private static TestNode Pick(IReadOnlyList<TestNode> nodes, int number) => nodes[number % nodes.Count];
 

@@ -23,7 +23,9 @@ public sealed class HedgingTests : ResilienceFixture
         TestContext.Progress.WriteLine($"one of four workers paused, hedge after 300 ms: {SteadyLoad.Describe(on)}");
 
         Assert.That(off.Concat(on).Where(static one => one.Error is not null), Is.Empty);
-        Assert.That(SteadyLoad.Percentile(off, 0.99), Is.GreaterThanOrEqualTo(WorkerTimeout - TimeSpan.FromMilliseconds(100)), "every fourth waits for the worker");
+        Assert.That(
+            SteadyLoad.Percentile(off, 0.99), Is.GreaterThanOrEqualTo(WorkerTimeout - TimeSpan.FromMilliseconds(100)),
+            "every fourth waits for the worker");
         Assert.That(SteadyLoad.Percentile(on, 0.99), Is.LessThan(SteadyLoad.Percentile(off, 0.99)));
     }
 

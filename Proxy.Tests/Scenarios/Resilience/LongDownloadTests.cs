@@ -34,7 +34,8 @@ public sealed class LongDownloadTests : ResilienceFixture
                 options.Blacklist.MinRemainingExits = 2;
             },
             new RelayWatchTiming { MinChangeInterval = TimeSpan.FromSeconds(1) });
-        await UntilAsync(() => proxy.Relays.Facts.Count(static one => one.IsConnected) == AllWorkers.Count, Patience, "all control ports", token);
+        await UntilAsync(
+            () => proxy.Relays.Facts.Count(static one => one.IsConnected) == AllWorkers.Count, Patience, "all control ports", token);
         await using var tors = await WatchedWorkers.StartAsync(Network, token);
 
         await using var stream = await OpenAsync(proxy, Session, TestNetwork.OriginName, token, Network.OriginPort);
@@ -55,12 +56,14 @@ public sealed class LongDownloadTests : ResilienceFixture
         }
 
         Assert.That(await reading, Is.EqualTo(Hash()));
-        TestContext.Progress.WriteLine($"a download of {Length >> 20} MiB, with all that: {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
+        TestContext.Progress.WriteLine(
+            $"a download of {Length >> 20} MiB, with all that: {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
         Assert.That(Stopwatch.GetElapsedTime(started), Is.GreaterThan(TimeSpan.FromSeconds(15)), "too quick to have met anything");
     }
 
     /// <summary>The session's circuit counts as broken; its next request takes another one.</summary>
-    private async Task RebuildAsync(ProxyUnderTest proxy, WatchedWorkers tors, string worker, OpenedStream download, CancellationToken token)
+    private async Task RebuildAsync(
+        ProxyUnderTest proxy, WatchedWorkers tors, string worker, OpenedStream download, CancellationToken token)
     {
         for (int i = 0; proxy.Relays.FactsOf(worker)!.Rebuilds == 0; i++)
         {
@@ -110,7 +113,8 @@ public sealed class LongDownloadTests : ResilienceFixture
     /// <summary>Reads slowly, the last quarter only when all has been done to it, and gives the hash of the body.</summary>
     private async Task<string> ReadAsync(NetworkStream stream, Task allDone, CancellationToken token)
     {
-        string request = $"GET /bytes/{Length} HTTP/1.1\r\nHost: {TestNetwork.OriginName}:{Network.OriginPort}\r\nConnection: close\r\n\r\n";
+        string request = $"GET /bytes/{Length} HTTP/1.1\r\nHost: {TestNetwork.OriginName}:{Network.OriginPort}\r\nConnection: "
+            + $"close\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), token);
         var head = new List<byte>();
         while (head.Count < 4 || !head[^4..].SequenceEqual("\r\n\r\n"u8.ToArray()))

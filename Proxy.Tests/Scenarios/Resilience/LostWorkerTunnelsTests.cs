@@ -22,7 +22,9 @@ public sealed class LostWorkerTunnelsTests : ResilienceFixture
         long paused = Stopwatch.GetTimestamp();
         try
         {
-            await UntilAsync(() => HasDied(proxy, Victim) && Stopwatch.GetElapsedTime(paused) > TimeSpan.FromSeconds(10), Patience, $"{Victim} dead", token, () => Told(proxy));
+            await UntilAsync(
+                () => HasDied(proxy, Victim) && Stopwatch.GetElapsedTime(paused) > TimeSpan.FromSeconds(10), Patience, $"{Victim} dead",
+                token, () => Told(proxy));
         }
         finally
         {
@@ -92,7 +94,8 @@ public sealed class LostWorkerTunnelsTests : ResilienceFixture
 
     private async Task<NetworkStream[]> OpenAllAsync(ProxyUnderTest proxy, CancellationToken token)
     {
-        var tunnels = await Task.WhenAll(Enumerable.Range(0, Tunnels).Select(i => OpenAsync(proxy, $"worker-{Victim}", $"tunnel{i}.test", token)));
+        var tunnels = await Task.WhenAll(
+            Enumerable.Range(0, Tunnels).Select(i => OpenAsync(proxy, $"worker-{Victim}", $"tunnel{i}.test", token)));
         await AssertAllEchoAsync(proxy, tunnels, token);
         return tunnels;
     }
@@ -101,7 +104,9 @@ public sealed class LostWorkerTunnelsTests : ResilienceFixture
     {
         foreach (var tunnel in tunnels)
             await AssertEchoesAsync(tunnel, token);
-        Assert.That(proxy.Log.OfEvent("access").Select(static entry => AccessEntry.Field(entry, "end")), Does.Not.Contain("worker_gone"), Told(proxy));
+        Assert.That(
+            proxy.Log.OfEvent("access").Select(static entry => AccessEntry.Field(entry, "end")), Does.Not.Contain("worker_gone"),
+            Told(proxy));
     }
 
     private static async Task EndAsync(NetworkStream tunnel, CancellationToken token)

@@ -14,7 +14,10 @@ namespace TorBalancer.Tests.Scenarios.Resilience;
 /// <param name="Error">Null: every byte was right.</param>
 internal sealed record MixedOperation(string Kind, string Host, TimeSpan From, TimeSpan Until, string? Error);
 
-/// <summary>Clients of every kind, each one operation after the other: SOCKS5, CONNECT, absolute form, onion, downloads, and tunnels that echo as long as they can.</summary>
+/// <summary>
+/// Clients of every kind, each one operation after the other: SOCKS5, CONNECT, absolute form, onion, downloads, and tunnels that echo as
+/// long as they can.
+/// </summary>
 internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<TimeSpan> now)
 {
     private const int DownloadLength = 512 * 1024;
@@ -71,14 +74,19 @@ internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<Time
     private static void RequireOk(string head)
     {
         if (!head.StartsWith("HTTP/1.1 200", StringComparison.Ordinal))
-            throw new IOException(head.Split("\r\n").FirstOrDefault(static line => line.StartsWith("Proxy-Status", StringComparison.OrdinalIgnoreCase)) ?? head.Split("\r\n")[0]);
+            throw new IOException(
+                head.Split("\r\n")
+                    .FirstOrDefault(
+                        static line => line.StartsWith("Proxy-Status", StringComparison.OrdinalIgnoreCase)) ?? head.Split("\r\n")[0]);
     }
 
     private async Task RepeatAsync(string kind, Operation operation, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
-            string host = kind == "onion" ? network.OnionAddress : string.Create(CultureInfo.InvariantCulture, $"op{Interlocked.Increment(ref _number)}.test");
+            string host = kind == "onion"
+                ? network.OnionAddress
+                : string.Create(CultureInfo.InvariantCulture, $"op{Interlocked.Increment(ref _number)}.test");
             var from = now();
             string? error = null;
             using var late = new CancellationTokenSource(Longest);
@@ -117,7 +125,8 @@ internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<Time
 
     private async Task ConnectEchoAsync(NetworkStream stream, string host, CancellationToken token)
     {
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"CONNECT {host}:{network.EchoPort} HTTP/1.1\r\nHost: {host}:{network.EchoPort}\r\n\r\n"), token);
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes($"CONNECT {host}:{network.EchoPort} HTTP/1.1\r\nHost: {host}:{network.EchoPort}\r\n\r\n"), token);
         RequireOk(await ReadHeadAsync(stream, token));
         byte[] data = Encoding.ASCII.GetBytes(host);
         await stream.WriteAsync(data, token);
@@ -127,7 +136,10 @@ internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<Time
     private async Task GetAsync(NetworkStream stream, string host, int length, CancellationToken token)
     {
         await stream.WriteAsync(
-            Encoding.ASCII.GetBytes($"GET http://{host}:{network.OriginPort}/bytes/{length} HTTP/1.1\r\nHost: {host}:{network.OriginPort}\r\nConnection: close\r\n\r\n"), token);
+            Encoding.ASCII.GetBytes(
+                $"GET http://{host}:{network.OriginPort}/bytes/{length} HTTP/1.1\r\nHost: {host}:{network.OriginPort}\r\nConnection: "
+                    + $"close\r\n\r\n"),
+            token);
         RequireOk(await ReadHeadAsync(stream, token));
         byte[] body = await SocksClient.ReadAsync(stream, length, token);
         if (!TestPattern.Matches(0, body))

@@ -30,14 +30,17 @@ public sealed class OutageTests : ResilienceFixture
         {
             foreach (string id in ids)
                 await Network.KillAsync(id);
-            await UntilAsync(() => proxy.Pool.Snapshot.EligibleWorkers.Length == 0, Patience, "nobody is eligible", token, () => Told(proxy));
+            await UntilAsync(
+                () => proxy.Pool.Snapshot.EligibleWorkers.Length == 0, Patience, "nobody is eligible", token, () => Told(proxy));
             Assert.That(proxy.HealthEvents.IsFrozen, Is.False, "their processes are gone, whatever the network does");
 
             // No worker is asked, so nothing of [Connect] Timeout (90 s) is used; the rest is a loaded machine's.
             long asked = Stopwatch.GetTimestamp();
             await ErrorMatrix.AssertAsync(
-                proxy, TestNetwork.OriginName, Network.OriginPort, TimeSpan.Zero, new Expected(0x03, 0x03, 503, "destination_unavailable", "no_worker_available", 0), token);
-            TestContext.Progress.WriteLine($"all workers down: five kinds of clients answered within {Stopwatch.GetElapsedTime(asked).TotalMilliseconds:0} ms");
+                proxy, TestNetwork.OriginName, Network.OriginPort, TimeSpan.Zero,
+                new Expected(0x03, 0x03, 503, "destination_unavailable", "no_worker_available", 0), token);
+            TestContext.Progress.WriteLine(
+                $"all workers down: five kinds of clients answered within {Stopwatch.GetElapsedTime(asked).TotalMilliseconds:0} ms");
         }
         finally
         {
@@ -55,7 +58,9 @@ public sealed class OutageTests : ResilienceFixture
             await HealthyAsync(proxy, id, within, token);
             var healthy = proxy.HealthEvents.All.Last(one => one.Worker == id && one.To == "healthy").Time;
             var before = proxy.Probes.Of(id).Where(probe => probe.At < healthy).Reverse();
-            Assert.That(before.TakeWhile(static probe => probe.Report.Passed).Count(), Is.EqualTo(2), $"{id}: the first sequence that passed and the one that confirmed it");
+            Assert.That(
+                before.TakeWhile(static probe => probe.Report.Passed).Count(), Is.EqualTo(2),
+                $"{id}: the first sequence that passed and the one that confirmed it");
             TestContext.Progress.WriteLine($"{id}: in service {(healthy - returned[id]).TotalSeconds:0.00} s after it had started again");
         }
 
@@ -74,7 +79,9 @@ public sealed class OutageTests : ResilienceFixture
             [new WorkerModel("own-1", one.Socks), new WorkerModel("own-2", two.Socks)], options => Configure(options, probe));
         var workers = proxy.Pool.Snapshot.All;
         foreach (var worker in workers)
-            await UntilAsync(() => proxy.Probes.Of(worker.Id).Any(static probe => probe.Report.Passed), Patience, $"{worker.Id} passes a probe", token, () => Told(proxy));
+            await UntilAsync(
+                () => proxy.Probes.Of(worker.Id).Any(static probe => probe.Report.Passed), Patience, $"{worker.Id} passes a probe", token,
+                () => Told(proxy));
 
         uplink.Cut();
         var cut = TimeProvider.System.GetUtcNow();
@@ -87,7 +94,8 @@ public sealed class OutageTests : ResilienceFixture
         foreach (var worker in workers)
         {
             await UntilAsync(
-                () => Failures(proxy, worker, cut) > 3 && Stopwatch.GetElapsedTime(down) > SuspectWindow * 2, Patience * 2, $"{worker.Id} fails probes", token, () => Told(proxy));
+                () => Failures(proxy, worker, cut) > 3 && Stopwatch.GetElapsedTime(down) > SuspectWindow * 2, Patience * 2,
+                $"{worker.Id} fails probes", token, () => Told(proxy));
         }
 
         Assert.That(workers.Select(static worker => worker.Operational), Is.All.EqualTo(WorkerOperationalState.Suspect), Told(proxy));

@@ -18,7 +18,8 @@ public sealed class RelayLossTests : ResilienceFixture
     public async Task Exit_that_dies_mid_session_is_replaced_avoided_for_its_time_and_used_again(CancellationToken token)
     {
         await using var proxy = await StartProxyAsync(AllWorkers, Configure, Timing);
-        await UntilAsync(() => proxy.Relays.Facts.Count(static one => one.IsConnected) == AllWorkers.Count, Patience, "all control ports", token);
+        await UntilAsync(
+            () => proxy.Relays.Facts.Count(static one => one.IsConnected) == AllWorkers.Count, Patience, "all control ports", token);
         await using var tors = await WatchedWorkers.StartAsync(Network, token);
         var open = new List<NetworkStream>();
         try
@@ -40,13 +41,16 @@ public sealed class RelayLossTests : ResilienceFixture
             await Network.KillAsync(node.Name);
             try
             {
-                await UntilAsync(() => proxy.Relays.FactsOf(worker)!.Rebuilds > 0, Patience, "the circuit is rebuilt", token, () => Said(proxy) + Ended(first, tors[worker]));
+                await UntilAsync(
+                    () => proxy.Relays.FactsOf(worker)!.Rebuilds > 0, Patience, "the circuit is rebuilt", token,
+                    () => Said(proxy) + Ended(first, tors[worker]));
                 await using (var next = await OpenAsync(proxy, "session-mid", "next.test", token))
                     await AssertEchoesAsync(next, token);
                 var (_, after) = await tors.OpenedAsync(Target("next.test"), token);
                 Assert.That((after.Circuit, after.Exit), Is.Not.EqualTo((first.Circuit, victim)));
 
-                await UntilAsync(() => proxy.Relays.Blacklist.Any(entry => entry.WorkerId == worker && entry.Fingerprint == victim && entry.IsInForce),
+                await UntilAsync(
+                    () => proxy.Relays.Blacklist.Any(entry => entry.WorkerId == worker && entry.Fingerprint == victim && entry.IsInForce),
                     Patience, "the exit is avoided", token, () => Said(proxy));
                 await UntilAsync(() => tors[worker].Excluded[^1] == "$" + victim, Patience, "tor says so", token);
             }
@@ -68,7 +72,9 @@ public sealed class RelayLossTests : ResilienceFixture
             }
 
             Assert.That(avoided, Is.Positive, "nothing was tried while it was excluded");
-            await UntilAsync(() => proxy.Relays.Blacklist.Count == 0 && tors[worker].Excluded[^1].Length == 0, Patience, "nothing is excluded any longer", token, () => Said(proxy));
+            await UntilAsync(
+                () => proxy.Relays.Blacklist.Count == 0 && tors[worker].Excluded[^1].Length == 0, Patience,
+                "nothing is excluded any longer", token, () => Said(proxy));
             string again = "";
             for (int i = 0; again != victim; i++)
             {
@@ -91,7 +97,8 @@ public sealed class RelayLossTests : ResilienceFixture
         await using var one = await ClientTor.StartAsync(Network, "ExtendedErrors", token);
         await using var two = await ClientTor.StartAsync(Network, "ExtendedErrors", token);
         await using var proxy = await StartProxyAsync(
-            [new WorkerModel("own-1", one.Socks), new WorkerModel("own-2", two.Socks)], static options => options.Balancing.Isolation = IsolationMode.Connection);
+            [new WorkerModel("own-1", one.Socks), new WorkerModel("own-2", two.Socks)],
+            static options => options.Balancing.Isolation = IsolationMode.Connection);
         string[] victims = [Network.Relays[0].Name, Network.Relays[1].Name, Network.Exits[0].Name];
         foreach (string victim in victims)
             await Network.KillAsync(victim);
@@ -99,12 +106,14 @@ public sealed class RelayLossTests : ResilienceFixture
         {
             // Each brings a token of its own, so each needs a new circuit.
             long started = Stopwatch.GetTimestamp();
-            await Parallel.ForEachAsync(Enumerable.Range(0, 16), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = token }, async (i, stop) =>
+            var atATime = new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = token };
+            await Parallel.ForEachAsync(Enumerable.Range(0, 16), atATime, async (i, stop) =>
             {
                 await using var stream = await OpenAsync(proxy, "anybody", $"build{i}.test", stop);
                 await AssertEchoesAsync(stream, stop);
             });
-            TestContext.Progress.WriteLine($"16 new circuits with {victims.Length} of 8 relays down: {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
+            TestContext.Progress.WriteLine(
+                $"16 new circuits with {victims.Length} of 8 relays down: {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
             Assert.That(HasDied(proxy), Is.False, Told(proxy));
         }
         finally
@@ -121,7 +130,8 @@ public sealed class RelayLossTests : ResilienceFixture
         options.Blacklist.MinRemainingExits = 2;
     }
 
-    private static string Ended(OpenedStream first, TorEvents events) => $"\nit was {first}; ended since:\n{string.Join('\n', events.Ended.TakeLast(60))}";
+    private static string Ended(OpenedStream first, TorEvents events) =>
+        $"\nit was {first}; ended since:\n{string.Join('\n', events.Ended.TakeLast(60))}";
 
     private string Target(string host) => $"{host}:{Network.EchoPort}";
 

@@ -51,7 +51,8 @@ public abstract class ResilienceFixture
     }
 
     /// <summary>Asks until the answer is yes. What takes longer than the bound fails the test with the reason.</summary>
-    private protected static async Task UntilAsync(Func<bool> condition, TimeSpan bound, string what, CancellationToken token, Func<string>? seen = null)
+    private protected static async Task UntilAsync(
+        Func<bool> condition, TimeSpan bound, string what, CancellationToken token, Func<string>? seen = null)
     {
         long started = Stopwatch.GetTimestamp();
         while (!condition())
@@ -67,14 +68,16 @@ public abstract class ResilienceFixture
 
     /// <summary>True when it was declared dead, however short.</summary>
     private protected static bool HasDied(ProxyUnderTest proxy, string? worker = null) =>
-        proxy.HealthEvents.All.Any(one => one.Kind == HealthEventKind.StateChanged && one.To == "dead" && (worker is null || one.Worker == worker));
+        proxy.HealthEvents.All.Any(
+            one => one.Kind == HealthEventKind.StateChanged && one.To == "dead" && (worker is null || one.Worker == worker));
 
     /// <summary>All that health has said, for messages.</summary>
     private protected static string Told(ProxyUnderTest proxy) => string.Join('\n', proxy.HealthEvents.All.Select(
         static one => $"{one.Time:HH:mm:ss.fff} {one.Kind} {one.Worker} {one.From} > {one.To}: {one.Reason}"));
 
     /// <summary>A tunnel to a host below .test, by a user of that name. What it is refused fails the test.</summary>
-    private protected async Task<NetworkStream> OpenAsync(ProxyUnderTest proxy, string user, string host, CancellationToken token, int? port = null)
+    private protected async Task<NetworkStream> OpenAsync(
+        ProxyUnderTest proxy, string user, string host, CancellationToken token, int? port = null)
     {
         var stream = await proxy.ConnectAsync();
         byte[] reply = await SocksClient.RequestAsync(stream, host, port ?? Network.EchoPort, token, user, "x");

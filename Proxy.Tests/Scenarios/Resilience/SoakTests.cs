@@ -14,7 +14,9 @@ public sealed class SoakTests : ResilienceFixture
     private const string Variable = "TORBALANCER_SOAK_MINUTES";
 
     private static readonly TimeSpan Length =
-        double.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out double minutes) ? TimeSpan.FromMinutes(minutes) : TimeSpan.Zero;
+        double.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out double minutes)
+            ? TimeSpan.FromMinutes(minutes)
+            : TimeSpan.Zero;
 
     [Test, CancelAfter(4 * 3600 * 1000)]
     public async Task Every_failure_is_explained_by_a_fault(CancellationToken token)
@@ -41,16 +43,23 @@ public sealed class SoakTests : ResilienceFixture
         {
             var (worker, cause) = workerOf.GetValueOrDefault(one.Host, (null, "-"));
             var explaining = one.Error is null ? [] : faults.Explaining(worker, one.From, one.Until);
-            string why = one.Error is null ? "ok" : $"{cause} ({one.Error}) <- {(explaining.Count == 0 ? "nothing" : string.Join(" or ", explaining.Select(Kind).Distinct()))}";
+            string why = one.Error is null
+                ? "ok"
+                : $"{cause} ({one.Error}) <- "
+                    + $"{(explaining.Count == 0 ? "nothing" : string.Join(" or ", explaining.Select(Kind).Distinct()))}";
             counts[$"{one.Kind}: {why}"] = counts.GetValueOrDefault($"{one.Kind}: {why}") + 1;
             if (one.Error is not null && (explaining.Count == 0 || one.Error.Contains("other bytes", StringComparison.Ordinal)))
-                unexplained.Add($"{one.Kind} {one.Host} by {worker ?? "nobody"}, {one.From.TotalSeconds:0.0} to {one.Until.TotalSeconds:0.0} s: {cause}, {one.Error}");
+                unexplained.Add(
+                    $"{one.Kind} {one.Host} by {worker ?? "nobody"}, {one.From.TotalSeconds:0.0} to {one.Until.TotalSeconds:0.0} s: "
+                        + $"{cause}, {one.Error}");
         }
 
         foreach (var (what, count) in counts)
             TestContext.Progress.WriteLine($"{count,6} {what}");
         Assert.That(unexplained, Is.Empty, $"{string.Join('\n', faults.Faults)}\n{Told(proxy)}");
-        Assert.That(load.Done.Where(static one => one.Error is null).Select(static one => one.Kind).Distinct().Count(), Is.EqualTo(6), "each kind works");
+        Assert.That(
+            load.Done.Where(static one => one.Error is null).Select(static one => one.Kind).Distinct().Count(), Is.EqualTo(6),
+            "each kind works");
     }
 
     private static string Kind(Fault fault) => $"{(fault.IsWorker ? "a worker" : "a relay")} {(fault.IsKill ? "killed" : "paused")}";

@@ -51,7 +51,9 @@ internal sealed class SteadyLoad : IAsyncDisposable
             await Task.Delay(20, token);
     }
 
-    /// <summary>The requests that began after <paramref name="from"/> and until now, when all of them have ended. Older ones may hang.</summary>
+    /// <summary>
+    /// The requests that began after <paramref name="from"/> and until now, when all of them have ended. Older ones may hang.
+    /// </summary>
     public async Task<IReadOnlyList<LoadRequest>> SinceAsync(TimeSpan from, CancellationToken token)
     {
         var until = Now;

@@ -27,7 +27,10 @@ public sealed class TargetFaultTests : ResilienceFixture
         var codes = new ConcurrentDictionary<string, int>();
         long started = Stopwatch.GetTimestamp();
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, ClosedPorts + DeadOnions), new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = token }, async (i, stop) =>
+            Enumerable.Range(
+                0,
+                ClosedPorts + DeadOnions), new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = token }, async (i,
+                stop) =>
             {
                 // Every tenth an onion service; of the others every third by address, which exits refuse in another way.
                 int kind = i % 10;
@@ -38,8 +41,10 @@ public sealed class TargetFaultTests : ResilienceFixture
                 codes.AddOrUpdate($"{(kind == 0 ? "onion" : host)} {reply[1]:X2}", 1, static (_, count) => count + 1);
             });
         TestContext.Progress.WriteLine(
-            $"{ClosedPorts} closed ports and {DeadOnions} dead onions, {AtATime} at a time, {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s: "
-            + string.Join(", ", codes.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => $"{pair.Value} x {pair.Key}")));
+            $"{ClosedPorts} closed ports and {DeadOnions} dead onions, {AtATime} at a time, "
+                + $"{Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s: "
+            + string.Join(
+                ", ", codes.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => $"{pair.Value} x {pair.Key}")));
 
         Assert.That(codes.Keys, Has.None.EndsWith(" 00"));
         Assert.That(HasDied(proxy), Is.False, Told(proxy));

@@ -93,8 +93,11 @@ internal sealed class TorEvents : IAsyncDisposable
             lock (_lock)
             {
                 if (message is CircuitEvent { Circuit: { Status: CircuitStatus.Closed or CircuitStatus.Failed } gone })
-                    _ended.Add($"circuit {gone.Id} {gone.StatusText} {gone.Purpose} {gone.Reason} {gone.RemoteReason} set {gone.ConfluxId} path {string.Join(',', gone.Path)}");
-                else if (message is StreamEvent { Stream: { Status: StreamStatus.Closed or StreamStatus.Failed or StreamStatus.Detached } left })
+                    _ended.Add(
+                        $"circuit {gone.Id} {gone.StatusText} {gone.Purpose} {gone.Reason} {gone.RemoteReason} set {gone.ConfluxId} "
+                            + $"path {string.Join(',', gone.Path)}");
+                else if (
+                    message is StreamEvent { Stream: { Status: StreamStatus.Closed or StreamStatus.Failed or StreamStatus.Detached } left })
                     _ended.Add($"stream {left.Id} {left.StatusText} {left.Target} on {left.CircuitId} {left.Reason} {left.RemoteReason}");
                 switch (message)
                 {
@@ -111,9 +114,14 @@ internal sealed class TorEvents : IAsyncDisposable
                         // Later events show the address that the exit found.
                         _asked[stream.Id] = stream.Target;
                         break;
-                    case StreamEvent { Stream: { Status: StreamStatus.Succeeded, CircuitId: { } id } stream } when _circuits.TryGetValue(id, out var carrier):
+                    case StreamEvent
+                    {
+                        Stream: { Status: StreamStatus.Succeeded, CircuitId: { } id } stream,
+                    } when _circuits.TryGetValue(id, out var carrier):
                         string target = _asked.GetValueOrDefault(stream.Id, stream.Target);
-                        _streams.Add(new OpenedStream(target, SetOf(carrier), carrier.Path[^1].Fingerprint, _excluded[_launched[SetOf(carrier)] - 1]));
+                        _streams.Add(
+                            new OpenedStream(
+                                target, SetOf(carrier), carrier.Path[^1].Fingerprint, _excluded[_launched[SetOf(carrier)] - 1]));
                         break;
                 }
             }

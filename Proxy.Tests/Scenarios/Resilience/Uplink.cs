@@ -99,7 +99,8 @@ internal sealed class Uplink : IAsyncDisposable
                 var far = new NetworkStream(relay);
                 await Task.WhenAny(near.CopyToAsync(far, _stop.Token), far.CopyToAsync(near, _stop.Token));
             }
-            catch (Exception failure) when (failure is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+            catch (Exception failure) when (
+                failure is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
             {
             }
             finally

@@ -66,7 +66,8 @@ public sealed class WorkerLossTests : ResilienceFixture
         try
         {
             await UntilAsync(() => HasDied(proxy, Victim), DeadWithin, $"{Victim} dead after SIGSTOP", token, () => Told(proxy));
-            TestContext.Progress.WriteLine($"paused worker: dead after {(load.Now - paused).TotalSeconds:0.00} s of {DeadWithin.TotalSeconds:0.0} s promised");
+            TestContext.Progress.WriteLine(
+                $"paused worker: dead after {(load.Now - paused).TotalSeconds:0.00} s of {DeadWithin.TotalSeconds:0.0} s promised");
 
             await load.MoreAsync(3 * PerSecond, token);
             Assert.That(proxy.Pool.Find(Victim)!.IsEligible, Is.False, "no traffic while it hangs");
@@ -102,6 +103,7 @@ public sealed class WorkerLossTests : ResilienceFixture
     private static void AssertNoneLost(IReadOnlyList<LoadRequest> requests, TimeSpan failed, ProxyUnderTest proxy)
     {
         var lost = requests.Where(one => one.Error is not null && (one.Connected is null || one.Started > failed)).ToList();
-        Assert.That(lost, Is.Empty, $"{Told(proxy)}\n{string.Join('\n', proxy.Log.OfEvent("access").Where(static entry => !entry.Message.Contains("cause=ok")).Select(static entry => entry.Message).TakeLast(20))}");
+        var failures = proxy.Log.OfEvent("access").Select(static entry => entry.Message).Where(static line => !line.Contains("cause=ok"));
+        Assert.That(lost, Is.Empty, $"{Told(proxy)}\n{string.Join('\n', failures.TakeLast(20))}");
     }
 }

@@ -10,7 +10,8 @@ public sealed class TestDnsServerTests
     [CancelAfter(10_000)]
     public async Task Server_answers_and_survives_garbage(CancellationToken cancellationToken)
     {
-        await using TestDnsServer server = TestDnsServer.Start(new IPEndPoint(IPAddress.Loopback, 0), new TestZone(IPAddress.Parse("127.0.31.1")));
+        await using TestDnsServer server = TestDnsServer.Start(
+            new IPEndPoint(IPAddress.Loopback, 0), new TestZone(IPAddress.Parse("127.0.31.1")));
         using var client = new UdpClient();
         client.Connect(server.LocalEndPoint);
 

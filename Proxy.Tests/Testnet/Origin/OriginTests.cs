@@ -15,8 +15,12 @@ public sealed class OriginTests
     {
         var exits = new Dictionary<IPAddress, string> { [IPAddress.Parse("127.0.31.2")] = "e02" };
         _server = LoopbackServer.Start(
-            [new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Parse("127.0.31.2"), 0)], new OriginHandler(exits, TimeProvider.System).RunAsync);
-        _client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://{_server.LocalEndPoints[0]}") };
+            [new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Parse("127.0.31.2"), 0)],
+            new OriginHandler(exits, TimeProvider.System).RunAsync);
+        _client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = new Uri($"http://{_server.LocalEndPoints[0]}"),
+        };
     }
 
     [TearDown]
@@ -106,7 +110,8 @@ public sealed class OriginTests
     public async Task Connection_carries_several_requests_and_head_has_no_body(CancellationToken cancellationToken)
     {
         string response = await TalkAsync(
-            "HEAD /bytes/5 HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /exit HTTP/1.0\r\n\r\n", cancellationToken);
+            "HEAD /bytes/5 HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /exit HTTP/1.0\r\n\r\n",
+            cancellationToken);
         Assert.That(response, Is.EqualTo(
             "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 5\r\n\r\n"
             + "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 3\r\n\r\nabc"
@@ -118,7 +123,8 @@ public sealed class OriginTests
     [TestCase("POST /echo HTTP/1.1\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 413 ")]
     [TestCase("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 413 ")]
     [CancelAfter(10_000)]
-    public async Task Malformed_request_is_refused_and_ends_the_connection(string request, string expected, CancellationToken cancellationToken) =>
+    public async Task Malformed_request_is_refused_and_ends_the_connection(
+        string request, string expected, CancellationToken cancellationToken) =>
         Assert.That(await TalkAsync(request, cancellationToken), Does.StartWith(expected));
 
     [Test]
@@ -149,7 +155,8 @@ public sealed class OriginTests
         Assert.That(await TalkAsync(echo.LocalEndPoints[0], "to and fro", cancellationToken), Is.EqualTo("to and fro"));
     }
 
-    private Task<string> TalkAsync(string request, CancellationToken cancellationToken) => TalkAsync(_server.LocalEndPoints[0], request, cancellationToken);
+    private Task<string> TalkAsync(string request, CancellationToken cancellationToken) =>
+        TalkAsync(_server.LocalEndPoints[0], request, cancellationToken);
 
     /// <summary>Sends it and FIN, and reads to the end.</summary>
     private static async Task<string> TalkAsync(IPEndPoint server, string request, CancellationToken cancellationToken)

@@ -22,7 +22,9 @@ public sealed class CircuitRebuilderTests
 
         Assert.That(broken?.Circuits, Is.EqualTo(new[] { "7", "8" }));
         Assert.That(broken?.Failures, Is.EqualTo(3));
-        Assert.That((_epochs.PasswordFor("w", Token), rebuilder.Rebuilds), Is.EqualTo((Token, 0L)), "nothing moves before there is another circuit");
+        Assert.That(
+            (_epochs.PasswordFor("w", Token), rebuilder.Rebuilds), Is.EqualTo((Token, 0L)),
+            "nothing moves before there is another circuit");
         Assert.That(rebuilder.Replaced(broken!), Is.EqualTo(1));
         Assert.That(_epochs.EpochOf("w", Token), Is.EqualTo(1));
         Assert.That(_epochs.PasswordFor("w", Token), Has.Length.EqualTo(32).And.Not.EqualTo(Token));

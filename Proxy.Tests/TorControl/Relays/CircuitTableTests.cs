@@ -28,9 +28,11 @@ public sealed class CircuitTableTests
     {
         foreach (string status in new[] { "FAILED", "DETACHED" })
         {
-            var verdicts = new CircuitTable(_time).Feed([Built("7", "g,m,e"), .. Sent("1", "7", "a.test:80"), $"STREAM 1 {status} 7 a.test:80 {reason}"]);
+            var verdicts = new CircuitTable(_time)
+                .Feed([Built("7", "g,m,e"), .. Sent("1", "7", "a.test:80"), $"STREAM 1 {status} 7 a.test:80 {reason}"]);
             Assert.That(verdicts.Select(static v => v.Fault.ToString()), Is.EqualTo(fault is null ? [] : new[] { fault }));
-            Assert.That(verdicts.Select(static v => (v.Exit.Nickname, v.Destination, v.CircuitKey)), Is.All.EqualTo(((string?)"e", "a.test", "7")));
+            Assert.That(
+                verdicts.Select(static v => (v.Exit.Nickname, v.Destination, v.CircuitKey)), Is.All.EqualTo(((string?)"e", "a.test", "7")));
         }
     }
 
@@ -43,7 +45,8 @@ public sealed class CircuitTableTests
             "STREAM 1 SENTCONNECT 8 A.test.:80", "STREAM 1 DETACHED 8 A.test.:80 REASON=END REMOTE_REASON=MISC",
             "STREAM 1 FAILED 8 A.test.:80 REASON=END REMOTE_REASON=MISC"]);
 
-        Assert.That(verdicts.Select(static v => (v.Exit.Nickname, v.Destination)), Is.EqualTo(new[] { ((string?)"e", "a.test"), ("f", "a.test") }));
+        Assert.That(
+            verdicts.Select(static v => (v.Exit.Nickname, v.Destination)), Is.EqualTo(new[] { ((string?)"e", "a.test"), ("f", "a.test") }));
     }
 
     [TestCase("PURPOSE=HS_CLIENT_REND BUILD_FLAGS=IS_INTERNAL", "a.test:80")]
@@ -62,7 +65,8 @@ public sealed class CircuitTableTests
     public void Death_of_a_circuit_counts_for_every_stream_on_it_in_whatever_order_tor_tells()
     {
         var table = new CircuitTable(_time);
-        table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80"), .. Sent("2", "7", "b.test:80"), .. Opened("3", "7", "c.test:80")]);
+        table.Feed(
+            [Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80"), .. Sent("2", "7", "b.test:80"), .. Opened("3", "7", "c.test:80")]);
 
         var early = table.Feed("STREAM 3 CLOSED 7 c.test:80 REASON=DESTROY");
         var death = table.Feed(Died("7", "g,m,e"));
@@ -133,8 +137,10 @@ public sealed class CircuitTableTests
     {
         var table = new CircuitTable(_time);
         table.Feed([
-            Built("7", "g,m,e"), Built("8", "g,m,f"), .. Opened("1", "7", "a.test:80", "x", 1001), .. Opened("2", "8", "a.test:80", "y", 1002),
-            Built("9", "g,m,h"), $"STREAM 3 NEW 0 b.test:80 SOURCE_ADDR=/run/socks:0 PURPOSE=USER SOCKS_PASSWORD=\"z\"", "STREAM 3 SENTCONNECT 9 b.test:80", "STREAM 3 SUCCEEDED 9 b.test:80"]);
+            Built("7", "g,m,e"), Built("8", "g,m,f"), .. Opened("1", "7", "a.test:80", "x", 1001),
+            .. Opened("2", "8", "a.test:80", "y", 1002),
+            Built("9", "g,m,h"), $"STREAM 3 NEW 0 b.test:80 SOURCE_ADDR=/run/socks:0 PURPOSE=USER SOCKS_PASSWORD=\"z\"",
+            "STREAM 3 SENTCONNECT 9 b.test:80", "STREAM 3 SUCCEEDED 9 b.test:80"]);
 
         Assert.That(table.FindExit("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
         Assert.That(table.FindExit(null, 1002, null)?.Exit.Nickname, Is.EqualTo("f"));
@@ -147,7 +153,10 @@ public sealed class CircuitTableTests
     public void FindCarrier_still_knows_a_stream_that_has_just_ended_and_forgets_it_among_others()
     {
         var table = new CircuitTable(_time);
-        table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), "STREAM 1 CLOSED 7 a.test:80 REASON=DONE", Died("7", "g,m,e")]);
+        table.Feed(
+            [
+                Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), "STREAM 1 CLOSED 7 a.test:80 REASON=DONE",
+                Died("7", "g,m,e")]);
         Assert.That(table.FindExit("x", 1001, null)?.Exit.Nickname, Is.EqualTo("e"));
         Assert.That(table.FindExit("x", null, "A.test:80")?.Exit.Nickname, Is.EqualTo("e"));
 
@@ -165,7 +174,8 @@ public sealed class CircuitTableTests
         var table = new CircuitTable(_time);
         table.Feed([Built("7", "g,m,e"), .. Opened("1", "7", "a.test:80", "x", 1001), .. Opened("2", "7", "gone.test:80")]);
 
-        table.Load([$"8 BUILT {Path("g,m,f")} PURPOSE=GENERAL SOCKS_PASSWORD=\"y\""], ["1 SUCCEEDED 8 a.test:80", "5 SUCCEEDED 8 c.test:443"]);
+        table.Load(
+            [$"8 BUILT {Path("g,m,f")} PURPOSE=GENERAL SOCKS_PASSWORD=\"y\""], ["1 SUCCEEDED 8 a.test:80", "5 SUCCEEDED 8 c.test:443"]);
 
         Assert.That(table.Counts, Is.EqualTo((1, 2)));
         Assert.That(table.FindExit("x", 1001, null)?.CircuitId, Is.EqualTo("8"));

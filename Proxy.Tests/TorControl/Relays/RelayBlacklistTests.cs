@@ -50,7 +50,8 @@ public sealed class RelayBlacklistTests
     [Test]
     public void TryAdd_refuses_when_too_few_would_remain()
     {
-        Assert.That(new RelayBlacklist(new BlacklistOptions(), _time).TryAdd(Exit(0), Evidence, Consensus(50), out string? refused), Is.False);
+        Assert.That(
+            new RelayBlacklist(new BlacklistOptions(), _time).TryAdd(Exit(0), Evidence, Consensus(50), out string? refused), Is.False);
         Assert.That(refused, Is.EqualTo("only 49 exits would remain"));
     }
 
@@ -124,7 +125,8 @@ public sealed class RelayBlacklistTests
         Assert.That(consensus.WeightOf("0000000000000000000000000000000000000004"), Is.EqualTo(30));
     }
 
-    internal static RelayName Exit(int number) => new(number.ToString("X40", System.Globalization.CultureInfo.InvariantCulture), $"e{number}");
+    internal static RelayName Exit(int number) =>
+        new(number.ToString("X40", System.Globalization.CultureInfo.InvariantCulture), $"e{number}");
 
     internal static ExitConsensus Consensus(int exits, int heavy = -1) => ExitConsensus.Parse(ConsensusText(exits, heavy));
 

@@ -161,7 +161,9 @@ public sealed class RelayWatchServiceTests
         await UntilAsync(() => !tor.Service.FactsOf("w")!.IsNetworkLive, token);
 
         var facts = tor.Service.FactsOf("w")!;
-        Assert.That((facts.CircuitsBuilt, facts.NoPath, facts.CircuitTimeouts, facts.LinkFailures, facts.TorVersion), Is.EqualTo((1, 1, 1, 1, "0.4.9.11")));
+        Assert.That(
+            (facts.CircuitsBuilt, facts.NoPath, facts.CircuitTimeouts, facts.LinkFailures, facts.TorVersion),
+            Is.EqualTo((1, 1, 1, 1, "0.4.9.11")));
         Assert.That(facts.BuildTimeout, Is.EqualTo(TimeSpan.FromSeconds(1.5)));
         tor.Time.Advance(TimeSpan.FromSeconds(61));
         Assert.That((tor.Service.FactsOf("w")!.CircuitsBuilt, tor.Service.FactsOf("w")!.NoPath), Is.EqualTo((0, 0)));
@@ -172,7 +174,9 @@ public sealed class RelayWatchServiceTests
     {
         await using var tor = new WatchedTor();
         await tor.ReadyAsync(token);
-        await tor.EventsAsync($"GUARD ENTRY {Path("g")} DOWN", $"GUARD ENTRY {Path("h")} NEW", $"GUARD ENTRY {Path("h")} DOWN", $"GUARD ENTRY {Path("h")} UP", "NETWORK_LIVENESS DOWN");
+        await tor.EventsAsync(
+            $"GUARD ENTRY {Path("g")} DOWN", $"GUARD ENTRY {Path("h")} NEW", $"GUARD ENTRY {Path("h")} DOWN", $"GUARD ENTRY {Path("h")} UP",
+            "NETWORK_LIVENESS DOWN");
         await UntilAsync(() => !tor.Service.FactsOf("w")!.IsNetworkLive, token);
 
         Assert.That(tor.Service.FactsOf("w")!.GuardsDown.Select(static guard => guard.Nickname), Is.EqualTo(new[] { "g" }));

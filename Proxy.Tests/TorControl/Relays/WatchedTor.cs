@@ -21,7 +21,11 @@ internal sealed class WatchedTor : IAsyncDisposable
         _remembered = remembered;
         Options = options ?? new BlacklistOptions();
         Fake.Script = Answer;
-        Pool.Apply([new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: Fake.EndPoint), new WorkerModel("bare", new IPEndPoint(IPAddress.Loopback, 2))]);
+        Pool.Apply(
+            [
+                new WorkerModel("w", new IPEndPoint(IPAddress.Loopback, 1), ControlEndPoint: Fake.EndPoint),
+                new WorkerModel("bare", new IPEndPoint(IPAddress.Loopback, 2)),
+            ]);
         Service = StartService();
     }
 
@@ -47,7 +51,8 @@ internal sealed class WatchedTor : IAsyncDisposable
 
     public string Liveness { get; set; } = "up";
 
-    public Task EventsAsync(params IEnumerable<string> lines) => Fake.PushAsync(string.Concat(lines.Select(static line => $"650 {line}\r\n")));
+    public Task EventsAsync(params IEnumerable<string> lines) =>
+        Fake.PushAsync(string.Concat(lines.Select(static line => $"650 {line}\r\n")));
 
     /// <summary>Waits for a command that begins so, counting from the last that was waited for.</summary>
     public async Task<string> CommandAsync(string beginning, CancellationToken token)
@@ -147,7 +152,8 @@ internal sealed class WatchedTor : IAsyncDisposable
         }
 
         if (command == "GETINFO ns/all")
-            return $"250+ns/all=\r\n{RelayBlacklistTests.ConsensusText(100).Replace("\n", "\r\n", StringComparison.Ordinal)}.\r\n250 OK\r\n";
+            return $"250+ns/all=\r\n{RelayBlacklistTests.ConsensusText(100).Replace("\n", "\r\n", StringComparison.Ordinal)}.\r\n250 "
+                + $"OK\r\n";
         if (command.StartsWith("EXTENDCIRCUIT", StringComparison.Ordinal))
             return NewCircuit;
         if (command == "GETCONF ExcludeExitNodes")
