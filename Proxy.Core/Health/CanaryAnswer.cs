@@ -28,42 +28,47 @@ internal readonly record struct CanaryAnswer(string? StatusLine, bool? IsTor)
     }
 
     /// <param name="answer">What came before the far end had said enough, or had finished.</param>
-    internal static CanaryAnswer Parse(ReadOnlyMemory<byte> answer, bool wantsIsTor)
+    private static CanaryAnswer Parse(ReadOnlyMemory<byte> answer, bool wantsIsTor) =>
+        LineOf(answer) is { } line ? new CanaryAnswer(line, wantsIsTor ? ReadIsTor(answer) : null) : default;
+
+    /// <summary>
+    /// The line by itself: the fields need not be waited for, and that one of them is not valid is no fault of the circuit.
+    /// </summary>
+    private static string? LineOf(ReadOnlyMemory<byte> answer)
     {
-        // The line by itself: the fields need not be waited for, and that one of them is not valid is no fault of the circuit.
         int end = answer.Span.IndexOf((byte)'\n');
         var line = (end < 0 ? answer : answer[..end]).Span.TrimEnd((byte)'\r');
-        if (ParseHead((byte[])[.. line, .. "\r\n\r\n"u8], out _) != HttpParseStatus.Complete)
-            return default;
-        return new CanaryAnswer(Encoding.Latin1.GetString(line), wantsIsTor ? ReadIsTor(answer) : null);
+        return ParseHead((byte[])[.. line, .. "\r\n\r\n"u8]) == HttpParseStatus.Complete ? Encoding.Latin1.GetString(line) : null;
     }
 
     private static bool IsEnough(ReadOnlyMemory<byte> answer, bool wantsIsTor)
     {
-        if (!wantsIsTor)
-            return answer.Span.Contains((byte)'\n');
-        return ParseHead(answer, out var body) switch
-        {
-            HttpParseStatus.Incomplete => false,
-            HttpParseStatus.Complete => body.Span.Contains((byte)'}'),
-            _ => true,
-        };
+        // Whoever begins with something else may go on with it for as long as it likes.
+        if (!answer.Span.Contains((byte)'\n'))
+            return ParseHead(answer) == HttpParseStatus.Rejected;
+        return !wantsIsTor || LineOf(answer) is null || BodyOf(answer).Span.Contains((byte)'}');
     }
 
     private static bool? ReadIsTor(ReadOnlyMemory<byte> answer)
     {
-        if (ParseHead(answer, out var body) != HttpParseStatus.Complete || body.Span.IndexOf("\"IsTor\":"u8) < 0)
-            return null;
-        return body.Span.IndexOf("\"IsTor\":true"u8) >= 0;
+        var body = BodyOf(answer).Span;
+        return body.IndexOf("\"IsTor\":"u8) < 0 ? null : body.IndexOf("\"IsTor\":true"u8) >= 0;
     }
 
-    private static HttpParseStatus ParseHead(ReadOnlyMemory<byte> answer, out ReadOnlyMemory<byte> body)
+    /// <summary>What stands behind the head, whatever its fields are.</summary>
+    private static ReadOnlyMemory<byte> BodyOf(ReadOnlyMemory<byte> answer)
+    {
+        int strict = answer.Span.IndexOf("\r\n\r\n"u8), bare = answer.Span.IndexOf("\n\n"u8);
+        if (strict >= 0 && (bare < 0 || strict < bare))
+            return answer[(strict + 4)..];
+        return bare < 0 ? default : answer[(bare + 2)..];
+    }
+
+    private static HttpParseStatus ParseHead(ReadOnlyMemory<byte> answer)
     {
         using var head = new HttpResponseHead();
         var scanner = HttpHeadScanner.ForResponse();
         var rest = new ReadOnlySequence<byte>(answer);
-        var status = HttpResponseParser.TryParse(ref rest, ref scanner, toHeadRequest: false, head, out _);
-        body = status == HttpParseStatus.Complete ? rest.First : default;
-        return status;
+        return HttpResponseParser.TryParse(ref rest, ref scanner, toHeadRequest: false, head, out _);
     }
 }

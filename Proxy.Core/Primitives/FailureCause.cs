@@ -37,7 +37,7 @@ public enum FailureEvidence : byte
 /// <summary>Whether a failure may come from our own network, which would make all workers fail at once.</summary>
 public enum UplinkSuspicion : byte
 {
-    /// <summary>No: it was found out on this machine, or the worker was reached.</summary>
+    /// <summary>No, or it is not held against the worker in full.</summary>
     None,
 
     /// <summary>Of a worker on another machine, which is reached by our network.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 
 namespace TorBalancer.Primitives;
 
@@ -36,15 +35,10 @@ public static class FailureCauses
 {
     private static readonly FailureCauseInfo[] Table = BuildTable();
 
-    private static readonly FrozenDictionary<string, FailureCause> ByWord =
-        Enum.GetValues<FailureCause>().ToFrozenDictionary(cause => Table[(int)cause].Word, StringComparer.Ordinal);
-
     public static FailureCauseInfo Info(this FailureCause cause) => Table[(int)cause];
 
     /// <summary>The snake_case word that stands for the cause everywhere outside.</summary>
     public static string Word(this FailureCause cause) => Table[(int)cause].Word;
-
-    public static bool TryParse(string word, out FailureCause cause) => ByWord.TryGetValue(word, out cause);
 
     private static FailureCauseInfo[] BuildTable()
     {

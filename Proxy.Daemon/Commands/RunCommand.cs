@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -76,10 +77,27 @@ internal static class RunCommand
     /// </summary>
     private static async Task RunTestnetAsync(ConfigurationResult configuration, DaemonSignals signals, CancellationToken cancellationToken)
     {
+        // From the first file on: a signal that came before the host listens to them would leave the network's directory behind.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         await using var network = TestnetHostedService.LayOut();
         TestNetworkConf.ApplyTo(configuration.Options, network);
-        await RunHostAsync(
-            configuration, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, cancellationToken);
+        try
+        {
+            await RunHostAsync(
+                configuration, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // It was told to stop before it had started.
+        }
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
     }
 
     private static async Task RunHostAsync(

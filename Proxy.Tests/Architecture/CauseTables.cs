@@ -52,7 +52,7 @@ internal static class CauseTables
             {
                 CircuitEvidence.Works => "passes",
                 CircuitEvidence.Fails => "fails",
-                _ => info.Stage == FailureStage.Dial && info.Side != FailureSide.Internal ? "onion passes" : "-",
+                _ => "-",
             };
             string stage = info.Stage.ToString().ToLowerInvariant();
             table.Append(

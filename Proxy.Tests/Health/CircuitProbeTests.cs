@@ -36,6 +36,9 @@ public class CircuitProbeTests
     [TestCase(
         "http://check.torproject.org/", "HTTP/1.1 200 OK\r\nNEL: {\"max_age\":1}\r\n\r\n{\"IsTor\":false}", false,
         Description = "JSON in a field is not the answer")]
+    [TestCase(
+        "http://check.torproject.org/", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{\"IsTor\":false}", false,
+        Description = "the body says it, whatever its head is like")]
     public async Task An_open_stream_passes_unless_it_says_that_it_was_not_tor(
         string canary, string answer, bool works, CancellationToken token)
     {
@@ -58,6 +61,8 @@ public class CircuitProbeTests
     [TestCase("HTTP/1.1 200 OK\nServer: x\n\n{\"IsTor\":true}", true)]
     [TestCase("SSH-2.0-x\r\n", false)]
     [TestCase("SSH-2.0-x\r\n", true)]
+    [TestCase("\u0005\u0000no line ever ends", false)]
+    [TestCase("\u0005\u0000no line ever ends", true)]
     public async Task A_stream_that_stays_open_behind_its_answer_is_not_waited_for(string answer, bool isTor, CancellationToken token)
     {
         await using var worker = new FakeTorWorker

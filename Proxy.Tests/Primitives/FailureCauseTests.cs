@@ -8,15 +8,8 @@ public class FailureCauseTests
     private static readonly FailureCause[] All = Enum.GetValues<FailureCause>();
 
     [Test]
-    public void Every_cause_has_a_word_of_its_own()
-    {
+    public void Every_cause_has_a_word_of_its_own() =>
         Assert.That(All.Select(static cause => cause.Word()), Is.Unique.And.All.Match("^[a-z_]+$"));
-        foreach (var cause in All)
-        {
-            Assert.That(FailureCauses.TryParse(cause.Word(), out var parsed), Is.True);
-            Assert.That(parsed, Is.EqualTo(cause));
-        }
-    }
 
     [Test]
     public void No_onion_error_counts_against_a_worker()

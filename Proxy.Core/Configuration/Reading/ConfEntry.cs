@@ -5,7 +5,11 @@ namespace TorBalancer.Configuration.Reading;
 /// <param name="Value">Empty when nothing was given.</param>
 /// <param name="Line">From 1.</param>
 /// <param name="IsQuoted">Double quotes stood around the whole value: nothing in it can be meant as a comment.</param>
-internal sealed record ConfEntry(string Key, string Value, int Line, bool IsQuoted = false);
+internal sealed record ConfEntry(string Key, string Value, int Line, bool IsQuoted = false)
+{
+    /// <summary>Without the value, which may be a password.</summary>
+    public override string ToString() => $"{Key} (line {Line})";
+}
 
 /// <summary>One <c>[Section]</c> header with what stands below it.</summary>
 /// <param name="Name">As written, without the white space around it and around the colon.</param>

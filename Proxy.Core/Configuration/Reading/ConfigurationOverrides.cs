@@ -7,7 +7,11 @@ namespace TorBalancer.Configuration.Reading;
 
 /// <summary>One value from outside the file.</summary>
 /// <param name="Section">"Balancing" or "Worker:w1".</param>
-internal sealed record ConfigurationOverride(string Section, string Key, string Value, ConfigurationOrigin Origin);
+internal sealed record ConfigurationOverride(string Section, string Key, string Value, ConfigurationOrigin Origin)
+{
+    /// <summary>Without the value, which may be a password.</summary>
+    public override string ToString() => $"[{Section}] {Key} ({Origin})";
+}
 
 /// <summary>
 /// Values from the environment (<c>TORBALANCER_Worker__w1__Address</c>) and the command line

@@ -11,6 +11,9 @@ internal sealed record GivenValue(SchemaKey Key, string Text, ConfigurationOrigi
 {
     /// <summary>False for an empty value, which is the same as none: so a layer can take back what a lower one says.</summary>
     public bool IsSet => !string.IsNullOrWhiteSpace(Text);
+
+    /// <summary>Without the text, which may be a password.</summary>
+    public override string ToString() => $"{Key.Name} ({Origin})";
 }
 
 /// <summary>

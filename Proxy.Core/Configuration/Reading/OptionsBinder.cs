@@ -5,8 +5,8 @@ using TorBalancer.Configuration.Schema;
 namespace TorBalancer.Configuration.Reading;
 
 /// <summary>
-/// Puts what the layers give into options, row by row of the schema, and completes what several keys decide together. Nothing
-/// changes the options afterwards.
+/// Puts what the layers give into options, row by row of the schema, and completes what several keys decide together. The rules
+/// behind it change nothing of them.
 /// </summary>
 internal sealed class OptionsBinder(
     ConfigurationSchema schema, LayerReader layers, ValuePlaces places, IConfigurationFiles files, ConfigurationIssues issues)
@@ -14,7 +14,7 @@ internal sealed class OptionsBinder(
     private readonly GivenValues _given = layers.Given;
     private readonly RefusedValues _refused = new(layers.Given, issues);
 
-    /// <summary>The options; where a value was refused, its key has the default.</summary>
+    /// <summary>The options; where a value was refused, its key has the default, or what could be understood of it.</summary>
     public TorBalancerOptions Bind()
     {
         var options = new TorBalancerOptions();

@@ -38,7 +38,7 @@ internal sealed class WorkerCompletion(GivenValues given, ConfigurationIssues is
             options.ControlEndPoint = draft.ControlPort is { } control ? ToEndPoint(control, reached) : null;
         }
 
-        if (options.SshPort is not null && options.Address is null)
+        if (options.SshPort is not null && options.Address is null && !given.AnyFailed(section, "Address"))
             Error("SshPort", "SshPort needs an Address that is an IP address");
         string? login = options.ControlPassword.Length > 0 ? "ControlPassword" : options.ControlCookie.Length > 0 ? "ControlCookie" : null;
         if (options.ControlCookie.Length > 0 && options.ControlPassword.Length > 0)

@@ -20,6 +20,6 @@ internal static class ConfigurationRules
         new WorkerRules(options, given, report).Check();
         new StartRules(options, given, files, report).Check();
         new RouteRules(options, given, report).Check();
-        new OtherWorkerRules(options, report).Check();
+        new OtherWorkerRules(options, given, report).Check();
     }
 }

@@ -29,7 +29,8 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
                 report.Warning(section, "AllowFrom", $"AllowFrom = {network} lets everyone use this proxy");
         }
 
-        if (listener.AllowFrom.Count > 0 && listener.Address is IPEndPoint local && IPAddress.IsLoopback(local.Address)
+        if (listener.AllowFrom.Count > 0 && !given.AnyFailed(section, "Address")
+            && listener.Address is IPEndPoint local && IPAddress.IsLoopback(local.Address)
             && !listener.AllowFrom.Any(static network => network.Contains(IPAddress.Loopback) || network.Contains(IPAddress.IPv6Loopback)))
             report.Warning(section, "AllowFrom",
                 $"AllowFrom lets nobody in: only clients on this machine reach {local}, and they are in none of its networks");

@@ -1,28 +1,31 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Configuration.Rules;
 
 /// <summary>What only tor can do, and is asked of workers with Tor = no all the same.</summary>
-internal sealed class OtherWorkerRules(TorBalancerOptions options, RuleReport report)
+internal sealed class OtherWorkerRules(TorBalancerOptions options, GivenValues given, RuleReport report)
 {
     public void Check()
     {
+        bool anyTor = options.Workers.Any(static worker => worker.IsTor);
+        ListenerOptions[] isolating = [.. options.Listeners.Where(static one => one.Isolation is not (null or IsolationMode.None))];
         foreach (var worker in options.Workers.Where(static worker => !worker.IsTor))
-            CheckWorker(worker, $"Worker:{worker.Name}");
+            CheckWorker(worker, $"Worker:{worker.Name}", isolating, anyTor);
     }
 
-    private void CheckWorker(WorkerOptions worker, string section)
+    private void CheckWorker(WorkerOptions worker, string section, ListenerOptions[] isolating, bool anyTor)
     {
         const string what = "Tor = no";
         var isolation = options.Balancing.Isolation;
-        if (isolation != IsolationMode.None)
+        if (isolation != IsolationMode.None && !given.AnyFailed("Balancing", "Isolation"))
         {
             report.Warning(section, "Tor",
                 $"{what}, but [Balancing] Isolation = {isolation.ToString().ToLowerInvariant()} sends it a user name and password, "
                 + "which few such servers take, and nothing is kept apart by it; Isolation = none does without");
         }
 
-        foreach (var listener in options.Listeners.Where(static one => one.Isolation is not (null or IsolationMode.None)))
+        foreach (var listener in isolating)
         {
             report.Warning(section, "Tor",
                 $"{what}, but [Listener:{listener.Name}] Isolation = {listener.Isolation.ToString()!.ToLowerInvariant()} "
@@ -35,7 +38,7 @@ internal sealed class OtherWorkerRules(TorBalancerOptions options, RuleReport re
             report.Warning(section, "DnsPort", $"{what}, but it has a DnsPort, which only tor has");
         if (options.Health.OnionCanary.Length > 0)
             report.Warning(section, "Tor", $"{what}, but [Health] OnionCanary is an onion service: it will never pass a probe");
-        if (options.Workers.Any(static other => other.IsTor))
+        if (anyTor)
         {
             report.Warning(section, "Tor",
                 $"{what}, and other workers are tor: which of them carries a connection decides whether Tor hides it");

@@ -8,6 +8,9 @@ namespace TorBalancer.Configuration.Rules;
 /// <summary>What the rules and the default route can do, and what never happens.</summary>
 internal sealed class RouteRules(TorBalancerOptions options, GivenValues given, RuleReport report)
 {
+    /// <summary>Rules that each later one is compared with: the time for all of them stays bounded.</summary>
+    private const int MostCompared = 1000;
+
     private static readonly string[] RuleKeys = ["Domain", "Port", "Network", "Route"];
     private static readonly string[] LinkKeys =
         ["Address", "SocksPort", "ControlPort", "SshPort", "WgInterface", "WgHostAddress", "WgWorkerAddress"];
@@ -20,7 +23,9 @@ internal sealed class RouteRules(TorBalancerOptions options, GivenValues given, 
 
         bool wantsLink = options.Route.Clearnet == ClearnetRoute.Wireguard;
         bool ruleWantsLink = options.Route.Rules.Any(static rule => rule.Route == RuleRoute.Wireguard);
-        if ((wantsLink || ruleWantsLink) && !options.Workers.Any(static worker => worker.WgInterface.Length > 0))
+        bool anyLink = options.Workers.Any(worker =>
+            worker.WgInterface.Length > 0 || given.AnyFailed($"Worker:{worker.Name}", "WgInterface"));
+        if ((wantsLink || ruleWantsLink) && !anyLink)
         {
             string what = wantsLink ? "Clearnet = wireguard" : "a rule says wireguard";
             report.Warning("Route", "Clearnet", $"{what}, but no [Worker:name] has a WgInterface: such connections will be refused");
@@ -101,7 +106,7 @@ internal sealed class RouteRules(TorBalancerOptions options, GivenValues given, 
         for (int later = 1; later < rules.Count; later++)
         {
             string section = $"Rule:{rules[later].Name}";
-            if (rules.Take(later).FirstOrDefault(earlier => Covers(earlier, rules[later])) is { } first
+            if (rules.Take(Math.Min(later, MostCompared)).FirstOrDefault(earlier => Covers(earlier, rules[later])) is { } first
                 && !given.AnyFailed(section, RuleKeys) && !given.AnyFailed($"Rule:{first.Name}", RuleKeys))
                 report.Warning(section, "Route", $"never decides: [Rule:{first.Name}] stands before it and fits every target of it");
         }
@@ -110,7 +115,7 @@ internal sealed class RouteRules(TorBalancerOptions options, GivenValues given, 
     /// <summary>True when every target that <paramref name="narrow"/> fits is one of <paramref name="wide"/> as well.</summary>
     private static bool Covers(RuleOptions wide, RuleOptions narrow) =>
         (wide.Domains.Count > 0 || wide.Ports.Count > 0 || wide.Networks.Count > 0)
-        && Each(wide.Domains, narrow.Domains, static (all, one) => one == all || one.EndsWith("." + all, StringComparison.Ordinal))
+        && Each(wide.Domains, narrow.Domains, static (all, one) => HostName.IsWithin(one, all))
         && Each(wide.Ports, narrow.Ports, static (all, one) => all.First <= one.First && one.Last <= all.Last)
         && Each(wide.Networks, narrow.Networks, static (all, one) => all.PrefixLength <= one.PrefixLength && all.Contains(one.BaseAddress));
 
