@@ -16,8 +16,9 @@ PATH=$PATH:/usr/sbin
 
 dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
 dotnet build Proxy.Benchmarks/Proxy.Benchmarks.csproj -c Release -v quiet -nologo -clp:NoSummary
-newest=$(ls -t artifacts/torbalancer-*-linux-* 2>/dev/null | grep -v '\.sha256$' | head -n 1 || true)
-if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng \( -name '*.cs' -o -name '*.csproj' -o -name 'release.sh' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
+if [ "$(uname -m)" = aarch64 ]; then processor=arm64; else processor=x64; fi
+newest=$(ls -t artifacts/torbalancer-*-linux-"$processor" 2>/dev/null | head -n 1 || true)
+if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name 'release.sh' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
     eng/release.sh
 fi
 

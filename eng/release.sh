@@ -1,52 +1,66 @@
 #!/usr/bin/env bash
-# Builds the release: one self-contained, trimmed, ReadyToRun file for linux-x64, in artifacts/. It needs no .NET where it runs.
-# Any trim warning fails the build (TreatWarningsAsErrors). The file is then run once, so that what trimming broke shows here.
-#   eng/release.sh            artifacts/torbalancer-VERSION-linux-x64 and a .sha256 beside it
+# Builds the release in artifacts/: one native executable (Native AOT), which needs no .NET where it runs, its symbols and
+# SHA256SUMS. A warning of the trimmer or of the AOT compiler fails the build (TreatWarningsAsErrors); what trimming broke all the
+# same shows when eng/smoke.py runs the file. What the release is built with stands in Proxy.Daemon.csproj under PublishAot.
+#   eng/release.sh            for this machine's processor
+#   eng/release.sh x64        artifacts/torbalancer-VERSION-linux-x64, and .dbg for debuggers and perf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . eng/setup.sh
+
+case $(uname -m) in
+    x86_64) here=x64 ;;
+    aarch64) here=arm64 ;;
+    *)
+        echo "eng/release.sh: builds on x86_64 and aarch64, not on $(uname -m)" >&2
+        exit 1
+        ;;
+esac
+arch=${1:-$here}
+case $arch in
+    x64 | arm64) ;;
+    *)
+        echo "usage: eng/release.sh [x64|arm64]" >&2
+        exit 2
+        ;;
+esac
+if [ "$arch" != "$here" ]; then
+    echo "eng/release.sh: the release for $arch is built on a machine with such a processor, not on $here" >&2
+    exit 1
+fi
 require_dotnet
+require_linker
 
-rid=linux-x64
-# In a trimmed library only what is visible, or named in its descriptor, is compiled ahead of time by itself; what the runtime calls
-# in its core library is neither to be seen nor called. With the descriptor, which the trimmer would strip, the runtime compiles half
-# as many methods at the start.
-trimmer="--strip-descriptors false"
-
+rid=linux-$arch
 out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" --self-contained -v quiet -nologo -o "$out" \
-    -p:PublishSingleFile=true -p:PublishTrimmed=true -p:PublishReadyToRun=true -p:TrimmerSingleWarn=false "-p:_ExtraTrimmerArgs=$trimmer" \
-    -p:DebugType=none -p:GenerateDocumentationFile=false
-
-DOTNET_JitStdOutFile="$out/compiled" DOTNET_JitDisasmSummary=1 "$out/torbalancer" check --config torbalancer.conf
-if grep -q "CastHelpers:" "$out/compiled"; then
-    echo "eng/release.sh: what the runtime calls in its core library was not compiled ahead of time (--strip-descriptors)" >&2
-    exit 1
-fi
-
-# As a daemon it must start, say so in its log, and end when told: nothing leaves it, its worker is never asked.
-cat >"$out/smoke.conf" <<SMOKE
-[Listener:main]
-Address = unix:$out/proxy.sock
-[Admin]
-Address = none
-Socket = none
-[Health]
-Enabled = no
-[Worker:none]
-SocksPort = unix:$out/no-worker.sock
-SMOKE
-timeout --signal=TERM 3 "$out/torbalancer" run --config "$out/smoke.conf" >"$out/smoke.log" 2>&1 || true
-if ! grep -q "Listener main on " "$out/smoke.log" || ! grep -q "Stopped" "$out/smoke.log"; then
-    cat "$out/smoke.log" >&2
-    echo "eng/release.sh: the executable does not run" >&2
-    exit 1
-fi
+trap 'rm -rf "$out" artifacts/build' EXIT
+# Two builds of one commit are to be alike (docs/operations.md says what differs). PathMap and no source link:
+# neither the place of the sources nor the remote that they came from is in it. A folder of its own, made
+# anew: nothing that was compiled with other options is taken over.
+rm -rf artifacts/build
+dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" -v quiet -nologo -o "$out" --artifacts-path "$PWD/artifacts/build" \
+    -p:PublishAot=true -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=gcc \
+    "-p:PathMap=$PWD=/_" -p:EnableSourceLink=false -p:GenerateDocumentationFile=false
 
 version=$("$out/torbalancer" --version)
 name=torbalancer-$version-$rid
+# Debuggers look for the name that the link says, and for the build id.
+mv "$out/torbalancer.dbg" "$out/$name.dbg"
+(cd "$out" && objcopy --remove-section=.gnu_debuglink --add-gnu-debuglink="$name.dbg" torbalancer)
+
+/usr/bin/python3 eng/smoke.py "$out/torbalancer"
+
 mkdir -p artifacts
 install -m 755 "$out/torbalancer" "artifacts/$name"
-(cd artifacts && sha256sum "$name" >"$name.sha256")
-echo "artifacts/$name: $(stat -c %s "artifacts/$name") bytes"
+install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
+(
+    cd artifacts
+    rm -f "$name.sha256"
+    files=()
+    for file in torbalancer-"$version"-linux-{x64,arm64}{,.dbg}; do
+        [ ! -e "$file" ] || files+=("$file")
+    done
+    sha256sum "${files[@]}" >SHA256SUMS
+)
+libc=$(objdump -T "artifacts/$name" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+echo "artifacts/$name: $(stat -c %s "artifacts/$name") bytes, needs ${libc/_/ }; symbols $(stat -c %s "artifacts/$name.dbg") bytes"

@@ -42,3 +42,8 @@ install_packages() {
         return 1
     }
 }
+
+# What Native AOT links the release with: the C compiler as a driver of the linker, the C library's start files, objcopy.
+require_linker() {
+    install_packages gcc=gcc libc6-dev=/usr/include/stdlib.h zlib1g-dev=/usr/include/zlib.h binutils=objcopy python3=/usr/bin/python3
+}

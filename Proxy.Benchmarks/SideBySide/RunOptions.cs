@@ -31,6 +31,9 @@ internal sealed record RunOptions
 
     public double? AskedWindow { get; private init; }
 
+    /// <summary>An executable of another state, which torbalancer-before runs.</summary>
+    public string? Before { get; private init; }
+
     public string? Out { get; private init; }
 
     public string? Csv { get; private init; }
@@ -70,6 +73,7 @@ internal sealed record RunOptions
                 "--rounds" => options with { AskedRounds = Integer(Value()) },
                 "--window" => options with { AskedWindow = double.Parse(Value(), CultureInfo.InvariantCulture) },
                 "--core" => options with { Core = Integer(Value()) },
+                "--before" => options with { Before = Path.GetFullPath(Value()) },
                 "--out" => options with { Out = Path.GetFullPath(Value()) },
                 "--csv" => options with { Csv = Path.GetFullPath(Value()) },
                 "--root" => options with { Root = Path.GetFullPath(Value()) },

@@ -89,7 +89,7 @@ internal static class SideBySideCommand
                 "v2ray" => Peers.V2Ray(),
                 "microsocks" => Peers.Microsocks(),
                 RelayForwarders.Name => RelayForwarders.Create(),
-                _ when TorBalancers.IsName(name) => TorBalancers.Create(options.Root, name, options.Profile),
+                _ when TorBalancers.IsName(name) => TorBalancers.Create(options.Root, name, options.Profile, options.Before),
                 _ => throw new ArgumentException($"{name} is no forwarder"),
             };
             if (spec is null)

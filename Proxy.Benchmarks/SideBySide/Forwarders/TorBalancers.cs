@@ -1,26 +1,32 @@
+using System.Runtime.InteropServices;
+
 namespace TorBalancer.Benchmarks.SideBySide.Forwarders;
 
 /// <summary>
 /// Our own daemon in its variants. A name is torbalancer, then what differs from the released executable as a user
-/// gets it: -fd (framework-dependent), -linux or -sockets (engine), -nolog (no access log).
+/// gets it: -fd (framework-dependent) or -before (another executable, named by --before), -linux or -sockets (engine),
+/// -nolog (no access log).
 /// </summary>
 internal static class TorBalancers
 {
     public const string Name = "torbalancer";
 
     public static bool IsName(string name) =>
-        name.Split('-') is [Name, .. var rest] && rest.All(static part => part is "fd" or "linux" or "sockets" or "nolog");
+        name.Split('-') is [Name, .. var rest] && rest.All(static part => part is "fd" or "before" or "linux" or "sockets" or "nolog");
 
     /// <param name="root">The repository.</param>
     /// <param name="name">See above.</param>
     /// <param name="profile">Whether its compiled methods are to have names for perf.</param>
+    /// <param name="before">The executable of -before.</param>
     /// <returns>Null where that executable has not been built.</returns>
-    public static ForwarderSpec? Create(string root, string name, bool profile = false)
+    public static ForwarderSpec? Create(string root, string name, bool profile = false, string? before = null)
     {
         string[] parts = name.Split('-');
-        bool frameworkDependent = parts.Contains("fd"), log = !parts.Contains("nolog");
+        bool log = !parts.Contains("nolog");
         string? engine = parts.FirstOrDefault(static part => part is "linux" or "sockets");
-        string? executable = frameworkDependent ? FrameworkDependent(root) : Released(root);
+        var (what, executable) = parts.Contains("fd") ? ("framework-dependent", FrameworkDependent(root))
+            : parts.Contains("before") ? ("the executable of --before", before is null ? null : Existing(before))
+            : ("the released executable", Released(root));
         if (executable is null)
             return null;
 
@@ -32,7 +38,7 @@ internal static class TorBalancers
         return new ForwarderSpec(
             name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
         {
-            What = $"{(frameworkDependent ? "framework-dependent" : "the released executable")}, engine {engine ?? "as by default"}, "
+            What = $"{what}, engine {engine ?? "as by default"}, "
                 + $"access log {(log ? "on (default) to a file" : "off")}; SOCKS5 or CONNECT in, round robin, isolation token, SOCKS5 out",
             VersionCommand = $"{executable} --version",
             Environment = environment,
@@ -43,11 +49,12 @@ internal static class TorBalancers
 
     public static string? FrameworkDependent(string root) => Existing(Path.Combine(root, "Proxy.Daemon/bin/Release/net10.0/torbalancer"));
 
+    /// <summary>The newest that eng/release.sh has built for this processor; its symbols end otherwise.</summary>
     public static string? Released(string root)
     {
         string directory = Path.Combine(root, "artifacts");
-        return !Directory.Exists(directory) ? null : Directory.EnumerateFiles(directory, "torbalancer-*")
-            .Where(static path => !path.EndsWith(".sha256", StringComparison.Ordinal))
+        string processor = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "x64";
+        return !Directory.Exists(directory) ? null : Directory.EnumerateFiles(directory, $"torbalancer-*-linux-{processor}")
             .MaxBy(File.GetLastWriteTimeUtc);
     }
 
