@@ -1,8 +1,6 @@
 namespace TorBalancer.Tests.Architecture;
 
-/// <summary>
-/// The circles of files in Proxy.Core: those that stay, because what they hold is one idea, and those that are to be opened.
-/// </summary>
+/// <summary>The circles of files in Proxy.Core that stay, because what they hold is one idea.</summary>
 internal static class FileCircles
 {
     public static readonly (string[] Files, string Why)[] Known =

@@ -144,6 +144,14 @@ internal sealed partial class TypeGraph
                 else if (token.Groups["name"] is { Success: true } name)
                     Names.Add(name.Value);
             }
+
+            // What stands within the braces of an interpolated string is code too, and Code has all of the string blanked out.
+            foreach (Match text in Interpolated().Matches(file.Text))
+            {
+                foreach (Match hole in Hole().Matches(text.Value))
+                    Names.UnionWith(
+                        Token().Matches(hole.Value).Select(static one => one.Groups["name"].Value).Where(static one => one != ""));
+            }
         }
 
         public string Path { get; }
@@ -160,6 +168,12 @@ internal sealed partial class TypeGraph
 
     [GeneratedRegex(@"^\s*namespace\s+([\w.]+)\s*;", RegexOptions.Multiline)]
     private static partial Regex NamespaceLine();
+
+    [GeneratedRegex(@"\$""(?:[^""\\\n]|\\.)*""")]
+    private static partial Regex Interpolated();
+
+    [GeneratedRegex(@"\{[^{}]+\}")]
+    private static partial Regex Hole();
 
     [GeneratedRegex(@"^\s*using\s+(?:static\s+)?([\w.]+)\s*;", RegexOptions.Multiline)]
     private static partial Regex UsingLine();

@@ -38,7 +38,7 @@ internal static class FetchHeaders
     {
         headers = [];
         if (value.ValueKind != JsonValueKind.Object)
-            return new FieldProblem("headers", $"headers must be an object of strings, not {FetchRequestReader.Kind(value)}");
+            return new FieldProblem("headers", $"headers must be an object of strings, not {FieldProblem.Kind(value)}");
         var found = new List<KeyValuePair<string, string>>();
         int length = 0;
         foreach (var member in value.EnumerateObject())
@@ -54,7 +54,7 @@ internal static class FetchHeaders
             if (member.Name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) || OfBodies.Contains(member.Name))
                 return new FieldProblem(field, $"{member.Name} describes a body, and a fetch is a GET without one");
             if (member.Value.ValueKind != JsonValueKind.String)
-                return new FieldProblem(field, $"{field} must be a string, not {FetchRequestReader.Kind(member.Value)}");
+                return new FieldProblem(field, $"{field} must be a string, not {FieldProblem.Kind(member.Value)}");
             string text = member.Value.GetString()!;
             if (!text.All(static c => c is '\t' or (>= ' ' and <= '~')))
                 return new FieldProblem(field, $"{field} holds a character that is not printable ASCII");

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace TorBalancer.Admin.Fetch;
 
 /// <summary>What POST /api/v1/fetch asks for, checked.</summary>
@@ -30,4 +32,16 @@ internal sealed record FetchRequest
 /// <param name="Field">The member, as in "headers.Host"; null when it is about the whole body.</param>
 /// <param name="Detail">One sentence: what was found and what is allowed.</param>
 /// <param name="Allowed">The words that are allowed, where it is a choice.</param>
-internal sealed record FieldProblem(string? Field, string Detail, IReadOnlyList<string>? Allowed = null);
+internal sealed record FieldProblem(string? Field, string Detail, IReadOnlyList<string>? Allowed = null)
+{
+    /// <summary>What stands there instead of what is allowed, in words.</summary>
+    public static string Kind(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "an array",
+        JsonValueKind.String => "a string",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.True or JsonValueKind.False => "true or false",
+        _ => "null",
+    };
+}

@@ -20,7 +20,7 @@ internal static class FetchRequestReader
     public static (FetchRequest? Request, FieldProblem? Problem) Read(JsonElement body)
     {
         if (body.ValueKind != JsonValueKind.Object)
-            return (null, new FieldProblem(null, $"the body must be a JSON object, not {Kind(body)}"));
+            return (null, new FieldProblem(null, $"the body must be a JSON object, not {FieldProblem.Kind(body)}"));
         Uri? url = null;
         string? mode = null, stickyKey = null;
         var timeout = FetchRequest.DefaultTimeout;
@@ -99,21 +99,11 @@ internal static class FetchRequestReader
     public static string Text(Uri url, HostEndPoint target) =>
         $"{url.Scheme}://{target.ToAuthority(url.Scheme == Uri.UriSchemeHttps ? 443 : 80)}{url.PathAndQuery}{url.Fragment}";
 
-    public static string Kind(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "an array",
-        JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.True or JsonValueKind.False => "true or false",
-        _ => "null",
-    };
-
     private static FieldProblem? ReadUrl(JsonElement value, out Uri? url)
     {
         url = null;
         if (value.ValueKind != JsonValueKind.String)
-            return new FieldProblem("url", $"url must be a string with an absolute http or https URL, not {Kind(value)}");
+            return new FieldProblem("url", $"url must be a string with an absolute http or https URL, not {FieldProblem.Kind(value)}");
         if (!Uri.TryCreate(value.GetString(), UriKind.Absolute, out url))
             return new FieldProblem("url", "url is not an absolute http or https URL");
         var (target, problem) = TargetOf(url);
@@ -133,7 +123,7 @@ internal static class FetchRequestReader
         mode = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         if (mode is not null && SelectionPolicyNames.All.Contains(mode))
             return null;
-        string found = mode is null ? Kind(value) : $"'{mode}'";
+        string found = mode is null ? FieldProblem.Kind(value) : $"'{mode}'";
         return new FieldProblem(
             "mode", $"mode is {found}; allowed: {string.Join(", ", SelectionPolicyNames.All)}", SelectionPolicyNames.All);
     }
@@ -142,7 +132,7 @@ internal static class FetchRequestReader
     {
         key = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         if (key is null)
-            return new FieldProblem("sticky_key", $"sticky_key must be a string, not {Kind(value)}");
+            return new FieldProblem("sticky_key", $"sticky_key must be a string, not {FieldProblem.Kind(value)}");
         return key.Length is 0 or > MaxStickyKey
             ? new FieldProblem(
                 "sticky_key", string.Create(CultureInfo.InvariantCulture, $"sticky_key must have 1 to {MaxStickyKey} characters"))
@@ -154,7 +144,7 @@ internal static class FetchRequestReader
         timeout = default;
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double seconds) || !(seconds is >= 1 and <= MaxSeconds))
         {
-            string found = value.ValueKind == JsonValueKind.Number ? value.GetRawText() : Kind(value);
+            string found = value.ValueKind == JsonValueKind.Number ? value.GetRawText() : FieldProblem.Kind(value);
             return new FieldProblem(
                 "timeout",
                 $"timeout is {found}; allowed: a number of seconds from 1 to {MaxSeconds.ToString(CultureInfo.InvariantCulture)}");
@@ -169,7 +159,7 @@ internal static class FetchRequestReader
         result = value.ValueKind == JsonValueKind.True;
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False
             ? null
-            : new FieldProblem("follow_redirects", $"follow_redirects must be true or false, not {Kind(value)}");
+            : new FieldProblem("follow_redirects", $"follow_redirects must be true or false, not {FieldProblem.Kind(value)}");
     }
 
     private static string Closest(string name) =>
