@@ -15,5 +15,4 @@ namespace TorBalancer.Forwarding;
 /// <param name="Elapsed">From the complete request head to the end of the answer.</param>
 internal readonly record struct HttpExchange(
     ProxyRequest? Request, int Status, ProxyError Error, string? WorkerId = null, int Attempts = 0, long FromClient = 0,
-    long FromUpstream = 0,
-    TimeSpan ConnectTime = default, TimeSpan Elapsed = default);
+    long FromUpstream = 0, TimeSpan ConnectTime = default, TimeSpan Elapsed = default);

@@ -24,8 +24,7 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
     /// <summary>
     /// Forwards one request and its answer. A stream that is not kept is closed when this is called again, the next request is read, or
     /// the forwarder is disposed: as long as it is open, its worker knows its exit. Throws only <see cref="OperationCanceledException"/>,
-    /// for the
-    /// caller's token.
+    /// for the caller's token.
     /// </summary>
     public async ValueTask<HttpForwardResult> ForwardAsync(ProxyRequest request, CancellationToken cancellationToken)
     {

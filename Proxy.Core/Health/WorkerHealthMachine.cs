@@ -118,7 +118,6 @@ internal static class WorkerHealthMachine
             {
                 Successes = 0,
                 BackoffIndex = index,
-
                 NextAttempt = now + rules.Backoff[index],
                 IsAlertRaised = state.IsAlertRaised || raises,
             },
@@ -165,7 +164,6 @@ internal static class WorkerHealthMachine
             Successes = 0,
             IsAmbiguous = false,
             BackoffIndex = 0,
-
             NextAttempt = now + rules.Backoff[0],
             Deadline = null,
             IsAlertRaised = false,

@@ -22,8 +22,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target),
             context.WorkerId ?? "-", Route(context),
             context.Exit ?? "-", context.Attempts, Milliseconds(context.ConnectTime), Milliseconds(time.GetElapsedTime(context.Started)),
-            context.Counters.FromClient,
-            context.Counters.FromUpstream, context.Error.Word, context.End is { } end ? Word(end) : "-");
+            context.Counters.FromClient, context.Counters.FromUpstream, context.Error.Word, context.End is { } end ? Word(end) : "-");
     }
 
     /// <summary>One request of an HTTP connection in absolute form.</summary>
@@ -36,8 +35,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target),
             exchange.WorkerId ?? "-", Route(context),
             exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient,
-            exchange.FromUpstream,
-            exchange.Status, exchange.Error.Word);
+            exchange.FromUpstream, exchange.Status, exchange.Error.Word);
     }
 
     public static string Word(TunnelEnd end) => end switch
@@ -84,8 +82,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             EventName = "access", SkipEnabledCheck = true)]
         public static partial void Connection(
             ILogger logger, string id, string listener, string client, string protocol, string target, string worker, string route,
-            string exit, int attempts, long connectMs,
-            long totalMs, long sent, long received, string cause, string end);
+            string exit, int attempts, long connectMs, long totalMs, long sent, long received, string cause, string end);
 
         [LoggerMessage(
             ServerEventIds.RequestAccess, LogLevel.Information,
@@ -95,7 +92,6 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
             EventName = "access_request", SkipEnabledCheck = true)]
         public static partial void Request(
             ILogger logger, string id, int number, string listener, string client, string target, string worker, string route, string exit,
-            int attempts, long connectMs,
-            long totalMs, long sent, long received, int status, string cause);
+            int attempts, long connectMs, long totalMs, long sent, long received, int status, string cause);
     }
 }

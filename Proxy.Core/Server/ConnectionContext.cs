@@ -58,10 +58,6 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>How the tunnel ended; null when there was none.</summary>
     public TunnelEnd? End { get; set; }
 
-    /// <summary>Whose streams are opened on it.</summary>
-    public ConnectionOwner Owner(ClientCredentials? credentials, UserParameters parameters) =>
-        new(Listener.Name, ClientAddress, credentials, parameters);
-
     /// <summary>A stream, or an answer to RESOLVE, is asked for.</summary>
     public void Observe(ProxyRequest request) => (Protocol, Command, Target) = (request.Protocol, request.Command, request.Target);
 

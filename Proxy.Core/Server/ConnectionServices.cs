@@ -41,4 +41,11 @@ internal sealed record ConnectionServices
 
     /// <summary>The connections' own.</summary>
     public required ILogger Logger { get; init; }
+
+    /// <summary>Opens a stream for a request of a connection's, by its listener's rules. As <see cref="StreamOpener.OpenAsync"/>.</summary>
+    public ValueTask<ConnectOutcome> OpenAsync(
+        ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken) =>
+        Opener.OpenAsync(
+            request, new ConnectionOwner(context.Listener.Name, context.ClientAddress, request.Credentials, parameters),
+            context.Listener.Mode, context.Listener.Isolation, cancellationToken);
 }

@@ -94,9 +94,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
 
     private async ValueTask<ConnectOutcome> OpenAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        var outcome = await services.Opener.OpenAsync(
-            request, context.Owner(request.Credentials, _authenticator.Parameters), context.Listener.Mode, context.Listener.Isolation,
-            cancellationToken);
+        var outcome = await services.OpenAsync(context, request, _authenticator.Parameters, cancellationToken);
         context.Observe(outcome);
         return outcome;
     }

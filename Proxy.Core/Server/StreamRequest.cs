@@ -53,8 +53,7 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
         var watching = watch.Start(CancellationToken.None);
         try
         {
-            var outcome = await services.Opener.OpenAsync(
-                request, context.Owner(request.Credentials, parameters), context.Listener.Mode, context.Listener.Isolation, gone.Token);
+            var outcome = await services.OpenAsync(context, request, parameters, gone.Token);
             context.Observe(outcome);
             context.ConnectTime = services.Time.GetElapsedTime(started);
             return outcome;

@@ -104,8 +104,7 @@ public sealed class ConnectPlannerLinkTests
 
     private static ConnectPlan Plan(
         ClearnetRoute route, IsolationMode isolation = IsolationMode.Client, string? client = "127.0.0.1", string? user = null,
-        string? session = null,
-        IsolatedRoute isolated = IsolatedRoute.Socks, string host = "example.org")
+        string? session = null, IsolatedRoute isolated = IsolatedRoute.Socks, string host = "example.org")
     {
         Assert.That(HostEndPoint.TryCreate(host, 80, out var target), Is.True);
         var credentials = user is null ? null : new ClientCredentials(user, "");

@@ -21,7 +21,6 @@ internal static class ConnectorOf
         return new RetryConnector(
             selector, new StreamDialer(socks, new LinkDialer(transport, names, options, time)),
             new RetryPolicy(options, new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge)),
-            new CircuitEpochs(),
-            new StreamAccounting(NullOutcomeSink.Instance, TimeSpan.Zero, time), DescriptorBudget.Unlimited(), time);
+            new CircuitEpochs(), new StreamAccounting(NullOutcomeSink.Instance, TimeSpan.Zero, time), DescriptorBudget.Unlimited(), time);
     }
 }

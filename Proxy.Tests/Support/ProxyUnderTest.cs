@@ -57,8 +57,7 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
     /// <param name="relayTiming">Of the watch over circuits and exits, when it is not to take its usual time.</param>
     public static async Task<ProxyUnderTest> StartAsync(
         IReadOnlyList<WorkerModel> workers, Action<TorBalancerOptions>? configure = null, TimeProvider? time = null,
-        RelayWatchTiming? relayTiming = null,
-        Action<IServiceCollection>? replace = null)
+        RelayWatchTiming? relayTiming = null, Action<IServiceCollection>? replace = null)
     {
         var options = new TorBalancerOptions();
         options.Log.Targets = true;

@@ -22,8 +22,7 @@ internal static class FetchHeaders
     private static readonly FrozenSet<string> Ours = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
         "Host", "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "TE", "Trailer",
-        "Transfer-Encoding",
-        "Upgrade", "Content-Length", "Expect");
+        "Transfer-Encoding", "Upgrade", "Content-Length", "Expect");
 
     private static readonly FrozenSet<string> Secret =
         FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Authorization", "Cookie", "Cookie2", "WWW-Authenticate");

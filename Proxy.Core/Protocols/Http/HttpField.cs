@@ -63,8 +63,7 @@ internal static class HttpFieldNames
         "cache-control"u8.ToArray(), "pragma"u8.ToArray(), "range"u8.ToArray(), "if-match"u8.ToArray(), "if-none-match"u8.ToArray(),
         "if-modified-since"u8.ToArray(), "if-unmodified-since"u8.ToArray(), "if-range"u8.ToArray(), "authorization"u8.ToArray(),
         "www-authenticate"u8.ToArray(), "authentication-info"u8.ToArray(), "cookie"u8.ToArray(), "set-cookie"u8.ToArray(),
-        "age"u8.ToArray(),
-        "date"u8.ToArray(), "expires"u8.ToArray(), "location"u8.ToArray(), "retry-after"u8.ToArray(), "vary"u8.ToArray(),
+        "age"u8.ToArray(), "date"u8.ToArray(), "expires"u8.ToArray(), "location"u8.ToArray(), "retry-after"u8.ToArray(), "vary"u8.ToArray(),
         "warning"u8.ToArray(), "content-encoding"u8.ToArray(), "content-type"u8.ToArray(), "content-range"u8.ToArray(),
         "content-location"u8.ToArray(), "forwarded"u8.ToArray(), "x-forwarded-for"u8.ToArray(), "x-forwarded-host"u8.ToArray(),
     ];

@@ -15,8 +15,7 @@ internal readonly record struct ExclusionDirectory(string? Path);
 /// </summary>
 internal sealed class RelayWatchService(
     WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
-    RelayWatchTiming? timing = null,
-    ExclusionDirectory directory = default)
+    RelayWatchTiming? timing = null, ExclusionDirectory directory = default)
     : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
 {
     private readonly CircuitEpochs _epochs = new();
