@@ -109,6 +109,9 @@ internal sealed class TorProcess : IAsyncDisposable
             start.ArgumentList.Add(info.Executable);
         foreach (string argument in (string[])["--defaults-torrc", "/dev/null", "-f", info.TorrcPath, .. info.Arguments])
             start.ArgumentList.Add(argument);
+
+        // Debian's tor would tell the service manager that it is ready, which is for us to say.
+        start.Environment.Remove("NOTIFY_SOCKET");
         foreach (var (name, value) in info.Environment)
             start.Environment[name] = value;
 

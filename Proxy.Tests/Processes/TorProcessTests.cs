@@ -30,6 +30,23 @@ public sealed class TorProcessTests
         Assert.That(process.LastLines, Does.Contain("oops"));
     }
 
+    [Test, CancelAfter(30_000), NonParallelizable]
+    public async Task Start_keeps_the_service_manager_to_ourselves(CancellationToken token)
+    {
+        Environment.SetEnvironmentVariable("NOTIFY_SOCKET", "/run/nobody");
+        try
+        {
+            await using var process = TorProcess.Start(Script("""echo "notify=$NOTIFY_SOCKET" """));
+
+            Assert.That(await process.Exited.WaitAsync(token), Is.Zero);
+            Assert.That(process.LastLines, Does.Contain("notify="));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("NOTIFY_SOCKET", null);
+        }
+    }
+
     [Test, CancelAfter(30_000)]
     public async Task Output_larger_than_a_pipe_does_not_block_the_child(CancellationToken token)
     {
