@@ -51,5 +51,8 @@ internal static class Program
         EnvCommand.Create(),
         InitCommand.Create(),
         TestnetCommand.Create(),
+        HealthCheckCommand.Create(),
+        CompletionCommand.Create(CreateRootCommand),
+        ManualCommand.Create(CreateRootCommand),
     };
 }

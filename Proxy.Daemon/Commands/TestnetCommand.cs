@@ -22,7 +22,7 @@ internal static class TestnetCommand
     {
         var directory = new Option<string?>("--directory")
         {
-            Description = $"Where the network lives (default {DefaultDirectory})",
+            Description = "Where the network lives; default: torbalancer-testnet in $XDG_RUNTIME_DIR, else /tmp/torbalancer-testnet-UID",
             HelpName = "DIR",
         };
         return new Command("testnet", "A private Tor network on loopback, for trying everything offline")

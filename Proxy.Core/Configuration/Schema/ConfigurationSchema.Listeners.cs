@@ -6,7 +6,8 @@ namespace TorBalancer.Configuration.Schema;
 /// <summary>What clients and operators connect to: [Listener:…], [Admin] and [Log].</summary>
 internal sealed partial class ConfigurationSchema
 {
-    public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>("Admin")
+    public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>(
+            "Admin", "Where the admin API listens, and what it may take.")
         .Key("Address", Values.AdminAddress, "127.0.0.1:1081",
             "Address of the admin API, the metrics and the dashboard; none turns it off.",
             (options, value) => (options.Address, options.IsAddressConfigured) = (value, true))
@@ -18,7 +19,7 @@ internal sealed partial class ConfigurationSchema
                 + "more of them wait, and are answered with 503 when their time is over.",
             (options, value) => options.FetchMemory = value);
 
-    public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log")
+    public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log", "What is written down.")
         .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",
             (options, value) => options.Level = value)
         .Key("Format", Values.Word("a format", "text", "json"), "text", "How a line looks.",
@@ -31,7 +32,8 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.Targets = value);
 
     private static SchemaSection<ListenerDraft> ListenerSection(ValueParser<string> mode) =>
-        new SchemaSection<ListenerDraft>("Listener", isNamed: true)
+        new SchemaSection<ListenerDraft>(
+            "Listener", "An address that clients connect to. None configured: one named main with the defaults.", isNamed: true)
         .Key("Address", Values.ListenAddress, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
             (draft, value) => draft.Options.Address = value)
         .Key("Protocols", Protocols(), "socks5, socks4, http", "What is spoken there, told apart by the first byte.",

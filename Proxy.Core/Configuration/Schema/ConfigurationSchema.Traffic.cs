@@ -6,7 +6,8 @@ namespace TorBalancer.Configuration.Schema;
 /// <summary>What happens to a connection: [Balancing], [Connect], [Tunnel], [Engine] and [Route].</summary>
 internal sealed partial class ConfigurationSchema
 {
-    public SchemaSection<ConnectOptions> Connect { get; } = new SchemaSection<ConnectOptions>("Connect")
+    public SchemaSection<ConnectOptions> Connect { get; } = new SchemaSection<ConnectOptions>(
+            "Connect", "How long and how often a connection is tried before the client hears of a failure.")
         .Key("Timeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "90s",
             "How long it is tried, all attempts together, before the client hears a failure.",
             (options, value) => options.Timeout = value)
@@ -29,7 +30,7 @@ internal sealed partial class ConfigurationSchema
             "Connections that are made in advance for each worker that is reached over a network, at most; 0: none.",
             (options, value) => options.PreConnect = value);
 
-    public SchemaSection<TunnelOptions> Tunnel { get; } = new SchemaSection<TunnelOptions>("Tunnel")
+    public SchemaSection<TunnelOptions> Tunnel { get; } = new SchemaSection<TunnelOptions>("Tunnel", "Connections that are carried.")
         .Key("IdleTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(168), offIsZero: true), "off",
             "End a tunnel after this long without a byte either way.",
             (options, value) => options.IdleTimeout = value)
@@ -46,14 +47,15 @@ internal sealed partial class ConfigurationSchema
             "How long sent data may stay unacknowledged on a worker's link before the link counts as broken.",
             (options, value) => options.UserTimeout = value);
 
-    public SchemaSection<EngineOptions> Engine { get; } = new SchemaSection<EngineOptions>("Engine")
+    public SchemaSection<EngineOptions> Engine { get; } = new SchemaSection<EngineOptions>(
+            "Engine", "What moves the bytes. The defaults are right but for experiments.")
         .Key("Transport", Engines(), "auto",
             "What moves the bytes: linux (epoll and splice), sockets (any platform); auto: linux where it runs.",
             (options, value) => options.Transport = value)
         .Key("Loops", Loops(), "auto", "Threads of the linux engine; auto: one for each processor.",
             (options, value) => options.Loops = value);
 
-    public SchemaSection<RouteOptions> Route { get; } = new SchemaSection<RouteOptions>("Route")
+    public SchemaSection<RouteOptions> Route { get; } = new SchemaSection<RouteOptions>("Route", "Which way a connection leaves.")
         .Fixed("Onion", Values.Word("a route for onion services", "socks"), "socks",
             "The way to onion services: always the worker's SocksPort.")
         .Key("Clearnet", Clearnet(), "auto",
@@ -71,7 +73,10 @@ internal sealed partial class ConfigurationSchema
             "How long a stream over a link may stay silent before that counts by half against the worker; nothing is ended.",
             (options, value) => options.FirstByteTimeout = value);
 
-    public SchemaSection<RuleOptions> Rule { get; } = new SchemaSection<RuleOptions>("Rule", isNamed: true)
+    public SchemaSection<RuleOptions> Rule { get; } = new SchemaSection<RuleOptions>(
+            "Rule",
+            "The way of certain targets. The first rule that fits decides, in the order of the file; all its conditions must hold.",
+            isNamed: true)
         .Key("Domain", Values.Domains, "", "Names, each with everything below it; empty: any target.",
             (rule, value) => value.ForEach(rule.Domains.Add))
         .Key("Port", Values.Ports, "", "Ports and ranges of ports; empty: any.",
@@ -83,7 +88,7 @@ internal sealed partial class ConfigurationSchema
             (rule, value) => rule.Route = value);
 
     private static SchemaSection<BalancingOptions> BalancingSection(ValueParser<string> mode) =>
-        new SchemaSection<BalancingOptions>("Balancing")
+        new SchemaSection<BalancingOptions>("Balancing", "How a worker is picked for a connection.")
         .Key("Mode", mode, "round_robin", "How a worker is picked for a connection.",
             (options, value) => options.Mode = value)
         .Key("StickyBy", StickyKeys(), "auto",

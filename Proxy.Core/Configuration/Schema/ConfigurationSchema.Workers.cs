@@ -8,7 +8,7 @@ internal sealed partial class ConfigurationSchema
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
-    public SchemaSection<HealthOptions> Health { get; } = new SchemaSection<HealthOptions>("Health")
+    public SchemaSection<HealthOptions> Health { get; } = new SchemaSection<HealthOptions>("Health", "How workers are judged.")
         .Key("Enabled", Values.YesNo, "yes", "Judge workers at all; no: every configured worker is used, come what may.",
             (options, value) => options.Enabled = value)
         .Key("FailureThreshold", Values.Number(1, 100), "3", "Failures, the first one included, that make a suspect worker dead.",
@@ -43,7 +43,8 @@ internal sealed partial class ConfigurationSchema
             "How long a worker that came back takes from a tenth of its share to all of it.",
             (options, value) => options.SlowStart = value);
 
-    public SchemaSection<AlertsOptions> Alerts { get; } = new SchemaSection<AlertsOptions>("Alerts")
+    public SchemaSection<AlertsOptions> Alerts { get; } = new SchemaSection<AlertsOptions>(
+            "Alerts", "Who is told when a worker changes its state. The log always is.")
         .Key("Webhook", Values.Webhook, "", "Gets each event as JSON by POST, not through Tor; empty: nobody.",
             (options, value) => options.Webhook = value)
         .Key("Command", Values.Text("a command without control characters"), "", "Run by /bin/sh with the event in its environment.",
@@ -52,7 +53,8 @@ internal sealed partial class ConfigurationSchema
             "The least time between two alerts of one worker and one kind.",
             (options, value) => options.MinInterval = value);
 
-    public SchemaSection<BlacklistOptions> Blacklist { get; } = new SchemaSection<BlacklistOptions>("Blacklist")
+    public SchemaSection<BlacklistOptions> Blacklist { get; } = new SchemaSection<BlacklistOptions>(
+            "Blacklist", "Relays that failed are avoided for a while.")
         .Key("Relays", Values.Word("a choice of relays", "exits", "off"), "exits",
             "Which relays are avoided after they failed; guards and middles never are.",
             (options, value) => options.Relays = value)
@@ -68,7 +70,10 @@ internal sealed partial class ConfigurationSchema
         .Key("Rebuild", Values.YesNo, "yes", "Whether what used a broken circuit gets a new one.",
             (options, value) => options.Rebuild = value);
 
-    public SchemaSection<WorkerDraft> Worker { get; } = new SchemaSection<WorkerDraft>("Worker", isNamed: true)
+    public SchemaSection<WorkerDraft> Worker { get; } = new SchemaSection<WorkerDraft>(
+            "Worker",
+            "A tor process, or another SOCKS5 server, that you run yourself; their order is the order of mode failover.",
+            isNamed: true)
         .Key("Address", Values.WorkerAddress, "127.0.0.1",
             "Where the tor process is; a host name is refused: it would be resolved outside Tor.",
             (draft, value) => draft.Address = value)
@@ -103,7 +108,8 @@ internal sealed partial class ConfigurationSchema
         .Key("Tor", Values.YesNo, "yes", "Whether it is tor; no: another SOCKS5 server, which gets no onion service and no RESOLVE.",
             (draft, value) => draft.Options.IsTor = value);
 
-    public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>("ManagedWorkers")
+    public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>(
+            "ManagedWorkers", "Tor processes that the daemon starts itself when there is no [Worker:name].")
         .Key("Count", Values.Number(0, 32), "3", "How many tor processes to start when no worker is configured; 0: none.",
             (options, value) => options.Count = value)
         .Key("DataDirectory", Values.AutoOrPath, "auto",

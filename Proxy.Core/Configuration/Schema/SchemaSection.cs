@@ -4,10 +4,13 @@ namespace TorBalancer.Configuration.Schema;
 
 /// <summary>One kind of section and its keys.</summary>
 /// <param name="name">The section's name, or the part before the colon.</param>
+/// <param name="about">What it is for, in a sentence or two.</param>
 /// <param name="isNamed">True for sections of which there are many: [Worker:name].</param>
-internal abstract class SchemaSection(string name, bool isNamed)
+internal abstract class SchemaSection(string name, string about, bool isNamed)
 {
     public string Name { get; } = name;
+
+    public string About { get; } = about;
 
     public bool IsNamed { get; } = isNamed;
 
@@ -17,7 +20,7 @@ internal abstract class SchemaSection(string name, bool isNamed)
 }
 
 /// <summary>A section whose values go into a <typeparamref name="TTarget"/>.</summary>
-internal sealed class SchemaSection<TTarget>(string name, bool isNamed = false) : SchemaSection(name, isNamed)
+internal sealed class SchemaSection<TTarget>(string name, string about, bool isNamed = false) : SchemaSection(name, about, isNamed)
 {
     private readonly List<SchemaKey<TTarget>> _rows = [];
 

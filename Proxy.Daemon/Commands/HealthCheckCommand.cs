@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Daemon.Admin;
+using TorBalancer.Processes;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary>
+/// <c>torbalancer healthcheck</c>: asks the daemon that runs with this configuration whether a connection would be carried now. For
+/// a container's HEALTHCHECK and for scripts.
+/// </summary>
+internal static class HealthCheckCommand
+{
+    private const int ExitReady = 0;
+    private const int ExitNotReady = 1;
+    private const int ExitUsage = 2;
+
+    private const string ServiceSocket = "/run/torbalancer/admin.sock";
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    public static Command Create()
+    {
+        var command = new Command(
+            "healthcheck", "Ask the running daemon whether a worker may carry connections; exit status 0: yes, 1: no, or no answer.");
+        var arguments = ConfigurationArguments.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var result = arguments.Load(parsed);
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            foreach (var issue in result.Errors)
+                await error.WriteLineAsync(issue.ToString());
+            if (!result.IsValid)
+                return result.HasUsageErrors ? ExitUsage : ExitNotReady;
+            var places = Places(result.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
+            var (isReady, text) = await AskAsync(places, cancellationToken);
+            await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
+            return isReady ? ExitReady : ExitNotReady;
+        });
+        return command;
+    }
+
+    /// <summary>
+    /// Where a daemon with this configuration may answer, the surest first: a socket is one daemon's, while the default address may be
+    /// another's. One that was not configured by name must exist.
+    /// </summary>
+    internal static IReadOnlyList<EndPoint> Places(AdminOptions admin, Func<string, string?> environment, uint userId)
+    {
+        var places = new List<EndPoint>();
+        if (AdminSocket.Resolve(admin.Socket, environment, userId) is { } socket && (admin.Socket != "auto" || File.Exists(socket)))
+            places.Add(new UnixDomainSocketEndPoint(socket));
+        else if (admin.Socket == "auto" && File.Exists(ServiceSocket))
+            places.Add(new UnixDomainSocketEndPoint(ServiceSocket));
+        if (admin.Address is { } address)
+            places.Add(address);
+        return places;
+    }
+
+    /// <summary>The answer of the first that gives one.</summary>
+    internal static async Task<(bool IsReady, string Text)> AskAsync(IReadOnlyList<EndPoint> places, CancellationToken cancellationToken)
+    {
+        if (places.Count == 0)
+            return (false, "there is nothing to ask: [Admin] Address is none and there is no socket");
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timer.CancelAfter(Limit);
+        var failures = new List<string>();
+        foreach (var place in places)
+        {
+            try
+            {
+                using var client = new AdminClient(place);
+                using var health = await client.GetAsync("/api/v1/health", timer.Token);
+                return Judge(health.RootElement);
+            }
+            catch (AdminClientException failure)
+            {
+                failures.Add($"{place}: {failure.Message}");
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                failures.Add(string.Create(CultureInfo.InvariantCulture, $"{place}: no answer within {Limit.TotalSeconds:0} s"));
+                break;
+            }
+        }
+
+        return (false, $"no daemon answers ({string.Join("; ", failures)})");
+    }
+
+    private static (bool IsReady, string Text) Judge(JsonElement health)
+    {
+        if (!health.TryGetProperty("available_workers", out var available) || !health.TryGetProperty("total_workers", out var total)
+            || !health.TryGetProperty("workers", out var workers))
+            return (false, "what answers is not the admin API of this program");
+        string count = string.Create(CultureInfo.InvariantCulture, $"{available.GetInt32()} of {total.GetInt32()} workers");
+        if (available.GetInt32() > 0)
+            return (true, $"ready: {count} may carry connections");
+        var why = new StringBuilder($"not ready: {count} may carry connections");
+        foreach (var worker in workers.EnumerateObject())
+        {
+            string administrative = worker.Value.GetProperty("administrative").GetString()!;
+            why.Append(CultureInfo.InvariantCulture, $"; {worker.Name} {worker.Value.GetProperty("state").GetString()}");
+            if (administrative != "enabled")
+                why.Append(CultureInfo.InvariantCulture, $" ({administrative})");
+            if (worker.Value.TryGetProperty("reason", out var reason))
+                why.Append(CultureInfo.InvariantCulture, $": {reason.GetString()}");
+        }
+
+        return (false, why.ToString());
+    }
+}

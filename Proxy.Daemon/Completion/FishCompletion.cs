@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text;
+using TorBalancer.Daemon.Commands;
+
+namespace TorBalancer.Daemon.Completion;
+
+/// <summary>Completions for fish: one line for each word that it may offer.</summary>
+internal static class FishCompletion
+{
+    public static string Write(CommandOutline program)
+    {
+        var script = new StringBuilder("""
+            # Completion of torbalancer for fish. Made by: torbalancer completion fish
+            complete -c torbalancer -f
+
+            """);
+        foreach (var command in program.All)
+        {
+            string when = Condition(command);
+            foreach (var child in command.Children)
+                Line(script, $"complete -c torbalancer -n {Quote(when)} -a {child.Name} -d {Quote(child.Description)}");
+            if (command.Argument is { Words.Count: > 0 } argument)
+                Line(script, $"complete -c torbalancer -n {Quote(when)} -a {Quote(string.Join(' ', argument.Words))}");
+            foreach (var option in command.Options)
+            {
+                string brief = option.Short is null ? "" : $" -s {option.Short[1..]}";
+                string takes = Value(option.Value), text = Quote(option.Description);
+                Line(script, $"complete -c torbalancer -n {Quote(when)} -l {option.Name[2..]}{brief}{takes} -d {text}");
+            }
+        }
+
+        return script.ToString();
+    }
+
+    /// <summary>True where this command is the last that stands on the line.</summary>
+    private static string Condition(CommandOutline command)
+    {
+        var parts = command.Path.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static word => $"__fish_seen_subcommand_from {word}");
+        if (command.Children.Count > 0)
+        {
+            string further = string.Join(' ', command.Children.Select(static child => child.Name));
+            parts = parts.Append($"not __fish_seen_subcommand_from {further}");
+        }
+
+        return string.Join("; and ", parts);
+    }
+
+    private static string Value(ValueOutline? value) => value switch
+    {
+        null => "",
+        { IsFile: true } => " -r -F",
+        { IsDirectory: true } => " -x -a '(__fish_complete_directories)'",
+        { Words.Count: > 0 } => $" -x -a {Quote(string.Join(' ', value.Words))}",
+        _ => " -x",
+    };
+
+    private static string Quote(string text) =>
+        $"'{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
+
+    private static void Line(StringBuilder script, string line) => script.Append(CultureInfo.InvariantCulture, $"{line}\n");
+}

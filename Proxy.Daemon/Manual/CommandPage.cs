@@ -1,0 +1,120 @@
+using TorBalancer.Daemon.Commands;
+
+namespace TorBalancer.Daemon.Manual;
+
+/// <summary>torbalancer(1), from the table of commands.</summary>
+internal static class CommandPage
+{
+    public static ManPage Write(CommandOutline program, string version, string date)
+    {
+        var page = new ManPage("torbalancer", 1, "one local proxy port in front of several Tor workers", version, date);
+        page.Heading("SYNOPSIS");
+        foreach (var command in Callable(program))
+            page.Synopsis(Call(command));
+        page.Heading("DESCRIPTION");
+        page.Text(
+            "TorBalancer is a proxy for HTTP, SOCKS5, SOCKS4 and SOCKS4a on one port, which the first byte tells apart. It takes each "
+                + "connection, picks one of several workers for it, and answers the program only when that worker has answered. A worker "
+                + "is a `tor`(1) process that listens for SOCKS connections. If one fails, the next is tried; if nothing helps, the "
+                + "program is told what really failed. Host names are never looked up on this machine: they travel to Tor as they came.",
+            "Without any configuration it listens on 127.0.0.1:1080 and starts three tor processes of its own. Point programs at "
+                + "`http://127.0.0.1:1080` or `socks5h://127.0.0.1:1080`.");
+        page.Heading("COMMANDS");
+        foreach (var command in program.All.Where(command => command != program))
+        {
+            page.SubHeading($"torbalancer {command.Path}");
+            page.Text(command.Description);
+            if (command.Argument is { Words.Count: > 0 } argument)
+                page.Text($"{argument.Name} is one of {string.Join(", ", argument.Words.Select(static word => $"`{word}`"))}.");
+            WriteOptions(page, OwnOptions(command));
+            if (command.TakesKeys)
+                page.Item("`--Section:Key` VALUE", "A key of the configuration; see CONFIGURATION below.");
+        }
+
+        page.SubHeading("Every command, and torbalancer alone");
+        WriteOptions(page, program.Options);
+        WriteRest(page);
+        return page;
+    }
+
+    /// <summary>Commands that do something themselves, rather than having commands that do.</summary>
+    private static IEnumerable<CommandOutline> Callable(CommandOutline program) =>
+        program.All.Where(command => command != program && command.Children.Count == 0);
+
+    /// <summary>Without --help, which every command has.</summary>
+    private static IEnumerable<OptionOutline> OwnOptions(CommandOutline command) =>
+        command.Options.Where(static option => option.Name != "--help");
+
+    private static string Call(CommandOutline command)
+    {
+        var words = OwnOptions(command)
+            .Select(static option => option.Value is null ? $"[`{option.Name}`]" : $"[`{option.Name}` {option.Value.Name}]")
+            .Prepend($"`torbalancer {command.Path}`");
+        if (command.Argument is { } argument)
+        {
+            string choice = argument.Words.Count > 0
+                ? string.Join("|", argument.Words.Select(static word => $"`{word}`"))
+                : argument.Name;
+            words = words.Append(argument.IsOptional ? $"[{choice}]" : choice);
+        }
+
+        return string.Join(' ', command.TakesKeys ? words.Append("[`--Section:Key` VALUE]...") : words);
+    }
+
+    private static void WriteOptions(ManPage page, IEnumerable<OptionOutline> options)
+    {
+        foreach (var option in options)
+        {
+            string spellings = string.Join(", ", option.Spellings.Select(static spelling => $"`{spelling}`"));
+            string term = option.Value is null ? spellings : $"{spellings} {option.Value.Name}";
+            string text = option.Default is { Length: > 0 } value ? $"{option.Description} Default: {value}." : option.Description;
+            page.Item(term, text);
+        }
+    }
+
+    private static void WriteRest(ManPage page)
+    {
+        page.Heading("CONFIGURATION");
+        page.Text(
+            "The keys are in `torbalancer.conf`(5). Each may also be given in the environment and on the command line, where it wins "
+                + "over the file:");
+        page.Example("TORBALANCER_Balancing__Mode=random torbalancer run\ntorbalancer run --Balancing:Mode=random");
+        page.Text("`torbalancer check` shows everything that is wrong with a configuration, each mistake with its place.");
+        page.Heading("SIGNALS");
+        page.Item(
+            "`SIGTERM`, `SIGINT`",
+            "`run` closes its listeners at once; connections may go on for [Tunnel] DrainTimeout and are then cut. Tor processes of its "
+                + "own end last.");
+        page.Item("`SIGHUP`", "The log file is opened anew. Nothing else changes: restart to apply a changed configuration.");
+        page.Heading("EXIT STATUS");
+        page.Item("0", "An ordinary end; what was asked for is so.");
+        page.Item(
+            "1",
+            "It failed: an address is taken, or the configuration is wrong; `healthcheck`: no connection would be carried now.");
+        page.Item("2", "The command line is wrong.");
+        page.Heading("ENVIRONMENT");
+        page.Item("`TORBALANCER_CONFIG`", "The configuration file, where `--config` names none.");
+        page.Item("`TORBALANCER_`Section`__`Key", "A key of the configuration.");
+        page.Item("`XDG_CONFIG_HOME`, `XDG_STATE_HOME`, `XDG_RUNTIME_DIR`", "Where a user's own files are; see FILES.");
+        page.Item("`STATE_DIRECTORY`, `RUNTIME_DIRECTORY`", "The same for a service; `systemd.exec`(5) sets them.");
+        page.Item("`SOURCE_DATE_EPOCH`", "The date of the page that `manual` prints, in seconds since 1970.");
+        page.Heading("FILES");
+        page.Item(
+            "`~/.config/torbalancer/torbalancer.conf`, `/etc/torbalancer/torbalancer.conf`", "The configuration; the first one holds.");
+        page.Item(
+            "`~/.local/state/torbalancer`, `/var/lib/torbalancer`",
+            "What tor processes of its own keep between runs, their guards above all; the second one is the service's.");
+        page.Item(
+            "`$XDG_RUNTIME_DIR/torbalancer/admin.sock`, `/run/torbalancer/admin.sock`",
+            "The socket of the admin API, which also listens on 127.0.0.1:1081.");
+        page.Heading("EXAMPLES");
+        page.Text("Try it in front of a private Tor network on this machine; nothing leaves it:");
+        page.Example("torbalancer run --testnet");
+        page.Text("Let this shell's programs use the proxy:");
+        page.Example("eval \"$(torbalancer env)\"");
+        page.Text("Keep the circuits of one session together:");
+        page.Example("curl -x socks5h://127.0.0.1:1080 --proxy-user session-abc: https://check.torproject.org/");
+        page.Heading("SEE ALSO");
+        page.Text("`torbalancer.conf`(5), `tor`(1), `torsocks`(1), `curl`(1)");
+    }
+}
