@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the release in artifacts/: one native executable (Native AOT), which needs no .NET where it runs, its symbols and
-# SHA256SUMS. A warning of the trimmer or of the AOT compiler fails the build (TreatWarningsAsErrors); what trimming broke all the
+# Builds the release in artifacts/: one native executable (Native AOT), which needs no .NET where it runs, its symbols, what it is
+# made of (.cdx.json) and SHA256SUMS. A warning of the trimmer or of the AOT compiler fails the build (TreatWarningsAsErrors); what trimming broke all the
 # same shows when eng/smoke.py runs the file. What the release is built with stands in Proxy.Daemon.csproj under PublishAot.
 #   eng/release.sh            for this machine's processor
 #   eng/release.sh x64        artifacts/torbalancer-VERSION-linux-x64, and .dbg for debuggers and perf
@@ -53,14 +53,7 @@ mv "$out/torbalancer.dbg" "$out/$name.dbg"
 mkdir -p artifacts
 install -m 755 "$out/torbalancer" "artifacts/$name"
 install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
-(
-    cd artifacts
-    rm -f "$name.sha256"
-    files=()
-    for file in torbalancer-"$version"-linux-{x64,arm64}{,.dbg}; do
-        [ ! -e "$file" ] || files+=("$file")
-    done
-    sha256sum "${files[@]}" >SHA256SUMS
-)
+/usr/bin/python3 eng/sbom.py "$version" "artifacts/$name" artifacts/build/obj/Proxy.Daemon/project.assets.json "artifacts/$name.cdx.json"
+write_checksums "$version"
 libc=$(objdump -T "artifacts/$name" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
 echo "artifacts/$name: $(stat -c %s "artifacts/$name") bytes, needs ${libc/_/ }; symbols $(stat -c %s "artifacts/$name.dbg") bytes"

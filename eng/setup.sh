@@ -43,6 +43,28 @@ install_packages() {
     }
 }
 
+# x64 or arm64, as .NET calls this machine's processor.
+this_processor() {
+    case $(uname -m) in
+        x86_64) echo x64 ;;
+        aarch64) echo arm64 ;;
+        *)
+            echo "releases are built on x86_64 and aarch64, not on $(uname -m)" >&2
+            return 1
+            ;;
+    esac
+}
+
+# write_checksums VERSION: artifacts/SHA256SUMS, of all that was made of this version.
+write_checksums() (
+    cd artifacts
+    files=()
+    for file in torbalancer-"$1"-linux-{x64,arm64}{,.dbg,.cdx.json} torbalancer_"$1"_{amd64,arm64}.deb; do
+        [ ! -e "$file" ] || files+=("$file")
+    done
+    sha256sum "${files[@]}" >SHA256SUMS
+)
+
 # What Native AOT links the release with: the C compiler as a driver of the linker, the C library's start files, objcopy.
 require_linker() {
     install_packages gcc=gcc libc6-dev=/usr/include/stdlib.h zlib1g-dev=/usr/include/zlib.h binutils=objcopy python3=/usr/bin/python3
