@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/setup.sh
 require_dotnet
 
-install_packages haproxy=haproxy v2ray=v2ray microsocks=microsocks strace=strace util-linux=taskset tor=tor
+install_packages haproxy=haproxy v2ray=v2ray microsocks=microsocks strace=strace util-linux=taskset tor=tor tor-geoipdb=/usr/share/tor/geoip
 PATH=$PATH:/usr/sbin
 
 dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/setup.sh
 require_dotnet
-install_packages tor=tor
+install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip
 here=$PWD
 dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
 cd "${OLDPWD:-$here}"

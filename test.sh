@@ -5,11 +5,13 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/setup.sh
 require_dotnet
-install_packages tor=tor curl=curl torsocks=torsocks proxychains4=proxychains4 git=git openssh-client=ssh openssh-server=sshd \
+install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
+    curl=curl torsocks=torsocks proxychains4=proxychains4 git=git openssh-client=ssh openssh-server=sshd \
     netcat-openbsd=/bin/nc.openbsd python3=/usr/bin/python3 python3-requests=py:requests python3-socks=py:socks chromium=chromium \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
     nftables=nft haproxy=haproxy wget=wget microsocks=microsocks dante-server=danted \
-    logrotate=logrotate util-linux=setpriv || echo "Some tests will be skipped for want of these." >&2
+    logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \
+    systemd=systemd-analyze || echo "Some tests will be skipped for want of these." >&2
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT

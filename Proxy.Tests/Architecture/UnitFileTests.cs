@@ -37,8 +37,29 @@ public partial class UnitFileTests
         Assert.That(lines, Does.Contain("RestartSec=5s"));
     }
 
+    [Test]
+    public void Unit_runs_as_the_user_that_the_package_makes()
+    {
+        string[] lines = Repository.Text("systemd/torbalancer.service").Split('\n');
+
+        Assert.That(lines, Does.Contain("User=torbalancer").And.Contain("Group=torbalancer"));
+        Assert.That(Repository.Text("packaging/debian/postinst"), Does.Match(@"adduser .*--system --group .* torbalancer\n"));
+    }
+
+    /// <summary>systemd's own judgement, from 0 (nothing can happen) to 10: what a change of the unit must not make worse.</summary>
+    [Test, CancelAfter(60_000)]
+    public Task Unit_is_exposed_to_no_more_than_it_needs(CancellationToken token) =>
+        AnalyzeAsync(["security", "--no-pager", "--offline=true", "--threshold=20"], token);
+
     [Test, CancelAfter(60_000)]
     public async Task Unit_is_what_systemd_understands(CancellationToken token)
+    {
+        var verified = await AnalyzeAsync(["verify", "--man=no"], token);
+
+        Assert.That(verified.Error, Is.Empty);
+    }
+
+    private static async Task<ProgramResult> AnalyzeAsync(string[] arguments, CancellationToken token)
     {
         string directory = Directory.CreateTempSubdirectory("tbu").FullName;
         try
@@ -50,9 +71,10 @@ public partial class UnitFileTests
                 Repository.Text("systemd/torbalancer.service")
                     .Replace("/usr/bin/torbalancer", ClientProcess.Require("true"), StringComparison.Ordinal),
                 token);
-            var verified = await ProgramRun.RunAsync(ClientProcess.Require("systemd-analyze"), ["verify", file], token);
+            var analyzed = await ProgramRun.RunAsync(ClientProcess.Require("systemd-analyze"), [.. arguments, file], token);
 
-            Assert.That((verified.ExitCode, verified.Error), Is.EqualTo((0, "")));
+            Assert.That(analyzed.ExitCode, Is.Zero, analyzed.Output + analyzed.Error);
+            return analyzed;
         }
         finally
         {
