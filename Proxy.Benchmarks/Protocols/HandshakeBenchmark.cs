@@ -52,7 +52,7 @@ public class HandshakeBenchmark
         var request = await http.ReadRequestAsync(CancellationToken.None);
         if (request.Kind != HttpServerRequestKind.Connect)
             throw new InvalidOperationException("the request is not understood");
-        await http.ReplyConnectedAsync(CancellationToken.None);
+        await http.ReplyConnectedAsync(null, CancellationToken.None);
         return request.Request!.Target.Port;
     }
 

@@ -50,7 +50,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private static bool NeedsToken(in ConnectionOwner owner, IsolationMode isolation) => isolation switch
     {
         IsolationMode.None => owner.Parameters.Session is not null,
-        IsolationMode.Client => owner.Parameters.Session is not null || owner.Credentials is not null
+        IsolationMode.Client => owner.Parameters.Session is not null || owner.Credentials is not null || owner.Isolation is not null
             || (owner.ClientAddress is { } address && !IPAddress.IsLoopback(address)),
         _ => true,
     };
@@ -65,7 +65,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private ulong StickyKey(ProxyRequest request, in ConnectionOwner owner)
     {
         string client = owner.ClientAddress?.ToString() ?? "unix";
-        string? user = owner.Credentials?.User is { Length: > 0 } name ? name : null;
+        string? user = User(owner);
         return StableHash.Of(owner.StickyTo ?? balancing.StickyBy switch
         {
             StickyBy.User => user ?? client,
@@ -76,9 +76,21 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         });
     }
 
+    /// <summary>
+    /// Who a connection is of, beside its address; null: nobody says. A name that only isolates says nothing without the rest.
+    /// </summary>
+    private static string? User(in ConnectionOwner owner)
+    {
+        string? user = owner.Credentials?.User is { Length: > 0 } name ? name : null;
+        if (owner.Parameters.IsIsolationOnly)
+            user = $"{user}\0{owner.Credentials!.Password}";
+        return owner.Isolation is { } isolation ? $"{user}\0{isolation}" : user;
+    }
+
     private static string SessionKey(in ConnectionOwner owner, IsolationMode isolation)
     {
         string reach = isolation is IsolationMode.User or IsolationMode.None ? "" : $"{owner.Listener}\0{owner.ClientAddress}";
-        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}";
+        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}"
+            + (owner.Isolation is null ? "" : "\0" + owner.Isolation);
     }
 }

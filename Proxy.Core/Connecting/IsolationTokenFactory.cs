@@ -16,6 +16,9 @@ namespace TorBalancer.Connecting;
 internal readonly record struct ConnectionOwner(
     string Listener, IPAddress? ClientAddress, ClientCredentials? Credentials, UserParameters Parameters)
 {
+    /// <summary>What else is part of who it belongs to; see <see cref="ProxyRequest.Isolation"/>. Null: nothing.</summary>
+    public string? Isolation { get; init; }
+
     /// <summary>Grows when a session is rotated.</summary>
     public long SessionEpoch { get; init; }
 
@@ -30,6 +33,9 @@ internal readonly record struct ConnectionOwner(
 internal sealed class IsolationTokenFactory
 {
     private const int TokenBytes = 16;
+
+    /// <summary>With two bytes for its length: 255 Latin-1 characters in UTF-8, which is what SOCKS carries; HTTP carries more.</summary>
+    private const int LongestField = 512;
 
     /// <summary>
     /// A power of two. A hash leads to the first of a few places that stand side by side: with one for each, some of a handful of
@@ -49,7 +55,8 @@ internal sealed class IsolationTokenFactory
         // Few clients opening many connections are the usual thing, and an HMAC costs more than a look.
         if (mode != IsolationMode.Client || owner.Parameters.Session is not null)
             return Compute(mode, owner, target);
-        var places = _made.AsSpan(HashCode.Combine(owner.ClientAddress, owner.Credentials) & (Remembered - SideBySide), SideBySide);
+        int hash = HashCode.Combine(owner.ClientAddress, owner.Credentials, owner.Isolation);
+        var places = _made.AsSpan(hash & (Remembered - SideBySide), SideBySide);
         int free = -1;
         for (int i = 0; i < places.Length; i++)
         {
@@ -63,14 +70,14 @@ internal sealed class IsolationTokenFactory
         var token = Compute(mode, owner, target);
         if (free < 0)
             free = Interlocked.Increment(ref _replaced) & (SideBySide - 1);
-        Volatile.Write(ref places[free], new Made(owner.Listener, owner.ClientAddress, owner.Credentials, token));
+        Volatile.Write(ref places[free], new Made(owner, token));
         return token;
     }
 
     private IsolationToken Compute(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
     {
-        // Room for the longest fields: two of 255 Latin-1 characters in UTF-8, a host, a listener's name, and the lengths.
-        Span<byte> scratch = stackalloc byte[2048];
+        // No token is made of more than six texts, an address and a number.
+        Span<byte> scratch = stackalloc byte[(6 * LongestField) + 32];
         var writer = new FieldWriter(scratch);
         if (owner.Parameters.Session is { } session)
         {
@@ -86,6 +93,7 @@ internal sealed class IsolationTokenFactory
             writer.Add(owner.Parameters.SecretOf(owner.Credentials));
             writer.Add(session);
             writer.Add(owner.SessionEpoch);
+            AddIsolation(ref writer, owner);
             return Seal(writer.Written);
         }
 
@@ -113,7 +121,15 @@ internal sealed class IsolationTokenFactory
         writer.Add(owner.Credentials is null ? 0 : 2);
         writer.Add(owner.Credentials?.User ?? "");
         writer.Add(owner.Credentials?.Password ?? "");
+        AddIsolation(ref writer, owner);
         return Seal(writer.Written);
+    }
+
+    /// <summary>The last field, so that it may be left out.</summary>
+    private static void AddIsolation(ref FieldWriter writer, in ConnectionOwner owner)
+    {
+        if (owner.Isolation is { } isolation)
+            writer.Add(isolation);
     }
 
     private IsolationToken Seal(ReadOnlySpan<byte> fields)
@@ -124,12 +140,18 @@ internal sealed class IsolationTokenFactory
         return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
     }
 
-    private sealed class Made(string listener, IPAddress? client, ClientCredentials? credentials, IsolationToken token)
+    private sealed class Made(in ConnectionOwner owner, IsolationToken token)
     {
+        private readonly string _listener = owner.Listener;
+        private readonly IPAddress? _client = owner.ClientAddress;
+        private readonly ClientCredentials? _credentials = owner.Credentials;
+        private readonly string? _isolation = owner.Isolation;
+
         public IsolationToken Token => token;
 
         public bool IsFor(in ConnectionOwner owner) =>
-            listener == owner.Listener && Equals(client, owner.ClientAddress) && credentials == owner.Credentials;
+            _listener == owner.Listener && Equals(_client, owner.ClientAddress) && _credentials == owner.Credentials
+                && _isolation == owner.Isolation;
     }
 
     /// <summary>Fields with their lengths in front, so that no two lists of fields give the same bytes.</summary>
@@ -143,9 +165,9 @@ internal sealed class IsolationTokenFactory
         public void Add(string text)
         {
             int bytes = Encoding.UTF8.GetByteCount(text);
-            if (_length + 2 + bytes > _buffer.Length)
+            if (2 + bytes > LongestField)
             {
-                // Longer than any protocol here can carry; a hash of it serves as well.
+                // A hash of it serves as well.
                 Span<byte> hash = stackalloc byte[32];
                 SHA256.HashData(Encoding.UTF8.GetBytes(text), hash);
                 AddBytes(hash);

@@ -12,12 +12,13 @@ namespace TorBalancer.Forwarding;
 internal sealed record KeptStream(WorkerStream Stream, ProxyRequest Request, SessionUse? Session)
 {
     /// <summary>
-    /// True for the same target and credentials, as long as neither the session nor the worker's state asks for another stream. The same
-    /// credentials ask for the same parameters.
+    /// True for the same target, credentials and isolation, as long as neither the session nor the worker's state asks for another stream.
+    /// The same credentials ask for the same parameters.
     /// </summary>
     public bool MayCarry(ProxyRequest next) =>
         Request.Target == next.Target
             && Request.Credentials == next.Credentials
+            && Request.Isolation == next.Isolation
             && Session is null or { MayBeShared: true }
             && Stream.Worker.IsEligible;
 }

@@ -31,7 +31,14 @@ public enum ProxyCommand : byte
 /// <param name="Command">What is asked.</param>
 /// <param name="Target">Host and port as given.</param>
 /// <param name="Credentials">The user name and password that the client sent, or null when it sent none.</param>
-public sealed record ProxyRequest(ClientProtocol Protocol, ProxyCommand Command, HostEndPoint Target, ClientCredentials? Credentials);
+public sealed record ProxyRequest(ClientProtocol Protocol, ProxyCommand Command, HostEndPoint Target, ClientCredentials? Credentials)
+{
+    /// <summary>
+    /// What else tells the client's connections apart: Tor's isolation fields of HTTP; null: none came. Part of the client's identity, as
+    /// its credentials are.
+    /// </summary>
+    public string? Isolation { get; init; }
+}
 
 /// <summary>
 /// A user name and password as the client sent them (bytes mapped to Latin-1), verbatim: together they are an isolation key.

@@ -8,6 +8,15 @@ internal sealed record UserParameters
 {
     public static UserParameters None { get; } = new();
 
+    /// <summary>
+    /// Of credentials that name no user and ask for nothing: they only keep circuits apart (spec.torproject.org/http-connect,
+    /// "Proxy-Authorization").
+    /// </summary>
+    public static UserParameters IsolationOnly { get; } = new() { IsIsolationOnly = true };
+
+    /// <inheritdoc cref="IsolationOnly"/>
+    public bool IsIsolationOnly { get; private init; }
+
     /// <summary>The user's own name in front of the parameters; empty where there is none.</summary>
     public string BaseUser { get; init; } = "";
 

@@ -46,6 +46,10 @@ internal sealed record ConnectionServices
     public ValueTask<ConnectOutcome> OpenAsync(
         ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken) =>
         Opener.OpenAsync(
-            request, new ConnectionOwner(context.Listener.Name, context.ClientAddress, request.Credentials, parameters),
+            request,
+            new ConnectionOwner(context.Listener.Name, context.ClientAddress, request.Credentials, parameters)
+            {
+                Isolation = request.Isolation,
+            },
             context.Listener.Mode, context.Listener.Isolation, cancellationToken);
 }

@@ -6,12 +6,34 @@ namespace TorBalancer.Server;
 
 /// <summary>
 /// Which exit carries a connection, where the worker's control port tells. Asked when a connection ends or somebody looks
-/// on, never while one is made.
+/// on; while one is made only for a client that wants to know.
 /// </summary>
 internal sealed class ExitLookup(ICircuitJoin circuits, LogOptions log)
 {
+    private const int Looks = 20;
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(10);
+
     /// <summary>For the access log; null also when there is none.</summary>
     public string? Of(StreamKey? stream) => log.Access ? Find(stream) : null;
+
+    /// <summary>
+    /// For a client that has been waiting for its connection: <c>$FINGERPRINT~nickname</c>, <c>none</c> of an onion service,
+    /// <c>unknown</c> where nobody knows. tor tells of a stream on two connections at once, so the news may be a moment late.
+    /// </summary>
+    public async ValueTask<string> FindSoonAsync(StreamKey? stream, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (stream is { Target.IsOnion: true })
+            return "none";
+        for (int i = 0; i < Looks; i++)
+        {
+            if (Find(stream) is { } exit)
+                return exit;
+            await Task.Delay(BetweenLooks, time, cancellationToken);
+        }
+
+        return "unknown";
+    }
 
     /// <summary>
     /// <c>$FINGERPRINT~nickname</c>; null where nobody knows. A stream to an onion service has no exit: its circuit ends at

@@ -13,7 +13,7 @@ namespace TorBalancer.Server;
 /// </summary>
 internal sealed class HttpSession(TransportConnection client, ConnectionContext context, ConnectionServices services) : IClientSession
 {
-    private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters);
+    private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters, isHttp: true);
 
     public async ValueTask<SessionEnd> RunAsync(CancellationToken aborted)
     {
@@ -34,8 +34,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
                 {
                     if (forwarder is not null)
                         await forwarder.DisposeAsync();
+                    var reply = new HttpConnectReply(http, context.Listener.TellsExit && http.Head.AsksForExit ? FindExitAsync : null);
                     return await new StreamRequest(client, context, services).ServeAsync(
-                        next.Request!, _authenticator.Parameters, new HttpConnectReply(http), aborted);
+                        next.Request!, _authenticator.Parameters, reply, aborted);
                 }
 
                 if (next.Kind == HttpServerRequestKind.Forward)
@@ -46,7 +47,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
                     continue;
                 }
 
-                if (next.Kind == HttpServerRequestKind.Refused)
+                if (next.Kind is HttpServerRequestKind.Refused or HttpServerRequestKind.Answered)
                     Tell(Refused(next, http.HeadTime));
                 if (next.IsLast)
                 {
@@ -87,6 +88,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
         context.Fail(forwarder.Last.Error);
         return new SessionEnd(result.Farewell, result.Upgraded);
     }
+
+    private ValueTask<string> FindExitAsync(CancellationToken cancellationToken) =>
+        services.Exits.FindSoonAsync(context.Stream, services.Time, cancellationToken);
 
     private HttpExchange Refused(in HttpServerRequest request, long headTime) => new(
         request.Request, request.Status, request.Error,

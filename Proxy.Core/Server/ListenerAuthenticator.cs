@@ -7,8 +7,14 @@ using TorBalancer.Protocols;
 namespace TorBalancer.Server;
 
 /// <summary>One connection's view of its listener's rules: who may use it, and what the user name asks for.</summary>
-internal sealed class ListenerAuthenticator(ListenerModel listener, UserParametersParser parser) : IClientAuthenticator
+/// <param name="listener">Whose rules.</param>
+/// <param name="parser">Reads user names.</param>
+/// <param name="isHttp">True where a user of Basic may be one of Tor's, which is for isolation only, unless the listener knows it.</param>
+internal sealed class ListenerAuthenticator(ListenerModel listener, UserParametersParser parser, bool isHttp = false) : IClientAuthenticator
 {
+    /// <summary>The name that Tor's specification gives to such a user, and a shorter one that is in use.</summary>
+    private static readonly string[] IsolationUsers = ["tor-iso", "tor"];
+
     private ClientCredentials? _checked;
 
     public bool RequiresCredentials => listener.Auth == ListenerAuth.Required;
@@ -20,7 +26,11 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
     {
         if (credentials is not null && ReferenceEquals(credentials, _checked))
             return default;
-        var error = Verify(credentials, out string? knownUser);
+        bool isIsolation = isHttp && credentials is not null && IsolationUsers.Contains(credentials.User)
+            && !listener.Users.ContainsKey(credentials.User);
+        var error = Verify(isIsolation ? null : credentials, out string? knownUser);
+        if (isIsolation && !error.IsError)
+            return Accept(credentials, UserParameters.IsolationOnly);
         if (!error.IsError)
             error = parser.Parse(credentials, knownUser, out var parameters, SecretLength(knownUser)) is { IsError: true } bad
                 ? bad

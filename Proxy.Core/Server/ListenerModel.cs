@@ -33,6 +33,8 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public bool ExtendedErrors { get; } = options.ExtendedErrors;
 
+    public bool TellsExit { get; } = options.TellExit;
+
     public TimeSpan HandshakeTimeout { get; } = options.HandshakeTimeout;
 
     public int MaxConnections { get; } = options.MaxConnections;

@@ -114,7 +114,7 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
             if (outcome.Upgraded is not null)
                 await EchoTunnelAsync(outcome.Upgraded);
             else if (outcome.Kind == Served.Connect)
-                await http.ReplyConnectedAsync(_stop.Token);
+                await http.ReplyConnectedAsync(null, _stop.Token);
             var lingering = new LingeringClose(TimeProvider.System);
             if (outcome.Farewell == ClientFarewell.Finish)
                 await lingering.FinishAsync(_server, default, _stop.Token);

@@ -58,6 +58,11 @@ public sealed class ListenerOptions
     /// <summary>Send tor's F0-F7 codes to SOCKS5 clients. Default false: curl, git and torsocks understand 01-08 only.</summary>
     public bool ExtendedErrors { get; set; }
 
+    /// <summary>
+    /// Tell an HTTP client that asks which exit carries its CONNECT. Default false: a client learns no more of Tor than it must.
+    /// </summary>
+    public bool TellExit { get; set; }
+
     /// <summary>How long a client may take for its whole request. Default 15 s, 1 s to 10 min.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(15);
 

@@ -53,6 +53,8 @@ internal sealed partial class ConfigurationSchema
         .Key("ExtendedErrors", Values.YesNo, "no",
             "Send tor's F0-F7 error codes to SOCKS5 clients; Tor Browser understands them, curl and git do not.",
             (draft, value) => draft.Options.ExtendedErrors = value)
+        .Key("TellExit", Values.YesNo, "no", "Tell clients whose CONNECT has a field TorBalancer-Exit which exit carries it.",
+            (draft, value) => draft.Options.TellExit = value)
         .Key("HandshakeTimeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "15s",
             "How long a client may take for its whole request.",
             (draft, value) => draft.Options.HandshakeTimeout = value)

@@ -4,7 +4,7 @@ using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.Http;
 
-/// <summary>Builds the answers that are our own. Errors are rare: these may allocate.</summary>
+/// <summary>Builds the answers that are our own. But for the usual one to CONNECT they are rare, and may allocate.</summary>
 internal static class HttpErrorResponse
 {
     /// <summary>RFC 9110, section 15.3.6 and 9.3.6: a 2xx to CONNECT has no Content-Length and no Transfer-Encoding.</summary>
@@ -12,6 +12,19 @@ internal static class HttpErrorResponse
 
     /// <summary>Worth another try after this many seconds (RFC 9110, section 10.2.3).</summary>
     private const int RetryAfterSeconds = 5;
+
+    /// <summary>The same, with the exit that the client asked for; see <see cref="HttpConnectReply"/>.</summary>
+    public static byte[] ConnectedThrough(string exit) =>
+        Encoding.ASCII.GetBytes($"HTTP/1.1 200 Connection established\r\nTorBalancer-Exit: {exit}\r\n\r\n");
+
+    /// <summary>
+    /// Answers OPTIONS to the proxy itself (RFC 9110, section 9.3.7). Any method is forwarded in absolute form; of those, Allow names
+    /// the usual ones. Each of Tor's request fields that is honoured is a capability (spec.torproject.org/http-connect).
+    /// </summary>
+    public static byte[] Options(bool close) => Encoding.ASCII.GetBytes(
+        "HTTP/1.1 200 OK\r\nAllow: CONNECT, OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
+        + "Tor-Capabilities: Tor-Stream-Isolation X-Tor-Stream-Isolation\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
+        + (close ? "Connection: close\r\n\r\n" : "\r\n"));
 
     /// <param name="error">The failure.</param>
     /// <param name="status">0: as the cause says.</param>
@@ -36,6 +49,7 @@ internal static class HttpErrorResponse
 
         text.Append(CultureInfo.InvariantCulture, $"Proxy-Status: torbalancer; error={failure.ErrorType}; details=");
         AppendSfString(text, Details(error, info));
+        text.Append(CultureInfo.InvariantCulture, $"\r\nTor-Request-Failed: {TorRequestFailed.Of(error.Cause)}");
         text.Append(CultureInfo.InvariantCulture, $"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bodyLength}\r\n");
         text.Append("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
         if (close)

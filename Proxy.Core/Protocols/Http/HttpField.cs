@@ -19,6 +19,15 @@ internal enum HttpFieldId : byte
     Expect,
     Http2Settings,
     MaxForwards,
+
+    // What Tor says over HTTP CONNECT (spec.torproject.org/http-connect) is between a client and its proxy and travels no further.
+    TorStreamIsolation,
+    TorStreamIsolationLegacy,
+    TorRpcTarget,
+    TorExtension,
+
+    /// <summary>A client's question for the exit, and our answer to it; see <see cref="HttpConnectReply"/>.</summary>
+    Exit,
 }
 
 /// <summary>Where a field line's name and value lie in the head that holds it.</summary>
@@ -35,9 +44,9 @@ internal static class HttpFieldNames
         7 => HttpChars.EqualsIgnoreCase(name, "upgrade"u8) ? HttpFieldId.Upgrade : Is(name, "trailer"u8, HttpFieldId.Trailer),
         10 => HttpChars.EqualsIgnoreCase(name, "connection"u8) ? HttpFieldId.Connection : Is(name, "keep-alive"u8, HttpFieldId.KeepAlive),
         12 => Is(name, "max-forwards"u8, HttpFieldId.MaxForwards),
-        14 => HttpChars.EqualsIgnoreCase(name, "content-length"u8)
-            ? HttpFieldId.ContentLength
-            : Is(name, "http2-settings"u8, HttpFieldId.Http2Settings),
+        14 => HttpChars.EqualsIgnoreCase(name, "content-length"u8) ? HttpFieldId.ContentLength
+            : HttpChars.EqualsIgnoreCase(name, "http2-settings"u8) ? HttpFieldId.Http2Settings
+            : Is(name, "tor-rpc-target"u8, HttpFieldId.TorRpcTarget),
         _ => IdentifyLong(name),
     };
 
@@ -70,10 +79,17 @@ internal static class HttpFieldNames
 
     private static HttpFieldId IdentifyLong(ReadOnlySpan<byte> name) => name.Length switch
     {
-        16 => Is(name, "proxy-connection"u8, HttpFieldId.ProxyConnection),
+        16 => HttpChars.EqualsIgnoreCase(name, "proxy-connection"u8) ? HttpFieldId.ProxyConnection
+            : HttpChars.EqualsIgnoreCase(name, "torbalancer-exit"u8) ? HttpFieldId.Exit
+            : Is(name, "tor-capabilities"u8, HttpFieldId.TorExtension),
         17 => Is(name, "transfer-encoding"u8, HttpFieldId.TransferEncoding),
-        18 => Is(name, "proxy-authenticate"u8, HttpFieldId.ProxyAuthenticate),
+        18 => HttpChars.EqualsIgnoreCase(name, "proxy-authenticate"u8)
+            ? HttpFieldId.ProxyAuthenticate
+            : Is(name, "tor-request-failed"u8, HttpFieldId.TorExtension),
         19 => Is(name, "proxy-authorization"u8, HttpFieldId.ProxyAuthorization),
+        20 => Is(name, "tor-stream-isolation"u8, HttpFieldId.TorStreamIsolation),
+        21 => Is(name, "tor-family-preference"u8, HttpFieldId.TorExtension),
+        22 => Is(name, "x-tor-stream-isolation"u8, HttpFieldId.TorStreamIsolationLegacy),
         25 => Is(name, "proxy-authentication-info"u8, HttpFieldId.ProxyAuthenticationInfo),
         _ => HttpFieldId.Other,
     };

@@ -24,6 +24,10 @@ internal sealed partial class HttpRequestHead
     {
         reject = default;
         var target = Span(range.Start, range.Length);
+        IsAboutProxy = target is [(byte)'*'] && Method == "OPTIONS" && IsForThisMachine();
+        _path = (range.Start, 0);
+        if (IsAboutProxy)
+            return true;
         if (target[0] == '/' || target is [(byte)'*'])
             return Refuse(HttpReject.BadRequest(HttpReject.ThisIsAProxy), out reject);
         int colon = target.IndexOf("://"u8);
@@ -53,6 +57,22 @@ internal sealed partial class HttpRequestHead
         Target = endPoint;
         _path = (range.Start + colon + 3 + end, rest.Length - end);
         return true;
+    }
+
+    /// <summary>
+    /// True when Host names an address, or localhost. A page that has its own name lead to us, so as to find out that there is a proxy,
+    /// has that name there (spec.torproject.org/http-connect, "Avoiding cross-site probing attacks").
+    /// </summary>
+    private bool IsForThisMachine()
+    {
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Id == HttpFieldId.Host)
+                return TryParseAuthority(Value(field), defaultPort: 80, out var host, out _)
+                    && (host.Address is not null || host.Host == "localhost");
+        }
+
+        return MinorVersion == 0;
     }
 
     private static bool TryParseAuthority(ReadOnlySpan<byte> authority, int? defaultPort, out HostEndPoint endPoint, out string? problem)

@@ -52,6 +52,15 @@ internal sealed partial class HttpRequestHead : HttpHead
     /// <summary>A Proxy-Authorization came that cannot be read, or several.</summary>
     public bool HasBadCredentials { get; private set; }
 
+    /// <summary>What Tor's isolation fields say; see <see cref="ProxyRequest.Isolation"/>.</summary>
+    public string? Isolation { get; private set; }
+
+    /// <summary>The client asks for the exit that its connection gets.</summary>
+    public bool AsksForExit { get; private set; }
+
+    /// <summary>An OPTIONS that is meant for this proxy: its target is "*", or its Max-Forwards are used up.</summary>
+    public bool IsAboutProxy { get; private set; }
+
     /// <summary>Forgets the last request.</summary>
     public void Clear()
     {
@@ -61,6 +70,8 @@ internal sealed partial class HttpRequestHead : HttpHead
         IsHead = false;
         KeepAlive = false;
         Credentials = null;
+        Isolation = null;
+        IsAboutProxy = false;
     }
 
     internal bool Parse(in ReadOnlySequence<byte> head, out HttpReject reject)
@@ -148,8 +159,11 @@ internal sealed partial class HttpRequestHead : HttpHead
         AcceptsTrailers = false;
         MaxForwards = -1;
         Credentials = null;
+        Isolation = null;
+        AsksForExit = false;
         HasBadCredentials = false;
         bool authorized = false, http2 = false;
+        HttpField isolation = default, legacyIsolation = default;
         foreach (ref readonly var field in Fields)
         {
             var value = Value(field);
@@ -170,10 +184,21 @@ internal sealed partial class HttpRequestHead : HttpHead
                     if (value.IsEmpty || value.Length > 9 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
                         return Refuse(HttpReject.BadRequest("a Max-Forwards that is no number"), out reject);
                     MaxForwards = int.Parse(value, CultureInfo.InvariantCulture);
-                    if (MaxForwards == 0)
+                    if (MaxForwards == 0 && Method == "TRACE")
                         return Refuse(
-                            HttpReject.Of(501, "Max-Forwards is used up, and this proxy answers neither OPTIONS nor TRACE itself"),
-                            out reject);
+                            HttpReject.Of(501, "Max-Forwards is used up, and this proxy does not answer TRACE itself"), out reject);
+                    IsAboutProxy |= MaxForwards == 0;
+                    break;
+                case HttpFieldId.TorStreamIsolation when isolation.Id == default:
+                    isolation = field;
+                    break;
+                case HttpFieldId.TorStreamIsolationLegacy when legacyIsolation.Id == default:
+                    legacyIsolation = field;
+                    break;
+                case HttpFieldId.TorRpcTarget:
+                    return Refuse(HttpReject.BadRequest("Tor-RPC-Target asks for Arti's RPC, which this proxy does not have"), out reject);
+                case HttpFieldId.Exit:
+                    AsksForExit = true;
                     break;
                 case HttpFieldId.ProxyAuthorization:
                     HasBadCredentials |= !BasicCredentials.TryParse(value, out var credentials) || authorized;
@@ -183,11 +208,22 @@ internal sealed partial class HttpRequestHead : HttpHead
             }
         }
 
+        if (isolation.Id != default || legacyIsolation.Id != default)
+            Isolation = Isolate(isolation, legacyIsolation);
+
         // An upgrade to HTTP/2 is a second way to the same end and needs a field (HTTP2-Settings) that goes no further
         // than this hop: it is left out, and the origin answers in HTTP/1.1 (RFC 9110, section 7.8).
         IsUpgrade &= !http2;
         return true;
     }
+
+    /// <summary>
+    /// Both as one text, which no other two give: a value holds no NUL. Of several of one kind the first counts, and the same value under
+    /// the other name is another one, as with tor.
+    /// </summary>
+    private string Isolate(in HttpField current, in HttpField legacy) =>
+        (current.Id == default ? "" : "t" + Encoding.Latin1.GetString(Value(current)))
+            + (legacy.Id == default ? "" : "\0x" + Encoding.Latin1.GetString(Value(legacy)));
 
     private static bool Refuse(HttpReject with, out HttpReject reject)
     {

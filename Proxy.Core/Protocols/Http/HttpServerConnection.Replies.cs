@@ -13,8 +13,25 @@ internal sealed partial class HttpServerConnection
         HttpReject reject, ReplyInfo info, bool mayContinue, bool bodyPending, CancellationToken cancellationToken)
     {
         bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
-        byte[] response = HttpErrorResponse.Build(
-            reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead);
+        return await AnswerAsync(
+            HttpErrorResponse.Build(reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead), goesOn,
+            cancellationToken);
+    }
+
+    private async ValueTask<HttpServerRequest> AnswerOptionsAsync(CancellationToken cancellationToken)
+    {
+        const int ok = 200;
+        bool goesOn = Head.KeepAlive && (Head.Body == HttpBodyKind.None || await TryDrainBodyAsync(cancellationToken));
+        var end = await AnswerAsync(HttpErrorResponse.Options(!goesOn), goesOn, cancellationToken);
+        return new HttpServerRequest(HttpServerRequestKind.Answered, null, Status: ok)
+        {
+            IsLast = end != HttpReplyEnd.Continue,
+            Farewell = end == HttpReplyEnd.Close ? ClientFarewell.Finish : ClientFarewell.None,
+        };
+    }
+
+    private async ValueTask<HttpReplyEnd> AnswerAsync(byte[] response, bool goesOn, CancellationToken cancellationToken)
+    {
         bool written;
         using (var deadline = new HttpDeadline(_time, HttpLimits.ClosingTimeout, cancellationToken))
         {

@@ -64,21 +64,29 @@ internal sealed partial class HttpServerConnection : IDisposable
             ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
             : _authenticator.Check(Head.Credentials);
         var request = new ProxyRequest(
-            Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials);
+            Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials)
+        {
+            Isolation = Head.Isolation,
+        };
+        if (!error.IsError && Head.IsAboutProxy)
+            return await AnswerOptionsAsync(cancellationToken);
         if (!error.IsError)
             return new HttpServerRequest(Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward, request);
 
         var refusal = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
         bool mayContinue = refusal.Status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
         return Refused(
-            request, refusal, await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
+            Head.IsAboutProxy ? null : request, refusal,
+            await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
     }
 
     /// <summary>Answers CONNECT: from here on the connection is the tunnel's. False when the client is gone.</summary>
-    public async ValueTask<bool> ReplyConnectedAsync(CancellationToken cancellationToken)
+    /// <param name="exit">The exit to tell; null: none is told.</param>
+    public async ValueTask<bool> ReplyConnectedAsync(string? exit, CancellationToken cancellationToken)
     {
         Head.Release();
-        return await TryWriteAsync(HttpErrorResponse.ConnectionEstablished, cancellationToken);
+        return await TryWriteAsync(
+            exit is null ? HttpErrorResponse.ConnectionEstablished : HttpErrorResponse.ConnectedThrough(exit), cancellationToken);
     }
 
     /// <summary>

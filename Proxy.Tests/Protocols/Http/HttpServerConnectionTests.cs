@@ -27,7 +27,7 @@ public sealed class HttpServerConnectionTests
             Assert.That(request.Request, Is.EqualTo(new ProxyRequest(
                 ClientProtocol.HttpConnect, ProxyCommand.Connect, request.Request!.Target, new ClientCredentials("u", "p"))));
             Assert.That(request.Request.Target.ToString(), Is.EqualTo("example.onion:443"));
-            Assert.That(await connection.ReplyConnectedAsync(token), Is.True);
+            Assert.That(await connection.ReplyConnectedAsync(null, token), Is.True);
             Assert.That(await client.ReadHeadAsync(), Is.EqualTo("HTTP/1.1 200 Connection established\r\n\r\n"));
             var read = await server.Input.ReadAsync(token);
             Assert.That(Encoding.Latin1.GetString(read.Buffer.ToArray()), Is.EqualTo("\u0016TLS"));
