@@ -93,6 +93,7 @@ internal sealed class TestNetworkPlan
                 Name = name,
                 Role = role,
                 Directory = Path.Combine(directory, name),
+                Address = role == TestNodeRole.Exit ? new IPAddress([127, 0, 32, (byte)i]) : IPAddress.Loopback,
                 OrPort = worker ? 0 : ports.Next(),
                 DirPort = role == TestNodeRole.Authority ? ports.Next() : 0,
                 SocksPort = worker ? ports.Next() : 0,

@@ -1,3 +1,4 @@
+using System.Net;
 using TorBalancer.Processes;
 
 namespace TorBalancer.Testnet.Nodes;
@@ -41,6 +42,12 @@ internal sealed class TestNode
 
     /// <summary>Its data directory, mode 0700.</summary>
     public required string Directory { get; init; }
+
+    /// <summary>
+    /// Its own address: 127.0.0.1, but for exits, which have one each of the loopback network. So a GeoIP file can
+    /// put each into a country of its own; tor looks loopback addresses up in it as it does others.
+    /// </summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
 
     /// <summary>0 for clients.</summary>
     public int OrPort { get; init; }

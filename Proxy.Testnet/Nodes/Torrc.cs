@@ -85,8 +85,8 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
     [
         .. Common,
         $"Nickname {node.Name}",
-        "Address 127.0.0.1",
-        Line($"ORPort 127.0.0.1:{node.OrPort} IPv4Only"),
+        $"Address {node.Address}",
+        Line($"ORPort {node.Address}:{node.OrPort} IPv4Only"),
         "SocksPort 0",
         "PublishServerDescriptor 1",
 
@@ -138,6 +138,9 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
         // accepts private addresses only.
         "ExitPolicy accept *:*",
         "OutboundBindAddressExit 127.0.0.1",
+
+        // Other relays know it by this address; also one of loopback, so it catches as well.
+        $"OutboundBindAddressOR {node.Address}",
         $"ServerDNSResolvConfFile {plan.ResolvConf(plan.Exits.Index().First(e => e.Item == node).Index)}",
         "ServerDNSDetectHijacking 0",
         "ServerDNSTestAddresses",
