@@ -1,3 +1,4 @@
+using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Admin;
@@ -12,6 +13,9 @@ internal sealed record TorView
     public string? Problem { get; init; }
 
     public string? Version { get; init; }
+
+    /// <summary>What is known to be wrong with this version: what it means, how it is called, and which version is without.</summary>
+    public required IReadOnlyList<TorFaultView> Faults { get; init; }
 
     /// <summary>How far its start has come, percent.</summary>
     public required int Bootstrap { get; init; }
@@ -48,6 +52,7 @@ internal sealed record TorView
         Connected = facts.IsConnected,
         Problem = facts.Problem,
         Version = facts.TorVersion.Length > 0 ? facts.TorVersion : null,
+        Faults = [.. facts.Faults.Select(TorFaultView.From)],
         Bootstrap = facts.Bootstrap.Progress,
         NetworkLive = facts.IsNetworkLive,
         Circuits = facts.Circuits,
@@ -60,4 +65,13 @@ internal sealed record TorView
         Brake = facts.Brake,
         Rebuilds = facts.Rebuilds,
     };
+}
+
+/// <summary>One known fault of a tor.</summary>
+/// <param name="Reference">How tor's release notes call it.</param>
+/// <param name="Consequence">What it means, for people.</param>
+/// <param name="FixedIn">The first version without it.</param>
+internal sealed record TorFaultView(string Reference, string Consequence, string FixedIn)
+{
+    public static TorFaultView From(TorFault fault) => new(fault.Reference, fault.Consequence, fault.FixedIn.ToString());
 }

@@ -7,7 +7,9 @@ namespace TorBalancer.Connecting;
 /// After how long a second worker is asked as well: never, after a fixed time, or when the first is slower than nine of
 /// ten recent connects were. Onion services take another order of time than other targets, so they are measured apart.
 /// </summary>
-internal sealed class HedgeDelay(HedgeOptions options)
+/// <param name="options">[Connect] Hedge.</param>
+/// <param name="onions">Says whether connects to onion services may be hedged; null: they may.</param>
+internal sealed class HedgeDelay(HedgeOptions options, UnreadyOnionStreams? onions = null)
 {
     /// <summary>The first hedges wait for some evidence; until then nothing is hedged.</summary>
     private const int MinSamples = 20;
@@ -20,6 +22,7 @@ internal sealed class HedgeDelay(HedgeOptions options)
     /// <summary>Null: this connect is not hedged.</summary>
     public TimeSpan? For(HostEndPoint target) => options.Kind switch
     {
+        not HedgeKind.Off when target.IsOnion && onions is { MayHedge: false } => null,
         HedgeKind.After => options.After,
         HedgeKind.Adaptive => Times(target).Percentile90() is { } p90 ? p90 < Shortest ? Shortest : p90 : null,
         _ => null,

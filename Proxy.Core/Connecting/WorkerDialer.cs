@@ -19,8 +19,10 @@ namespace TorBalancer.Connecting;
 /// Preconnected ones; null: none, as for probes, which ask whether the worker still accepts any.
 /// </param>
 /// <param name="pipelining">What is known of the workers; null: it finds out for itself.</param>
+/// <param name="onions">Takes streams that tor has not answered yet; null: they are closed.</param>
 internal sealed class WorkerDialer(
-    ITransport transport, ConnectOptions options, TimeProvider time, PreconnectPool? sockets = null, SocksPipelining? pipelining = null)
+    ITransport transport, ConnectOptions options, TimeProvider time, PreconnectPool? sockets = null, SocksPipelining? pipelining = null,
+    UnreadyOnionStreams? onions = null)
 {
     private const string NothingListens = "nothing listens on the worker's SocksPort";
 
@@ -33,6 +35,7 @@ internal sealed class WorkerDialer(
         Greeting,
         Authentication,
         Reply,
+        Answered,
     }
 
     /// <param name="timeout">The longest that this attempt may take.</param>
@@ -187,6 +190,7 @@ internal sealed class WorkerDialer(
             {
             }
 
+            stage = Stage.Answered;
             if (isStranger && status == ParseStatus.Done)
                 _pipelining.Works(question.Worker);
             else if (isStranger && status == ParseStatus.Closed && await IsLostAsync(question.Worker, timer.Token))
@@ -232,7 +236,8 @@ internal sealed class WorkerDialer(
         }
         finally
         {
-            if (connection is not null && !keep)
+            bool isUnanswered = stage == Stage.Reply && timer.IsCancellationRequested;
+            if (connection is not null && !keep && !(isUnanswered && onions?.TryKeep(question.Worker, question.Target, connection) == true))
                 await connection.DisposeAsync();
             if (doubt is not null)
             {

@@ -35,7 +35,7 @@ internal static class HealthServiceCollectionExtensions
             // No preconnected socket: whether the worker still accepts any is part of the question.
             var dialer = new WorkerDialer(
                 Service(provider), provider.Get<ConnectOptions>(), provider.Get<TimeProvider>(),
-                pipelining: provider.Get<SocksPipelining>());
+                pipelining: provider.Get<SocksPipelining>(), onions: provider.Get<UnreadyOnionStreams>());
             return new CircuitProbe(
                 dialer, provider.Get<TimeProvider>(), provider.Get<LinkDialer>(), Isolates(provider.Get<TorBalancerOptions>()));
         })

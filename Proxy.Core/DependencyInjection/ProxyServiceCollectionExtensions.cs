@@ -80,6 +80,7 @@ internal static class ProxyServiceCollectionExtensions
         })
         .AddSingleton<ICircuitEpochs>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorFacts>(static provider => provider.Get<RelayWatchService>())
+        .AddSingleton<ITorVersions>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ICircuitJoin>(static provider => provider.Get<RelayWatchService>());
 
     private static IServiceCollection AddConnecting(this IServiceCollection services) => services
@@ -90,6 +91,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton(static provider => new SocksPipelining(
             provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(),
             provider.Get<ConnectOptions>().WorkerTimeout))
+        .AddSingleton<UnreadyOnionStreams>()
         .AddSingleton<PreconnectPool>()
         .AddSingleton<WorkerDialer>()
         .AddSingleton<LinkDnsClient>()
@@ -98,7 +100,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<StreamDialer>()
         .AddSingleton(static provider => new RetryBudget(
             provider.Get<ConnectOptions>().RetryBudget, provider.Get<ConnectOptions>().RetryFloor, provider.Get<TimeProvider>()))
-        .AddSingleton(static provider => new HedgeDelay(provider.Get<ConnectOptions>().Hedge))
+        .AddSingleton(static provider => new HedgeDelay(provider.Get<ConnectOptions>().Hedge, provider.Get<UnreadyOnionStreams>()))
         .AddSingleton<RetryPolicy>()
         .AddSingleton(static provider => new StreamAccounting(
             provider.Get<IOutcomeSink>(), provider.Get<RouteOptions>().FirstByteTimeout, provider.Get<TimeProvider>()))

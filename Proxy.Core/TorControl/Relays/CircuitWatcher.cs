@@ -30,6 +30,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly TorFactsRecorder _facts;
     private readonly ExitExclusion _exclusion;
     private readonly CircuitReplacement _replacement;
+    private readonly TorLevel _level;
     private readonly WorkSignal _work;
     private readonly List<StreamVerdict> _verdicts = [];
     private readonly CancellationTokenSource _stop = new();
@@ -50,12 +51,19 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _facts = new TorFactsRecorder(timing.FactsWindow, time);
         _exclusion = new ExitExclusion(target.WorkerId, options, _table, memory, timing, time, logger);
         _replacement = new CircuitReplacement(target.WorkerId, options, _table, epochs, timing, time, logger);
+        _level = new TorLevel(target.WorkerId, logger);
     }
 
     public string WorkerId => _target.WorkerId;
 
     /// <summary>What this tor says of itself now.</summary>
-    public WorkerTorFacts Facts => _facts.Take(_table, _exclusion, _replacement);
+    public WorkerTorFacts Facts => _facts.Take(_table, _exclusion, _replacement) with
+    {
+        Faults = _level.Faults,
+    };
+
+    /// <summary>Which release it is; null: not known.</summary>
+    public TorVersion? Version => _level.Version;
 
     /// <summary>The exits that it avoids now. Call <see cref="Nudge"/> after a change.</summary>
     public RelayBlacklist Blacklist => _exclusion.Blacklist;
@@ -142,6 +150,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _facts.Connected(control.Info.TorVersion);
         connected();
         Log.WatchConnected(_logger, WorkerId, control.Info.TorVersion);
+        await _level.ConnectedAsync(control, cancellationToken);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var maintaining = MaintainAsync(control, stop.Token);

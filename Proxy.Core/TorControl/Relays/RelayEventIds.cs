@@ -7,6 +7,7 @@ internal static class RelayEventIds
     public const int WatchLost = 5201;
     public const int WatchRefused = 5202;
     public const int Resynchronized = 5203;
+    public const int FaultyTor = 5204;
     public const int RelayListed = 5210;
     public const int RelayRefused = 5211;
     public const int RelayRemoved = 5212;

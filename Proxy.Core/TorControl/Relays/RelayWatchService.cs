@@ -16,7 +16,7 @@ internal readonly record struct ExclusionDirectory(string? Path);
 internal sealed class RelayWatchService(
     WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
     RelayWatchTiming? timing = null, ExclusionDirectory directory = default)
-    : ICircuitEpochs, ICircuitJoin, ITorFacts, IAsyncDisposable
+    : ICircuitEpochs, ICircuitJoin, ITorFacts, ITorVersions, IAsyncDisposable
 {
     private readonly CircuitEpochs _epochs = new();
     private readonly RelayWatchTiming _timing = (timing ?? RelayWatchTiming.Default) with { Jitter = jitter };
@@ -55,6 +55,9 @@ internal sealed class RelayWatchService(
 
     /// <inheritdoc />
     public WorkerTorFacts? FactsOf(string workerId) => Find(workerId)?.Facts;
+
+    /// <inheritdoc />
+    public TorVersion? VersionOf(string workerId) => Find(workerId)?.Version;
 
     /// <inheritdoc />
     public CircuitExit? FindExit(string workerId, string? tokenPassword, int? localPort, string? target) =>

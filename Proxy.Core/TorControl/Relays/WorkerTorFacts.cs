@@ -50,6 +50,9 @@ internal sealed record WorkerTorFacts
     /// <summary>Whether this tor finds paths for its circuits.</summary>
     public PathTrend Paths { get; init; }
 
+    /// <summary>What is known to be wrong with its release, and not avoided by its configuration.</summary>
+    public IReadOnlyList<TorFault> Faults { get; init; } = [];
+
     /// <summary>Guards that tor has called down or bad since the connection began, and not up or good again.</summary>
     public IReadOnlyList<RelayName> GuardsDown { get; init; } = [];
 }
@@ -59,6 +62,13 @@ internal interface ITorFacts
 {
     /// <summary>Null when the worker has no control port.</summary>
     WorkerTorFacts? FactsOf(string workerId);
+}
+
+/// <summary>Which releases the workers' tors are.</summary>
+internal interface ITorVersions
+{
+    /// <summary>Null when nobody knows: no control port, not connected yet, or no tor.</summary>
+    TorVersion? VersionOf(string workerId);
 }
 
 /// <summary>The way out of one connection of ours.</summary>
