@@ -17,6 +17,9 @@ internal sealed record TorView
     /// <summary>What is known to be wrong with this version: what it means, how it is called, and which version is without.</summary>
     public required IReadOnlyList<TorFaultView> Faults { get; init; }
 
+    /// <summary>Exits in the worker's country; null: it has none, or they were not counted yet.</summary>
+    public int? CountryExits { get; init; }
+
     /// <summary>How far its start has come, percent.</summary>
     public required int Bootstrap { get; init; }
 
@@ -53,6 +56,7 @@ internal sealed record TorView
         Problem = facts.Problem,
         Version = facts.TorVersion.Length > 0 ? facts.TorVersion : null,
         Faults = [.. facts.Faults.Select(TorFaultView.From)],
+        CountryExits = facts.CountryExits,
         Bootstrap = facts.Bootstrap.Progress,
         NetworkLive = facts.IsNetworkLive,
         Circuits = facts.Circuits,

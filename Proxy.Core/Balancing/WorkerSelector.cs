@@ -67,7 +67,9 @@ internal sealed class WorkerSelector
                 return (lease, default);
         }
 
-        return (null, new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
+        return (null, request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
+            ? error
+            : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
     }
 
     /// <summary>A worker could not be reached: for a moment others are preferred, whatever health will say of it.</summary>
@@ -134,6 +136,20 @@ internal sealed class WorkerSelector
             return (null, new ProxyError(
                 FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
         return (worker.Lease(), default);
+    }
+
+    /// <summary>Waiting would not help a client that asks for a country of no worker's.</summary>
+    private static ProxyError NotServed(WorkerSnapshot snapshot, string country)
+    {
+        if (snapshot.AllWorkers.Length == 0 || Array.Exists(snapshot.AllWorkers, worker => worker.Model.Country == country))
+            return default;
+        string[] served =
+            [.. snapshot.AllWorkers.Select(static worker => worker.Model.Country).Where(static one => one.Length > 0).Distinct()];
+        return new ProxyError(
+            FailureCause.CountryNotServed,
+            served.Length == 0
+                ? "no worker says in which country its exits are"
+                : $"no worker has its exits in the country that was asked for; there are {string.Join(", ", served)}");
     }
 
     private static string WhyNone(WorkerSnapshot snapshot, in SelectionRequest request, int tried)

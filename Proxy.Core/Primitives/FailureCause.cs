@@ -102,6 +102,9 @@ public enum FailureCause : byte
     /// <summary>A target of the asker's own machine or network, which no exit can reach.</summary>
     PrivateTarget,
     NoWorkerAvailable,
+
+    /// <summary>Exits in a country that no worker has, up or down.</summary>
+    CountryNotServed,
     TooManyConnections,
     ConnectTimeout,
     ShuttingDown,

@@ -65,6 +65,7 @@ public static class FailureCauses
         Row(FailureCause.RouteRejected, "route_rejected", ours with { Stage = FailureStage.Route });
         Row(FailureCause.PrivateTarget, "private_target", ours with { Stage = FailureStage.Route, Side = FailureSide.Target });
         Row(FailureCause.NoWorkerAvailable, "no_worker_available", ours with { Stage = FailureStage.Select });
+        Row(FailureCause.CountryNotServed, "country_not_served", ours with { Stage = FailureStage.Select, Side = FailureSide.Client });
         Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
         Row(FailureCause.ShuttingDown, "shutting_down", ours);
         Row(FailureCause.InternalError, "internal_error", ours);

@@ -35,6 +35,15 @@ internal sealed record BootstrapStatus(int Progress, string Tag, string Summary)
     /// <summary>The relay with which it went wrong: its address and port; null when tor does not say.</summary>
     public string? HostAddress { get; init; }
 
+    /// <summary>Reason and relay of the warning as " (REASON, address)", as far as tor says them; empty when it says neither.</summary>
+    public string Where => (Reason, HostAddress) switch
+    {
+        (null, null) => "",
+        (null, _) => $" ({HostAddress})",
+        (_, null) => $" ({Reason})",
+        _ => $" ({Reason}, {HostAddress})",
+    };
+
     /// <summary>Reads <c>NOTICE BOOTSTRAP PROGRESS=85 TAG=… SUMMARY="…"</c>; null when it is something else.</summary>
     public static BootstrapStatus? Parse(string text) =>
         StatusEvent.TryParse("STATUS_CLIENT", text) is { } status ? FromEvent(status) : null;

@@ -2,6 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Syntax;
+using TorBalancer.Daemon.Tor;
+using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -35,8 +39,30 @@ internal static class CheckCommand
             error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
         if (!result.IsValid)
             return result.HasUsageErrors ? ExitUsage : ExitInvalid;
+        if (ProblemOfTransports(result.Options) is { } problem)
+        {
+            error.WriteLine(problem);
+            return ExitInvalid;
+        }
+
         output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");
         return ExitOk;
+    }
+
+    /// <summary>What the start would look for in PATH; null: it is there, or not needed.</summary>
+    private static string? ProblemOfTransports(TorBalancerOptions options)
+    {
+        var managed = options.ManagedWorkers;
+        if (options.Workers.Count > 0 || managed.Count == 0)
+            return null;
+
+        // That the file can be read and understood was checked before.
+        var bridges = managed.BridgesFile.Length > 0 && DiskFiles.Instance.TryRead(managed.BridgesFile, out string text, out _)
+            ? BridgeText.ParseFile(text).Bridges
+            : managed.Bridges;
+        return PluggableTransports.TorrcLines(bridges, managed.Transports, Executables.Find).Problem is { } problem
+            ? $"[ManagedWorkers] Bridges: {problem}"
+            : null;
     }
 
     private static string Summary(TorBalancerOptions options)

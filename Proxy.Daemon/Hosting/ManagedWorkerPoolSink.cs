@@ -13,12 +13,13 @@ namespace TorBalancer.Daemon.Hosting;
 internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor health) : IManagedWorkerSink
 {
     /// <summary>The address is known once the process is ready; until then nothing picks the worker.</summary>
-    public static WorkerModel Placeholder(string id) => new(id, new IPEndPoint(IPAddress.Loopback, 0), IsManaged: true);
+    public static WorkerModel Placeholder(string id, string country) =>
+        new(id, new IPEndPoint(IPAddress.Loopback, 0), Country: country, IsManaged: true);
 
     public void Starting(string id, BootstrapStatus status)
     {
         if (pool.Find(id) is { } worker)
-            health.ProcessStarting(worker, $"bootstrapping, {status.Progress} %: {status.Summary}");
+            health.ProcessStarting(worker, $"bootstrapping, {status.Progress} %: {status.Summary}{Problem(status)}");
     }
 
     public void Ready(string id, EndPoint socks, EndPoint control, string cookiePath)
@@ -28,6 +29,9 @@ internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor healt
         pool.Replace(worker, worker.Model with { SocksEndPoint = socks, ControlEndPoint = control, ControlCookie = cookiePath });
         health.ProcessReady(worker);
     }
+
+    /// <summary>tor's own words: that it cannot reach a bridge, for instance, and why.</summary>
+    private static string Problem(BootstrapStatus status) => status.Warning is { } warning ? $"; {warning}{status.Where}" : "";
 
     public void Down(string id, string reason)
     {

@@ -51,7 +51,7 @@ internal sealed class WorkersHostedService(
             var managed = options.ManagedWorkers;
             var paths = ManagedWorkerPaths.Resolve(managed.DataDirectory, managed.Count, Environment.GetEnvironmentVariable);
             _managed = new ManagedTorWorkers(managed, tor, paths, new ManagedWorkerPoolSink(pool, health), logger, time);
-            pool.Apply([.. _managed.Ids.Select(ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
+            pool.Apply([.. _managed.Ids.Zip(_managed.Countries, ManagedWorkerPoolSink.Placeholder)], WorkerOperationalState.Recovery);
             _managed.Start();
         }
         catch (ManagedWorkersException failure)

@@ -15,8 +15,13 @@ internal sealed partial class ManagedTorWorker
     private static readonly TimeSpan BootstrapPoll = TimeSpan.FromSeconds(5);
     private static readonly ControlConnectionOptions ControlOptions = new();
 
+    private const string Warning = " [warn] ";
+
+    private static readonly string[] AboutTransports = ["Proxy Client:", "managed proxy", "pluggable transport", "bridge"];
+
     private BootstrapStatus _reported = BootstrapStatus.None;
     private string? _reportedProblem;
+    private volatile string? _complaint;
 
     private async Task<(ControlConnection Control, EndPoint EndPoint)> ConnectAsync(TorProcess process, CancellationToken stopping)
     {
@@ -105,13 +110,26 @@ internal sealed partial class ManagedTorWorker
         }
     }
 
+    /// <summary>
+    /// What goes wrong between tor and a transport's program, or within that, is no problem of the bootstrap to tor: only its log has it.
+    /// </summary>
+    private void OnWarning(string line)
+    {
+        Log.TorWarns(logger, id, line);
+        string text = line[(line.IndexOf(Warning, StringComparison.Ordinal) + Warning.Length)..];
+        if (Array.Exists(AboutTransports, word => text.Contains(word, StringComparison.OrdinalIgnoreCase)))
+            _complaint = text;
+    }
+
     private void Report(BootstrapStatus status)
     {
         const int step = 25;
+        if (status is { Warning: null, IsDone: false } && _complaint is { } complaint)
+            status = status with { Warning = complaint };
         if (status.Warning is { } warning && warning != _reportedProblem)
         {
             _reportedProblem = warning;
-            Log.BootstrapProblem(logger, id, status.Progress, warning, status.Reason ?? "");
+            Log.BootstrapProblem(logger, id, status.Progress, warning, status.Where);
         }
 
         if (status == _reported)

@@ -16,7 +16,7 @@ internal sealed partial class ManagedTorWorker
         public static partial void Ready(ILogger logger, string worker, string socks);
 
         [LoggerMessage(
-            ManagedWorkerEventIds.BootstrapProblem, LogLevel.Warning, "Worker {Worker}: problem at {Progress} %: {Problem} ({Reason})")]
+            ManagedWorkerEventIds.BootstrapProblem, LogLevel.Warning, "Worker {Worker}: problem at {Progress} %: {Problem}{Reason}")]
         public static partial void BootstrapProblem(ILogger logger, string worker, int progress, string problem, string reason);
 
         [LoggerMessage(ManagedWorkerEventIds.Ended, LogLevel.Warning, "Worker {Worker}: down: {Reason}")]

@@ -71,6 +71,7 @@ internal sealed partial class ManagedTorWorker(
             Log.Starting(logger, id, process.ProcessId, executable);
             _reported = BootstrapStatus.None;
             _reportedProblem = null;
+            _complaint = null;
             sink.Starting(id, BootstrapStatus.None);
 
             (control, var controlEndPoint) = await ConnectAsync(process, stopping);
@@ -174,8 +175,8 @@ internal sealed partial class ManagedTorWorker(
     {
         if (line.Contains(" [err] ", StringComparison.Ordinal))
             Log.TorErrs(logger, id, line);
-        else if (line.Contains(" [warn] ", StringComparison.Ordinal))
-            Log.TorWarns(logger, id, line);
+        else if (line.Contains(Warning, StringComparison.Ordinal))
+            OnWarning(line);
         else
             Log.TorSays(logger, id, line);
     }

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Daemon.Tor;
 
@@ -37,22 +36,27 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
         _logger = logger;
         _time = time;
         Ids = [.. Enumerable.Range(1, Math.Max(0, options.Count)).Select(number => $"tor-{number}")];
+        Countries = [.. options.Countries.SelectMany(static share => Enumerable.Repeat(share.Country, share.Count)).Take(options.Count)];
+        if (Countries.Count < Ids.Count)
+            Countries = [.. Countries, .. Enumerable.Repeat("", Ids.Count - Countries.Count)];
     }
 
     /// <summary>tor-1, tor-2, …</summary>
     public IReadOnlyList<string> Ids { get; }
 
+    /// <summary>Of each of them, in the same order: the country that its exits are in, in lower case; empty: any.</summary>
+    public IReadOnlyList<string> Countries { get; }
+
     /// <summary>
     /// Starts them and returns: the sink hears of the rest. Throws <see cref="ManagedWorkersException"/> when the directory
-    /// is another daemon's or cannot be used, or the file with further torrc lines cannot be read. Called once.
+    /// is another daemon's or cannot be used, or what the options name (files, programs) is wrong or missing. Called once.
     /// </summary>
     public void Start()
     {
-        IReadOnlyList<string> extra = [];
+        var extras = new ManagedTorrcExtras(_options, TorProgram.VersionOf(_executable));
         try
         {
-            if (_options.ExtraTorrc.Length > 0)
-                extra = ReadExtra(_options.ExtraTorrc);
+            extras.Load();
             ManagedWorkerFiles.MakePrivate(_paths.Root);
             _lock = ManagedWorkerFiles.TryLock(Path.Combine(_paths.Root, "lock"))
                 ?? throw new ManagedWorkersException(
@@ -70,14 +74,8 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
             throw new ManagedWorkersException($"the managed workers cannot be started: {failure.Message}", failure);
         }
 
-        _running = [.. Ids.Select(id => new ManagedTorWorker(id, _executable, _paths, extra, _sink, _logger, _time).RunAsync(_stop.Token))];
-    }
-
-    /// <summary>As lines that end where they end: one that went on would take ours into it.</summary>
-    private static IReadOnlyList<string> ReadExtra(string path)
-    {
-        var (lines, problem) = TorrcText.Parse(File.ReadAllText(path));
-        return problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] ExtraTorrc = {path}: {problem}");
+        _running = [.. Ids.Zip(Countries, (id, country) =>
+            new ManagedTorWorker(id, _executable, _paths, extras.LinesFor(country), _sink, _logger, _time).RunAsync(_stop.Token))];
     }
 
     /// <summary>

@@ -181,9 +181,19 @@ public class WorkerSelectorModeTests
         var selector = SelectorOf.Pool(pool, 2);
         for (int i = 0; i < 20; i++)
             Assert.That(selector.Select(new SelectionRequest(mode, (ulong)i, Country: "de"), []).Lease!.Worker.Id, Is.EqualTo("b"));
+        var notServed = selector.Select(new SelectionRequest(mode, 1, Country: "fr"), []).Error;
+        Assert.That(notServed.Cause, Is.EqualTo(FailureCause.CountryNotServed));
+        Assert.That(notServed.Detail, Does.Contain("in the country that was asked for; there are se, de"));
+
+        // One that is down may come back; waiting for it is no mistake of the client's.
+        pool.SetEligible("b", false);
+        var down = selector.Select(new SelectionRequest(mode, 1, Country: "de"), []).Error;
+        Assert.That((down.Cause, down.Detail), Is.EqualTo(
+            (FailureCause.NoWorkerAvailable, "no available worker is of the country that was asked for")));
+        pool.SetEligible("a", false);
+        pool.SetEligible("c", false);
         Assert.That(
-            selector.Select(new SelectionRequest(mode, 1, Country: "fr"), []).Error.Detail,
-            Does.Contain("of the country that was asked for"));
+            selector.Select(new SelectionRequest(mode, 1, Country: "fr"), []).Error.Cause, Is.EqualTo(FailureCause.CountryNotServed));
     }
 
     [Test]

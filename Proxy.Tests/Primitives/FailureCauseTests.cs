@@ -48,6 +48,7 @@ public class FailureCauseTests
     [TestCase(FailureCause.RouteRejected, "route_rejected", "Route Internal Never None", "")]
     [TestCase(FailureCause.PrivateTarget, "private_target", "Route Target Never None", "")]
     [TestCase(FailureCause.NoWorkerAvailable, "no_worker_available", "Select Internal Never None", "")]
+    [TestCase(FailureCause.CountryNotServed, "country_not_served", "Select Client Never None", "")]
     [TestCase(FailureCause.TooManyConnections, "too_many_connections", "Handshake Internal Never None", "")]
     [TestCase(FailureCause.ConnectTimeout, "connect_timeout", "Dial None Always Ambiguous", "")]
     [TestCase(FailureCause.ShuttingDown, "shutting_down", "Dial Internal Never None", "")]

@@ -235,7 +235,7 @@ public sealed class ManagedTorWorkersTests
     private string SleepingTor()
     {
         string path = Path.Combine(_directory, "tor.sh");
-        File.WriteAllText(path, $"#!/bin/sh\necho $$ > {_directory}/pid\nexec sleep 50\n");
+        File.WriteAllText(path, $"#!/bin/sh\n[ \"$1\" = --version ] && exit\necho $$ > {_directory}/pid\nexec sleep 50\n");
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;

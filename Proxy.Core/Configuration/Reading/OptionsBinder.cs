@@ -30,6 +30,7 @@ internal sealed class OptionsBinder(
         Fill(schema.Log, options.Log);
         Fill(schema.ManagedWorkers, options.ManagedWorkers);
         ShortenTimeouts(options.Connect);
+        CountWorkers(options.ManagedWorkers);
         AddListeners(options);
         foreach (var section in layers.Sections.Of(schema.Rule))
         {
@@ -76,6 +77,13 @@ internal sealed class OptionsBinder(
             connect.AttemptTimeout = connect.Timeout;
         if (connect.WorkerTimeout > connect.Timeout && !_given.IsSet(section, "WorkerTimeout"))
             connect.WorkerTimeout = connect.Timeout;
+    }
+
+    /// <summary>Who says where their exits are says how many there are.</summary>
+    private void CountWorkers(ManagedWorkersOptions managed)
+    {
+        if (managed.Countries.Count > 0 && !_given.IsSet(schema.ManagedWorkers.Name, "Count"))
+            managed.Count = managed.Countries.Sum(static share => share.Count);
     }
 
     private void Fill<TTarget>(SchemaSection<TTarget> section, TTarget target, string? path = null)

@@ -26,14 +26,27 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
 
     private void CheckManaged(ManagedWorkersOptions managed)
     {
+        IReadOnlyList<string> extra = [];
         if (managed.ExtraTorrc.Length > 0)
         {
-            string? wrong = files.TryRead(managed.ExtraTorrc, out string text, out string unreadable)
-                ? TorrcText.Parse(text).Problem
-                : unreadable;
+            string? wrong = Unreadable(managed.ExtraTorrc, out string text);
+            if (wrong is null)
+                (extra, wrong) = TorrcText.Parse(text);
             if (wrong is not null)
                 Error(Managed, "ExtraTorrc", managed.ExtraTorrc, wrong);
         }
+
+        if (managed.BridgesFile.Length > 0)
+        {
+            string? wrong = Unreadable(managed.BridgesFile, out string text) ?? BridgeText.ParseFile(text).Problem;
+            if (wrong is not null)
+                Error(Managed, "Bridges", managed.BridgesFile, wrong);
+        }
+
+        if (managed.Countries.Count > 0 && !given.AnyFailed(Managed, "Countries", "Count"))
+            CheckCountries(managed, extra);
+
+        string? Unreadable(string path, out string text) => files.TryRead(path, out text, out string problem) ? null : problem;
 
         if (managed.TorPath.Contains('/'))
         {
@@ -45,6 +58,39 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
 
         if (managed.DataDirectory.StartsWith('/') && files.ProblemOfMaking(managed.DataDirectory, isDirectory: true) is { } problem)
             Error(Managed, "DataDirectory", managed.DataDirectory, problem);
+    }
+
+    private void CheckCountries(ManagedWorkersOptions managed, IReadOnlyList<string> extra)
+    {
+        const int most = 32;
+        int sum = managed.Countries.Sum(static share => share.Count);
+        if (sum > most)
+            report.Error(Managed, "Countries", FormattableString.Invariant($"Countries names {sum} workers; {most} are the most"));
+        else if (sum != managed.Count)
+        {
+            report.Error(Managed, "Count", FormattableString.Invariant(
+                $"Count = {managed.Count}, but Countries names {sum} workers; leave Count out, or add any:N to Countries for the others"));
+        }
+
+        string[] countries =
+            [.. managed.Countries.Select(static share => share.Country).Where(static country => country.Length > 0).Distinct()];
+        if (countries.Length == 0)
+            return;
+        var geoip = GeoIPFile.Find(extra, managed.TorPath, files.Exists);
+        if (geoip.Path is null)
+        {
+            report.Error(Managed, "Countries", $"Countries {geoip.Advice}");
+            return;
+        }
+
+        // What tor would find out only when it has its list of relays.
+        if (!files.TryRead(geoip.Path, out string text, out _))
+            return;
+        foreach (string country in countries.Where(country => !GeoIPFile.Has(text, country)))
+        {
+            report.Warning(Managed, "Countries",
+                $"Countries has {country}, a country that {geoip.Path} does not know: no exit will be found there");
+        }
     }
 
     /// <summary>

@@ -42,7 +42,8 @@ internal sealed class WorkerRules(TorBalancerOptions options, GivenValues given,
 
         if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
         {
-            string? unused = Array.Find(["Count", "DataDirectory", "TorPath", "ExtraTorrc"], key => given.IsSet(Managed, key));
+            string[] keys = ["Count", "DataDirectory", "TorPath", "Countries", "Bridges", "Transports", "ExtraTorrc"];
+            string? unused = Array.Find(keys, key => given.IsSet(Managed, key));
             if (unused is not null)
                 report.Warning(Managed, unused, "is not used, because there are [Worker:name] sections");
         }

@@ -117,7 +117,15 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.DataDirectory = value)
         .Key("TorPath", Values.AutoOrPath, "auto", "The tor executable; auto: the first one in PATH.",
             (options, value) => options.TorPath = value)
-        .Key("ExtraTorrc", Values.FilePath, "", "A file with further torrc lines for each of them: bridges, for instance.",
+        .Key("Countries", Values.Countries, "",
+            "Where their exits are: a country for each, or with its number behind it; Count follows. Empty: anywhere.",
+            (options, value) => options.Countries = value)
+        .Key("Bridges", Values.Bridges, "", "The bridges by which they enter the Tor network: a file, or bridge lines; empty: none.",
+            (options, value) => (options.BridgesFile, options.Bridges) = (value.File, value.Lines))
+        .Key("Transports", Values.Transports, "auto",
+            "Programs that the bridges' transports need; auto: lyrebird, obfs4proxy, snowflake-client and the like in PATH.",
+            (options, value) => options.Transports = value)
+        .Key("ExtraTorrc", Values.FilePath, "", "A file with further torrc lines for each of them.",
             (options, value) => options.ExtraTorrc = value);
 
     private static ValueParser<List<TimeSpan>> Backoff()

@@ -42,6 +42,7 @@ internal static class HttpStatusMapper
         FailureCause.PrivateTarget =>
             Row(403, Prohibited, "This target is one of a private network or of this machine, which cannot be reached through Tor."),
         FailureCause.NoWorkerAvailable => Row(503, Unavailable, "No worker is available at the moment."),
+        FailureCause.CountryNotServed => Row(403, Denied, "No worker has its exits in the country that was asked for."),
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),

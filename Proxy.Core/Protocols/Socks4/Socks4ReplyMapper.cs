@@ -11,7 +11,8 @@ internal static class Socks4ReplyMapper
     public static byte ToReply(FailureCause cause) => cause switch
     {
         FailureCause.None => Granted,
-        FailureCause.AuthFailed or FailureCause.AuthRequired or FailureCause.BadUserParameters => UserRejected,
+        FailureCause.AuthFailed or FailureCause.AuthRequired or FailureCause.BadUserParameters or FailureCause.CountryNotServed
+            => UserRejected,
         _ => Rejected,
     };
 }

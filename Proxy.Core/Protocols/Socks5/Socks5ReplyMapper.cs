@@ -11,7 +11,8 @@ internal static class Socks5ReplyMapper
     public static byte ToReply(FailureCause cause, bool extendedErrors) => cause switch
     {
         FailureCause.None => 0x00,
-        FailureCause.ExitPolicy or FailureCause.RouteRejected or FailureCause.PrivateTarget or FailureCause.ClientNotAllowed => 0x02,
+        FailureCause.ExitPolicy or FailureCause.RouteRejected or FailureCause.PrivateTarget or FailureCause.ClientNotAllowed
+            or FailureCause.CountryNotServed => 0x02,
         FailureCause.NetworkUnreachable or FailureCause.NoWorkerAvailable => 0x03,
         FailureCause.HostUnreachable => 0x04,
         FailureCause.ConnectionRefused => 0x05,

@@ -30,6 +30,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly TorFactsRecorder _facts;
     private readonly ExitExclusion _exclusion;
     private readonly CircuitReplacement _replacement;
+    private readonly CountryExits _countryExits;
     private readonly TorLevel _level;
     private readonly WorkSignal _work;
     private readonly List<StreamVerdict> _verdicts = [];
@@ -49,7 +50,11 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _work = new WorkSignal(time);
         _table = new CircuitTable(time);
         _facts = new TorFactsRecorder(timing.FactsWindow, time);
-        _exclusion = new ExitExclusion(target.WorkerId, options, _table, memory, timing, time, logger);
+        _countryExits = new CountryExits(target.WorkerId, target.Country, logger);
+        _exclusion = new ExitExclusion(target.WorkerId, options, _table, memory, timing, time, logger)
+        {
+            Choice = () => _countryExits.Count,
+        };
         _replacement = new CircuitReplacement(target.WorkerId, options, _table, epochs, timing, time, logger);
         _level = new TorLevel(target.WorkerId, logger);
     }
@@ -59,6 +64,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     /// <summary>What this tor says of itself now.</summary>
     public WorkerTorFacts Facts => _facts.Take(_table, _exclusion, _replacement) with
     {
+        CountryExits = _countryExits.Count,
         Faults = _level.Faults,
     };
 
@@ -151,6 +157,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         connected();
         Log.WatchConnected(_logger, WorkerId, control.Info.TorVersion);
         await _level.ConnectedAsync(control, cancellationToken);
+        _countryExits.Connected();
+        _work.Set();
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var maintaining = MaintainAsync(control, stop.Token);
@@ -181,6 +189,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _facts.Observe(message);
         bool hasWork = _exclusion.Observe(message, _verdicts);
         hasWork |= _replacement.Observe(message, _verdicts);
+        hasWork |= _countryExits.Observe(message);
         if (hasWork)
             _work.Set();
     }
@@ -198,6 +207,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
                     await _exclusion.ListBatchAsync(control, cancellationToken);
                 await _replacement.FinishAsync(control, cancellationToken);
                 await _exclusion.UpdateAsync(control, cancellationToken);
+                await _countryExits.UpdateAsync(control, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

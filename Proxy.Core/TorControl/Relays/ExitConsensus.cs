@@ -45,8 +45,7 @@ internal sealed class ExitConsensus
             }
             else if (line.StartsWith("s ") && relay is not null)
             {
-                string[] flags = line[2..].ToString().Split(' ');
-                if (flags.Contains("Exit") && flags.Contains("Running") && !flags.Contains("BadExit"))
+                if (IsExit(line[2..].ToString().Split(' ')))
                     weights[relay] = 0;
                 else
                     relay = null;
@@ -59,6 +58,27 @@ internal sealed class ExitConsensus
 
         return new ExitConsensus(weights);
     }
+
+    /// <summary>The IPv4 addresses of the same relays in the same text, one for each.</summary>
+    public static IEnumerable<string> AddressesOf(string text)
+    {
+        const int address = 6;
+        string? found = null;
+        foreach (string line in text.Split('\n', StringSplitOptions.TrimEntries))
+        {
+            if (line.StartsWith("r ", StringComparison.Ordinal))
+            {
+                found = line.Split(' ').ElementAtOrDefault(address);
+            }
+            else if (line.StartsWith("s ", StringComparison.Ordinal) && found is not null && IsExit(line[2..].Split(' ')))
+            {
+                yield return found;
+                found = null;
+            }
+        }
+    }
+
+    private static bool IsExit(string[] flags) => flags.Contains("Exit") && flags.Contains("Running") && !flags.Contains("BadExit");
 
     /// <summary>The identity is base64 of 20 bytes without its padding.</summary>
     private static string? Identity(ReadOnlySpan<char> line)

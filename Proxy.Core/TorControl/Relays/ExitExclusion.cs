@@ -35,6 +35,9 @@ internal sealed partial class ExitExclusion(
     private volatile bool _consensusIsStale = true;
     private long _consensusTaken;
 
+    /// <summary>How many exits this tor may choose from where they are not all of the network's (one country's); null: not known.</summary>
+    public Func<int?> Choice { get; init; } = static () => null;
+
     /// <summary>Why no exit may be blamed now; null: exits may be.</summary>
     public string? BrakeReason
     {
@@ -259,6 +262,8 @@ internal sealed partial class ExitExclusion(
         string? refused = BrakeReason;
         if (refused is null && Blacklist.Contains(relay.Fingerprint))
             return false;
+        if (refused is null && Choice() is { } exits && exits - Blacklist.Entries.Count <= options.MinRemainingExits)
+            refused = $"too few exits of its country would remain of {exits}";
         try
         {
             if (refused is null)

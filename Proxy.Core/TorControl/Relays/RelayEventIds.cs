@@ -8,6 +8,9 @@ internal static class RelayEventIds
     public const int WatchRefused = 5202;
     public const int Resynchronized = 5203;
     public const int FaultyTor = 5204;
+    public const int FewExits = 5205;
+    public const int NoGeoIP = 5206;
+    public const int ExitsNotCounted = 5207;
     public const int RelayListed = 5210;
     public const int RelayRefused = 5211;
     public const int RelayRemoved = 5212;

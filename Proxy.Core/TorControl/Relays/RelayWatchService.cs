@@ -112,7 +112,10 @@ internal sealed class RelayWatchService(
                 continue;
             var target = new ControlPortTarget(
                 model.Id, model.ControlEndPoint, new ControlCredentials(model.ControlCookie, model.ControlPassword),
-                model.RequestTo(model.ControlEndPoint).Binding);
+                model.RequestTo(model.ControlEndPoint).Binding)
+            {
+                Country = model.Country,
+            };
 
             // A managed tor ends with us, and what it was told with it.
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
@@ -130,6 +133,7 @@ internal sealed class RelayWatchService(
         Equals(one.ControlEndPoint, other.ControlEndPoint)
             && one.ControlCookie == other.ControlCookie
             && one.ControlPassword == other.ControlPassword
+            && one.Country == other.Country
             && one.Link == other.Link;
 
     private sealed record Watched(WorkerModel Model, CircuitWatcher Watcher);

@@ -50,6 +50,9 @@ internal sealed record WorkerTorFacts
     /// <summary>Whether this tor finds paths for its circuits.</summary>
     public PathTrend Paths { get; init; }
 
+    /// <summary>Exits in the worker's country; null: it has none, or they were not counted yet.</summary>
+    public int? CountryExits { get; init; }
+
     /// <summary>What is known to be wrong with its release, and not avoided by its configuration.</summary>
     public IReadOnlyList<TorFault> Faults { get; init; } = [];
 

@@ -44,6 +44,7 @@ public sealed class HttpStatusMapperTests
     [TestCase(FailureCause.ConnectionRefused, 502)]
     [TestCase(FailureCause.ExitPolicy, 403)]
     [TestCase(FailureCause.RouteRejected, 403)]
+    [TestCase(FailureCause.CountryNotServed, 403)]
     [TestCase(FailureCause.AuthRequired, 407)]
     [TestCase(FailureCause.AuthFailed, 407)]
     [TestCase(FailureCause.TooManyConnections, 429)]

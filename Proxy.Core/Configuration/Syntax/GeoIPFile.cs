@@ -1,0 +1,46 @@
+namespace TorBalancer.Configuration.Syntax;
+
+/// <summary>
+/// Where tor finds out in which country a relay is: a file, without which exits cannot be chosen by country. Debian has it in a package
+/// of its own.
+/// </summary>
+/// <param name="Path">The file; null: there is none.</param>
+/// <param name="IsInTorrc">The user's torrc lines name it already.</param>
+/// <param name="Looked">Where it was looked for.</param>
+internal sealed record GeoIPFile(string? Path, bool IsInTorrc, IReadOnlyList<string> Looked)
+{
+    private static readonly string[] UsualPlaces = ["/usr/share/tor/geoip", "/usr/local/share/tor/geoip"];
+
+    /// <summary>What to do without one.</summary>
+    public string Advice =>
+        $"needs a GeoIP file, and there is none ({string.Join(", ", Looked)}): install Debian's package tor-geoipdb, or name one by a line "
+            + "\"GeoIPFile /path\" in the file of ExtraTorrc";
+
+    /// <summary>The file that the user's lines name, or else the first of those that packages of tor have.</summary>
+    /// <param name="extraLines">The lines of ExtraTorrc; see <see cref="TorrcText"/>.</param>
+    /// <param name="torPath">The tor executable; auto or a name: only the usual places are looked at.</param>
+    /// <param name="exists">Whether there is a file.</param>
+    public static GeoIPFile Find(IReadOnlyList<string> extraLines, string torPath, Func<string, bool> exists)
+    {
+        const string option = "GeoIPFile";
+        foreach (string line in extraLines)
+        {
+            string[] words = line.Split([' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            if (words.Length == 2 && words[0].Equals(option, StringComparison.OrdinalIgnoreCase))
+            {
+                string named = words[1].Trim('"');
+                return new GeoIPFile(exists(named) ? named : null, IsInTorrc: true, [named]);
+            }
+        }
+
+        var places = new List<string>();
+        if (torPath.StartsWith('/') && System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(torPath)) is { } prefix)
+            places.Add(System.IO.Path.Combine(prefix, "share/tor/geoip"));
+        places.AddRange(UsualPlaces.Where(place => !places.Contains(place)));
+        return new GeoIPFile(places.Find(place => exists(place)), IsInTorrc: false, places);
+    }
+
+    /// <summary>Whether a file's text has a country: its lines are low,high,country.</summary>
+    public static bool Has(string text, string country) =>
+        text.Contains("," + country, StringComparison.OrdinalIgnoreCase);
+}
