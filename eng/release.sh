@@ -4,6 +4,7 @@
 # same shows when eng/smoke.py runs the file. What the release is built with stands in Proxy.Daemon.csproj under PublishAot.
 #   eng/release.sh            for this machine's processor
 #   eng/release.sh x64        artifacts/torbalancer-VERSION-linux-x64, and .dbg for debuggers and perf
+#   eng/release.sh arm64      on x64: linked by Debian's cross compiler, run by qemu-user
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . eng/setup.sh
@@ -24,12 +25,24 @@ case $arch in
         exit 2
         ;;
 esac
-if [ "$arch" != "$here" ]; then
-    echo "eng/release.sh: the release for $arch is built on a machine with such a processor, not on $here" >&2
-    exit 1
-fi
 require_dotnet
-require_linker
+case $here-$arch in
+    x64-arm64)
+        require_cross_linker aarch64-linux-gnu arm64
+        # The C library, and OpenSSL, which the daemon loads when it needs it.
+        foreign_root artifacts/root-arm64 arm64 libc6 libgcc-s1 libssl3
+        tools=aarch64-linux-gnu- emulator=(qemu-aarch64 -L "$PWD/artifacts/root-arm64")
+        ;;
+    arm64-x64)
+        require_cross_linker x86_64-linux-gnu amd64
+        foreign_root artifacts/root-x64 amd64 libc6 libgcc-s1 libssl3
+        tools=x86_64-linux-gnu- emulator=(qemu-x86_64 -L "$PWD/artifacts/root-x64")
+        ;;
+    *)
+        require_linker
+        tools='' emulator=()
+        ;;
+esac
 
 rid=linux-$arch
 out=$(mktemp -d)
@@ -39,16 +52,16 @@ trap 'rm -rf "$out" artifacts/build' EXIT
 # anew: nothing that was compiled with other options is taken over.
 rm -rf artifacts/build
 dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" -v quiet -nologo -o "$out" --artifacts-path "$PWD/artifacts/build" \
-    -p:PublishAot=true -p:TrimmerSingleWarn=false -p:CppCompilerAndLinker=gcc \
+    -p:PublishAot=true -p:TrimmerSingleWarn=false "-p:CppCompilerAndLinker=${tools}gcc" "-p:ObjCopyName=${tools}objcopy" \
     "-p:PathMap=$PWD=/_" -p:EnableSourceLink=false -p:GenerateDocumentationFile=false
 
-version=$("$out/torbalancer" --version)
+version=$("${emulator[@]}" "$out/torbalancer" --version)
 name=torbalancer-$version-$rid
 # Debuggers look for the name that the link says, and for the build id.
 mv "$out/torbalancer.dbg" "$out/$name.dbg"
-(cd "$out" && objcopy --remove-section=.gnu_debuglink --add-gnu-debuglink="$name.dbg" torbalancer)
+(cd "$out" && "${tools}objcopy" --remove-section=.gnu_debuglink --add-gnu-debuglink="$name.dbg" torbalancer)
 
-/usr/bin/python3 eng/smoke.py "$out/torbalancer"
+/usr/bin/python3 eng/smoke.py "${emulator[@]}" "$out/torbalancer"
 
 mkdir -p artifacts
 install -m 755 "$out/torbalancer" "artifacts/$name"

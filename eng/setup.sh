@@ -69,3 +69,29 @@ write_checksums() (
 require_linker() {
     install_packages gcc=gcc libc6-dev=/usr/include/stdlib.h zlib1g-dev=/usr/include/zlib.h binutils=objcopy python3=/usr/bin/python3
 }
+
+# require_cross_linker TRIPLE PROCESSOR: the same for another processor, and what runs its programs here.
+require_cross_linker() {
+    install_packages "gcc-${1//_/-}=$1-gcc" "libc6-dev-$2-cross=/usr/$1/include/stdlib.h" "binutils-${1//_/-}=$1-objcopy" \
+        "qemu-user=qemu-${1%%-*}" python3=/usr/bin/python3
+}
+
+# foreign_root FOLDER PROCESSOR PACKAGE…: unpacks Debian's packages for another processor into FOLDER, which is a root for qemu-user.
+# Neither dpkg nor apt's own lists learn of that processor, and nobody needs to be root.
+foreign_root() (
+    local root=$1 processor=$2 lists package apt
+    shift 2
+    [ ! -e "$root/complete" ] || return 0
+    lists=$(mktemp -d)
+    trap 'rm -rf "$lists"' EXIT
+    mkdir -p "$lists/partial" "$root"
+    apt=(apt-get -qq -o "APT::Architecture=$processor" -o "APT::Architectures=$processor" -o "Dir::State::Lists=$lists"
+        -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o APT::Sandbox::User=)
+    root=$(realpath "$root")
+    cd "$lists" && "${apt[@]}" update && "${apt[@]}" download "$@" || {
+        echo "Could not get for $processor: $*" >&2
+        return 1
+    }
+    for package in *.deb; do dpkg-deb -x "$package" "$root"; done
+    touch "$root/complete"
+)
