@@ -47,13 +47,14 @@ esac
 rid=linux-$arch
 out=$(mktemp -d)
 trap 'rm -rf "$out" artifacts/build' EXIT
-# Two builds of one commit are to be alike (docs/operations.md says what differs). PathMap and no source link:
-# neither the place of the sources nor the remote that they came from is in it. A folder of its own, made
-# anew: nothing that was compiled with other options is taken over.
+# Two builds of one commit are alike, wherever they are made. PathMap and no source link: neither the place of the sources nor the
+# remote that they came from is in it. No debug information in the assemblies between: it has checksums of generated sources, and the
+# generator of log messages writes its classes in an order of chance. A folder of its own, made anew: nothing that was compiled with
+# other options is taken over.
 rm -rf artifacts/build
 dotnet publish Proxy.Daemon/Proxy.Daemon.csproj -c Release -r "$rid" -v quiet -nologo -o "$out" --artifacts-path "$PWD/artifacts/build" \
     -p:PublishAot=true -p:TrimmerSingleWarn=false "-p:CppCompilerAndLinker=${tools}gcc" "-p:ObjCopyName=${tools}objcopy" \
-    "-p:PathMap=$PWD=/_" -p:EnableSourceLink=false -p:GenerateDocumentationFile=false
+    "-p:PathMap=$PWD=/_" -p:EnableSourceLink=false -p:GenerateDocumentationFile=false -p:DebugType=none -p:NativeDebugSymbols=true
 
 version=$("${emulator[@]}" "$out/torbalancer" --version)
 name=torbalancer-$version-$rid
@@ -68,5 +69,10 @@ install -m 755 "$out/torbalancer" "artifacts/$name"
 install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
 /usr/bin/python3 eng/sbom.py "$version" "artifacts/$name" artifacts/build/obj/Proxy.Daemon/project.assets.json "artifacts/$name.cdx.json"
 write_checksums "$version"
+ordered=$(wc -l <Proxy.Daemon/method-order.txt)
+known=$("${tools}nm" --defined-only "artifacts/$name.dbg" | cut -d ' ' -f 3- | sort -u |
+    comm -12 - <(sort -u Proxy.Daemon/method-order.txt) | wc -l)
+echo "Proxy.Daemon/method-order.txt: $known of $ordered methods are there"
+[ "$known" -ge $((ordered * 8 / 10)) ] || echo "eng/method-order.py should be run again: a start would touch more pages" >&2
 libc=$(objdump -T "artifacts/$name" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
 echo "artifacts/$name: $(stat -c %s "artifacts/$name") bytes, needs ${libc/_/ }; symbols $(stat -c %s "artifacts/$name.dbg") bytes"
