@@ -34,7 +34,7 @@ internal sealed partial class ReadyHostedService(
         }
 
         _systemd.Notify("READY=1");
-        trim.Touch();
+        trim.Started();
         return Task.CompletedTask;
     }
 

@@ -13,11 +13,26 @@ public sealed class MemoryTrimTests
     public void SetUp() => (_allocated, _collections) = (0, 0);
 
     [Test]
-    public void Touch_after_the_start_collects_what_the_start_has_left()
+    public void Started_collects_soon_what_the_start_has_left()
     {
         using var trim = Create();
-        _allocated = 1000;
+        _allocated = 3 * MemoryTrim.Much;
+        trim.Started();
+        _allocated += MemoryTrim.Little - 1;
+        _clock.Advance(MemoryTrim.FirstStep);
+        Assert.That(_collections, Is.EqualTo(1));
+        Assert.That(_clock.UntilNextTimer, Is.Null);
+    }
+
+    [Test]
+    public void Started_with_clients_at_once_waits_for_a_quiet_step()
+    {
+        using var trim = Create();
+        trim.Started();
+        _allocated += MemoryTrim.Little;
         trim.Touch();
+        _clock.Advance(MemoryTrim.FirstStep);
+        Assert.That(_collections, Is.Zero);
         Step();
         Assert.That(_collections, Is.EqualTo(1));
     }
@@ -96,8 +111,8 @@ public sealed class MemoryTrimTests
     private MemoryTrim Started()
     {
         var trim = Create();
-        trim.Touch();
-        Step();
+        trim.Started();
+        _clock.Advance(MemoryTrim.FirstStep);
         _collections = 0;
         return trim;
     }
