@@ -2,7 +2,7 @@
 # Measures TorBalancer beside what a user might take instead, in alternating rounds on the same stub worker; see docs/performance.md.
 #   ./bench.sh                                all of it: about 40 minutes
 #   ./bench.sh --quick                        about two minutes, with short windows and without start and tor
-#   ./bench.sh --only connections,bulk        of connections, bulk, roundtrips, fairness, idle, start, tor
+#   ./bench.sh --only connections,bulk        of connections, cold, bulk, roundtrips, fairness, idle, start, tor
 #   ./bench.sh --out docs/performance-results.md --csv rounds.csv
 #   ./bench.sh --engines                      each engine by itself
 #   ./bench.sh --profile                      system calls per connection and per GB
@@ -16,9 +16,8 @@ PATH=$PATH:/usr/sbin
 
 dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
 dotnet build Proxy.Benchmarks/Proxy.Benchmarks.csproj -c Release -v quiet -nologo -clp:NoSummary
-if [ "$(uname -m)" = aarch64 ]; then processor=arm64; else processor=x64; fi
-newest=$(ls -t artifacts/torbalancer-*-linux-"$processor" 2>/dev/null | head -n 1 || true)
-if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name 'release.sh' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
+newest=$(newest_release || true)
+if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name 'release.sh' -o -name 'method-order.txt' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
     eng/release.sh
 fi
 

@@ -95,3 +95,10 @@ foreign_root() (
     for package in *.deb; do dpkg-deb -x "$package" "$root"; done
     touch "$root/complete"
 )
+
+# The newest release in artifacts/ for this processor; nothing where none has been built.
+newest_release() {
+    local processor=x64
+    [ "$(uname -m)" != aarch64 ] || processor=arm64
+    ls -t artifacts/torbalancer-*-linux-"$processor" 2>/dev/null | head -n 1
+}

@@ -1,6 +1,7 @@
 using TorBalancer.Benchmarks.SideBySide.Forwarders;
 using TorBalancer.Benchmarks.SideBySide.Load;
 using TorBalancer.Benchmarks.SideBySide.Measuring;
+using TorBalancer.Benchmarks.SideBySide.Scenarios;
 
 namespace TorBalancer.Benchmarks.SideBySide;
 
@@ -107,9 +108,14 @@ internal sealed class Bench : IDisposable
     }
 
     /// <summary>One load on a forwarder, or on the stub worker itself when it is null.</summary>
-    public LoadResult Put(RunningForwarder? forwarder, Cell cell, double? window = null)
+    /// <param name="forwarder">It, or null.</param>
+    /// <param name="cell">The load.</param>
+    /// <param name="window">Seconds that are counted, if not those of the options.</param>
+    /// <param name="isCold">Whether it is counted from the first connection on.</param>
+    public LoadResult Put(RunningForwarder? forwarder, Cell cell, double? window = null, bool isCold = false)
     {
-        using var load = new LoadGenerator(Plan(forwarder, cell, window ?? Options.Window));
+        var plan = Plan(forwarder, cell, window ?? Options.Window);
+        using var load = new LoadGenerator(isCold ? plan with { Warmup = 0 } : plan);
         return load.Run();
     }
 
@@ -141,10 +147,14 @@ internal sealed class Bench : IDisposable
 /// <summary>One way of loading, the same for all forwarders.</summary>
 internal sealed record Cell(string Scenario, LoadKind Kind, ClientProtocol Client, int Connections)
 {
+    /// <summary>Whether each round is a process of its own, counted from when it listens.</summary>
+    public bool IsCold => Scenario == "cold";
+
     public string Title => Kind switch
     {
         LoadKind.Connections =>
-            $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time",
+            $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time"
+                + (IsCold ? $", the first {Comparison.ColdSeconds} seconds of a process" : ""),
         LoadKind.RoundTrips => $"64-byte round trips, {Connections:N0} tunnels",
         LoadKind.Down => $"Bulk down, {Connections:N0} tunnels",
         _ => $"Bulk up, {Connections:N0} tunnels",

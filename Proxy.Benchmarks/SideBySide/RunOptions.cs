@@ -5,7 +5,7 @@ namespace TorBalancer.Benchmarks.SideBySide;
 /// <summary>What the side-by-side run was asked for.</summary>
 internal sealed record RunOptions
 {
-    public static readonly string[] AllScenarios = ["connections", "bulk", "roundtrips", "fairness", "idle", "start", "tor"];
+    public static readonly string[] AllScenarios = ["connections", "cold", "bulk", "roundtrips", "fairness", "idle", "start", "tor"];
 
     private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "idle"];
 

@@ -60,6 +60,8 @@ internal static class SideBySideCommand
             bench.StopAll();
         }
 
+        foreach (var cell in Cells.Cold(bench.Options))
+            report.Add(Comparison.RunCold(bench, cell));
         if (bench.Options.Only.Contains("idle"))
             report.Add(IdleScenario.Run(bench));
         if (bench.Options.Only.Contains("start"))

@@ -6,6 +6,14 @@ namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
 /// <summary>Which loads a run consists of.</summary>
 internal static class Cells
 {
+    /// <summary>Those whose rounds are processes of their own.</summary>
+    public static IEnumerable<Cell> Cold(RunOptions options) =>
+        from client in (ClientProtocol[])[ClientProtocol.Socks5, ClientProtocol.Connect]
+        from connections in options.Concurrency ?? [64]
+        where options.Only.Contains("cold")
+        select new Cell("cold", LoadKind.Connections, client, connections);
+
+    /// <summary>Those of forwarders that run side by side.</summary>
     public static IEnumerable<Cell> Of(RunOptions options)
     {
         if (options.Only.Contains("connections"))

@@ -9,6 +9,9 @@ internal sealed class Comparison(Cell cell)
 {
     public const string Direct = "(no forwarder)";
 
+    /// <summary>How long a process is new: what is compiled or read when it is first used is in it.</summary>
+    public const int ColdSeconds = 3;
+
     private readonly Dictionary<string, List<LoadResult?>> _results = [];
     private readonly Dictionary<string, string> _failures = [];
 
@@ -27,8 +30,7 @@ internal sealed class Comparison(Cell cell)
         RunningForwarder?[] all =
         [
             null,
-            .. bench.Running.Where(
-                forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect || forwarder.Spec.Name == "haproxy"),
+            .. bench.Running.Where(forwarder => Takes(forwarder.Spec, cell.Client)),
         ];
         foreach (var forwarder in all)
             comparison._results.Add(NameOf(forwarder), []);
@@ -38,6 +40,26 @@ internal sealed class Comparison(Cell cell)
             Random.Shared.Shuffle(all);
             foreach (var forwarder in all)
                 comparison.RunOne(bench, forwarder);
+        }
+
+        return comparison;
+    }
+
+    /// <summary>The same with a new process in each round, counted from its first client on.</summary>
+    public static Comparison RunCold(Bench bench, Cell cell)
+    {
+        var comparison = new Comparison(cell);
+        ForwarderSpec[] all = [.. bench.Specs.Where(spec => Takes(spec, cell.Client))];
+        foreach (var spec in all)
+            comparison._results.Add(spec.Name, []);
+        for (int round = 0; round < bench.Options.Rounds; round++)
+        {
+            Random.Shared.Shuffle(all);
+            foreach (var spec in all)
+            {
+                using var forwarder = bench.Start(spec);
+                comparison.RunOne(bench, forwarder);
+            }
         }
 
         return comparison;
@@ -106,6 +128,10 @@ internal sealed class Comparison(Cell cell)
         return $"### {Cell.Title}\n\n{table}";
     }
 
+    /// <summary>What passes through whatever it is given is measured with SOCKS5 beside those that speak CONNECT.</summary>
+    private static bool Takes(ForwarderSpec spec, ClientProtocol client) =>
+        client == ClientProtocol.Socks5 || spec.SpeaksConnect || spec.Name == "haproxy";
+
     private bool IsBulk => Cell.Kind is LoadKind.Down or LoadKind.Up;
 
     private double CostOf(LoadResult result) => IsBulk ? result.WholeCpu / (result.Bytes / 1e9) : result.WholeCpu / result.Operations * 1e6;
@@ -119,7 +145,7 @@ internal sealed class Comparison(Cell cell)
         try
         {
             var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;
-            result = bench.Put(forwarder, cell);
+            result = Cell.IsCold ? bench.Put(forwarder, cell, ColdSeconds, isCold: true) : bench.Put(forwarder, cell);
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)
         {
