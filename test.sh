@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs every test. Arguments go to `dotnet test` (for example --filter Name~Socks5).
+# Without arguments it also builds the release, and runs the tests of the category Native a second time with it.
 # The last line is: N passed, N failed, N skipped
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -31,39 +32,62 @@ count() { # FILE COUNTER
 }
 
 # Class.Method of each test that failed, once.
-failures() {
+failures() { # FILE
     local id
-    for id in $(grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/tests.trx" | grep -o 'testId="[^"]*"'); do
-        grep -A 4 "<UnitTest [^>]*id=${id#testId=}" "$results/tests.trx" |
+    for id in $(grep -o '<UnitTestResult [^>]*outcome="Failed"' "$results/$1" | grep -o 'testId="[^"]*"'); do
+        grep -A 4 "<UnitTest [^>]*id=${id#testId=}" "$results/$1" |
             sed -n 's/.*className="\([^"(]*\)[^"]*" name="\([A-Za-z0-9_]*\).*/\1.\2/p'
     done | sort -u
 }
 
-run_tests tests.trx "$@" 2>&1 | tee "$results/output.txt"
-status=${PIPESTATUS[0]}
-passed=$(count tests.trx passed) failed=$(count tests.trx failed) total=$(count tests.trx total)
-skipped=$((total - passed - failed))
+passed=0 failed=0 skipped=0
+suite() { # NAME [arguments]: runs tests and adds them to the counts.
+    local file=$1.trx status good bad total names name filter
+    shift
+    run_tests "$file" "$@" 2>&1 | tee "$results/output.txt"
+    status=${PIPESTATUS[0]}
+    good=$(count "$file" passed) bad=$(count "$file" failed) total=$(count "$file" total)
+    skipped=$((skipped + total - good - bad))
 
-if [ "$failed" -gt 0 ]; then
-    # Again at the end, where a log that was cut still has it: which, and why.
-    echo "What failed:"
-    grep -E -A 12 '^ *Failed [^:]' "$results/output.txt" | cut -c 1-300 | head -n 120
+    if [ "$bad" -gt 0 ]; then
+        # Again at the end, where a log that was cut still has it: which, and why.
+        echo "What failed:"
+        grep -E -A 12 '^ *Failed [^:]' "$results/output.txt" | cut -c 1-300 | head -n 120
 
-    # Real tor picks its paths by chance. What fails alone too is broken; what does not is named, so that it is looked into.
-    names=$(failures)
-    if [ -n "$names" ] && [ "$failed" -le 3 ]; then
-        filter=
-        for name in $names; do filter="$filter|FullyQualifiedName~$name"; done
-        if run_tests again.trx --filter "${filter#|}" >"$results/again.txt" 2>&1 && [ "$(count again.trx passed)" -gt 0 ]; then
-            echo "Unstable, passed when run alone: $names"
-            passed=$((passed + failed)) failed=0 status=0
-        else
-            tail -n 60 "$results/again.txt"
+        # Real tor picks its paths by chance. What fails alone too is broken; what does not is named, so that it is looked into.
+        names=$(failures "$file")
+        if [ -n "$names" ] && [ "$bad" -le 3 ]; then
+            filter=
+            for name in $names; do filter="$filter|FullyQualifiedName~$name"; done
+            if run_tests again.trx --filter "${filter#|}" >"$results/again.txt" 2>&1 && [ "$(count again.trx passed)" -gt 0 ]; then
+                echo "Unstable, passed when run alone: $names"
+                good=$((good + bad)) bad=0 status=0
+            else
+                tail -n 60 "$results/again.txt"
+            fi
         fi
     fi
-fi
 
-if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
-if [ "$total" -eq 0 ]; then failed=1; fi
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$total" -eq 0 ]; then bad=1; fi
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
+# All tests with the framework, then some with the released file, so that what trimming or compiling ahead of time breaks shows. Not
+# when only some tests are asked for.
+release=
+if [ $# -eq 0 ]; then
+    if ! require_linker; then
+        echo "Nothing is run with the released file: the linker that builds it is missing." >&2
+        skipped=1
+    elif eng/release.sh; then
+        release=$PWD/$(newest_release)
+    else
+        failed=1
+    fi
+fi
+suite tests "$@"
+[ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -34,9 +34,8 @@ case $here-$arch in
         tools=aarch64-linux-gnu- emulator=(qemu-aarch64 -L "$PWD/artifacts/root-arm64")
         ;;
     arm64-x64)
-        require_cross_linker x86_64-linux-gnu amd64
-        foreign_root artifacts/root-x64 amd64 libc6 libgcc-s1 libssl3
-        tools=x86_64-linux-gnu- emulator=(qemu-x86_64 -L "$PWD/artifacts/root-x64")
+        echo "eng/release.sh: the release for x64 is built on a machine with such a processor, not on arm64" >&2
+        exit 1
         ;;
     *)
         require_linker

@@ -233,6 +233,8 @@ def commands(directory):
         expect(code == 1 and "wrong.conf" in error, f"{command} with a wrong configuration: {code} {error!r}")
     code, _, error = run("run", "--nonsense")
     expect(code == 2 and error, f"a wrong command line: {code}")
+    code, _, error = run("init", "--wireguard", "--endpoint", "192.0.2.1", "--output", f"{directory}/links")
+    expect(code == 0 and os.listdir(f"{directory}/links"), f"init: {code} {error}")
     code, output, _ = run("env")
     expect(code == 0 and "proxy" in output, f"env: {code} {output!r}")
 

@@ -75,6 +75,7 @@ public class AdminSocketTests
     }
 
     [Test, CancelAfter(30_000)]
+    [Category(ProgramRun.Native)]
     public async Task Run_with_a_taken_admin_address_says_so_in_one_sentence(CancellationToken token)
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
@@ -96,6 +97,7 @@ public class AdminSocketTests
     }
 
     [Test, CancelAfter(60_000)]
+    [Category(ProgramRun.Native)]
     public async Task Run_whose_automatic_socket_cannot_be_had_goes_on_without_it(CancellationToken token)
     {
         // Neither answers nor is it a socket that could be taken away.

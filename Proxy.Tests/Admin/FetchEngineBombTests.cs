@@ -17,6 +17,7 @@ public class FetchEngineBombTests
     private static readonly byte[] EmptyGzip = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
     [Test]
+    [Category(ProgramRun.Native)]
     public async Task Fetches_of_layers_that_decode_to_nothing_end_and_hold_nobody_up(CancellationToken token)
     {
         byte[] bomb = Members(1024);

@@ -8,6 +8,7 @@ namespace TorBalancer.Tests.Commands;
 
 /// <summary>In which order the daemon comes up and goes down, on the real process in front of a fake worker.</summary>
 [CancelAfter(60_000)]
+[Category(ProgramRun.Native)]
 public sealed class RunCommandOrderTests
 {
     [Test]

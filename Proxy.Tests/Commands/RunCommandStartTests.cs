@@ -5,6 +5,7 @@ using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Commands;
 
+[Category(ProgramRun.Native)]
 public class RunCommandStartTests
 {
     [Test, CancelAfter(30_000)]

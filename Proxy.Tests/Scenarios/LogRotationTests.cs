@@ -6,6 +6,7 @@ using TorBalancer.Tests.Support;
 namespace TorBalancer.Tests.Scenarios;
 
 /// <summary>The log file of the real executable: with the real logrotate, on a full disk, without its folder.</summary>
+[Category(ProgramRun.Native)]
 public sealed class LogRotationTests
 {
     private const int Rotations = 6;

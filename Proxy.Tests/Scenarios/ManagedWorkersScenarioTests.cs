@@ -6,6 +6,7 @@ using TorBalancer.Tests.Support;
 namespace TorBalancer.Tests.Scenarios;
 
 /// <summary>The daemon with tor processes of its own, which are clients of the private network.</summary>
+[Category(ProgramRun.Native)]
 public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
 {
     private static readonly string[] Ids = ["tor-1", "tor-2"];

@@ -10,6 +10,7 @@ namespace TorBalancer.Tests.Scenarios;
 public sealed class NothingElseLeavesTests : ScenarioFixture
 {
     [Test, CancelAfter(120_000)]
+    [Category(ProgramRun.Native)]
     public async Task Daemon_connects_to_workers_only_and_resolves_nothing(CancellationToken token)
     {
         await SystemCalls.RequireAsync(token);

@@ -6,6 +6,7 @@ using TorBalancer.Tests.Support;
 namespace TorBalancer.Tests.Scenarios;
 
 /// <summary>SIGTERM while connections are carried, on the real process.</summary>
+[Category(ProgramRun.Native)]
 public sealed class StopTests : ScenarioFixture
 {
     [TestCase("http")]

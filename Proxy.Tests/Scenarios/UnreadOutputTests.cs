@@ -6,6 +6,7 @@ using TorBalancer.Tests.Support;
 namespace TorBalancer.Tests.Scenarios;
 
 /// <summary>The real executable whose output is a pipe that nobody reads: it works, and it ends when it is told to, with 0.</summary>
+[Category(ProgramRun.Native)]
 public sealed class UnreadOutputTests
 {
     // What a pipe holds by default (pipe(7)).

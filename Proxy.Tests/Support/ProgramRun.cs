@@ -8,8 +8,13 @@ internal sealed record ProgramResult(int ExitCode, string Output, string Error);
 /// <summary>Runs real client programs.</summary>
 internal static class ProgramRun
 {
-    /// <summary>Our own executable, as built beside the tests.</summary>
-    public static string Daemon => Path.Combine(TestContext.CurrentContext.TestDirectory, "torbalancer");
+    /// <summary>The category of what ./test.sh runs a second time, with the released file: what trimming or AOT could break.</summary>
+    public const string Native = "Native";
+
+    /// <summary>Our own executable: that of TORBALANCER_EXE, a release perhaps, or the one built beside the tests.</summary>
+    public static string Daemon => Environment.GetEnvironmentVariable("TORBALANCER_EXE") is { Length: > 0 } given
+        ? Path.GetFullPath(given)
+        : Path.Combine(TestContext.CurrentContext.TestDirectory, "torbalancer");
 
     /// <summary>Runs it to its end; kills it when cancelled.</summary>
     public static async Task<ProgramResult> RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)

@@ -32,6 +32,7 @@ public sealed class TestnetCommandTests
 
     [Test]
     [CancelAfter(200_000)]
+    [Category(ProgramRun.Native)]
     public async Task Up_status_and_down_leave_no_process_and_no_directory(CancellationToken cancellationToken)
     {
         SharedTestNetwork.RequireTor();
