@@ -57,12 +57,11 @@ internal sealed partial class MemoryTrim : IDisposable
         TrimNative();
     }
 
-    /// <summary>The start is over: what it has left is given back once nothing happens any more.</summary>
+    /// <summary>The start is over: what it has left is given back once nothing happens any more, whoever has connected already.</summary>
     public void Started()
     {
-        if (Interlocked.Exchange(ref _watching, 1) != 0)
-            return;
         _seen = _allocated();
+        Volatile.Write(ref _watching, 1);
         _timer.Change(FirstStep, Timeout.InfiniteTimeSpan);
     }
 

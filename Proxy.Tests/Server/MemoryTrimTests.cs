@@ -25,6 +25,17 @@ public sealed class MemoryTrimTests
     }
 
     [Test]
+    public void Started_after_a_first_client_collects_as_soon()
+    {
+        using var trim = Create();
+        _allocated = MemoryTrim.Much;
+        trim.Touch();
+        trim.Started();
+        _clock.Advance(MemoryTrim.FirstStep);
+        Assert.That(_collections, Is.EqualTo(1));
+    }
+
+    [Test]
     public void Started_with_clients_at_once_waits_for_a_quiet_step()
     {
         using var trim = Create();
