@@ -29,12 +29,14 @@ internal sealed class Bench : IDisposable
             $"{Environment.ProcessPath} stub --ports "
                 + $"{StubPorts}{(options.SendFile ? " --sendfile" : "")}{(options.Coalesce ? " --coalesce" : "")}",
             null);
-        Workers =
+        int[] ports =
         [
             .. (_stub.Output.ReadLine() ?? throw new InvalidOperationException("the stub worker did not start"))
                 .Split(' ')
                 .Select(int.Parse),
         ];
+        Workers = ports[..StubPorts];
+        OriginPort = ports[StubPorts];
     }
 
     public RunOptions Options { get; }
@@ -43,16 +45,20 @@ internal sealed class Bench : IDisposable
 
     public int[] Workers { get; }
 
+    /// <summary>Where the stub worker is an HTTP origin, without SOCKS.</summary>
+    public int OriginPort { get; }
+
     public IReadOnlyList<RunningForwarder> Running => _running;
 
     /// <summary>A fresh one, to be disposed by the caller.</summary>
     public RunningForwarder Start(ForwarderSpec spec) =>
-        RunningForwarder.Start(spec, Directory.CreateDirectory(Path.Combine(_directory, spec.Name)).FullName, Workers, Options.Core);
+        RunningForwarder.Start(spec, Directory.CreateDirectory(Path.Combine(_directory, spec.Name)).FullName, Workers, OriginPort,
+            Options.Core);
 
-    /// <summary>Starts those that are not running, and lets each do some of everything, so that nobody is measured cold.</summary>
+    /// <summary>Starts those that tunnel, and lets each do some of everything, so that nobody is measured cold.</summary>
     public void StartAll()
     {
-        foreach (var spec in Specs.Where(spec => _running.All(running => running.Spec != spec)))
+        foreach (var spec in Specs.Where(spec => spec.Tunnels && _running.All(running => running.Spec != spec)))
         {
             var forwarder = Start(spec);
             _running.Add(forwarder);
@@ -63,15 +69,33 @@ internal sealed class Bench : IDisposable
         }
     }
 
+    /// <summary>As <see cref="StartAll"/> those that take HTTP requests.</summary>
+    public void StartAll(IReadOnlyList<Cell> requests)
+    {
+        foreach (var spec in Specs.Where(static spec => spec.SpeaksHttp))
+        {
+            var forwarder = Start(spec);
+            _running.Add(forwarder);
+            foreach (var cell in requests)
+                WarmUp(forwarder, cell);
+            if (spec.IsOurs)
+                WarmUp(forwarder, requests[^1] with { Client = ClientProtocol.Connect });
+        }
+    }
+
+    public void WarmUp(RunningForwarder forwarder, LoadKind kind, ClientProtocol client = ClientProtocol.Socks5) =>
+        WarmUp(forwarder, new Cell("warm-up", kind, client, 64));
+
     /// <summary>Lets it do one thing for as long as its code takes to settle.</summary>
-    public void WarmUp(RunningForwarder forwarder, LoadKind kind, ClientProtocol client = ClientProtocol.Socks5)
+    private void WarmUp(RunningForwarder forwarder, Cell cell)
     {
         // Code that is compiled while it runs is measured when the compiler has done with it. That takes half a minute beside a
         // loop that is busy all the time, but is soon done in a pause; and each step of it has to be called before the next.
-        int steps = forwarder.Spec.IsOurs && kind == LoadKind.Connections ? WarmUpSteps : 1;
+        bool isShort = cell.Kind == LoadKind.Connections || cell.Request is { Bytes: < 1024 };
+        int steps = forwarder.Spec.IsOurs && isShort ? WarmUpSteps : 1;
         for (int i = 0; i < steps; i++)
         {
-            Put(forwarder, new Cell("warm-up", kind, client, 64), Options.Quick ? 1 : 2);
+            Put(forwarder, cell, Options.Quick ? 1 : 2);
             Settle(forwarder);
         }
     }
@@ -125,14 +149,18 @@ internal sealed class Bench : IDisposable
         {
             LoadKind.Down => Load.StubPorts.Source,
             LoadKind.Up => Load.StubPorts.Sink,
+            LoadKind.Requests => Load.StubPorts.Origin,
             _ => Load.StubPorts.Echo,
         };
+        var direct = cell.Request is null ? HandshakeScript.Socks5(target) : HandshakeScript.None;
         return new LoadPlan(
-            cell.Kind, forwarder?.PortFor(cell.Client) ?? Workers[0], cell.Connections,
-            forwarder?.Script(cell.Client, target) ?? HandshakeScript.Socks5(target),
+            cell.Kind, forwarder?.PortFor(cell.Client) ?? (cell.Request is null ? Workers[0] : OriginPort), cell.Connections,
+            forwarder?.Script(cell.Client, target) ?? direct,
             Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id)
         {
             SendFile = Options.SendFile,
+            Request = cell.Request,
+            KeepsAlive = cell.Request is { KeepAlive: true } && forwarder?.Spec.KeepsAlive != false,
         };
     }
 
@@ -150,12 +178,16 @@ internal sealed record Cell(string Scenario, LoadKind Kind, ClientProtocol Clien
     /// <summary>Whether each round is a process of its own, counted from when it listens.</summary>
     public bool IsCold => Scenario == "cold";
 
+    /// <summary>For <see cref="LoadKind.Requests"/>.</summary>
+    public RequestShape? Request { get; init; }
+
     public string Title => Kind switch
     {
         LoadKind.Connections =>
             $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time"
                 + (IsCold ? $", the first {Comparison.ColdSeconds} seconds of a process" : ""),
         LoadKind.RoundTrips => $"64-byte round trips, {Connections:N0} tunnels",
+        LoadKind.Requests => $"Requests: {Request}, {Connections:N0} clients",
         LoadKind.Down => $"Bulk down, {Connections:N0} tunnels",
         _ => $"Bulk up, {Connections:N0} tunnels",
     };

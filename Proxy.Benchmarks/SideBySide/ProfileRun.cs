@@ -2,6 +2,7 @@ using System.Globalization;
 using TorBalancer.Benchmarks.SideBySide.Forwarders;
 using TorBalancer.Benchmarks.SideBySide.Load;
 using TorBalancer.Benchmarks.SideBySide.Measuring;
+using TorBalancer.Benchmarks.SideBySide.Scenarios;
 
 namespace TorBalancer.Benchmarks.SideBySide;
 
@@ -25,13 +26,31 @@ internal static class ProfileRun
 
     public static void Run(Bench bench, Report report)
     {
-        bench.StartAll();
+        Cell[] requests = [.. Cells.OfRequests(bench.Options)];
+        if (Loads.Any(cell => bench.Options.Only.Contains(cell.Scenario)))
+        {
+            bench.StartAll();
+            Run(bench, report, [.. Loads.Where(cell => bench.Options.Only.Contains(cell.Scenario))]);
+            bench.StopAll();
+        }
+
+        if (requests.Length > 0)
+        {
+            bench.StartAll(requests);
+            Run(bench, report, requests);
+        }
+    }
+
+    private static void Run(Bench bench, Report report, Cell[] cells)
+    {
         string directory = Directory.CreateTempSubdirectory("torbalancer-profile-").FullName;
         try
         {
-            foreach (var cell in Loads.Where(cell => bench.Options.Only.Contains(cell.Scenario)))
+            foreach (var cell in cells)
             {
-                var able = bench.Running.Where(forwarder => cell.Client == ClientProtocol.Socks5 || forwarder.Spec.SpeaksConnect).ToList();
+                var able = bench.Running
+                    .Where(forwarder => cell.Client != ClientProtocol.Connect || forwarder.Spec.SpeaksConnect)
+                    .ToList();
                 report.Add(SystemCalls(bench, cell, able, directory));
                 foreach (var forwarder in able.Where(static forwarder => forwarder.Spec.IsOurs))
                     report.Add(HotSpots(bench, cell, forwarder, directory));
@@ -67,7 +86,13 @@ internal static class ProfileRun
     }
 
     private static string Unit(Cell cell) =>
-        cell.Kind switch { LoadKind.Connections => "connection", LoadKind.RoundTrips => "round trip", _ => "GB" };
+        cell.Kind switch
+        {
+            LoadKind.Connections => "connection",
+            LoadKind.Requests => "request",
+            LoadKind.RoundTrips => "round trip",
+            _ => "GB",
+        };
 
     /// <summary>How often each call was made, in proportion to the work done while strace was attached.</summary>
     private static Dictionary<string, double> Trace(Bench bench, Cell cell, RunningForwarder forwarder, string directory)

@@ -44,6 +44,8 @@ internal sealed class Report
     {
         if (Summary.Of(_specs, _comparisons, _fairness) is { } summary)
             Add(summary);
+        if (RequestSummary.Of(_specs, _comparisons) is { } requests)
+            Add(requests);
         if (_options.Out is not null)
             File.WriteAllText(_options.Out, _text.ToString());
         if (_options.Csv is not null)
@@ -52,7 +54,7 @@ internal sealed class Report
 
     private IEnumerable<string> CsvLines()
     {
-        yield return "scenario,kind,client,connections,forwarder,operations,bytes,seconds,cpu,loadcpu,p50,p99,failures";
+        yield return "scenario,kind,client,connections,request,forwarder,operations,bytes,seconds,cpu,loadcpu,p50,p99,failures";
         foreach (var comparison in _comparisons)
         {
             foreach (string name in comparison.Names)
@@ -62,7 +64,8 @@ internal sealed class Report
                     var cell = comparison.Cell;
                     yield return string.Create(
                         System.Globalization.CultureInfo.InvariantCulture,
-                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},{name},{result.Operations},{result.Bytes},"
+                        $"{cell.Scenario},{cell.Kind},{cell.Client},{cell.Connections},\"{cell.Request}\",\"{name}\","
+                            + $"{result.Operations},{result.Bytes},"
                             + $"{result.Seconds:F4},{result.WholeCpu:F4},{result.LoadCpu:F4},{result.P50},{result.P99},{result.Failures}");
                 }
             }

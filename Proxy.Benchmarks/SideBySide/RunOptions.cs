@@ -5,9 +5,10 @@ namespace TorBalancer.Benchmarks.SideBySide;
 /// <summary>What the side-by-side run was asked for.</summary>
 internal sealed record RunOptions
 {
-    public static readonly string[] AllScenarios = ["connections", "cold", "bulk", "roundtrips", "fairness", "idle", "start", "tor"];
+    public static readonly string[] AllScenarios =
+        ["connections", "cold", "bulk", "roundtrips", "fairness", "requests", "idle", "start", "tor"];
 
-    private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "idle"];
+    private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "requests", "idle"];
 
     public bool Quick { get; private init; }
 

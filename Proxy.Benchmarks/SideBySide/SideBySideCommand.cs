@@ -62,6 +62,15 @@ internal static class SideBySideCommand
 
         foreach (var cell in Cells.Cold(bench.Options))
             report.Add(Comparison.RunCold(bench, cell));
+        Cell[] requests = [.. Cells.OfRequests(bench.Options)];
+        if (requests.Length > 0)
+        {
+            bench.StartAll(requests);
+            foreach (var cell in requests)
+                report.Add(Comparison.RunRequests(bench, cell));
+            bench.StopAll();
+        }
+
         if (bench.Options.Only.Contains("idle"))
             report.Add(IdleScenario.Run(bench));
         if (bench.Options.Only.Contains("start"))
@@ -81,7 +90,13 @@ internal static class SideBySideCommand
         foreach (
             string name in options.Forwarders ??
             [
-                "haproxy", "haproxy-splice", "v2ray", .. options.Quick ? (string[])[] : ["microsocks"], .. ours,
+                .. options.Only.Any(static scenario => scenario != "requests")
+                    ? ["haproxy", "haproxy-splice", "v2ray", .. options.Quick ? (string[])[] : ["microsocks"]]
+                    : (string[])[],
+                .. options.Only.Contains("requests")
+                    ? [HttpPeers.HaProxyName, HttpPeers.PrivoxyName, HttpPeers.TinyproxyName]
+                    : (string[])[],
+                .. ours,
             ])
         {
             var spec = name switch
@@ -90,6 +105,9 @@ internal static class SideBySideCommand
                 "haproxy-splice" => Peers.HaProxy(splice: true),
                 "v2ray" => Peers.V2Ray(),
                 "microsocks" => Peers.Microsocks(),
+                HttpPeers.HaProxyName => HttpPeers.HaProxy(),
+                HttpPeers.PrivoxyName => HttpPeers.Privoxy(),
+                HttpPeers.TinyproxyName => HttpPeers.Tinyproxy(),
                 RelayForwarders.Name => RelayForwarders.Create(),
                 _ when TorBalancers.IsName(name) => TorBalancers.Create(options.Root, name, options.Profile, options.Before),
                 _ => throw new ArgumentException($"{name} is no forwarder"),

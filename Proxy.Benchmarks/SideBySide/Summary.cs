@@ -13,6 +13,7 @@ internal static class Summary
 
     public static string? Of(IReadOnlyList<ForwarderSpec> specs, List<Comparison> all, FairnessScenario? fairness)
     {
+        all = all.FindAll(static comparison => comparison.Cell.Request is null);
         if (all.Count == 0)
             return null;
         var connections = Pick(all, LoadKind.Connections, ClientProtocol.Socks5);
@@ -26,7 +27,7 @@ internal static class Summary
         var table = new MarkdownTable(
             "Forwarder", "µs per connection", "the same, CONNECT", "cold", "cold, CONNECT", "s per GB down", "s per GB up",
             "GB/s down", "GB/s up", "µs per round trip", "ping p99 µs beside bulk");
-        foreach (var spec in specs)
+        foreach (var spec in specs.Where(static spec => spec.Tunnels))
         {
             table.Add(
                 spec.Name, Figure(CostOf(connections)), spec.SpeaksConnect ? Figure(CostOf(connect)) : "–",

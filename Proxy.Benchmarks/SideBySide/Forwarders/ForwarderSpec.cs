@@ -6,6 +6,9 @@ internal enum ClientProtocol
 {
     Socks5,
     Connect,
+
+    /// <summary>HTTP requests in absolute form.</summary>
+    Http,
 }
 
 /// <summary>One of those that are compared: how it is configured and started.</summary>
@@ -23,13 +26,23 @@ internal sealed record ForwarderSpec(string Name, Func<ForwarderSite, string> Pr
     /// <summary>Takes HTTP CONNECT itself.</summary>
     public bool SpeaksConnect { get; init; }
 
+    /// <summary>Takes HTTP requests in absolute form.</summary>
+    public bool SpeaksHttp { get; init; }
+
+    /// <summary>May be asked for a tunnel; one that may not only speaks HTTP.</summary>
+    public bool Tunnels { get; init; } = true;
+
+    /// <summary>Keeps the connections of HTTP clients for further requests.</summary>
+    public bool KeepsAlive { get; init; } = true;
+
     /// <summary>Knows no workers: the client leads it to one and speaks SOCKS5 a second time.</summary>
     public bool DialsDirectly { get; init; }
 
     public bool IsOurs { get; init; }
 
     public HandshakeScript Script(ClientProtocol client, int[] workers, int targetPort) =>
-        client == ClientProtocol.Connect ? HandshakeScript.HttpConnect(targetPort)
+        client == ClientProtocol.Http ? HandshakeScript.None
+        : client == ClientProtocol.Connect ? HandshakeScript.HttpConnect(targetPort)
         : DialsDirectly ? HandshakeScript.ThroughDirectDialer(workers[0], targetPort)
         : HandshakeScript.Socks5(targetPort);
 }
@@ -39,7 +52,8 @@ internal sealed record ForwarderSpec(string Name, Func<ForwarderSite, string> Pr
 /// <param name="Port">Where it listens.</param>
 /// <param name="SecondPort">For whatever else it listens on: HTTP clients, an admin page.</param>
 /// <param name="Workers">The stub worker's ports.</param>
-internal sealed record ForwarderSite(string Directory, int Port, int SecondPort, int[] Workers)
+/// <param name="OriginPort">Where the stub worker is an HTTP origin, without SOCKS.</param>
+internal sealed record ForwarderSite(string Directory, int Port, int SecondPort, int[] Workers, int OriginPort)
 {
     public string Write(string name, string text)
     {

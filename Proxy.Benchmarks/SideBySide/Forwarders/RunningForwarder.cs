@@ -31,9 +31,9 @@ internal sealed class RunningForwarder : IDisposable
 
     public HandshakeScript Script(ClientProtocol client, int targetPort) => Spec.Script(client, _site.Workers, targetPort);
 
-    public static RunningForwarder Start(ForwarderSpec spec, string directory, int[] workers, int core)
+    public static RunningForwarder Start(ForwarderSpec spec, string directory, int[] workers, int originPort, int core)
     {
-        var site = new ForwarderSite(directory, LoopbackSocket.FreePort(), LoopbackSocket.FreePort(), workers);
+        var site = new ForwarderSite(directory, LoopbackSocket.FreePort(), LoopbackSocket.FreePort(), workers, originPort);
         string command = spec.Prepare(site);
         double began = ProcessFacts.Now();
         var process = ChildProcess.Start(command, core, spec.Environment);

@@ -43,6 +43,7 @@ internal static class TorBalancers
             VersionCommand = $"{executable} --version",
             Environment = environment,
             SpeaksConnect = true,
+            SpeaksHttp = true,
             IsOurs = true,
         };
     }

@@ -29,27 +29,27 @@ internal sealed unsafe class BulkData : IDisposable
             throw new IOException("no memory file could be made");
     }
 
-    /// <summary>Bytes that the kernel took; 0: none now; -1: the connection is over.</summary>
-    public long Send(int fd)
+    /// <summary>Bytes that the kernel took, no more than so many; 0: none now; -1: the connection is over.</summary>
+    public long Send(int fd, long most = long.MaxValue)
     {
-        nint sent;
+        nint length = (nint)Math.Min(most, _chunk), sent;
         if (_file >= 0)
         {
             long offset = 0;
-            sent = Native.SendFile(fd, _file, &offset, _chunk);
+            sent = Native.SendFile(fd, _file, &offset, length);
         }
         else
         {
-            sent = Native.Send(fd, _buffer, _chunk, Native.MsgDontWait | Native.MsgNoSignal);
+            sent = Native.Send(fd, _buffer, length, Native.MsgDontWait | Native.MsgNoSignal);
         }
 
         return sent >= 0 ? sent : Marshal.GetLastSystemError() == Native.Again ? 0 : -1;
     }
 
-    /// <summary>Bytes that were thrown away; 0: none there now; -1: the connection is over.</summary>
-    public long Take(int fd)
+    /// <summary>Bytes that were thrown away, no more than so many; 0: none there now; -1: the connection is over.</summary>
+    public long Take(int fd, long most = long.MaxValue)
     {
-        nint taken = Native.Receive(fd, _buffer, _chunk, Native.MsgDontWait | Native.MsgTrunc);
+        nint taken = Native.Receive(fd, _buffer, (nint)Math.Min(most, _chunk), Native.MsgDontWait | Native.MsgTrunc);
         return taken > 0 ? taken : taken < 0 && Marshal.GetLastSystemError() == Native.Again ? 0 : -1;
     }
 

@@ -8,6 +8,9 @@ internal sealed class HandshakeScript(params HandshakeStep[] steps)
 {
     private const string TargetHost = "bench.test";
 
+    /// <summary>No handshake: the client says at once what it has to say.</summary>
+    public static readonly HandshakeScript None = new();
+
     public HandshakeStep[] Steps { get; } = steps;
 
     /// <summary>A SOCKS5 client with a host name and no password (RFC 1928).</summary>

@@ -17,6 +17,15 @@ internal sealed class LoadConnection(int index)
 
     public int Received { get; set; }
 
+    /// <summary>Bytes of a request's body that have yet to be sent.</summary>
+    public long BodyToSend { get; set; }
+
+    /// <summary>Bytes of the answer's body that have yet to come; negative while its head is read.</summary>
+    public long BodyToTake { get; set; }
+
+    /// <summary>Registered for room to write, not for bytes to read.</summary>
+    public bool WatchesOut { get; set; }
+
     /// <summary>When the measured operation began, in nanoseconds.</summary>
     public long Started { get; set; }
 

@@ -5,7 +5,7 @@ using TorBalancer.Benchmarks.SideBySide.Measuring;
 namespace TorBalancer.Benchmarks.SideBySide.Load;
 
 /// <summary>Plays the clients: one thread, one epoll set, and no allocation once the connections are there.</summary>
-internal sealed unsafe class LoadGenerator : IDisposable
+internal sealed unsafe partial class LoadGenerator : IDisposable
 {
     private const int PingLength = 64;
     private const int OpenedAtATime = 64;
@@ -18,6 +18,7 @@ internal sealed unsafe class LoadGenerator : IDisposable
     private readonly LatencyHistogram _latency = new();
     private readonly List<LoadConnection> _connections = [];
     private readonly byte[] _ping = new byte[PingLength];
+    private readonly byte[] _requestHead;
     private long _operations, _bytes, _failures;
     private int _wanted, _ready;
 
@@ -26,6 +27,7 @@ internal sealed unsafe class LoadGenerator : IDisposable
         _plan = plan;
         _wanted = plan.Connections;
         _bulk = new BulkData(plan.Chunk, plan.SendFile);
+        _requestHead = plan.Request?.Head(absolute: plan.Script.Steps.Length == 0) ?? [];
     }
 
     /// <summary>Warms up, counts for the window, and gives what was counted.</summary>
@@ -33,7 +35,7 @@ internal sealed unsafe class LoadGenerator : IDisposable
     {
         if (_plan.Preferred)
             ProcessFacts.TryPreferThisThread();
-        if (_plan.Kind != LoadKind.Connections)
+        if (_plan.Kind is not (LoadKind.Connections or LoadKind.Requests))
             Establish(_plan.Connections);
         Work(_plan.Warmup);
         _latency.Clear();
@@ -113,8 +115,9 @@ internal sealed unsafe class LoadGenerator : IDisposable
         if (fd < 0)
             throw new IOException($"no connection to port {_plan.Port}: error {Marshal.GetLastSystemError()}");
         connection.Begin(fd, Nanoseconds());
-        bool sent = TrySendStep(connection);
-        _epoll.Add(fd, sent ? Native.EpollIn : Native.EpollOut, connection.Index);
+        bool sent = _plan.Script.Steps.Length > 0 ? TrySendStep(connection) : TryBeginRequest(connection);
+        connection.WatchesOut = !sent || (_plan.Script.Steps.Length == 0 && connection.BodyToSend > 0);
+        _epoll.Add(fd, connection.WatchesOut ? Native.EpollOut : Native.EpollIn, connection.Index);
     }
 
     /// <summary>False when the connection is broken.</summary>
@@ -126,7 +129,7 @@ internal sealed unsafe class LoadGenerator : IDisposable
                 return ReadStep(connection);
             if ((events & (Native.EpollError | Native.EpollHangUp)) != 0 || !TrySendStep(connection))
                 return false;
-            _epoll.Modify(connection.Fd, Native.EpollIn, connection.Index);
+            WatchOut(connection, false);
             return true;
         }
 
@@ -139,6 +142,8 @@ internal sealed unsafe class LoadGenerator : IDisposable
             case LoadKind.Up:
                 moved = _bulk.Send(connection.Fd);
                 break;
+            case LoadKind.Requests:
+                return AdvanceRequest(connection, events);
             default:
                 return ReadPing(connection);
         }
@@ -180,6 +185,9 @@ internal sealed unsafe class LoadGenerator : IDisposable
                 return true;
             case LoadKind.Connections:
                 return SendPing(connection);
+            case LoadKind.Requests:
+                connection.Started = Nanoseconds();
+                return TryBeginRequest(connection) && (connection.BodyToSend == 0 || SendBody(connection));
             default:
                 _ready += _plan.Kind == LoadKind.RoundTrips ? 1 : 0;
                 connection.Started = Nanoseconds();

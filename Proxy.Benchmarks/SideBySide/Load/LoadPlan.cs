@@ -16,6 +16,9 @@ internal enum LoadKind
 
     /// <summary>64 bytes there and back, then nothing.</summary>
     Hold,
+
+    /// <summary>HTTP requests in absolute form, or through a tunnel in the origin's.</summary>
+    Requests,
 }
 
 /// <param name="Port">Where the forwarder, or the stub worker itself, listens.</param>
@@ -32,12 +35,18 @@ internal sealed record LoadPlan(
 
     public bool SendFile { get; init; }
 
+    /// <summary>For <see cref="LoadKind.Requests"/>.</summary>
+    public RequestShape? Request { get; init; }
+
+    /// <summary>The forwarder keeps connections, and they are to be kept.</summary>
+    public bool KeepsAlive { get; init; }
+
     /// <summary>Goes before everything else on its core.</summary>
     public bool Preferred { get; init; }
 }
 
 /// <summary>What was counted in the window.</summary>
-/// <param name="Operations">Connections or round trips.</param>
+/// <param name="Operations">Connections, round trips or requests.</param>
 /// <param name="Failures">Connections that failed or broke, from the first moment on.</param>
 /// <param name="Cpu">Seconds of processor time of the forwarder.</param>
 /// <param name="LoadCpu">The same of load generator and stub worker together.</param>

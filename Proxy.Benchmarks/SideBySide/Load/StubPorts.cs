@@ -12,6 +12,9 @@ internal static class StubPorts
     /// <summary>Takes everything.</summary>
     public const int Sink = 9;
 
+    /// <summary>An HTTP origin.</summary>
+    public const int Origin = 80;
+
     /// <summary>Sends without end.</summary>
     public const int Source = 19;
 }

@@ -15,19 +15,23 @@ internal sealed unsafe class StubWorker : IDisposable
     private readonly PreferredEcho _preferred = new();
     private readonly BulkData _bulk;
     private readonly int[] _listeners;
+    private readonly StubOrigin _origin;
     private readonly bool _coalesce;
     private readonly byte* _buffer = (byte*)NativeMemory.Alloc(BufferSize);
     private readonly Stack<StubHandshake> _spare = [];
+    private readonly Stack<OriginConnection> _spareOrigins = [];
     private Entry[] _entries = new Entry[1024];
 
+    /// <param name="ports">Of workers; behind them there is one more, of an HTTP origin that needs no SOCKS.</param>
     /// <param name="coalesce">The answer to the request in one write with what goes before it, which tor does not do.</param>
     public StubWorker(int ports, int chunk, bool sendFile, bool coalesce)
     {
         _bulk = new BulkData(chunk, sendFile);
+        _origin = new StubOrigin(_epoll, _bulk);
         _coalesce = coalesce;
-        Ports = new int[ports];
-        _listeners = new int[ports];
-        for (int i = 0; i < ports; i++)
+        Ports = new int[ports + 1];
+        _listeners = new int[ports + 1];
+        for (int i = 0; i <= ports; i++)
         {
             _listeners[i] = LoopbackSocket.Listen(out Ports[i]);
             _epoll.Add(_listeners[i], Native.EpollIn, -1 - i);
@@ -41,6 +45,7 @@ internal sealed unsafe class StubWorker : IDisposable
         Echo,
         Sink,
         Source,
+        Origin,
     }
 
     public int[] Ports { get; }
@@ -55,7 +60,7 @@ internal sealed unsafe class StubWorker : IDisposable
             {
                 int id = _epoll.IdOf(i);
                 if (id < 0)
-                    AcceptAll(_listeners[-1 - id]);
+                    AcceptAll(_listeners[-1 - id], isOrigin: -id == _listeners.Length);
                 else if (!Serve(id))
                     Close(id);
             }
@@ -72,16 +77,24 @@ internal sealed unsafe class StubWorker : IDisposable
         NativeMemory.Free(_buffer);
     }
 
-    private void AcceptAll(int listener)
+    private void AcceptAll(int listener, bool isOrigin)
     {
         for (int fd; (fd = LoopbackSocket.Accept(listener)) >= 0;)
         {
             if (fd >= _entries.Length)
                 Array.Resize(ref _entries, Math.Max(fd + 1, _entries.Length * 2));
-            if (!_spare.TryPop(out var handshake))
-                handshake = new StubHandshake();
-            handshake.Reset();
-            _entries[fd] = new Entry(Role.Handshake, handshake);
+            if (isOrigin)
+            {
+                _entries[fd] = new Entry(Role.Origin, null, RentOrigin());
+            }
+            else
+            {
+                if (!_spare.TryPop(out var handshake))
+                    handshake = new StubHandshake();
+                handshake.Reset();
+                _entries[fd] = new Entry(Role.Handshake, handshake);
+            }
+
             _epoll.Add(fd, Native.EpollIn, fd);
         }
     }
@@ -93,6 +106,7 @@ internal sealed unsafe class StubWorker : IDisposable
         Role.Echo => EchoOnce(fd, _buffer),
         Role.Sink => _bulk.Take(fd) >= 0,
         Role.Source => _bulk.Send(fd) >= 0,
+        Role.Origin => _origin.Serve(fd, _entries[fd].Origin!),
         _ => true,
     };
 
@@ -119,6 +133,16 @@ internal sealed unsafe class StubWorker : IDisposable
 
     private bool TakeRole(int fd, StubHandshake handshake, int targetPort)
     {
+        if (targetPort == StubPorts.Origin)
+        {
+            var origin = RentOrigin();
+            _entries[fd] = new Entry(Role.Origin, null, origin);
+            int early = handshake.Left.Length;
+            handshake.Left.CopyTo(origin.Free);
+            _spare.Push(handshake);
+            return early == 0 || (_origin.Read(fd, origin, early) && _origin.Serve(fd, origin));
+        }
+
         var role = targetPort switch { StubPorts.Sink => Role.Sink, StubPorts.Source => Role.Source, _ => Role.Echo };
         bool good = role != Role.Echo || handshake.Left.IsEmpty || SendAll(fd, handshake.Left);
         _entries[fd] = new Entry(role, null);
@@ -139,6 +163,8 @@ internal sealed unsafe class StubWorker : IDisposable
     {
         if (_entries[fd].Handshake is { } handshake)
             _spare.Push(handshake);
+        if (_entries[fd].Origin is { } origin)
+            _spareOrigins.Push(origin);
         _entries[fd] = default;
         Native.Close(fd);
     }
@@ -158,7 +184,15 @@ internal sealed unsafe class StubWorker : IDisposable
             return Native.Send(fd, start, data.Length, Native.MsgDontWait | Native.MsgNoSignal) == data.Length;
     }
 
-    private readonly record struct Entry(Role Role, StubHandshake? Handshake);
+    private OriginConnection RentOrigin()
+    {
+        if (!_spareOrigins.TryPop(out var origin))
+            origin = new OriginConnection();
+        origin.Reset();
+        return origin;
+    }
+
+    private readonly record struct Entry(Role Role, StubHandshake? Handshake, OriginConnection? Origin = null);
 
     /// <summary>Echoes on a thread that goes before all others of its core, if the system lets it.</summary>
     private sealed class PreferredEcho : IDisposable

@@ -6,6 +6,21 @@ namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
 /// <summary>Which loads a run consists of.</summary>
 internal static class Cells
 {
+    private static readonly RequestShape[] Requests =
+    [
+        new(Up: false, SmallPage, KeepAlive: false), new(Up: false, SmallPage, KeepAlive: true),
+        new(Up: false, MediumBody, KeepAlive: true), new(Up: true, MediumBody, KeepAlive: true),
+        new(Up: false, LargeBody, KeepAlive: true), new(Up: true, LargeBody, KeepAlive: true),
+    ];
+
+    private const int SmallPage = 270, MediumBody = 64 * 1024, LargeBody = 10 * 1024 * 1024;
+
+    /// <summary>The loads of HTTP requests in absolute form.</summary>
+    public static IEnumerable<Cell> OfRequests(RunOptions options) =>
+        from connections in options.Concurrency ?? [16]
+        from request in options.Only.Contains("requests") ? Requests : []
+        select new Cell("requests", LoadKind.Requests, ClientProtocol.Http, connections) { Request = request };
+
     /// <summary>Those whose rounds are processes of their own.</summary>
     public static IEnumerable<Cell> Cold(RunOptions options) =>
         from client in (ClientProtocol[])[ClientProtocol.Socks5, ClientProtocol.Connect]

@@ -65,6 +65,28 @@ internal sealed class Comparison(Cell cell)
         return comparison;
     }
 
+    /// <summary>
+    /// The same for HTTP requests. Our own tunnel does the least that can be done for a body: requests through it are what those in
+    /// absolute form may cost, so it has rows of its own.
+    /// </summary>
+    public static Comparison RunRequests(Bench bench, Cell cell)
+    {
+        var comparison = new Comparison(cell);
+        (string Name, RunningForwarder? Forwarder, Cell Cell)[] all = [(Direct, null, cell), .. RequestRows(bench, cell)];
+        foreach (var row in all)
+            comparison._results.Add(row.Name, []);
+        for (int round = 0; round < bench.Options.Rounds; round++)
+        {
+            Random.Shared.Shuffle(all);
+            foreach (var row in all)
+                comparison.RunOne(bench, row.Forwarder, row.Name, row.Cell);
+        }
+
+        return comparison;
+    }
+
+    public static string TunnelOf(string name) => $"{name}, tunnel";
+
     /// <summary>Processor time of one operation in µs, or of one GB (10⁹ bytes) in s.</summary>
     public double Cost(string name) => Median(name, CostOf);
 
@@ -105,16 +127,17 @@ internal sealed class Comparison(Cell cell)
         string unit = IsBulk ? "s/GB" : "µs each";
         string[] headers =
         [
-            "Forwarder", $"CPU {unit}", "× haproxy", "× haproxy-splice", "× v2ray", IsBulk ? "GB/s" : "per s", "by a whole core",
-            .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed",
+            "Forwarder", $"CPU {unit}", .. HasBodies ? (string[])["s/GB"] : [], .. Others.Select(static other => $"× {other}"),
+            IsBulk ? "GB/s" : "per s", "by a whole core", .. IsBulk ? (string[])[] : ["p50 µs", "p99 µs"], "busy", "load busy", "failed",
         ];
         var table = new MarkdownTable(headers);
         foreach (string name in _results.Keys)
         {
             bool direct = name == Direct;
-            string Relative(string other) => direct ? "–" : MarkdownTable.Number(CostRatio(name, other));
             table.Add([
-                name, direct ? "–" : MarkdownTable.Number(Cost(name)), Relative("haproxy"), Relative("haproxy-splice"), Relative("v2ray"),
+                name, direct ? "–" : MarkdownTable.Number(Cost(name)),
+                .. HasBodies ? (string[])[direct ? "–" : MarkdownTable.Number(Cost(name) * 1e3 / Cell.Request!.Bytes)] : [],
+                .. Others.Select(other => direct ? "–" : MarkdownTable.Number(CostRatio(name, other))),
                 MarkdownTable.Number(Rate(name)), direct ? "–" : MarkdownTable.Number(Capacity(name)),
                 .. IsBulk ? (string[])[] : [MarkdownTable.Number(P50(name)), MarkdownTable.Number(P99(name))],
                 direct ? "–" : MarkdownTable.Percent(Busy(name)),
@@ -130,21 +153,42 @@ internal sealed class Comparison(Cell cell)
 
     /// <summary>What passes through whatever it is given is measured with SOCKS5 beside those that speak CONNECT.</summary>
     private static bool Takes(ForwarderSpec spec, ClientProtocol client) =>
-        client == ClientProtocol.Socks5 || spec.SpeaksConnect || spec.Name == "haproxy";
+        spec.Tunnels && (client == ClientProtocol.Socks5 || spec.SpeaksConnect || spec.Name == "haproxy");
 
     private bool IsBulk => Cell.Kind is LoadKind.Down or LoadKind.Up;
+
+    private bool HasBodies => Cell.Request is { Bytes: >= 1024 };
+
+    /// <summary>In proportion to whom costs are shown.</summary>
+    private string[] Others => Cell.Request is null
+        ? ["haproxy", "haproxy-splice", "v2ray"]
+        : [HttpPeers.HaProxyName, HttpPeers.PrivoxyName, HttpPeers.TinyproxyName, .. _results.Keys.Where(IsTunnel)];
+
+    private static bool IsTunnel(string name) => name == TunnelOf(TorBalancers.Name);
+
+    private static IEnumerable<(string Name, RunningForwarder? Forwarder, Cell Cell)> RequestRows(Bench bench, Cell cell)
+    {
+        foreach (var forwarder in bench.Running)
+        {
+            var spec = forwarder.Spec;
+            yield return (spec.Name, forwarder, cell);
+            if (spec.IsOurs && cell.Request!.KeepAlive && !spec.Name.EndsWith("-nolog", StringComparison.Ordinal))
+                yield return (TunnelOf(spec.Name), forwarder, cell with { Client = ClientProtocol.Connect });
+        }
+    }
 
     private double CostOf(LoadResult result) => IsBulk ? result.WholeCpu / (result.Bytes / 1e9) : result.WholeCpu / result.Operations * 1e6;
 
     private double Median(string name, Func<LoadResult, double> figure) => MarkdownTable.Median(Of(name).Select(figure));
 
-    private void RunOne(Bench bench, RunningForwarder? forwarder)
+    private void RunOne(Bench bench, RunningForwarder? forwarder, string? row = null, Cell? rowCell = null)
     {
-        string name = NameOf(forwarder);
+        string name = row ?? NameOf(forwarder);
         LoadResult? result = null;
         try
         {
-            var cell = forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell;
+            var cell = rowCell
+                ?? (forwarder is { Spec.SpeaksConnect: false } or null ? Cell with { Client = ClientProtocol.Socks5 } : Cell);
             result = Cell.IsCold ? bench.Put(forwarder, cell, ColdSeconds, isCold: true) : bench.Put(forwarder, cell);
         }
         catch (Exception failure) when (failure is IOException or TimeoutException)

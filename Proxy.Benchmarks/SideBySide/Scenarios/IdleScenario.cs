@@ -29,7 +29,7 @@ internal static class IdleScenario
                 "Forwarder", "RSS MiB, fresh", "RSS MiB, warm",
                 .. steps.SelectMany(static step => (string[])[$"KiB each of {step:N0}", $"descriptors each of {step:N0}"]),
             ]);
-        foreach (var spec in bench.Specs)
+        foreach (var spec in bench.Specs.Where(static spec => spec.Tunnels))
         {
             using var forwarder = bench.Start(spec);
             table.Add([spec.Name, .. RunOne(bench, forwarder, steps)]);

@@ -14,10 +14,10 @@ internal static class StartScenario
     public static string Run(Bench bench)
     {
         int starts = bench.Options.Quick ? 5 : 15;
-        var seconds = bench.Specs.ToDictionary(static spec => spec, static _ => new List<double>());
+        var seconds = bench.Specs.Where(static spec => spec.Tunnels).ToDictionary(static spec => spec, static _ => new List<double>());
         for (int round = 0; round < starts; round++)
         {
-            foreach (var spec in bench.Specs)
+            foreach (var spec in bench.Specs.Where(static spec => spec.Tunnels))
             {
                 using var forwarder = bench.Start(spec);
                 seconds[spec].Add(forwarder.StartSeconds);
@@ -25,7 +25,7 @@ internal static class StartScenario
         }
 
         var table = new MarkdownTable("Forwarder", "start to listening ms", "fastest", "RSS MiB idle", "RSS MiB after work", "threads");
-        foreach (var spec in bench.Specs)
+        foreach (var spec in bench.Specs.Where(static spec => spec.Tunnels))
         {
             using var forwarder = bench.Start(spec);
             Task.Delay(Settle).Wait();
