@@ -16,6 +16,7 @@ internal sealed class HttpForwardExchange : IDisposable
     private readonly OpenStream _open;
     private readonly TunnelCounters _counters;
     private readonly ProxyRequest _request;
+    private readonly ExchangeCancellation _cancellation;
     private readonly CancellationToken _outer;
     private CancellationTokenSource _cancel;
     private readonly HttpOutput _toClient;
@@ -31,12 +32,14 @@ internal sealed class HttpForwardExchange : IDisposable
     private TimeSpan _connectTime;
 
     /// <param name="kept">A stream that may carry this request, or null.</param>
+    /// <param name="cancellation">Shared with the exchanges before and behind this one.</param>
     public HttpForwardExchange(
         HttpServerConnection client,
         OpenStream open,
         TunnelCounters counters,
         ProxyRequest request,
         KeptStream? kept,
+        ExchangeCancellation cancellation,
         CancellationToken cancellationToken)
     {
         _client = client;
@@ -44,7 +47,8 @@ internal sealed class HttpForwardExchange : IDisposable
         _counters = counters;
         _request = request;
         _outer = cancellationToken;
-        _cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _cancellation = cancellation;
+        _cancel = cancellation.Get(cancellationToken);
         _toClient = new HttpOutput(client.Connection, counters, towardsUpstream: false);
         _started = client.HeadTime;
         Carrier = kept;
@@ -72,11 +76,7 @@ internal sealed class HttpForwardExchange : IDisposable
                 await CloseAsync(TunnelEnd.Finished);
 
                 // Stopping the sender in the middle of its body has cancelled the first try; the second needs its own.
-                if (_cancel.IsCancellationRequested)
-                {
-                    _cancel.Dispose();
-                    _cancel = CancellationTokenSource.CreateLinkedTokenSource(_outer);
-                }
+                _cancel = _cancellation.Get(_outer);
             }
         }
         catch (Exception failure)
@@ -95,7 +95,6 @@ internal sealed class HttpForwardExchange : IDisposable
     {
         _toClient.Dispose();
         _toUpstream?.Dispose();
-        _cancel.Dispose();
     }
 
     /// <summary>Opens a stream; null when there is one, else how the exchange ended without.</summary>

@@ -13,10 +13,12 @@ namespace TorBalancer.Forwarding;
 /// <param name="client">The client; it reads the requests.</param>
 /// <param name="open">The way up: everything that decides by which worker a request leaves is behind it.</param>
 /// <param name="counters">Bytes of this client connection, counted while they move.</param>
-internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open, TunnelCounters counters) : IAsyncDisposable
+internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open, TunnelCounters counters) : IAsyncDisposable, IPeerObserver
 {
+    private readonly ExchangeCancellation _cancellation = new();
     private KeptStream? _kept;
     private WorkerStream? _over;
+    private Task _dropped = Task.CompletedTask;
 
     /// <summary>The exchange that was forwarded last, also when it failed by an exception.</summary>
     public HttpExchange Last { get; private set; }
@@ -28,7 +30,8 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
     /// </summary>
     public async ValueTask<HttpForwardResult> ForwardAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        using var exchange = new HttpForwardExchange(client, open, counters, request, await TakeKeptAsync(request), cancellationToken);
+        using var exchange = new HttpForwardExchange(
+            client, open, counters, request, await TakeKeptAsync(request), _cancellation, cancellationToken);
         HttpExchangeEnd end;
         try
         {
@@ -60,7 +63,31 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
         var next = client.ReadRequestAsync(cancellationToken);
         if (_kept is not { } kept || next.IsCompleted)
             return await next;
+        var origin = kept.Stream.Connection;
+        if (!origin.TryObserve(this, whenQuiet: true))
+            return await ReadRequestAsync(next, kept, cancellationToken);
+        try
+        {
+            return await next;
+        }
+        finally
+        {
+            await origin.StopObservingAsync();
+            await _dropped;
+        }
+    }
 
+    /// <summary>An idle origin has nothing to say: it is leaving, or a byte would be the answer to a request that was never sent.</summary>
+    void IPeerObserver.PeerStirred(bool hangUp)
+    {
+        _kept?.Stream.Connection.TryStopObserving();
+        _dropped = DropKeptAsync().AsTask();
+    }
+
+    /// <summary>The same where only a read of the origin's side tells.</summary>
+    private async ValueTask<HttpServerRequest> ReadRequestAsync(
+        ValueTask<HttpServerRequest> next, KeptStream kept, CancellationToken cancellationToken)
+    {
         // An idle origin has nothing to say: a byte would be the answer to a request that was never sent.
         var watch = new PeerWatch(kept.Stream.Connection.Input, readAhead: 0);
         var left = watch.Start(cancellationToken);
@@ -82,6 +109,7 @@ internal sealed class HttpForwarder(HttpServerConnection client, OpenStream open
     {
         await CloseOverAsync();
         await DropKeptAsync();
+        _cancellation.Dispose();
     }
 
     private static ClientFarewell FarewellOf(HttpExchangeEnd end) => end switch

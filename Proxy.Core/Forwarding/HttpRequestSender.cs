@@ -18,7 +18,7 @@ internal sealed class HttpRequestSender(
     HttpServerConnection client, HttpOutput toUpstream, HttpClientWatch watch, bool mayResend, CancellationTokenSource exchange,
     CancellationToken outer)
 {
-    private readonly HttpBodyPump _pump = new(client.Connection.Input, toUpstream);
+    private readonly HttpBodyPump? _pump = client.Head.Body == HttpBodyKind.None ? null : new(client.Connection.Input, toUpstream);
 
     // Set when the request could be sent a second time, over another connection, as long as the answer has not begun.
     private readonly TaskCompletionSource? _answerBegan =
@@ -34,10 +34,10 @@ internal sealed class HttpRequestSender(
     public bool BodyDone => _bodyDone;
 
     /// <summary>The client has sent all of it; it may still be on its way to the upstream.</summary>
-    public bool BodyTaken => _pump.SourceDone || client.Head.Body == HttpBodyKind.None;
+    public bool BodyTaken => _pump is null or { SourceDone: true };
 
     /// <summary>Part of the body was taken from the client: the request cannot be sent a second time.</summary>
-    public bool Touched => _pump.Touched;
+    public bool Touched => _pump is { Touched: true };
 
     /// <summary>Its body is not what it should be: the answer to it. Null while nothing is wrong.</summary>
     public HttpReject? Refused { get; private set; }
@@ -82,7 +82,7 @@ internal sealed class HttpRequestSender(
     {
         var token = exchange.Token;
         var head = client.Head;
-        if (head.Body == HttpBodyKind.None)
+        if (_pump is null)
         {
             await toUpstream.FlushAsync(token);
             _bodyDone = true;

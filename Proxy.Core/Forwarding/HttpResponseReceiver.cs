@@ -30,7 +30,23 @@ internal sealed class HttpResponseReceiver(
     {
         for (int heads = 0; heads <= HttpLimits.InterimResponses; heads++)
         {
-            var failed = await ReceiveHeadAsync(first: heads == 0);
+            var scanner = HttpHeadScanner.ForResponse();
+            bool silent = heads == 0;
+            HttpAnswer? failed;
+            while (true)
+            {
+                try
+                {
+                    if (TryTakeHead(await upstream.ReadAsync(cancellationToken), ref scanner, ref silent, out failed))
+                        break;
+                }
+                catch (Exception failure) when (failure is IOException or ObjectDisposedException)
+                {
+                    failed = Silence(silent);
+                    break;
+                }
+            }
+
             if (failed is { } answer)
                 return answer;
             sender.AnswerBegan();
@@ -50,30 +66,27 @@ internal sealed class HttpResponseReceiver(
         return HttpAnswer.Malformed("too many interim responses");
     }
 
-    private async ValueTask<HttpAnswer?> ReceiveHeadAsync(bool first)
+    /// <summary>
+    /// Takes in what was read. False: more of the head must come. True: it is whole, or there is none and the exchange is over.
+    /// </summary>
+    private bool TryTakeHead(in ReadResult read, ref HttpHeadScanner scanner, ref bool silent, out HttpAnswer? failed)
     {
-        var scanner = HttpHeadScanner.ForResponse();
-        bool silent = first;
-        while (true)
-        {
-            var read = await upstream.ReceiveAsync(cancellationToken);
-            if (read.IsBroken)
-                return new HttpAnswer(silent ? HttpAnswerEnd.NoAnswer : HttpAnswerEnd.Closed);
-            var buffer = read.Result.Buffer;
-            silent &= buffer.IsEmpty;
-            var status = HttpResponseParser.TryParse(ref buffer, ref scanner, client.Head.IsHead, _response, out var error);
-            if (status == HttpParseStatus.Incomplete)
-                upstream.AdvanceTo(buffer.Start, buffer.End);
-            else
-                upstream.AdvanceTo(buffer.Start);
-            if (status == HttpParseStatus.Complete)
-                return null;
-            if (status == HttpParseStatus.Rejected)
-                return new HttpAnswer(HttpAnswerEnd.Malformed, error);
-            if (read.Result.IsCompleted)
-                return new HttpAnswer(silent ? HttpAnswerEnd.NoAnswer : HttpAnswerEnd.Closed);
-        }
+        failed = null;
+        var buffer = read.Buffer;
+        silent &= buffer.IsEmpty;
+        var status = HttpResponseParser.TryParse(ref buffer, ref scanner, client.Head.IsHead, _response, out var error);
+        if (status == HttpParseStatus.Incomplete)
+            upstream.AdvanceTo(buffer.Start, buffer.End);
+        else
+            upstream.AdvanceTo(buffer.Start);
+        if (status == HttpParseStatus.Rejected)
+            failed = new HttpAnswer(HttpAnswerEnd.Malformed, error);
+        else if (status == HttpParseStatus.Incomplete && read.IsCompleted)
+            failed = Silence(silent);
+        return failed is not null || status == HttpParseStatus.Complete;
     }
+
+    private static HttpAnswer Silence(bool silent) => new(silent ? HttpAnswerEnd.NoAnswer : HttpAnswerEnd.Closed);
 
     private async ValueTask<HttpAnswer> ForwardAsync()
     {
@@ -88,7 +101,7 @@ internal sealed class HttpResponseReceiver(
         bool close = !head.KeepAlive || endByClose || !sender.BodyTaken;
         Status = _response.Status;
         long written = toClient.Written;
-        HttpHeadWriter.WriteResponse(toClient, _response, chunkedOut, close);
+        HttpHeadWriter.WriteResponse(toClient, _response, chunkedOut, close, head.WantsKeepAliveTold);
 
         var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true);
         var pump = new HttpBodyPump(upstream, toClient);

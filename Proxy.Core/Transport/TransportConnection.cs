@@ -54,6 +54,22 @@ public abstract class TransportConnection : IAsyncDisposable
     {
     }
 
+    /// <summary>
+    /// Has an observer told of the next thing that comes from the peer, without a read that would have to be cancelled. Nobody reads
+    /// meanwhile, until <see cref="TryStopObserving"/>.
+    /// </summary>
+    /// <param name="observer">Told once or more often, never from within this call.</param>
+    /// <param name="whenQuiet">Only if nothing has come yet that was not read; otherwise, only if the peer has not hung up yet.</param>
+    /// <returns>
+    /// False where a read has to find out: something has come, this is not the connection's thread, the engine has no events.
+    /// </returns>
+    internal virtual bool TryObserve(IPeerObserver observer, bool whenQuiet) => false;
+
+    /// <summary>
+    /// Ends <see cref="TryObserve"/>, also when nothing was told. False, and nothing is done: this is not the connection's thread.
+    /// </summary>
+    internal virtual bool TryStopObserving() => true;
+
     /// <summary>Sends FIN: nothing more will be written, reading goes on.</summary>
     public abstract void ShutdownSend();
 

@@ -10,10 +10,10 @@ internal static class FileCircles
             "A share is given out by the budget that it is a part of, and gives itself back to it."),
         (
             [
-                "Transport/Linux/LinuxConnection.Io.cs", "Transport/Linux/LinuxPipeReader.cs", "Transport/Linux/LinuxTunnel.Direction.cs",
-                "Transport/Linux/LinuxWriter.cs",
+                "Transport/Linux/LinuxConnection.Io.cs", "Transport/Linux/LinuxPipeReader.cs", "Transport/Linux/LinuxRelay.cs",
+                "Transport/Linux/LinuxTunnel.Direction.cs", "Transport/Linux/LinuxWriter.cs",
             ],
-            "One connection in four chapters: it lends itself to its reader, its writer and its tunnel."),
+            "One connection in five chapters: it lends itself to its reader, its writer, its relay and its tunnel."),
         (
             ["Workers/WorkerLease.cs", "Workers/WorkerState.cs"],
             "A lease is given out by the worker that it counts on, and gives itself back to it."),

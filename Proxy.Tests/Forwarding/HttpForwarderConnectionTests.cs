@@ -4,7 +4,9 @@ using TorBalancer.Protocols.Http;
 namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>Several requests on one connection, and everything that breaks.</summary>
-public sealed class HttpForwarderConnectionTests
+[TestFixture(HttpForwarderHarness.Sockets)]
+[TestFixture(HttpForwarderHarness.Loops)]
+public sealed class HttpForwarderConnectionTests(string engine)
 {
     private const int Limit = 10_000;
 
@@ -12,7 +14,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_each_request_goes_to_its_own_host_and_an_equal_one_reuses()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         using var a = await RequestAsync(proxy, "a", null);
         await RequestAsync(proxy, "a", a);
         using var b = await RequestAsync(proxy, "b", null);
@@ -29,7 +31,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_other_credentials_do_not_share_a_connection()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         using var one = await RequestAsync(proxy, "a", null, "Proxy-Authorization: Basic YTpi\r\n");
         using var two = await RequestAsync(proxy, "a", null);
         Assert.That(proxy.Connects.Select(c => c.Credentials?.User), Is.EqualTo(new[] { "a", null }));
@@ -39,7 +41,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_a_kept_connection_that_closes_before_the_body_came_is_replaced()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         using var first = await RequestAsync(proxy, "a", null);
         await proxy.Client.SendAsync("PUT http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n");
         await first.ReadHeadAsync();
@@ -55,7 +57,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_pipelined_requests_are_answered_in_order()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(
             Request("a") + "POST http://b/ HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nxyz" + Request("c") + Request("d"));
         proxy.Client.ShutdownSend();
@@ -78,7 +80,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_CONNECT_behind_a_forwarded_request_comes_out()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         using var a = await RequestAsync(proxy, "a", null);
         await proxy.Client.SendAsync("CONNECT t:443 HTTP/1.1\r\nHost: t:443\r\n\r\nTLS");
         var outcome = await proxy.EndedAsync();
@@ -90,7 +92,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_origin_that_closes_its_idle_connection_is_replaced()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         var first = await RequestAsync(proxy, "a", null);
         first.Close();
         using var second = await RequestAsync(proxy, "a", null);
@@ -102,7 +104,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_kept_connection_that_dies_in_use_is_retried_when_idempotent(string method, bool retried)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         var first = await RequestAsync(proxy, "a", null);
         await proxy.Client.SendAsync($"{method} http://a/2 HTTP/1.1\r\nHost: a\r\n\r\n");
         await first.ReadHeadAsync();
@@ -122,7 +124,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_fresh_connection_that_dies_is_not_retried()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -146,7 +148,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_answer_that_is_none_becomes_502(string answer, string cause)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -164,7 +166,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_endless_interim_responses_become_502()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.SendAsync(string.Concat(Enumerable.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 40)));
@@ -177,7 +179,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_answer_that_breaks_off_resets_the_client(string answer)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -193,7 +195,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_answer_until_close_that_is_reset_resets_the_client()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -208,7 +210,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_bytes_behind_an_answer_are_never_the_next_answer()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -222,7 +224,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_malformed_chunks_of_the_client_are_refused_and_the_origin_is_cut()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
         var origin = await proxy.OriginAsync("a");
         await origin.ReadThroughAsync("abc");
@@ -235,7 +237,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_client_that_resets_while_waiting_ends_the_upstream()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -250,7 +252,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_client_that_closes_while_waiting_is_found_out_by_its_answer()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -277,7 +279,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_client_that_resets_while_dialling_cancels_the_dial()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         var dialling = new TaskCompletionSource();
         proxy.Delay = async token =>
         {
@@ -294,7 +296,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_client_that_half_closes_still_gets_its_answer()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         proxy.Client.ShutdownSend();
         var origin = await proxy.OriginAsync("a");
@@ -307,7 +309,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_client_that_leaves_in_its_body_cuts_the_origin()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
         var origin = await proxy.OriginAsync("a");
         await origin.ReadThroughAsync("half");
@@ -320,7 +322,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_failed_dial_is_told_and_the_connection_goes_on()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         proxy.Fail = request => request.Target.Host == "bad" ? new ProxyError(FailureCause.NoWorkerAvailable, "all down") : ProxyError.None;
         await proxy.Client.SendAsync("POST http://bad/ HTTP/1.1\r\nHost: bad\r\nContent-Length: 3\r\n\r\nabc");
         string head = await proxy.Client.ReadHeadAsync();
@@ -336,7 +338,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_failed_dial_of_a_request_with_a_long_body_ends_the_connection()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         proxy.Fail = _ => new ProxyError(FailureCause.WorkerRefused);
         await proxy.Client.SendAsync("POST http://bad/ HTTP/1.1\r\nHost: bad\r\nContent-Length: 999999\r\n\r\nabc");
         Assert.That(await proxy.Client.ReadHeadAsync(), Does.StartWith("HTTP/1.1 502 ").And.Contain("Connection: close"));
@@ -348,7 +350,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_idle_connection_ends_quietly()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync(idle: TimeSpan.FromMilliseconds(50));
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine, idle: TimeSpan.FromMilliseconds(50));
         using var origin = await RequestAsync(proxy, "a", null);
         Assert.That(await proxy.Client.ReadToEndAsync(), Is.Empty);
         Assert.That(await origin.ReadToEndAsync(), Is.Empty);
@@ -359,7 +361,7 @@ public sealed class HttpForwarderConnectionTests
     [CancelAfter(60_000)]
     public async Task ForwardAsync_many_requests_in_a_row_stay_in_step()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         using var origin = await RequestAsync(proxy, "a", null);
         for (int i = 0; i < 500; i++)
         {

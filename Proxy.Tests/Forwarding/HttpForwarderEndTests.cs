@@ -4,7 +4,9 @@ using TorBalancer.Protocols;
 namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>How the client's side is left when an answer was cut, or is ours.</summary>
-public sealed class HttpForwarderEndTests
+[TestFixture(HttpForwarderHarness.Sockets)]
+[TestFixture(HttpForwarderHarness.Loops)]
+public sealed class HttpForwarderEndTests(string engine)
 {
     private const int Limit = 10_000;
 
@@ -12,7 +14,7 @@ public sealed class HttpForwarderEndTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_framing_that_fails_behind_bytes_the_client_has_resets_it()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -28,7 +30,7 @@ public sealed class HttpForwarderEndTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_page_of_ours_waits_for_the_client_when_the_upstream_was_let_go()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\nabc");
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();

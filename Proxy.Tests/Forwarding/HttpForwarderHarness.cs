@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
 using System.Threading.Channels;
 using TorBalancer.Connecting;
 using TorBalancer.Forwarding;
@@ -9,6 +11,7 @@ using TorBalancer.Tests.Balancing;
 using TorBalancer.Tests.Protocols.Http;
 using TorBalancer.Tests.Support;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Linux;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Forwarding;
@@ -16,22 +19,35 @@ namespace TorBalancer.Tests.Forwarding;
 /// <summary>One client connection served as the server does it, real sockets on both sides, both ends played by the test.</summary>
 internal sealed class HttpForwarderHarness : IAsyncDisposable
 {
+    /// <summary>
+    /// The engines below: sockets as any platform has them; the event loops of Linux; and those where no pipe can be had.
+    /// </summary>
+    public const string Sockets = "sockets", Loops = "linux", LoopsWithoutPipes = "linux without pipes";
+
+    private static readonly Lazy<LinuxTransport> LoopEngine = new(static () => new LinuxTransport(2));
+    private static readonly Lazy<LinuxTransport> PipelessEngine =
+        new(static () => new LinuxTransport(new EventLoops(2, pipes: 0), default(SocketSettings)));
+
     private readonly ConcurrentDictionary<string, Channel<ScriptedPeer>> _origins = new();
     private readonly CancellationToken _token = TestContext.CurrentContext.CancellationToken;
     private readonly CancellationTokenSource _stop;
     private readonly List<IDisposable> _owned = [];
     private readonly WorkerState _worker = PoolOf.Equal(1).Find("w1")!;
     private readonly StreamAccounting _accounting = new(NullOutcomeSink.Instance, TimeSpan.Zero, TimeProvider.System);
-    private readonly TestSocketConnection _server;
+    private readonly TransportConnection _server;
     private readonly Task _serving;
+    private readonly LinuxTransport? _loops;
 
-    private HttpForwarderHarness(ScriptedPeer client, TestSocketConnection server, HttpServerSettings settings)
+    private HttpForwarderHarness(ScriptedPeer client, TransportConnection server, HttpServerSettings settings, LinuxTransport? loops)
     {
+        _loops = loops;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(_token);
         Client = client;
         _server = server;
         _owned.Add(client);
-        _serving = ServeAsync(settings);
+        var served = new Serving(() => ServeAsync(settings));
+        _serving = served.Task.Unwrap();
+        server.Schedule(served);
     }
 
     public ScriptedPeer Client { get; }
@@ -57,14 +73,49 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
 
     public Func<ClientCredentials?, ProxyError> Authenticate { get; set; } = _ => ProxyError.None;
 
-    public static async Task<HttpForwarderHarness> StartAsync(TimeSpan? idle = null, TimeSpan? handshake = null)
+    public static async Task<HttpForwarderHarness> StartAsync(string engine, TimeSpan? idle = null, TimeSpan? handshake = null)
     {
-        var (near, far) = await TestSocketConnection.ConnectPairAsync();
+        if (engine != Sockets && !LinuxTransport.IsSupported)
+            Assert.Ignore("there is no such engine here");
+        var loops = engine switch { Loops => LoopEngine.Value, LoopsWithoutPipes => PipelessEngine.Value, _ => null };
+        var (near, server) = await AcceptAsync(loops);
         var settings = new HttpServerSettings("c-1", handshake ?? TimeSpan.FromSeconds(30))
         {
             IdleTimeout = idle ?? TimeSpan.FromSeconds(60),
         };
-        return new HttpForwarderHarness(new ScriptedPeer(near), new TestSocketConnection(far), settings);
+        return new HttpForwarderHarness(new ScriptedPeer(near), server, settings, loops);
+    }
+
+    private static async Task<(Socket Client, TransportConnection Server)> AcceptAsync(LinuxTransport? loops)
+    {
+        if (loops is null)
+        {
+            var (client, far) = await TestSocketConnection.ConnectPairAsync();
+            return (client, new TestSocketConnection(far));
+        }
+
+        await using var listener = loops.Listen(new IPEndPoint(IPAddress.Loopback, 0), new ListenSettings(16, null));
+        var near = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await near.ConnectAsync(listener.LocalEndPoint);
+        return (near, await listener.AcceptAsync(CancellationToken.None));
+    }
+
+    /// <summary>A connection to an origin that the test plays; begun on a loop it ends there.</summary>
+    private async ValueTask<(TransportConnection Near, Socket Far)> ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (_loops is null)
+        {
+            var (socket, peer) = await TestSocketConnection.ConnectPairAsync();
+            return (new TestSocketConnection(socket), peer);
+        }
+
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(1);
+        var near = await _loops.ConnectAsync(new TransportConnectRequest(listener.LocalEndPoint!), cancellationToken);
+        var far = listener.Accept();
+        far.NoDelay = true;
+        return (near.Connection!, far);
     }
 
     /// <summary>The origin's end of the next connection to a host.</summary>
@@ -82,11 +133,11 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
         var error = Fail(request);
         if (error.IsError)
             return new ConnectOutcome(null, default, error, 2, "w2");
-        var (near, far) = await TestSocketConnection.ConnectPairAsync();
+        var (near, far) = await ConnectAsync(cancellationToken);
         var peer = new ScriptedPeer(far);
         _owned.Add(peer);
         Origins(request.Target.Host).Writer.TryWrite(peer);
-        var attempt = new ConnectAttempt(_worker.Lease(), new DialResult(new TestSocketConnection(near), default, default), TimeSpan.Zero);
+        var attempt = new ConnectAttempt(_worker.Lease(), new DialResult(near, default, default), TimeSpan.Zero);
         return new ConnectOutcome(new WorkerStream(attempt, request.Target, _accounting), default, default, 1, "w1");
     }
 
@@ -104,7 +155,6 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
 
     private async Task ServeAsync(HttpServerSettings settings)
     {
-        await Task.Yield();
         try
         {
             using var http = new HttpServerConnection(
@@ -178,6 +228,13 @@ internal sealed class HttpForwarderHarness : IAsyncDisposable
     {
         await using (upstream)
             await Task.WhenAll(CopyAsync(_server, upstream.Connection), CopyAsync(upstream.Connection, _server));
+    }
+
+    /// <summary>Begins where the connection is served best, as the server does it.</summary>
+    private sealed class Serving(Func<Task> serve) : TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously),
+        IThreadPoolWorkItem
+    {
+        public void Execute() => SetResult(serve());
     }
 
     private async Task CopyAsync(TransportConnection from, TransportConnection to)

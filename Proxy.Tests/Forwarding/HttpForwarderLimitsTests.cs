@@ -3,7 +3,9 @@ using TorBalancer.Primitives;
 namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>Heads at and over the limits, and what becomes of a connection whose answers were repaired.</summary>
-public sealed class HttpForwarderLimitsTests
+[TestFixture(HttpForwarderHarness.Sockets)]
+[TestFixture(HttpForwarderHarness.Loops)]
+public sealed class HttpForwarderLimitsTests(string engine)
 {
     private const int Limit = 10_000;
 
@@ -12,7 +14,7 @@ public sealed class HttpForwarderLimitsTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_answer_with_a_head_that_is_too_large_is_called_so(bool byFields)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -31,7 +33,7 @@ public sealed class HttpForwarderLimitsTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_heads_of_a_thousand_fields_pass_both_ways()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         string fields = string.Concat(Enumerable.Range(0, 999).Select(i => $"X-{i}: {new string('y', 100)}\r\n"));
         await proxy.Client.SendAsync(Request("a", fields));
         var origin = await proxy.OriginAsync("a");
@@ -46,7 +48,7 @@ public sealed class HttpForwarderLimitsTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_origin_whose_answer_was_repaired_is_not_used_again(string answer)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Request("a"));
         var origin = await proxy.OriginAsync("a");
         await origin.ReadHeadAsync();
@@ -60,7 +62,7 @@ public sealed class HttpForwarderLimitsTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_trailers_that_are_too_large_are_called_so()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(
             "POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + new string('y', 20_000));
         Assert.That(

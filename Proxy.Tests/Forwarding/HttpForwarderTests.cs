@@ -4,7 +4,9 @@ using TorBalancer.Protocols.Http;
 namespace TorBalancer.Tests.Forwarding;
 
 /// <summary>One request at a time: what is rewritten, each kind of body, early answers, upgrades.</summary>
-public sealed class HttpForwarderTests
+[TestFixture(HttpForwarderHarness.Sockets)]
+[TestFixture(HttpForwarderHarness.Loops)]
+public sealed class HttpForwarderTests(string engine)
 {
     private const int Limit = 10_000;
 
@@ -14,7 +16,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_is_rewritten_and_hop_by_hop_fields_are_dropped()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(
             "GET http://h:8080/p?q HTTP/1.1\r\nUser-Agent: t\r\nHost: other\r\nProxy-Connection: keep-alive\r\nConnection: X-Hop, "
                 + "keep-alive\r\nX-Hop: 1\r\n"
@@ -55,7 +57,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_line_in_origin_form(string request, string expected)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(request);
         using var origin = await proxy.OriginAsync(request.Contains("::1", StringComparison.Ordinal) ? "::1" : "h");
         Assert.That(await origin.ReadHeadAsync(), Does.StartWith(expected));
@@ -72,7 +74,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_request_body_arrives_whole(string sent, string expected)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\n" + sent);
         using var origin = await proxy.OriginAsync();
         Assert.That(
@@ -165,7 +167,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_response_is_forwarded(string request, string response, string expected, bool goesOn)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(request);
         using var origin = await proxy.OriginAsync();
         await origin.ReadHeadAsync();
@@ -179,7 +181,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_slow_peers_byte_by_byte_get_the_same(string request, string response, string expected, bool goesOn)
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendByteByByteAsync(request);
         using var origin = await proxy.OriginAsync();
         await origin.ReadHeadAsync();
@@ -198,7 +200,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_response_until_close_ends_with_the_client_connection()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(Get);
         using var origin = await proxy.OriginAsync();
         await origin.ReadHeadAsync();
@@ -212,7 +214,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_large_bodies_both_ways_arrive_unchanged()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         var random = new Random(3);
         string up = new([.. Enumerable.Range(0, 700_000).Select(_ => (char)random.Next(256))]);
         var sending = proxy.Client.SendAsync($"PUT http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: {up.Length}\r\n\r\n{up}");
@@ -232,7 +234,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_expect_continue_passes_end_to_end()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
         using var origin = await proxy.OriginAsync();
         Assert.That(await origin.ReadHeadAsync(), Does.Contain("Expect: 100-continue"));
@@ -249,7 +251,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_answer_before_the_body_is_forwarded_and_the_connection_ends()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync("POST http://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\npart");
         using var origin = await proxy.OriginAsync();
         await origin.ReadThroughAsync("part");
@@ -267,7 +269,7 @@ public sealed class HttpForwarderTests
     [CancelAfter(Limit)]
     public async Task ForwardAsync_upgrade_hands_both_connections_over_with_the_bytes_behind()
     {
-        await using var proxy = await HttpForwarderHarness.StartAsync();
+        await using var proxy = await HttpForwarderHarness.StartAsync(engine);
         await proxy.Client.SendAsync(
             "GET http://h/ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: "
                 + "k\r\n\r\nEARLY");

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Protocols.Http;
 
@@ -36,12 +37,19 @@ internal enum HttpBodyEnd : byte
 /// <param name="Lenient">See <see cref="HttpChunkDecoder"/>.</param>
 internal readonly record struct HttpBodyPlan(HttpBodyKind Kind, long Length, bool ChunkedOut, bool Lenient);
 
-/// <summary>Moves one body, of any length, through at most one buffer. With no sink it is read and dropped.</summary>
-internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
+/// <summary>
+/// Moves one body, of any length, through at most one buffer. With no sink it is read and dropped. What is long and of known length goes
+/// past this process where the engine can do that.
+/// </summary>
+internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to) : IRelayMeter
 {
+    /// <summary>A rest of a body that is worth more than another read and write.</summary>
+    private const long LeastToRelay = 16 * 1024;
+
     private HttpBodyPlan _plan;
     private HttpChunkDecoder _decoder;
     private long _moved;
+    private long _missing;
     private volatile bool _sourceDone;
 
     /// <summary>Bytes of it were taken from the source: it cannot be sent a second time.</summary>
@@ -86,7 +94,7 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
         long remaining = _plan.Length;
         while (remaining > 0)
         {
-            var (read, end) = await NextAsync(readToken, writeToken);
+            var (read, end) = await NextAsync(readToken, writeToken, remaining);
             if (end is { } ended)
                 return ended;
             var body = read.Buffer.Length > remaining ? read.Buffer.Slice(0, remaining) : read.Buffer;
@@ -258,8 +266,21 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
         return HttpBodyEnd.Complete;
     }
 
-    /// <summary>What is at hand; if nothing is, first writes all that is pending and gives the buffer back.</summary>
-    private async ValueTask<(ReadResult Read, HttpBodyEnd? End)> NextAsync(CancellationToken readToken, CancellationToken writeToken)
+    void IRelayMeter.Taken(int bytes)
+    {
+        Touched = true;
+        _missing -= bytes;
+        _sourceDone = _missing == 0;
+    }
+
+    void IRelayMeter.Given(int bytes) => to!.CountRelayed(bytes);
+
+    /// <summary>
+    /// What is at hand; if nothing is, first writes all that is pending and gives the buffer back. The whole <paramref name="rest"/> of a
+    /// body of known length may then be relayed, which ends it.
+    /// </summary>
+    private async ValueTask<(ReadResult Read, HttpBodyEnd? End)> NextAsync(
+        CancellationToken readToken, CancellationToken writeToken, long rest = 0)
     {
         if (!from.TryRead(out var result))
         {
@@ -268,6 +289,8 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
                 if (!await to.FlushAsync(writeToken))
                     return (default, HttpBodyEnd.SinkBroken);
                 to.Release();
+                if (rest >= LeastToRelay && TryRelay(rest, writeToken, out var relay))
+                    return (default, Ended(await relay));
             }
 
             var read = await from.ReceiveAsync(readToken);
@@ -280,6 +303,26 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to)
             return (result, null);
         from.AdvanceTo(result.Buffer.Start, result.Buffer.Start);
         return (default, HttpBodyEnd.Stopped);
+    }
+
+    private bool TryRelay(long rest, CancellationToken cancellationToken, out ValueTask<RelayResult> relay)
+    {
+        relay = default;
+        _missing = rest;
+        return from is IRelaySource source && to!.TryRelay(source, rest, this, cancellationToken, out relay);
+    }
+
+    private HttpBodyEnd Ended(RelayResult result)
+    {
+        if (result.End == RelayEnd.SinkBroken)
+            to!.Break(result.Error);
+        return result.End switch
+        {
+            RelayEnd.Complete => HttpBodyEnd.Complete,
+            RelayEnd.SourceClosed => HttpBodyEnd.SourceClosed,
+            RelayEnd.SourceBroken => HttpBodyEnd.SourceBroken,
+            _ => HttpBodyEnd.SinkBroken,
+        };
     }
 
     private HttpBodyEnd Failed => to is null ? HttpBodyEnd.TooLong : HttpBodyEnd.SinkBroken;

@@ -19,8 +19,6 @@ internal sealed class HttpDeadline : IDisposable
     /// <summary>True when it was the time, not the caller.</summary>
     public bool Expired => _source.IsCancellationRequested && !_outer.IsCancellationRequested;
 
-    public void Restart(TimeSpan limit) => _timer.Change(limit, Timeout.InfiniteTimeSpan);
-
     public void Dispose()
     {
         _timer.Dispose();

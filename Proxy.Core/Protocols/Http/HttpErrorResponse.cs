@@ -21,10 +21,10 @@ internal static class HttpErrorResponse
     /// Answers OPTIONS to the proxy itself (RFC 9110, section 9.3.7). Any method is forwarded in absolute form; of those, Allow names
     /// the usual ones. Each of Tor's request fields that is honoured is a capability (spec.torproject.org/http-connect).
     /// </summary>
-    public static byte[] Options(bool close) => Encoding.ASCII.GetBytes(
+    public static byte[] Options(bool close, bool tellKeepAlive) => Encoding.ASCII.GetBytes(
         "HTTP/1.1 200 OK\r\nAllow: CONNECT, OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
         + "Tor-Capabilities: Tor-Stream-Isolation X-Tor-Stream-Isolation\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
-        + (close ? "Connection: close\r\n\r\n" : "\r\n"));
+        + (close ? "Connection: close\r\n\r\n" : tellKeepAlive ? "Connection: keep-alive\r\n\r\n" : "\r\n"));
 
     /// <param name="error">The failure.</param>
     /// <param name="status">0: as the cause says.</param>
@@ -32,7 +32,9 @@ internal static class HttpErrorResponse
     /// <param name="connectionId">By which the log names the connection.</param>
     /// <param name="close">The connection ends behind this answer.</param>
     /// <param name="withBody">False for an answer to HEAD: all of the head, none of the body.</param>
-    public static byte[] Build(ProxyError error, int status, in ReplyInfo info, string connectionId, bool close, bool withBody)
+    /// <param name="tellKeepAlive">Says so when it does not (<see cref="HttpRequestHead.WantsKeepAliveTold"/>).</param>
+    public static byte[] Build(
+        ProxyError error, int status, in ReplyInfo info, string connectionId, bool close, bool withBody, bool tellKeepAlive = false)
     {
         var failure = HttpStatusMapper.Map(error.Cause);
         if (status == 0)
@@ -54,6 +56,8 @@ internal static class HttpErrorResponse
         text.Append("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
         if (close)
             text.Append("Connection: close\r\n");
+        else if (tellKeepAlive)
+            text.Append("Connection: keep-alive\r\n");
         text.Append("\r\n");
         if (withBody)
             text.Append(body);

@@ -12,7 +12,7 @@ internal abstract class HttpHead : IDisposable
 
     private byte[] _bytes = [];
     private HttpField[] _fields = [];
-    private readonly (int Start, int Length)[] _connectionOptions = new (int, int)[HttpLimits.ConnectionOptions];
+    private (int Start, int Length)[] _connectionOptions = [];
     private int _connectionOptionCount;
 
     /// <summary>
@@ -178,6 +178,8 @@ internal abstract class HttpHead : IDisposable
 
                 if (!isName)
                     continue;
+                if (_connectionOptionCount == _connectionOptions.Length)
+                    Array.Resize(ref _connectionOptions, Math.Max(4, _connectionOptionCount * 2));
                 value.Overlaps(member, out int offset);
                 _connectionOptions[_connectionOptionCount++] = (field.ValueStart + offset, member.Length);
             }

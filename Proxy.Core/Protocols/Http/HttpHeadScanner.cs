@@ -67,45 +67,74 @@ internal struct HttpHeadScanner
     public HttpScanStatus Scan(in ReadOnlySequence<byte> buffer, out int length)
     {
         length = 0;
-        var reader = new SequenceReader<byte>(buffer);
-        reader.Advance(_scanned);
-        while (reader.TryAdvanceTo((byte)'\n', advancePastDelimiter: true))
+        HttpScanStatus status;
+        if (buffer.IsSingleSegment)
         {
-            long end = reader.Consumed;
-            if (end > _maxBytes)
-                return HttpScanStatus.TooLarge;
-            long content = end - 1 - _lineStart;
-            bool carriageReturn = content > 0 && ByteAt(buffer, end - 2) == (byte)'\r';
-            if (!carriageReturn && !_lenient)
-                return HttpScanStatus.BareLineFeed;
-            if (carriageReturn)
-                content--;
-
-            _scanned = end;
-            if (content == 0)
+            // Nearly always: a head fits in one read.
+            var bytes = buffer.FirstSpan;
+            for (int at = (int)_scanned, feed; (feed = bytes[at..].IndexOf((byte)'\n')) >= 0;)
             {
-                if (_lines > 0 || !_skipEmptyLine || Start > 0)
-                {
-                    length = (int)end;
-                    return HttpScanStatus.Complete;
-                }
-
-                Start = (int)end;
-                _lineStart = end;
-                continue;
+                at += feed + 1;
+                if (EndsAt(at, at > 1 ? bytes[at - 2] : (byte)0, ref length, out status))
+                    return status;
             }
-
-            if (_lines == 0 && end - _lineStart > _maxFirstLine)
-                return HttpScanStatus.FirstLineTooLong;
-            if (++_lines > _maxLines)
-                return HttpScanStatus.TooManyLines;
-            _lineStart = end;
+        }
+        else
+        {
+            var reader = new SequenceReader<byte>(buffer);
+            reader.Advance(_scanned);
+            while (reader.TryAdvanceTo((byte)'\n', advancePastDelimiter: true))
+            {
+                if (EndsAt(reader.Consumed, reader.Consumed > 1 ? ByteAt(buffer, reader.Consumed - 2) : (byte)0, ref length, out status))
+                    return status;
+            }
         }
 
         _scanned = buffer.Length;
         if (_lines == 0 && _scanned - _lineStart > _maxFirstLine)
             return HttpScanStatus.FirstLineTooLong;
         return _scanned > _maxBytes ? HttpScanStatus.TooLarge : HttpScanStatus.Incomplete;
+    }
+
+    /// <summary>Takes in a line. True when the scan ends with it.</summary>
+    /// <param name="end">Behind its line feed.</param>
+    /// <param name="before">The byte in front of that.</param>
+    private bool EndsAt(long end, byte before, ref int length, out HttpScanStatus status)
+    {
+        status = HttpScanStatus.TooLarge;
+        if (end > _maxBytes)
+            return true;
+        long content = end - 1 - _lineStart;
+        bool carriageReturn = content > 0 && before == (byte)'\r';
+        status = HttpScanStatus.BareLineFeed;
+        if (!carriageReturn && !_lenient)
+            return true;
+        if (carriageReturn)
+            content--;
+
+        _scanned = end;
+        if (content == 0)
+        {
+            status = HttpScanStatus.Complete;
+            if (_lines > 0 || !_skipEmptyLine || Start > 0)
+            {
+                length = (int)end;
+                return true;
+            }
+
+            Start = (int)end;
+            _lineStart = end;
+            return false;
+        }
+
+        status = HttpScanStatus.FirstLineTooLong;
+        if (_lines == 0 && end - _lineStart > _maxFirstLine)
+            return true;
+        status = HttpScanStatus.TooManyLines;
+        if (++_lines > _maxLines)
+            return true;
+        _lineStart = end;
+        return false;
     }
 
     private static byte ByteAt(in ReadOnlySequence<byte> buffer, long index) => buffer.Slice(index, 1).FirstSpan[0];

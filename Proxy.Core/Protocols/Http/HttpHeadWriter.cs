@@ -16,8 +16,8 @@ internal static class HttpHeadWriter
     /// <param name="close">No further request will come on this connection.</param>
     public static void WriteRequest(HttpOutput output, HttpRequestHead head, bool close)
     {
-        foreach (char c in head.Method)
-            output.Append([(byte)c]);
+        Span<byte> method = stackalloc byte[HttpRequestHead.MaxMethodLength];
+        output.Append(method[..Encoding.ASCII.GetBytes(head.Method, method)]);
         output.Append(" "u8);
         if (head.IsServerWide)
             output.Append("*"u8);
@@ -68,7 +68,8 @@ internal static class HttpHeadWriter
     /// <param name="head">The answer.</param>
     /// <param name="chunked">The body is written in chunks.</param>
     /// <param name="close">The connection ends behind this response.</param>
-    public static void WriteResponse(HttpOutput output, HttpResponseHead head, bool chunked, bool close)
+    /// <param name="tellKeepAlive">Says so when it does not (<see cref="HttpRequestHead.WantsKeepAliveTold"/>).</param>
+    public static void WriteResponse(HttpOutput output, HttpResponseHead head, bool chunked, bool close, bool tellKeepAlive = false)
     {
         output.Append("HTTP/1.1 "u8);
         output.AppendNumber(head.Status);
@@ -102,7 +103,7 @@ internal static class HttpHeadWriter
 
         if (chunked)
             output.Append("Transfer-Encoding: chunked\r\n"u8);
-        WriteConnection(output, close, upgradeWritten, te: false);
+        WriteConnection(output, close, upgradeWritten, te: false, tellKeepAlive && !close);
         output.Append("\r\n"u8);
     }
 
@@ -156,13 +157,14 @@ internal static class HttpHeadWriter
         output.Append("\r\n"u8);
     }
 
-    private static void WriteConnection(HttpOutput output, bool close, bool upgrade, bool te)
+    private static void WriteConnection(HttpOutput output, bool close, bool upgrade, bool te, bool keepAlive = false)
     {
-        if (!close && !upgrade && !te)
+        if (!close && !upgrade && !te && !keepAlive)
             return;
         output.Append("Connection: "u8);
         bool first = true;
         Option(close, "close"u8);
+        Option(keepAlive, "keep-alive"u8);
         Option(upgrade, "Upgrade"u8);
         Option(te, "TE"u8);
         output.Append("\r\n"u8);

@@ -86,11 +86,35 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
 
         if (chunked)
             AppendChunkSize(data.Length);
+        if (_used > 0)
+        {
+            // What is pending is a head or the like: it does not leave alone.
+            int first = Math.Clamp(BufferBytes - _used, 0, data.Length);
+            Add(data.Span[..first]);
+            data = data[first..];
+        }
+
         await FlushAsync(cancellationToken);
         await SendAsync(data, cancellationToken);
         if (chunked)
             Append("\r\n"u8);
     }
+
+    /// <summary>
+    /// Begins to move body bytes from where they come straight to the peer; nothing may be pending. False when they must be written.
+    /// </summary>
+    public bool TryRelay(
+        IRelaySource source, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay)
+    {
+        relay = default;
+        return !IsBroken && source.TryRelay(connection, bytes, meter, cancellationToken, out relay);
+    }
+
+    /// <summary>Counts what was relayed.</summary>
+    public void CountRelayed(int bytes) => Count(bytes);
+
+    /// <summary>A relay has found the peer gone.</summary>
+    public void Break(SocketError refusal) => (IsBroken, Refusal) = (true, refusal);
 
     /// <summary>Writes all that is pending. False when the peer is gone.</summary>
     public async ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
@@ -128,16 +152,20 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
         }
         catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
-            IsBroken = true;
-            Refusal = (failure.InnerException as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted;
+            Break((failure.InnerException as SocketException)?.SocketErrorCode ?? SocketError.OperationAborted);
             return;
         }
 
-        Written += data.Length;
+        Count(data.Length);
+    }
+
+    private void Count(int bytes)
+    {
+        Written += bytes;
         if (towardsUpstream)
-            counters?.AddFromClient(data.Length);
+            counters?.AddFromClient(bytes);
         else
-            counters?.AddFromUpstream(data.Length);
+            counters?.AddFromUpstream(bytes);
     }
 
     private void Add(ReadOnlySpan<byte> data)

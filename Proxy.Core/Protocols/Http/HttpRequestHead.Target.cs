@@ -5,6 +5,12 @@ namespace TorBalancer.Protocols.Http;
 
 internal sealed partial class HttpRequestHead
 {
+    // The last authority of an absolute target: most clients ask one host for one thing after the other.
+    private byte[] _authority = [];
+    private int _authorityLength;
+
+    private const int LeastAuthority = 32;
+
     //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3); no user information, and no program sends any here
     private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
     {
@@ -15,6 +21,7 @@ internal sealed partial class HttpRequestHead
                 HttpReject.BadRequest($"CONNECT needs host:port (a port is required, IPv6 addresses stand in brackets): {problem}"),
                 out reject);
         Target = endPoint;
+        _authorityLength = 0;
         return true;
     }
 
@@ -52,9 +59,18 @@ internal sealed partial class HttpRequestHead
         if (at > 0 && authority[..at].Contains((byte)'\\'))
             return Refuse(HttpReject.BadRequest("the URI has a backslash in its authority"), out reject);
         authority = authority[(at + 1)..];
-        if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint, out string? problem))
-            return Refuse(HttpReject.BadRequest($"the URI names no valid host and port: {problem}"), out reject);
-        Target = endPoint;
+        if (authority.IsEmpty || !authority.SequenceEqual(_authority.AsSpan(0, _authorityLength)))
+        {
+            _authorityLength = 0;
+            if (!TryParseAuthority(authority, defaultPort: 80, out var endPoint, out string? problem))
+                return Refuse(HttpReject.BadRequest($"the URI names no valid host and port: {problem}"), out reject);
+            Target = endPoint;
+            if (authority.Length > _authority.Length)
+                _authority = new byte[Math.Max(LeastAuthority, authority.Length)];
+            authority.CopyTo(_authority);
+            _authorityLength = authority.Length;
+        }
+
         _path = (range.Start + colon + 3 + end, rest.Length - end);
         return true;
     }

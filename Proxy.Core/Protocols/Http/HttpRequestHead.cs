@@ -8,6 +8,8 @@ namespace TorBalancer.Protocols.Http;
 /// <summary>A parsed request head. Filled by <see cref="HttpRequestParser"/>; valid until the next one is parsed into it.</summary>
 internal sealed partial class HttpRequestHead : HttpHead
 {
+    public const int MaxMethodLength = 32;
+
     private (int Start, int Length) _path;
 
     /// <summary>The method; case-sensitive (RFC 9110, section 9.1).</summary>
@@ -32,8 +34,14 @@ internal sealed partial class HttpRequestHead : HttpHead
     /// <summary>OPTIONS without path and query: "*" to the origin (RFC 9112, section 3.2.4).</summary>
     public bool IsServerWide => _path.Length == 0 && Method == "OPTIONS";
 
-    /// <summary>The client may send another request on this connection. Never with HTTP/1.0 (RFC 9112, section 9.3).</summary>
+    /// <summary>
+    /// The client may send another request on this connection. With HTTP/1.0 it asks for that, by Connection or Proxy-Connection
+    /// (RFC 9112, appendix C.2.2; section 9.3 has proxies refuse it for fear of older ones in between, which pass such a field on).
+    /// </summary>
     public bool KeepAlive { get; private set; }
+
+    /// <summary>It must be told that the connection is kept: in HTTP/1.0 that does not go without saying.</summary>
+    public bool WantsKeepAliveTold => KeepAlive && MinorVersion == 0;
 
     /// <summary>The client waits for 100 (Continue) before it sends the body.</summary>
     public bool ExpectsContinue { get; private set; }
@@ -97,7 +105,7 @@ internal sealed partial class HttpRequestHead : HttpHead
         var line = Span(start, length);
         int first = line.IndexOf((byte)' ');
         int last = line.LastIndexOf((byte)' ');
-        if (first <= 0 || last <= first || !HttpChars.IsToken(line[..first]) || first > 32)
+        if (first <= 0 || last <= first || !HttpChars.IsToken(line[..first]) || first > MaxMethodLength)
             return Refuse(HttpReject.BadRequest("the request line is not 'METHOD target HTTP/1.1'"), out reject);
 
         var version = line[(last + 1)..];
@@ -153,7 +161,7 @@ internal sealed partial class HttpRequestHead : HttpHead
     private bool SetOptions(out HttpReject reject)
     {
         reject = default;
-        KeepAlive = MinorVersion == 1 && !IsConnectionOption("close"u8);
+        KeepAlive = !IsConnectionOption("close"u8) && (MinorVersion == 1 || IsConnectionOption("keep-alive"u8));
         ExpectsContinue = false;
         IsUpgrade = false;
         AcceptsTrailers = false;

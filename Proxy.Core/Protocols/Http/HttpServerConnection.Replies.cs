@@ -14,15 +14,17 @@ internal sealed partial class HttpServerConnection
     {
         bool goesOn = mayContinue && Head.KeepAlive && (!bodyPending || await TryDrainBodyAsync(cancellationToken));
         return await AnswerAsync(
-            HttpErrorResponse.Build(reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead), goesOn,
-            cancellationToken);
+            HttpErrorResponse.Build(
+                reject.Error, reject.Status, info, Settings.ConnectionId, !goesOn, withBody: !Head.IsHead,
+                tellKeepAlive: Head.WantsKeepAliveTold),
+            goesOn, cancellationToken);
     }
 
     private async ValueTask<HttpServerRequest> AnswerOptionsAsync(CancellationToken cancellationToken)
     {
         const int ok = 200;
         bool goesOn = Head.KeepAlive && (Head.Body == HttpBodyKind.None || await TryDrainBodyAsync(cancellationToken));
-        var end = await AnswerAsync(HttpErrorResponse.Options(!goesOn), goesOn, cancellationToken);
+        var end = await AnswerAsync(HttpErrorResponse.Options(!goesOn, Head.WantsKeepAliveTold), goesOn, cancellationToken);
         return new HttpServerRequest(HttpServerRequestKind.Answered, null, Status: ok)
         {
             IsLast = end != HttpReplyEnd.Continue,

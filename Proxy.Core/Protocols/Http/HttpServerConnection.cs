@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using TorBalancer.Primitives;
 using TorBalancer.Transport;
 
@@ -12,6 +13,7 @@ internal sealed partial class HttpServerConnection : IDisposable
 {
     private readonly IClientAuthenticator _authenticator;
     private readonly TimeProvider _time;
+    private readonly HttpReadDeadline _deadline;
     private int _headsRead;
     private int _challenges;
 
@@ -34,6 +36,7 @@ internal sealed partial class HttpServerConnection : IDisposable
         Settings = settings;
         _authenticator = authenticator;
         _time = time;
+        _deadline = new HttpReadDeadline(time, settings.Stopping);
     }
 
     internal TransportConnection Connection { get; }
@@ -54,7 +57,17 @@ internal sealed partial class HttpServerConnection : IDisposable
     /// </summary>
     public async ValueTask<HttpServerRequest> ReadRequestAsync(CancellationToken cancellationToken)
     {
-        var (found, reject) = await ReadHeadAsync(cancellationToken);
+        bool found;
+        HttpReject reject;
+        try
+        {
+            (found, reject) = await ReadHeadAsync(cancellationToken);
+        }
+        finally
+        {
+            _deadline.End();
+        }
+
         if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
             return HttpServerRequest.Ended(reject.Error);
         if (!found)
@@ -106,7 +119,11 @@ internal sealed partial class HttpServerConnection : IDisposable
         }
     }
 
-    public void Dispose() => Head.Dispose();
+    public void Dispose()
+    {
+        Head.Dispose();
+        _deadline.Dispose();
+    }
 
     private static HttpServerRequest Refused(ProxyRequest? request, HttpReject reject, HttpReplyEnd end) =>
         new(HttpServerRequestKind.Refused, request, reject.Error, reject.Status)
@@ -122,27 +139,29 @@ internal sealed partial class HttpServerConnection : IDisposable
         var scanner = HttpHeadScanner.ForRequest();
         bool idle = _headsRead > 0;
         bool started = false;
-        using var deadline = new HttpDeadline(_time, idle ? Settings.IdleTimeout : Settings.HandshakeTimeout, cancellationToken);
-        using var idleOrStopping = idle ? CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, Settings.Stopping) : null;
+        _deadline.Begin(idle ? Settings.IdleTimeout : Settings.HandshakeTimeout, cancellationToken);
+        var token = _deadline.Token;
         while (true)
         {
-            PipeRead read;
+            ReadResult read;
             try
             {
-                read = await input.ReceiveAsync(started || idleOrStopping is null ? deadline.Token : idleOrStopping.Token);
+                read = await input.ReadAsync(started || !idle ? token : _deadline.OrStopping);
             }
-            catch (OperationCanceledException) when (!deadline.Token.IsCancellationRequested)
+            catch (OperationCanceledException) when (!token.IsCancellationRequested)
             {
                 return default;
             }
-            catch (OperationCanceledException) when (deadline.Expired)
+            catch (OperationCanceledException) when (_deadline.Expired)
             {
                 return (false, started ? new HttpReject(new ProxyError(FailureCause.HandshakeTimeout), 408) : default);
             }
-
-            if (read.IsBroken)
+            catch (Exception failure) when (failure is IOException or ObjectDisposedException)
+            {
                 return (false, new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
-            var buffer = read.Result.Buffer;
+            }
+
+            var buffer = read.Buffer;
             var status = HttpRequestParser.TryParse(ref buffer, ref scanner, Head, out var reject);
             if (status == HttpParseStatus.Complete)
             {
@@ -153,19 +172,19 @@ internal sealed partial class HttpServerConnection : IDisposable
             }
 
             bool nothing = buffer.IsEmpty;
-            if (read.Result.IsCanceled)
+            if (read.IsCanceled)
                 input.AdvanceTo(buffer.Start, buffer.Start);
             else
                 input.AdvanceTo(buffer.Start, buffer.End);
             if (status == HttpParseStatus.Rejected)
                 return (false, reject);
-            if (read.Result.IsCompleted)
+            if (read.IsCompleted)
                 return (false, nothing && idle ? default : new HttpReject(new ProxyError(FailureCause.ClientClosed), 0));
             if (!started && !nothing)
             {
                 started = true;
                 if (idle)
-                    deadline.Restart(Settings.HandshakeTimeout);
+                    _deadline.Restart(Settings.HandshakeTimeout);
             }
         }
     }

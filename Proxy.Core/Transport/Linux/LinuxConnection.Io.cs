@@ -57,12 +57,13 @@ internal sealed unsafe partial class LinuxConnection
         return sent;
     }
 
-    /// <summary>As <see cref="TryReceive(Span{byte})"/>, into a pipe.</summary>
-    public int TrySpliceTo(SplicePipe pipe)
+    /// <summary>As <see cref="TryReceive(Span{byte})"/>, into a pipe, no more than so many.</summary>
+    public int TrySpliceTo(SplicePipe pipe, long most = int.MaxValue)
     {
         if (IsClosed)
             return -Errno.TryAgain;
-        nint count = Libc.Splice(_fd, null, pipe.WriteEnd, null, int.MaxValue, Libc.SpliceMove | Libc.SpliceNonBlock);
+        nint count = Libc.Splice(
+            _fd, null, pipe.WriteEnd, null, (nuint)Math.Min(most, int.MaxValue), Libc.SpliceMove | Libc.SpliceNonBlock);
         if (count < 0)
             return -ReadRefused();
         Loop.Pace.Spliced((int)count);
@@ -129,6 +130,7 @@ internal sealed unsafe partial class LinuxConnection
     {
         _tunnel = tunnel;
         _writer = null;
+        _hooks = null;
         var buffered = _input is null ? default : _input.Detach();
         _input = null;
         return buffered;
@@ -138,6 +140,32 @@ internal sealed unsafe partial class LinuxConnection
 
     /// <summary>Forces the next read to ask the kernel: it knows more than the events have told.</summary>
     public void SuspectHangUp() => _flags |= Flags.Readable | Flags.HangUp;
+
+    internal override bool TryObserve(IPeerObserver observer, bool whenQuiet)
+    {
+        if (!Loop.IsCurrent || IsClosed || (_flags & Flags.HangUp) != 0)
+            return false;
+        if (whenQuiet && IsReadable)
+        {
+            // Whatever comes behind this look is an edge, and told.
+            if (!IsQuiet())
+                return false;
+            _flags &= ~Flags.Readable;
+        }
+
+        Hooks.Observer = observer;
+        EnsureWatched();
+        return true;
+    }
+
+    internal override bool TryStopObserving()
+    {
+        if (!Loop.IsCurrent)
+            return false;
+        if (_hooks is not null)
+            _hooks.Observer = null;
+        return true;
+    }
 
     internal override Delivery? Delivery
     {

@@ -21,6 +21,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     private LinuxPipeReader? _input;
     private LinuxWriter? _writer;
     private LinuxTunnel? _tunnel;
+    private ConnectionHooks? _hooks;
     private bool _shutdownAfterWrite;
 
     /// <param name="loop">Its owner. The constructor may run on another thread, before anybody else knows the connection.</param>
@@ -90,6 +91,9 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     public override IPAddress? RemoteAddress { get; }
 
     public override PipeReader Input => _input ??= new LinuxPipeReader(this);
+
+    /// <summary>On the loop's thread only.</summary>
+    public ConnectionHooks Hooks => _hooks ??= new ConnectionHooks();
 
     public bool IsClosed => _close != Closing.No;
 
@@ -173,11 +177,22 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             return;
         }
 
+        // One that begins to observe while this event is dealt with does not wait for it.
+        var observer = _hooks?.Observer;
+
         // Room first: what it lets go on was asked for earlier than what a read will bring.
         if (IsWritable)
             _writer?.Run();
         if (IsReadable)
             _input?.Run();
+        if (_hooks is not { } hooks)
+            return;
+        if (IsWritable)
+            hooks.Giver?.Run();
+        if (IsReadable)
+            hooks.Taker?.Run();
+        if (observer is not null && hooks.Observer == observer && (events & ~Libc.EpollOut) != 0)
+            observer.PeerStirred((_flags & Flags.HangUp) != 0);
     }
 
     void IEventSink.FetchNext()
@@ -236,6 +251,10 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             Loop.Post(writer);
         if (_tunnel is { } tunnel)
             Loop.Post(tunnel);
+        if (_hooks?.Taker is { } taker)
+            Loop.Post(taker);
+        if (_hooks?.Giver is { } giver)
+            Loop.Post(giver);
     }
 
     private void ShutdownNow()

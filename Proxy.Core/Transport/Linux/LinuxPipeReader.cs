@@ -9,7 +9,7 @@ namespace TorBalancer.Transport.Linux;
 /// Pulls from the socket only while a read waits, so what it holds is exactly what was not consumed. One contiguous buffer,
 /// borrowed when bytes are there and given back when all are consumed: a silent peer costs none.
 /// </summary>
-internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, IValueTaskSource<ReadResult>, ILoopWork
+internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, IValueTaskSource<ReadResult>, ILoopWork, IRelaySource
 {
     private const int FirstSize = 4096, LargestSize = 64 * 1024, LeastRoom = 512;
 
@@ -75,6 +75,22 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         Interlocked.Exchange(ref _cancelled, 1);
         if (_waiting)
             connection.Loop.Post(this);
+    }
+
+    public bool TryRelay(
+        TransportConnection sink, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay)
+    {
+        relay = default;
+        if (!connection.Loop.IsCurrent || sink is not LinuxConnection into || into.Loop != connection.Loop || connection.IsClosed
+            || into.IsClosed || _completed || _ended || _start < _end || Volatile.Read(ref _cancelled) != 0)
+            return false;
+
+        // What is relayed needs no large buffer, and the next message begins with a head.
+        _size = FirstSize;
+        relay = cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<RelayResult>(cancellationToken)
+            : new LinuxRelay(connection, into, bytes, meter).BeginAsync(cancellationToken);
+        return true;
     }
 
     public override void Complete(Exception? exception = null)

@@ -1,0 +1,48 @@
+using System.Net.Sockets;
+
+namespace TorBalancer.Transport;
+
+/// <summary>How relaying bytes from one connection to another ended.</summary>
+internal enum RelayEnd : byte
+{
+    /// <summary>All of them were given.</summary>
+    Complete,
+
+    /// <summary>The source finished (FIN) before.</summary>
+    SourceClosed,
+
+    /// <summary>The source was reset or broke.</summary>
+    SourceBroken,
+
+    /// <summary>The sink takes no more.</summary>
+    SinkBroken,
+}
+
+/// <param name="End">How it ended.</param>
+/// <param name="Error">What broke the source or the sink; Success when neither did.</param>
+internal readonly record struct RelayResult(RelayEnd End, SocketError Error = SocketError.Success);
+
+/// <summary>Told of bytes while they are relayed.</summary>
+internal interface IRelayMeter
+{
+    /// <summary>So many were taken from the source; before any of them is given.</summary>
+    void Taken(int bytes);
+
+    /// <summary>So many were given to the sink.</summary>
+    void Given(int bytes);
+}
+
+/// <summary>A reader whose connection's bytes can go to another connection without entering this process.</summary>
+internal interface IRelaySource
+{
+    /// <summary>
+    /// Begins to move exactly so many bytes, which come behind everything that was read. Nobody reads the source and nobody writes to
+    /// the sink meanwhile; the other ways of both are free. A relay that is cancelled throws <see cref="OperationCanceledException"/>,
+    /// and bytes may be lost.
+    /// </summary>
+    /// <returns>
+    /// False: they must be copied. Bytes are buffered or a read was cancelled, the two are of different loops, or this is another thread.
+    /// </returns>
+    bool TryRelay(
+        TransportConnection sink, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay);
+}

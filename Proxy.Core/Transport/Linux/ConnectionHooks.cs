@@ -1,0 +1,13 @@
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>Who besides reads, writes and a tunnel hears of a connection's events. Most connections have nobody.</summary>
+internal sealed class ConnectionHooks
+{
+    /// <summary>A relay that takes from the connection.</summary>
+    public ILoopWork? Taker { get; set; }
+
+    /// <summary>A relay that gives to it.</summary>
+    public ILoopWork? Giver { get; set; }
+
+    public IPeerObserver? Observer { get; set; }
+}

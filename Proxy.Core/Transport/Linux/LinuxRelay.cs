@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.Net.Sockets;
+using System.Threading.Tasks.Sources;
+using TorBalancer.Interop;
+
+namespace TorBalancer.Transport.Linux;
+
+/// <summary>
+/// Moves so many bytes from one connection to another, as one direction of a tunnel does: large amounts are spliced through a borrowed
+/// pipe, small ones and those for which no pipe can be had are copied through the loop's scratch. What was read has been written
+/// before the next read. On the loop of both connections only.
+/// </summary>
+internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection sink, long bytes, IRelayMeter meter)
+    : IValueTaskSource<RelayResult>, ILoopWork
+{
+    /// <summary>Reads before the loop's other descriptors get their turn.</summary>
+    private const int Rounds = 8;
+
+    private readonly EventLoop _loop = source.Loop;
+    private ManualResetValueTaskSourceCore<RelayResult> _core;
+    private CancellationToken _token;
+    private CancellationTokenRegistration _registration;
+    private SplicePipe? _pipe;
+    private byte[]? _left;
+    private int _leftStart, _leftEnd;
+    private bool _over;
+
+    /// <summary>Bytes that have yet to be read.</summary>
+    private long _missing = bytes;
+
+    public ValueTask<RelayResult> BeginAsync(CancellationToken cancellationToken)
+    {
+        if (Pump() is { } result)
+        {
+            Release();
+            return ValueTask.FromResult(result);
+        }
+
+        source.Hooks.Taker = this;
+        sink.Hooks.Giver = this;
+        source.EnsureWatched();
+        sink.EnsureWatched();
+        _token = cancellationToken;
+        if (cancellationToken.CanBeCanceled)
+            _registration = cancellationToken.UnsafeRegister(static state => ((LinuxRelay)state!).Wake(), this);
+        return new ValueTask<RelayResult>(this, _core.Version);
+    }
+
+    public void Run()
+    {
+        if (_over)
+            return;
+        if (_token.IsCancellationRequested)
+        {
+            End();
+            _core.SetException(new OperationCanceledException(_token));
+            return;
+        }
+
+        RelayResult? result;
+        try
+        {
+            result = source.IsClosed ? new RelayResult(RelayEnd.SourceBroken, SocketError.OperationAborted)
+                : sink.IsClosed ? new RelayResult(RelayEnd.SinkBroken, SocketError.OperationAborted)
+                : Pump();
+        }
+        catch (Exception failure)
+        {
+            // A failure of ours: nobody else would ever end the wait.
+            End();
+            _core.SetException(failure);
+            return;
+        }
+
+        if (result is not { } known)
+            return;
+        End();
+        _core.SetResult(known);
+    }
+
+    RelayResult IValueTaskSource<RelayResult>.GetResult(short token) => _core.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<RelayResult>.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource<RelayResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    private void Wake() => _loop.Post(this);
+
+    private void End()
+    {
+        _over = true;
+        source.Hooks.Taker = null;
+        sink.Hooks.Giver = null;
+        _registration.Unregister();
+        Release();
+    }
+
+    private void Release()
+    {
+        if (_left is not null)
+            ArrayPool<byte>.Shared.Return(_left);
+        _left = null;
+        ReleasePipe();
+    }
+
+    private void ReleasePipe()
+    {
+        if (_pipe is not null)
+            _loop.Pipes.Return(_pipe);
+        _pipe = null;
+    }
+
+    /// <summary>Goes on until it must wait: null.</summary>
+    private RelayResult? Pump()
+    {
+        for (int round = 0; round < Rounds; round++)
+        {
+            if (!TryFlush(out var broken))
+                return broken;
+            if (_missing == 0)
+                return new RelayResult(RelayEnd.Complete);
+            int count = source.IsReadable ? Take() : -Errno.TryAgain;
+            if (count == 0)
+                return new RelayResult(RelayEnd.SourceClosed);
+            if (count == -Errno.TryAgain)
+            {
+                // Nothing is in flight: the pipe serves another meanwhile.
+                ReleasePipe();
+                return null;
+            }
+
+            if (count < 0)
+                return new RelayResult(RelayEnd.SourceBroken, SocketErrors.Of(-count));
+        }
+
+        _loop.Post(this);
+        return null;
+    }
+
+    /// <summary>Gives what was taken. False: the sink has no room for all of it, or is broken.</summary>
+    private bool TryFlush(out RelayResult? broken)
+    {
+        broken = null;
+        while (_left is not null || _pipe is { Filled: > 0 })
+        {
+            if (!sink.IsWritable)
+                return false;
+            int sent = _left is not null ? sink.TrySend(_left.AsSpan(_leftStart, _leftEnd - _leftStart)) : sink.TrySpliceFrom(_pipe!);
+            if (sent < 0)
+            {
+                broken = new RelayResult(RelayEnd.SinkBroken, SocketErrors.Of(-sent));
+                return false;
+            }
+
+            meter.Given(sent);
+            if (_left is null)
+                continue;
+            _leftStart += sent;
+            if (_leftStart < _leftEnd)
+                return false;
+            ArrayPool<byte>.Shared.Return(_left);
+            _left = null;
+        }
+
+        return true;
+    }
+
+    /// <summary>Bytes taken, 0 at the end, or minus errno.</summary>
+    private int Take()
+    {
+        if (_missing > EventLoop.ScratchSize && !source.IsUrgent && (_pipe ??= _loop.Pipes.Rent()) is { } pipe)
+        {
+            int spliced = source.TrySpliceTo(pipe, _missing);
+            if (spliced >= pipe.Capacity)
+                _loop.Pipes.Enlarge(pipe);
+            if (spliced > 0)
+                meter.Taken(spliced);
+            _missing -= Math.Max(0, spliced);
+            if (spliced != 0)
+                return spliced;
+
+            // The end, or the mark of urgent data with the end behind it: only recv(2) can tell.
+            source.SuspectHangUp();
+        }
+
+        int count = source.TryReceive(_loop.Scratch, (int)Math.Min(_missing, EventLoop.ScratchSize));
+        if (count <= 0)
+            return count;
+        _missing -= count;
+        meter.Taken(count);
+
+        // The scratch is everybody's: what finds no room is put aside before anybody else runs. A refusal is told by the next try.
+        int sent = sink.IsWritable ? Math.Max(0, sink.TrySend(_loop.Scratch, count)) : 0;
+        meter.Given(sent);
+        if (sent == count)
+            return count;
+        (_leftStart, _leftEnd) = (0, count - sent);
+        _left = ArrayPool<byte>.Shared.Rent(_leftEnd);
+        new ReadOnlySpan<byte>(_loop.Scratch + sent, _leftEnd).CopyTo(_left);
+        return count;
+    }
+}
