@@ -13,7 +13,7 @@ namespace TorBalancer.Testnet;
 internal sealed class PortBlock : IDisposable
 {
     /// <summary>Ports in a block, the first one included.</summary>
-    public const int Size = 200;
+    public const int Size = 240;
 
     // Above what services usually take, below the range from which the kernel picks ports for outgoing connections.
     private const int Lowest = 10_000;

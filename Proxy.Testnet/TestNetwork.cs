@@ -77,6 +77,9 @@ internal sealed partial class TestNetwork : IAsyncDisposable
     /// <summary>What a torrc needs to make another tor a client of this network (no ports, no data directory).</summary>
     public IReadOnlyList<string> ClientTorrc { get; private set; } = [];
 
+    /// <summary>How far relays and exits are away, one way.</summary>
+    public TimeSpan Latency => _plan.Latency;
+
     /// <summary>The latest names that its exits have asked for, in any letter case.</summary>
     public IReadOnlyList<string> NamesAsked => _services?.Questions.Names ?? [];
 

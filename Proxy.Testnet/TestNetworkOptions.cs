@@ -8,6 +8,9 @@ internal sealed record TestNetworkOptions
     /// <summary>Longest directory name: the control sockets below it must fit into a sockaddr_un (108 bytes).</summary>
     public const int MaxDirectoryLength = 80;
 
+    /// <summary>Beyond it steps of the start would need more than their time.</summary>
+    public static readonly TimeSpan MaxLatency = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Where everything lives; must not exist or be empty. Null: a fresh one below the runtime or temporary directory.</summary>
     public string? Directory { get; init; }
 
@@ -29,6 +32,11 @@ internal sealed record TestNetworkOptions
     /// </summary>
     public bool DocumentationAddresses { get; init; }
 
+    /// <summary>
+    /// How far relays and exits are away, one way. Default zero, up to <see cref="MaxLatency"/>. Authorities are not: they only vote.
+    /// </summary>
+    public TimeSpan Latency { get; init; }
+
     /// <summary>Path of tor; null: searched in PATH and the system's directories.</summary>
     public string? TorPath { get; init; }
 
@@ -44,6 +52,12 @@ internal sealed record TestNetworkOptions
         Check("relays", Relays, 3, 32);
         Check("exits", Exits, 1, 16);
         Check("workers", Workers, 1, 32);
+        if (Latency < TimeSpan.Zero || Latency > MaxLatency)
+        {
+            throw new TestNetworkException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"a latency of {Latency.TotalMilliseconds:0.###} ms: 0 to {MaxLatency.TotalMilliseconds} ms are possible"));
+        }
     }
 
     private static void Check(string what, int value, int least, int most)

@@ -1,12 +1,16 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Testnet.Distance;
 using TorBalancer.Testnet.Dns;
 using TorBalancer.Testnet.Nodes;
 using TorBalancer.Testnet.Origin;
 
 namespace TorBalancer.Testnet;
 
-/// <summary>What stands behind the exits and the onion service: name servers, the origin, an echo server and a port that refuses.</summary>
+/// <summary>
+/// What stands behind the exits and the onion service: name servers, the origin, an echo server and a port that refuses; and in front of
+/// relays that are far away, what holds their traffic.
+/// </summary>
 internal sealed class TestServices : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _servers = [];
@@ -27,7 +31,7 @@ internal sealed class TestServices : IAsyncDisposable
         catch (SocketException failure)
         {
             await services.DisposeAsync();
-            throw new TestNetworkException($"the origin or a name server cannot listen: {failure.Message}", failure);
+            throw new TestNetworkException($"the origin, a name server or a forwarder cannot listen: {failure.Message}", failure);
         }
     }
 
@@ -52,6 +56,12 @@ internal sealed class TestServices : IAsyncDisposable
         var origin = new OriginHandler(exits, time);
         _servers.Add(LoopbackServer.Start(At(addresses, plan.OriginPort), origin.RunAsync, time));
         _servers.Add(LoopbackServer.Start(At(addresses, plan.EchoPort), EchoHandler.RunAsync, time));
+
+        foreach (TestNode far in plan.Nodes.Where(static node => node.HiddenOrPort != 0))
+        {
+            _servers.Add(LatencyForwarder.Start(
+                new IPEndPoint(far.Address, far.OrPort), new IPEndPoint(far.Address, far.HiddenOrPort), plan.Latency, time));
+        }
 
         // Bound and never listening: the kernel refuses connections to it, and nobody else can take it meanwhile.
         _closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -31,7 +31,9 @@ internal static class RunCommand
         {
             Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline.",
         };
+        var latency = LatencyOption.Create();
         command.Options.Add(testnet);
+        command.Options.Add(latency);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var result = arguments.Load(parsed);
@@ -42,20 +44,29 @@ internal static class RunCommand
                 return result.HasUsageErrors ? ExitUsage : ExitFailed;
             }
 
-            return await RunAsync(result, parsed.GetValue(testnet), error, cancellationToken);
+            bool isTestnet = parsed.GetValue(testnet);
+            if (!isTestnet && parsed.GetResult(latency) is not null)
+            {
+                await StandardError.TellAsync(error, ["--latency is the test network's: it needs --testnet"]);
+                return ExitUsage;
+            }
+
+            return await RunAsync(result, isTestnet ? parsed.GetValue(latency) : null, error, cancellationToken);
         });
         return command;
     }
 
+    /// <param name="configuration">Its options are final but for what a test network adds.</param>
+    /// <param name="latency">How far the relays of the test network to run are away; null: none is run.</param>
     private static async Task<int> RunAsync(
-        ConfigurationResult configuration, bool testnet, TextWriter error, CancellationToken cancellationToken)
+        ConfigurationResult configuration, TimeSpan? latency, TextWriter error, CancellationToken cancellationToken)
     {
         using var signals = new DaemonSignals();
         try
         {
             DescriptorLimit.Check();
-            if (testnet)
-                await RunTestnetAsync(configuration, signals, cancellationToken);
+            if (latency is { } distance)
+                await RunTestnetAsync(configuration, distance, signals, cancellationToken);
             else
                 await RunHostAsync(configuration, addNetwork: null, signals, cancellationToken);
             return ExitOk;
@@ -75,13 +86,14 @@ internal static class RunCommand
     /// Lays the network out before anything reads the options, which then say where its workers are; the host starts it. A method of its
     /// own, so that the network's library is loaded for nobody else.
     /// </summary>
-    private static async Task RunTestnetAsync(ConfigurationResult configuration, DaemonSignals signals, CancellationToken cancellationToken)
+    private static async Task RunTestnetAsync(
+        ConfigurationResult configuration, TimeSpan latency, DaemonSignals signals, CancellationToken cancellationToken)
     {
         // From the first file on: a signal that came before the host listens to them would leave the network's directory behind.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        await using var network = TestnetHostedService.LayOut();
+        await using var network = TestnetHostedService.LayOut(latency);
         TestNetworkConf.ApplyTo(configuration.Options, network);
         try
         {

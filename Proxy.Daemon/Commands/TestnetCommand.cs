@@ -40,8 +40,8 @@ internal static class TestnetCommand
         var size = new SizeOptions();
         var command = new Command(
             "up",
-            "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses,
-            foreground };
+            "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.Latency,
+            size.DocumentationAddresses, foreground };
         command.SetAction((result, cancellationToken) =>
             Commands(result, directory).UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken));
         return command;
@@ -67,7 +67,8 @@ internal static class TestnetCommand
     {
         var size = new SizeOptions();
         var command = new Command(
-            TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits, size.DocumentationAddresses };
+            TestnetLauncher.ServeCommand) { directory, size.Workers, size.Relays, size.Exits, size.Latency,
+            size.DocumentationAddresses };
         command.Hidden = true;
         command.SetAction((result, cancellationToken) =>
         {
@@ -94,6 +95,8 @@ internal static class TestnetCommand
 
         public Option<int> Exits { get; } = Count("--exits", "Exits", static _ => new TestNetworkOptions().Exits);
 
+        public Option<TimeSpan> Latency { get; } = LatencyOption.Create();
+
         /// <summary>Of use only where these addresses have been made to lead to the origin.</summary>
         public Option<bool> DocumentationAddresses { get; } = new("--documentation-addresses") { Hidden = true };
 
@@ -102,6 +105,7 @@ internal static class TestnetCommand
             Workers = result.GetValue(Workers),
             Relays = result.GetValue(Relays),
             Exits = result.GetValue(Exits),
+            Latency = result.GetValue(Latency),
             DocumentationAddresses = result.GetValue(DocumentationAddresses),
         };
 

@@ -12,11 +12,12 @@ internal sealed class TestnetHostedService(TestNetwork network, StartHints hints
     : IHostedService, IAsyncDisposable
 {
     /// <summary>Claims ports and a directory. Throws <see cref="StartupException"/> when it cannot have them.</summary>
-    public static TestNetwork LayOut()
+    /// <param name="latency">How far relays and exits are to be away, one way.</param>
+    public static TestNetwork LayOut(TimeSpan latency)
     {
         try
         {
-            return TestNetwork.LayOut(new TestNetworkOptions());
+            return TestNetwork.LayOut(new TestNetworkOptions { Latency = latency });
         }
         catch (TestNetworkException failure)
         {

@@ -11,6 +11,7 @@ internal sealed class TestNetworkPlan
     private TestNetworkPlan(string directory, IReadOnlyList<TestNode> nodes, PortBlock ports, TestNetworkOptions options)
     {
         _documentationAddresses = options.DocumentationAddresses;
+        Latency = options.Latency;
         Directory = directory;
         Nodes = nodes;
         OriginPort = ports.Next();
@@ -25,6 +26,9 @@ internal sealed class TestNetworkPlan
     }
 
     public string Directory { get; }
+
+    /// <summary>How far relays and exits are away, one way.</summary>
+    public TimeSpan Latency { get; }
 
     /// <summary>All, in the order in which they are to start.</summary>
     public IReadOnlyList<TestNode> Nodes { get; }
@@ -59,12 +63,35 @@ internal sealed class TestNetworkPlan
     public static TestNetworkPlan Create(TestNetworkOptions options, string directory, PortBlock ports)
     {
         var nodes = new List<TestNode>();
-        Add(nodes, directory, TestNodeRole.Authority, "a", options.Authorities, ports);
-        Add(nodes, directory, TestNodeRole.Relay, "r", options.Relays, ports);
-        Add(nodes, directory, TestNodeRole.Exit, "e", options.Exits, ports);
-        Add(nodes, directory, TestNodeRole.Worker, "worker-", options.Workers, ports);
+        bool isFar = options.Latency > TimeSpan.Zero;
+        Add(TestNodeRole.Authority, "a", options.Authorities);
+        Add(TestNodeRole.Relay, "r", options.Relays);
+        Add(TestNodeRole.Exit, "e", options.Exits);
+        Add(TestNodeRole.Worker, "worker-", options.Workers);
         nodes.Add(new TestNode { Name = "onion", Role = TestNodeRole.OnionService, Directory = Path.Combine(directory, "onion") });
         return new TestNetworkPlan(directory, nodes, ports, options);
+
+        void Add(TestNodeRole role, string prefix, int count)
+        {
+            bool worker = role == TestNodeRole.Worker;
+            for (int i = 1; i <= count; i++)
+            {
+                string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}{i:00}");
+                nodes.Add(new TestNode
+                {
+                    Name = name,
+                    Role = role,
+                    Directory = Path.Combine(directory, name),
+                    Address = role == TestNodeRole.Exit ? new IPAddress([127, 0, 32, (byte)i]) : IPAddress.Loopback,
+                    OrPort = worker ? 0 : ports.Next(),
+                    HiddenOrPort = isFar && role is (TestNodeRole.Relay or TestNodeRole.Exit) ? ports.Next() : 0,
+                    DirPort = role == TestNodeRole.Authority ? ports.Next() : 0,
+                    SocksPort = worker ? ports.Next() : 0,
+                    PlainSocksPort = worker ? ports.Next() : 0,
+                    DnsPort = worker ? ports.Next() : 0,
+                });
+            }
+        }
     }
 
     /// <summary>Where names lead at exit number <paramref name="index"/> (from 0).</summary>
@@ -81,27 +108,6 @@ internal sealed class TestNetworkPlan
 
     /// <summary>The file that tells exit number <paramref name="index"/> its name server.</summary>
     public string ResolvConf(int index) => Path.Combine(Exits[index].Directory, "resolv.conf");
-
-    private static void Add(List<TestNode> nodes, string directory, TestNodeRole role, string prefix, int count, PortBlock ports)
-    {
-        bool worker = role == TestNodeRole.Worker;
-        for (int i = 1; i <= count; i++)
-        {
-            string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}{i:00}");
-            nodes.Add(new TestNode
-            {
-                Name = name,
-                Role = role,
-                Directory = Path.Combine(directory, name),
-                Address = role == TestNodeRole.Exit ? new IPAddress([127, 0, 32, (byte)i]) : IPAddress.Loopback,
-                OrPort = worker ? 0 : ports.Next(),
-                DirPort = role == TestNodeRole.Authority ? ports.Next() : 0,
-                SocksPort = worker ? ports.Next() : 0,
-                PlainSocksPort = worker ? ports.Next() : 0,
-                DnsPort = worker ? ports.Next() : 0,
-            });
-        }
-    }
 
     private TestNode[] Of(TestNodeRole role) => Nodes.Where(n => n.Role == role).ToArray();
 }

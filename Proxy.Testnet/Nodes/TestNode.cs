@@ -49,8 +49,11 @@ internal sealed class TestNode
     /// </summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
-    /// <summary>0 for clients.</summary>
+    /// <summary>Where others reach it; 0 for clients.</summary>
     public int OrPort { get; init; }
+
+    /// <summary>Where it listens itself, when what comes to <see cref="OrPort"/> is held for a while first; else 0.</summary>
+    public int HiddenOrPort { get; init; }
 
     /// <summary>0 but for authorities.</summary>
     public int DirPort { get; init; }

@@ -86,13 +86,22 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
         .. Common,
         $"Nickname {node.Name}",
         $"Address {node.Address}",
-        Line($"ORPort {node.Address}:{node.OrPort} IPv4Only"),
+        .. OrPorts(node),
         "SocksPort 0",
         "PublishServerDescriptor 1",
 
         // Without it every cache diffs each consensus against all it ever saw: 70 % of a core after a quarter of an hour.
         "MaxConsensusAgeForDiffs 3 minutes",
     ];
+
+    /// <summary>One to be reached at, and one to listen on, when a forwarder of ours stands between the two.</summary>
+    private static string[] OrPorts(TestNode node) => node.HiddenOrPort == 0
+        ? [Line($"ORPort {node.Address}:{node.OrPort} IPv4Only")]
+        :
+        [
+            Line($"ORPort {node.Address}:{node.OrPort} IPv4Only NoListen"),
+            Line($"ORPort {node.Address}:{node.HiddenOrPort} IPv4Only NoAdvertise"),
+        ];
 
     private string[] Authority(TestNode node) =>
     [

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using TorBalancer.Configuration.Syntax;
 using TorBalancer.Processes;
 
 namespace TorBalancer.Testnet.Supervision;
@@ -56,6 +57,7 @@ internal sealed class TestnetLauncher(TestnetDirectory directory, TextWriter out
             [
                 "testnet", ServeCommand, "--directory", directory.Path,
                 "--workers", Text(options.Workers), "--relays", Text(options.Relays), "--exits", Text(options.Exits),
+                "--latency", DurationText.Show(options.Latency),
                 .. options.DocumentationAddresses ? ["--documentation-addresses"] : Array.Empty<string>(),
             ])
             start.ArgumentList.Add(argument);

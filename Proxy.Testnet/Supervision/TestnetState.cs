@@ -40,6 +40,9 @@ internal sealed record TestnetState
 
     public string ConfFile { get; init; } = "";
 
+    /// <summary>How far relays and exits are away, one way, milliseconds.</summary>
+    public double LatencyMs { get; init; }
+
     public IReadOnlyList<TestnetNodeState> Nodes { get; init; } = [];
 
     /// <summary>Lines that make another tor a client of this network.</summary>
@@ -58,6 +61,7 @@ internal sealed record TestnetState
         ClosedPort = network.ClosedPort,
         BlockedAddress = TestNetwork.BlockedAddress.ToString(),
         ConfFile = confFile,
+        LatencyMs = network.Latency.TotalMilliseconds,
         Nodes = network.Nodes.Select(TestnetNodeState.Of).ToArray(),
         ClientTorrc = network.ClientTorrc,
     };

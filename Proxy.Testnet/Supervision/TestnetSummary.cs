@@ -13,6 +13,8 @@ internal static class TestnetSummary
             output,
             $"Test network in {status.Directory}: {status.NodesRunning} tor processes, {status.MemoryBytes / 1_000_000} MB, started in "
                 + $"{state.StartSeconds:F1} s");
+        if (state.LatencyMs > 0)
+            Line(output, $"  every relay and exit is {state.LatencyMs:0.###} ms away, one way");
         if (status.NodesEnded.Count > 0)
             Line(output, $"  not running: {string.Join(", ", status.NodesEnded)}");
         foreach (TestnetNodeState worker in state.Nodes.Where(n => n.Role == TestNodeRole.Worker))

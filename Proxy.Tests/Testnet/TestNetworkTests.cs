@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Testnet;
@@ -152,13 +153,19 @@ public sealed class TestNetworkTests
     public async Task Second_network_shares_no_port_and_leaves_nothing(CancellationToken cancellationToken)
     {
         TestNetwork second = await TestNetwork.StartAsync(
-            new TestNetworkOptions { Relays = 3, Exits = 1, Workers = 1 }, cancellationToken: cancellationToken);
+            new TestNetworkOptions { Relays = 3, Exits = 1, Workers = 1, Latency = TimeSpan.FromMilliseconds(20) },
+            cancellationToken: cancellationToken);
         int[] processes;
         await using (second)
         {
             Assert.That(Ports(second).Intersect(Ports(_network)), Is.Empty);
             processes = [.. second.Nodes.Select(n => n.ProcessId)];
             Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning));
+
+            // Three hops there and back, first for the stream and then for the request; the circuit may be there already.
+            long began = Stopwatch.GetTimestamp();
+            await FetchInTheEndAsync(second.Workers[0].SocksPort, $"{TestNetwork.OriginName}:{second.OriginPort}/exit", cancellationToken);
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.GreaterThanOrEqualTo(12 * second.Latency));
             Assert.That(
                 await FetchInTheEndAsync(second.Workers[0].SocksPort, $"{second.OnionAddress}/exit", cancellationToken),
                 Is.EqualTo("unknown\n"));
