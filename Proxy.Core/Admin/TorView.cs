@@ -1,5 +1,6 @@
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Warm;
 
 namespace TorBalancer.Admin;
 
@@ -50,6 +51,9 @@ internal sealed record TorView
     /// <summary>Circuits that were replaced as broken, since the start.</summary>
     public required long Rebuilds { get; init; }
 
+    /// <summary>Circuits that are kept ready for new identities; null with [Circuits] Warm = off.</summary>
+    public WarmView? Warm { get; init; }
+
     public static TorView From(WorkerTorFacts facts) => new()
     {
         Connected = facts.IsConnected,
@@ -68,6 +72,7 @@ internal sealed record TorView
         GuardsDown = [.. facts.GuardsDown.Select(static guard => guard.ToString())],
         Brake = facts.Brake,
         Rebuilds = facts.Rebuilds,
+        Warm = facts.Warm is { } warm ? WarmView.From(warm) : null,
     };
 }
 
@@ -78,4 +83,58 @@ internal sealed record TorView
 internal sealed record TorFaultView(string Reference, string Consequence, string FixedIn)
 {
     public static TorFaultView From(TorFault fault) => new(fault.Reference, fault.Consequence, fault.FixedIn.ToString());
+}
+
+/// <summary>A worker's warm circuits. Totals are since the start of the daemon.</summary>
+internal sealed record WarmView
+{
+    /// <summary>Built, and nothing on them yet; tor's own included. Two that carry one stream together (conflux) are one.</summary>
+    public required int Clean { get; init; }
+
+    /// <summary>Being built.</summary>
+    public required int Building { get; init; }
+
+    /// <summary>How many of both there are to be now.</summary>
+    public required int Target { get; init; }
+
+    /// <summary>Fresh circuits that were needed in the last minute.</summary>
+    public required int Demand { get; init; }
+
+    /// <summary>Circuits that were built ahead, whatever became of them.</summary>
+    public required long Launched { get; init; }
+
+    /// <summary>Of these, how many carried a stream.</summary>
+    public required long Used { get; init; }
+
+    /// <summary>How many were built and ended without one.</summary>
+    public required long Unused { get; init; }
+
+    /// <summary>How many could not be built.</summary>
+    public required long Failed { get; init; }
+
+    /// <summary>Median of the latest build times, milliseconds; null before the first.</summary>
+    public double? BuildMs { get; init; }
+
+    /// <summary>Nine of ten take no longer, milliseconds.</summary>
+    public double? SlowBuildMs { get; init; }
+
+    /// <summary>Why none is built although some are wanted; null: nothing holds.</summary>
+    public string? Held { get; init; }
+
+    public static WarmView From(WarmFacts facts) => new()
+    {
+        Clean = facts.Clean,
+        Building = facts.Building,
+        Target = facts.Target,
+        Demand = facts.Demand,
+        Launched = facts.Launched,
+        Used = facts.Used,
+        Unused = facts.Unused,
+        Failed = facts.Failed,
+        BuildMs = Round(facts.BuildTime),
+        SlowBuildMs = Round(facts.SlowBuildTime),
+        Held = facts.Held,
+    };
+
+    private static double? Round(TimeSpan? time) => time is { } value ? Math.Round(value.TotalMilliseconds, 1) : null;
 }

@@ -25,10 +25,11 @@ internal interface IWorkerSelectionPolicy
 /// <param name="tried">Workers that this connection has tried already.</param>
 /// <param name="country">Only workers of this country; null: any.</param>
 /// <param name="link">Only workers whose link carries one of these; none: a link is not needed.</param>
+/// <param name="needsCleanCircuit">Only workers that are known to have a clean circuit.</param>
 /// <param name="passOverAt">Now, when workers that could not be reached a moment ago are to be passed over; 0 when not.</param>
 internal readonly ref struct SelectionContext(
     ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0,
-    LinkFamilies link = LinkFamilies.None)
+    LinkFamilies link = LinkFamilies.None, bool needsCleanCircuit = false)
 {
     private readonly ReadOnlySpan<WorkerState> _tried = tried;
 
@@ -37,7 +38,8 @@ internal readonly ref struct SelectionContext(
     public string? Country => country;
 
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
-    public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0 && link == LinkFamilies.None;
+    public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0 && link == LinkFamilies.None
+        && !needsCleanCircuit;
 
     public bool Admits(WorkerState worker)
     {
@@ -49,7 +51,8 @@ internal readonly ref struct SelectionContext(
 
         return (country is null || worker.Model.Country == country)
             && (link == LinkFamilies.None || (worker.Model.LinkFamilies & link) != 0)
-            && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt);
+            && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt)
+            && (!needsCleanCircuit || worker.Warm?.Clean > 0);
     }
 
     public int CountAdmitted(WorkerState[] workers)

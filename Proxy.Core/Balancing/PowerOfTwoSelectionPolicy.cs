@@ -26,22 +26,27 @@ internal abstract class TwoChoicesSelectionPolicy(IRandomSource random) : IWorke
         if (second >= first)
             second++;
         var b = Nth(eligible, second, context);
-        return Cost(a) <= Cost(b) ? a : b;
+        return a is null || b is null ? a ?? b : Cost(a) <= Cost(b) ? a : b;
     }
 
     protected abstract double Cost(WorkerState worker);
 
-    private static WorkerState Nth(WorkerState[] eligible, int index, in SelectionContext context)
+    private static WorkerState? Nth(WorkerState[] eligible, int index, in SelectionContext context)
     {
         if (context.AdmitsAll)
             return eligible[index];
+        WorkerState? last = null;
         foreach (var worker in eligible)
         {
-            if (context.Admits(worker) && index-- == 0)
+            if (!context.Admits(worker))
+                continue;
+            last = worker;
+            if (index-- == 0)
                 return worker;
         }
 
-        throw new InvalidOperationException("fewer workers admitted than counted");
+        // Another connection took the last clean circuit of one since they were counted.
+        return last;
     }
 }
 

@@ -10,8 +10,9 @@ namespace TorBalancer.Balancing;
 /// <param name="WorkerId">The only worker allowed; null: any.</param>
 /// <param name="Country">The only country allowed; null: any.</param>
 /// <param name="Link">Only workers whose WireGuard link carries one of these; none: a link is not needed.</param>
+/// <param name="IsFresh">A new identity: workers with a clean circuit are preferred, where the mode leaves a choice.</param>
 internal readonly record struct SelectionRequest(
-    string Mode, ulong Key, string? WorkerId = null, string? Country = null, LinkFamilies Link = LinkFamilies.None);
+    string Mode, ulong Key, string? WorkerId = null, string? Country = null, LinkFamilies Link = LinkFamilies.None, bool IsFresh = false);
 
 /// <summary>How selection behaves beyond the modes.</summary>
 /// <param name="PassOver">How long a worker that could not be reached is passed over; zero: not at all.</param>
@@ -61,16 +62,30 @@ internal sealed class WorkerSelector
         {
             if (IsHeldBack(worker, request.Mode) && Pick(policy, snapshot, request, [.. tried, worker], out int other) is { } instead)
                 (worker, active) = (instead, other);
+            WorkerState? passedOver = null;
+            if (LacksCleanCircuit(worker, request) && PickWithCleanCircuit(policy, snapshot, request, tried, out int ready) is { } better)
+                (passedOver, worker, active) = (worker, better, ready);
 
             // Lost races mean that others are being served; after many of them an uneven share is the smaller evil.
             if ((active < 0 || race == MaxRaces ? worker.Lease() : worker.TryLease(active)) is { } lease)
+            {
+                if (request.IsFresh)
+                    worker.Warm?.Claim();
+                passedOver?.Warm?.Missed();
                 return (lease, default);
+            }
         }
 
         return (null, request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
             ? error
             : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
     }
+
+    /// <summary>
+    /// True for modes that pick by chance or load, where another worker is as good. The others promise a certain one.
+    /// </summary>
+    public static bool LeavesChoice(string mode) => mode is SelectionPolicyNames.Random or SelectionPolicyNames.LeastConnections
+        or SelectionPolicyNames.PowerOfTwo or SelectionPolicyNames.Fastest;
 
     /// <summary>A worker could not be reached: for a moment others are preferred, whatever health will say of it.</summary>
     public void PassOver(WorkerState worker)
@@ -95,6 +110,24 @@ internal sealed class WorkerSelector
         }
 
         return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, link: request.Link), out active);
+    }
+
+    /// <summary>True when a new identity would have to wait there for a circuit and may go elsewhere.</summary>
+    private static bool LacksCleanCircuit(WorkerState worker, in SelectionRequest request) =>
+        request.IsFresh && worker.Warm is { Clean: 0 } && LeavesChoice(request.Mode);
+
+    /// <summary>
+    /// What the mode picks among those that have a clean circuit; null: nobody has. Who is passed over for that hears of it, so that it has
+    /// one the next time: else the others would keep all new identities for themselves.
+    /// </summary>
+    private WorkerState? PickWithCleanCircuit(
+        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried,
+        out int active)
+    {
+        long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
+        var context = new SelectionContext(
+            request.Key, tried, request.Country, until > now ? now : 0, request.Link, needsCleanCircuit: true);
+        return policy.Pick(snapshot, context, out active);
     }
 
     /// <summary>

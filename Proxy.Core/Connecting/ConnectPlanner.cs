@@ -11,6 +11,8 @@ namespace TorBalancer.Connecting;
 /// <summary>Turns a request and its owner into a plan: mode, sticky key, restrictions, isolation token.</summary>
 internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions, RouteOptions routes)
 {
+    private readonly RecentTokens _recent = new();
+
     /// <param name="defaultMode">The mode of who asks for none of its own; null: the pool's.</param>
     /// <param name="isolation">The isolation in force.</param>
     /// <param name="route">What the rules say.</param>
@@ -31,13 +33,18 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Mode);
         if (route != ClearnetRoute.Socks && routes.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation))
             route = ClearnetRoute.Socks;
+        var token = tokens.Create(isolation, owner, request.Target);
+
+        // An onion service's circuits are others; and where no token is sent, everybody shares.
+        bool isFresh = WorkerSelector.LeavesChoice(mode) && !token.IsNone && !request.Target.IsOnion
+            && (isolation == IsolationMode.Connection || _recent.IsNew(token));
         ulong key = mode == SelectionPolicyNames.Sticky ? StickyKey(request, owner) : 0;
         return new ConnectPlan(
             request,
             new SelectionRequest(
                 mode, key, parameters.Worker, parameters.Country,
-                route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None),
-            tokens.Create(isolation, owner, request.Target),
+                route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None, isFresh),
+            token,
             session,
             route);
     }

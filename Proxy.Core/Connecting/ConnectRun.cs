@@ -103,7 +103,12 @@ internal sealed class ConnectRun(
             accounting.Outcomes.DialSucceeded(worker, attempt.Elapsed);
         }
 
-        plan.Session?.Session.CarriedBy(worker.Id);
+        if (plan.Session is { } session)
+        {
+            session.Session.CarriedBy(worker.Id);
+            SessionSuccessor.Prepare(session, worker, time);
+        }
+
         var stream = attempt.Result.Connection is null ? null : new WorkerStream(attempt, plan.Request.Target, accounting);
         if (stream is null)
             attempt.Lease.Dispose();

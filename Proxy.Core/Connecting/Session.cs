@@ -4,6 +4,7 @@ namespace TorBalancer.Connecting;
 internal sealed class Session(string id, string name, string key)
 {
     private string? _workerId;
+    private PreparedSuccessor? _successor;
     private long _epoch;
     private volatile bool _isRotated;
 
@@ -45,6 +46,18 @@ internal sealed class Session(string id, string name, string key)
     {
         get => _isRotated;
         set => _isRotated = value;
+    }
+
+    /// <summary>The circuit that is kept ready for the next epoch; null: none yet.</summary>
+    public PreparedSuccessor? Successor => Volatile.Read(ref _successor);
+
+    /// <summary>Puts another in its place and lets it go. False: it was not there any more.</summary>
+    public bool ReplaceSuccessor(PreparedSuccessor? expected, PreparedSuccessor? next)
+    {
+        if (Interlocked.CompareExchange(ref _successor, next, expected) != expected)
+            return false;
+        expected?.Kept.Dispose();
+        return true;
     }
 
     public void CarriedBy(string workerId) => Volatile.Write(ref _workerId, workerId);

@@ -5,10 +5,12 @@ using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
+using TorBalancer.Health;
 using TorBalancer.Protocols;
 using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Warm;
 using TorBalancer.Transport;
 using TorBalancer.Transport.Linux;
 using TorBalancer.Workers;
@@ -42,6 +44,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton(options.Alerts)
         .AddSingleton(options.Balancing)
         .AddSingleton(options.Blacklist)
+        .AddSingleton(options.Circuits)
         .AddSingleton(options.Connect)
         .AddSingleton(options.Health)
         .AddSingleton(options.Log)
@@ -76,8 +79,14 @@ internal static class ProxyServiceCollectionExtensions
             var random = provider.Get<IRandomSource>();
             return new RelayWatchService(
                 provider.Get<WorkerPool>(), provider.Get<BlacklistOptions>(), () => random.Next(steps) / (double)steps,
-                provider.Get<TimeProvider>(), provider.Get<ILogger<RelayWatchService>>(), directory: new ExclusionDirectory(directory));
+                provider.Get<TimeProvider>(), provider.Get<ILogger<RelayWatchService>>(), directory: new ExclusionDirectory(directory))
+            {
+                Warming = provider.Get<CircuitWarming>(),
+            };
         })
+        .AddSingleton(static provider => new CircuitWarming(
+            provider.Get<CircuitsOptions>(), () => provider.Get<HealthMonitor>().IsUplinkFrozen, provider.Get<TimeProvider>(),
+            provider.Get<ILogger<CircuitWarming>>()))
         .AddSingleton<ICircuitEpochs>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorFacts>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorVersions>(static provider => provider.Get<RelayWatchService>())

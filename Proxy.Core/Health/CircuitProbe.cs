@@ -1,10 +1,10 @@
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Protocols.Http;
+using TorBalancer.TorControl.Warm;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -32,7 +32,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
     /// </summary>
     public async Task<CanaryResult> RunOverLinkAsync(WorkerModel worker, Canary canary, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        var token = new IsolationToken(ProbeToken.Create());
         var dial = await links!.DialAsync(worker, canary.Target, token, limit, cancellationToken);
         OwnLack.ThrowIf(dial.Error);
         if (dial.Connection is not { } connection)
@@ -47,7 +47,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
     /// <param name="limit">For being connected, and once more for the answer.</param>
     public async Task<CanaryResult> RunAsync(WorkerModel worker, Canary canary, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var token = new IsolationToken(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        var token = new IsolationToken(ProbeToken.Create());
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
 
         // A server that knows no user and password says so, or closes (ssh -D).

@@ -87,6 +87,16 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             Apply(health, new HealthSignal(HealthSignalKind.TrafficAmbiguous, "the worker cut a stream before its first byte"));
     }
 
+    /// <summary>Our own way to the network seems to be away: nobody is declared dead.</summary>
+    public bool IsUplinkFrozen
+    {
+        get
+        {
+            lock (_lock)
+                return _freeze.IsFrozen;
+        }
+    }
+
     /// <summary>A managed worker's process is gone.</summary>
     public void ProcessDown(WorkerState worker, string reason) => Apply(Of(worker), new HealthSignal(HealthSignalKind.ProcessDown, reason));
 

@@ -14,6 +14,7 @@ public sealed class WorkerState
     private double _connectTimeMs;
     private long _passedOverUntil;
     private Ramp? _ramp;
+    private IWarmCircuits? _warm;
 
     public WorkerState(WorkerModel model) => _model = model;
 
@@ -83,6 +84,13 @@ public sealed class WorkerState
     /// <summary>From now on its share rises from a tenth to all of it; zero: it has all at once.</summary>
     internal void BeginRamp(TimeProvider time, TimeSpan duration) =>
         Volatile.Write(ref _ramp, duration > TimeSpan.Zero ? new Ramp(time.GetTimestamp(), duration) : null);
+
+    /// <summary>Its clean circuits; null: nobody keeps count.</summary>
+    internal IWarmCircuits? Warm
+    {
+        get => Volatile.Read(ref _warm);
+        set => Volatile.Write(ref _warm, value);
+    }
 
     /// <summary>Load per unit of weight, for comparing workers.</summary>
     internal double Load => (double)Active / Model.Weight;

@@ -101,7 +101,7 @@ public class CircuitProbeTests
         await using var worker = new FakeTorWorker();
         await RunAsync(worker, "canary.example:80", token);
         await RunAsync(worker, "canary.example:80", token);
-        Assert.That(worker.Requests.Select(static request => request.Password), Is.Unique.And.All.Match("^[0-9a-f]{32}$"));
+        Assert.That(worker.Requests.Select(static request => request.Password), Is.Unique.And.All.Match("^probe-[0-9a-f]{26}$"));
     }
 
     private static Task<CanaryResult> RunAsync(FakeTorWorker worker, string canary, CancellationToken token)

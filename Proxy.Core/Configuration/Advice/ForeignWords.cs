@@ -30,6 +30,7 @@ internal static class ForeignWords
         ("instance", "Worker"),
         ("api", "Admin"), ("dashboard", "Admin"), ("metrics", "Admin"), ("stats", "Admin"), ("control", "Admin"),
         ("pool", "Balancing"), ("loadbalancer", "Balancing"), ("scheduler", "Balancing"), ("strategy", "Balancing"),
+        ("circuit", "Circuits"), ("prebuild", "Circuits"), ("warm", "Circuits"),
         ("timeouts", "Connect"), ("retry", "Connect"), ("retries", "Connect"), ("hedge", "Connect"), ("hedging", "Connect"),
         ("dial", "Connect"),
         ("probe", "Health"), ("probes", "Health"), ("check", "Health"), ("checks", "Health"), ("monitor", "Health"), ("recovery", "Health"),

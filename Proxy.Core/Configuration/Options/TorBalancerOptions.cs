@@ -10,6 +10,8 @@ public sealed class TorBalancerOptions
 
     public BalancingOptions Balancing { get; } = new();
 
+    public CircuitsOptions Circuits { get; } = new();
+
     public ConnectOptions Connect { get; } = new();
 
     public TunnelOptions Tunnel { get; } = new();

@@ -3,9 +3,17 @@ using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Configuration.Schema;
 
-/// <summary>What happens to a connection: [Balancing], [Connect], [Tunnel], [Engine] and [Route].</summary>
+/// <summary>What happens to a connection: [Balancing], [Circuits], [Connect], [Tunnel], [Engine] and [Route].</summary>
 internal sealed partial class ConfigurationSchema
 {
+    public SchemaSection<CircuitsOptions> Circuits { get; } = new SchemaSection<CircuitsOptions>(
+            "Circuits", "Circuits that are built ahead of the clients that will need them.")
+        .Key("Warm", Warm(), "auto",
+            "Clean circuits kept ready for each worker with a control port: auto (as recent demand will need), off, or so many.",
+            (options, value) => options.Warm = value)
+        .Key("MaxWarm", Values.Number(1, 64), "16", "The most that auto keeps ready for one worker.",
+            (options, value) => options.MaxWarm = value);
+
     public SchemaSection<ConnectOptions> Connect { get; } = new SchemaSection<ConnectOptions>(
             "Connect", "How long and how often a connection is tried before the client hears of a failure.")
         .Key("Timeout", Values.Duration(Seconds(1), TimeSpan.FromMinutes(10)), "90s",
@@ -130,6 +138,21 @@ internal sealed partial class ConfigurationSchema
             var problem = after.Parse(text[prefix.Length..].Trim(), context, out var delay);
             value = new HedgeOptions(HedgeKind.After, delay);
             return problem is { Suggestion: { } meant } ? problem with { Suggestion = prefix + meant } : problem;
+        });
+    }
+
+    private static ValueParser<WarmCount> Warm()
+    {
+        var word = Values.OneOf("a way of keeping circuits ready", ("auto", WarmCount.Auto), ("off", WarmCount.Off));
+        var number = Values.Number(1, 64);
+        return new ValueParser<WarmCount>($"auto, off, or {number.Allowed}",
+            (string text, ValueContext context, out WarmCount value) =>
+        {
+            if (text.Length == 0 || !char.IsAsciiDigit(text[0]))
+                return word.Parse(text, context, out value);
+            var problem = number.Parse(text, context, out int count);
+            value = new WarmCount(count);
+            return problem;
         });
     }
 

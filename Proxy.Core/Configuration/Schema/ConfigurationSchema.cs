@@ -16,7 +16,10 @@ internal sealed partial class ConfigurationSchema
         Listener = ListenerSection(mode);
         Balancing = BalancingSection(mode);
         Sections =
-            [Listener, Admin, Balancing, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker, ManagedWorkers];
+        [
+            Listener, Admin, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
+            ManagedWorkers,
+        ];
     }
 
     public IReadOnlyList<SchemaSection> Sections { get; }

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Warm;
+using TorBalancer.Workers;
 
 namespace TorBalancer.TorControl.Relays;
 
@@ -35,6 +37,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly WorkSignal _work;
     private readonly List<StreamVerdict> _verdicts = [];
     private readonly CancellationTokenSource _stop = new();
+    private CircuitWarmer? _warmer;
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
 
@@ -66,6 +69,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     {
         CountryExits = _countryExits.Count,
         Faults = _level.Faults,
+        Warm = _warmer?.Facts,
     };
 
     /// <summary>Which release it is; null: not known.</summary>
@@ -77,7 +81,14 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     /// <summary>The same, for people.</summary>
     public IReadOnlyList<BlacklistView> BlacklistViews => _exclusion.Views;
 
-    public void Start() => _running = RunAsync(_stop.Token);
+    /// <param name="warming">Keeps circuits ready.</param>
+    /// <param name="worker">Whose they are; told of them.</param>
+    public void Start(CircuitWarming? warming, WorkerState worker)
+    {
+        _warmer = warming?.Create(worker, _facts.WhyNoCircuits);
+        worker.Warm = _warmer;
+        _running = RunAsync(_stop.Token);
+    }
 
     /// <inheritdoc cref="ICircuitJoin.FindExit"/>
     public CircuitExit? FindExit(string? tokenPassword, int? localPort, string? target)
@@ -161,7 +172,8 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _work.Set();
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var maintaining = MaintainAsync(control, stop.Token);
+        var maintaining = Task.WhenAll(
+            MaintainAsync(control, stop.Token), _warmer?.RunAsync(control, stop.Token) ?? Task.CompletedTask);
         try
         {
             await foreach (var message in subscription.Events.ReadAllAsync(cancellationToken))
@@ -187,6 +199,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _verdicts.Clear();
         _table.Apply(message, _verdicts);
         _facts.Observe(message);
+        _warmer?.Observe(message);
         bool hasWork = _exclusion.Observe(message, _verdicts);
         hasWork |= _replacement.Observe(message, _verdicts);
         hasWork |= _countryExits.Observe(message);
@@ -240,8 +253,11 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     {
         var values = await control.GetInfoAsync(
             ["circuit-status", "stream-status", "network-liveness", "status/bootstrap-phase"], cancellationToken);
-        _table.Load(Lines(values[0]), Lines(values[1]));
+        var (circuits, streams) = (Lines(values[0]), Lines(values[1]));
+        _table.Load(circuits, streams);
+        _warmer?.Load(circuits, streams);
         _exclusion.SetLiveness(values[2] != "down");
+        _facts.SetLiveness(values[2] != "down");
         if (BootstrapStatus.Parse(values[3]) is { } bootstrap)
             _facts.SetBootstrap(bootstrap);
 
@@ -255,6 +271,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _table.Clear();
         _exclusion.Clear();
         _replacement.Clear();
+        _warmer?.Disconnect();
         if (was && !_stop.IsCancellationRequested)
             Log.WatchLost(_logger, WorkerId, problem);
     }

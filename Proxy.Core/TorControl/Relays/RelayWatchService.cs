@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
+using TorBalancer.TorControl.Warm;
 using TorBalancer.Workers;
 
 namespace TorBalancer.TorControl.Relays;
@@ -37,6 +38,9 @@ internal sealed class RelayWatchService(
     private IEnumerable<CircuitWatcher> All =>
         Volatile.Read(ref _watchers).Values.Select(static pair => pair.Watcher)
             .OrderBy(static watcher => watcher.WorkerId, StringComparer.Ordinal);
+
+    /// <summary>Keeps circuits ready; null: nobody does.</summary>
+    public CircuitWarming? Warming { get; init; }
 
     public void Start() => _running = RunAsync(_stop.Token);
 
@@ -121,10 +125,16 @@ internal sealed class RelayWatchService(
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
             var watcher = new CircuitWatcher(target, options, _epochs, memory, _timing, time, logger);
             next = next.Add(model.Id, new Watched(model, watcher));
-            watcher.Start();
+            watcher.Start(Warming, worker);
         }
 
         Volatile.Write(ref _watchers, next);
+        foreach (var worker in workers)
+        {
+            if (!next.ContainsKey(worker.Id))
+                worker.Warm = null;
+        }
+
         foreach (var watcher in gone)
             await watcher.DisposeAsync();
     }

@@ -16,6 +16,7 @@ internal sealed class TorFactsRecorder(TimeSpan window, TimeProvider time)
     private readonly PathOutcomes _paths = new(time, window);
     private readonly Dictionary<string, RelayName> _guardsDown = new(StringComparer.Ordinal);
     private bool _connected;
+    private bool _isLive = true;
     private string? _problem = "not connected yet";
     private string _version = "";
     private BootstrapStatus _bootstrap = BootstrapStatus.None;
@@ -44,6 +45,25 @@ internal sealed class TorFactsRecorder(TimeSpan window, TimeProvider time)
     {
         lock (_lock)
             _bootstrap = bootstrap;
+    }
+
+    public void SetLiveness(bool isLive)
+    {
+        lock (_lock)
+            _isLive = isLive;
+    }
+
+    /// <summary>Why this tor can build no circuits now; null: nothing says so.</summary>
+    public string? WhyNoCircuits()
+    {
+        const int complete = 100;
+        lock (_lock)
+        {
+            return !_isLive ? "tor says that the network is down"
+                : _bootstrap.Progress < complete ? "tor has not started yet"
+                : _paths.Trend.IsLost ? "tor finds no paths"
+                : null;
+        }
     }
 
     public void Observe(ControlEvent message)
@@ -106,6 +126,9 @@ internal sealed class TorFactsRecorder(TimeSpan window, TimeProvider time)
                 break;
             case GuardEvent { Type: "ENTRY" } guard:
                 ObserveGuard_NeedsLock(guard);
+                break;
+            case NetworkLivenessEvent liveness:
+                _isLive = liveness.IsUp;
                 break;
             case BuildTimeoutEvent { Timeout: { } timeout }:
                 _buildTimeout = timeout;

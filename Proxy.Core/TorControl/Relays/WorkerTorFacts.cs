@@ -1,4 +1,5 @@
 using TorBalancer.TorControl.Syntax;
+using TorBalancer.TorControl.Warm;
 
 namespace TorBalancer.TorControl.Relays;
 
@@ -55,6 +56,9 @@ internal sealed record WorkerTorFacts
 
     /// <summary>What is known to be wrong with its release, and not avoided by its configuration.</summary>
     public IReadOnlyList<TorFault> Faults { get; init; } = [];
+
+    /// <summary>Circuits that are kept ready; null: none are.</summary>
+    public WarmFacts? Warm { get; init; }
 
     /// <summary>Guards that tor has called down or bad since the connection began, and not up or good again.</summary>
     public IReadOnlyList<RelayName> GuardsDown { get; init; } = [];

@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 
-namespace TorBalancer.TorControl.Relays;
+namespace TorBalancer.TorControl;
 
 /// <summary>Wakes the one loop that waits for work. Several signals before it looks count as one; none is lost.</summary>
 internal sealed class WorkSignal(TimeProvider time)

@@ -1,0 +1,264 @@
+using System.Globalization;
+using TorBalancer.TorControl.Events;
+
+namespace TorBalancer.TorControl.Warm;
+
+/// <summary>What one event changed.</summary>
+[Flags]
+internal enum LedgerChange : byte
+{
+    None = 0,
+
+    /// <summary>A clean circuit got its first stream: somebody needed a fresh one.</summary>
+    Consumed = 1,
+
+    /// <summary>One of ours was built.</summary>
+    Built = 2,
+
+    /// <summary>One of ours ended before it was built.</summary>
+    Failed = 4,
+
+    /// <summary>A circuit that was clean is gone, unused.</summary>
+    Lost = 8,
+
+    /// <summary>A clean circuit got a health probe as its first stream.</summary>
+    Probed = 16,
+}
+
+/// <summary>
+/// The circuits of one tor that streams leave through: which are clean, which of ours are being built, and what became of those that
+/// we asked for. Kept by CIRC, CIRC_MINOR and STREAM events. Not for several threads.
+/// </summary>
+internal sealed class CircuitLedger(TimeProvider time)
+{
+    /// <summary>Circuits that were used stay open for ten minutes: at 5 a second these are 3,000.</summary>
+    private const int MaxCircuits = 8192;
+
+    private const int MaxEnded = 64;
+
+    /// <summary>
+    /// LongLivedPorts of tor(1): their streams take circuits of stable relays only, which cannot be asked for, so that nothing is to be
+    /// built ahead for them.
+    /// </summary>
+    private static readonly HashSet<int> LongLivedPorts = [21, 22, 706, 1863, 5050, 5190, 5222, 5223, 6523, 6667, 6697, 8300];
+
+    private readonly Dictionary<string, LedgerEntry> _circuits = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<LedgerEntry>> _sets = new(StringComparer.Ordinal);
+
+    // A reply and the events around it are taken in by two tasks: a circuit may be gone before we know that it is ours.
+    private readonly Queue<string> _ended = new();
+    private readonly int[] _counts = new int[(int)LedgerPlace.Building + 1];
+
+    /// <summary>Circuits, or sets of two, that the next identity may take.</summary>
+    public int Clean => _counts[(int)LedgerPlace.Clean] + ((_counts[(int)LedgerPlace.CleanLeg] + 1) / 2);
+
+    /// <summary>Ours that are under construction.</summary>
+    public int Building => _counts[(int)LedgerPlace.Building];
+
+    /// <summary>Circuits that we asked for, since the start.</summary>
+    public long Launched { get; private set; }
+
+    /// <summary>Of those, how many carried a stream.</summary>
+    public long Used { get; private set; }
+
+    /// <summary>Of those, how many were built and ended without one.</summary>
+    public long Unused { get; private set; }
+
+    /// <summary>Of those, how many could not be built.</summary>
+    public long Failed { get; private set; }
+
+    public BuildTimes BuildTimes { get; } = new();
+
+    /// <summary>Starts over with what GETINFO circuit-status and stream-status say; what is known of their circuits stays known.</summary>
+    public void Load(IEnumerable<string> circuits, IEnumerable<string> streams)
+    {
+        var known = new Dictionary<string, LedgerEntry>(_circuits, StringComparer.Ordinal);
+        Clear();
+        foreach (string line in circuits)
+        {
+            if (CircuitInfo.TryParse(line) is not { } info)
+                continue;
+            known.Remove(info.Id, out var entry);
+            entry = entry?.Again() ?? new LedgerEntry(info.Id);
+            Update(entry, info);
+            if (!entry.LeadsOut)
+                Remove(entry);
+        }
+
+        // Nobody has said how these ended.
+        foreach (var gone in known.Values.Where(static entry => entry.IsOurs && !entry.IsUsed))
+            CountEnd(gone);
+        foreach (string line in streams)
+        {
+            if (StreamInfo.TryParse(line) is { CircuitId: { } circuit } && _circuits.TryGetValue(circuit, out var entry))
+                Use(entry);
+        }
+    }
+
+    /// <summary>Another process may answer next. Ours are counted by how far they had come.</summary>
+    public void Disconnect()
+    {
+        foreach (var gone in _circuits.Values.Where(static entry => entry.IsOurs && !entry.IsUsed))
+            CountEnd(gone);
+        Clear();
+    }
+
+    /// <summary>tor has told the id of one that we asked for; its first events may have come before that.</summary>
+    public void Ask(string id)
+    {
+        Launched++;
+        if (_ended.Contains(id))
+        {
+            Failed++;
+            return;
+        }
+
+        if (!_circuits.TryGetValue(id, out var entry))
+            _circuits.Add(id, entry = new LedgerEntry(id));
+        entry.IsOurs = true;
+        entry.Launched ??= time.GetTimestamp();
+        if (entry.IsUsed)
+            Used++;
+        Place(entry);
+    }
+
+    public LedgerChange Observe(ControlEvent message) => message switch
+    {
+        CircuitEvent { Circuit: var info } when info.Status is CircuitStatus.Failed or CircuitStatus.Closed => End(info),
+        CircuitEvent { Circuit: var info } => Changed(info),
+        CircuitMinorEvent { Circuit: var info } when _circuits.ContainsKey(info.Id) => Changed(info),
+        StreamEvent { Stream: { CircuitId: { } circuit, Status: StreamStatus.SentConnect or StreamStatus.SentResolve } stream }
+            when _circuits.TryGetValue(circuit, out var entry) => Use(entry) ? MeaningOf(stream) : LedgerChange.None,
+        _ => LedgerChange.None,
+    };
+
+    private LedgerChange Changed(CircuitInfo info)
+    {
+        if (!_circuits.TryGetValue(info.Id, out var entry))
+        {
+            if (_circuits.Count >= MaxCircuits)
+                return LedgerChange.None;
+            entry = new LedgerEntry(info.Id);
+            if (info.Status == CircuitStatus.Launched)
+                entry.Launched = time.GetTimestamp();
+        }
+
+        bool wasBuilt = entry.IsBuilt, wasClean = entry.IsClean;
+        Update(entry, info);
+        if (!entry.LeadsOut)
+        {
+            // tor has put it to another use, or never meant it for streams.
+            Remove(entry);
+            return Ended(entry, wasClean);
+        }
+
+        if (wasBuilt || !entry.IsBuilt)
+            return LedgerChange.None;
+        if (entry is { Launched: { } launched, ConfluxId: null })
+            BuildTimes.Add(time.GetElapsedTime(launched));
+        return entry.IsOurs ? LedgerChange.Built : LedgerChange.None;
+    }
+
+    private LedgerChange End(CircuitInfo info)
+    {
+        if (_ended.Count == MaxEnded)
+            _ended.Dequeue();
+        _ended.Enqueue(info.Id);
+        if (!_circuits.TryGetValue(info.Id, out var entry))
+            return LedgerChange.None;
+        bool wasClean = entry.IsClean;
+        Remove(entry);
+        return Ended(entry, wasClean);
+    }
+
+    private LedgerChange Ended(LedgerEntry entry, bool wasClean)
+    {
+        if (!entry.IsOurs || entry.IsUsed)
+            return wasClean ? LedgerChange.Lost : LedgerChange.None;
+        CountEnd(entry);
+        return entry.IsBuilt ? LedgerChange.Lost : LedgerChange.Failed;
+    }
+
+    private void CountEnd(LedgerEntry entry)
+    {
+        if (entry.IsBuilt)
+            Unused++;
+        else
+            Failed++;
+    }
+
+    private void Update(LedgerEntry entry, CircuitInfo info)
+    {
+        bool wasInSet = entry.ConfluxId is not null;
+        entry.Update(info);
+        _circuits[entry.Id] = entry;
+        if (!wasInSet && entry.ConfluxId is { } set)
+        {
+            if (!_sets.TryGetValue(set, out var legs))
+                _sets.Add(set, legs = []);
+            legs.Add(entry);
+            entry.IsUsed |= legs.Exists(static leg => leg.IsUsed);
+        }
+
+        Place(entry);
+    }
+
+    /// <summary>True for the first stream of a circuit or set.</summary>
+    private bool Use(LedgerEntry entry)
+    {
+        if (entry.IsUsed || !entry.LeadsOut)
+            return false;
+        if (entry.ConfluxId is { } set && _sets.TryGetValue(set, out var legs))
+            legs.ForEach(MarkUsed);
+        else
+            MarkUsed(entry);
+        return true;
+    }
+
+    private void MarkUsed(LedgerEntry entry)
+    {
+        if (entry.IsOurs && !entry.IsUsed)
+            Used++;
+        entry.IsUsed = true;
+        Place(entry);
+    }
+
+    private void Remove(LedgerEntry entry)
+    {
+        _counts[(int)entry.Place]--;
+        _circuits.Remove(entry.Id);
+        if (entry.ConfluxId is { } set && _sets.TryGetValue(set, out var legs) && legs.Remove(entry) && legs.Count == 0)
+            _sets.Remove(set);
+    }
+
+    /// <summary>Counts it where it belongs now, and no longer where it did.</summary>
+    private void Place(LedgerEntry entry)
+    {
+        _counts[(int)entry.Place]--;
+        entry.Place = entry switch
+        {
+            { IsClean: true, ConfluxId: null } => LedgerPlace.Clean,
+            { IsClean: true } => LedgerPlace.CleanLeg,
+            { IsOurs: true, IsBuilt: false } => LedgerPlace.Building,
+            _ => LedgerPlace.Other,
+        };
+        _counts[(int)entry.Place]++;
+    }
+
+    private void Clear()
+    {
+        _circuits.Clear();
+        _sets.Clear();
+        _ended.Clear();
+        Array.Clear(_counts);
+    }
+
+    /// <summary>What it means that this stream took a fresh circuit.</summary>
+    private static LedgerChange MeaningOf(StreamInfo stream) => ProbeToken.Is(stream.SocksPassword) ? LedgerChange.Probed
+        : IsLongLived(stream) ? LedgerChange.None : LedgerChange.Consumed;
+
+    private static bool IsLongLived(StreamInfo stream) =>
+        int.TryParse(
+            stream.Target.AsSpan(stream.Target.LastIndexOf(':') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port)
+         && LongLivedPorts.Contains(port);
+}

@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Workers;
+
+namespace TorBalancer.TorControl.Warm;
+
+/// <summary>Makes the warmer of each worker, when [Circuits] wants any.</summary>
+/// <param name="isUplinkFrozen">Our own way to the network seems to be away: circuits would fail for nobody's good.</param>
+internal sealed class CircuitWarming(CircuitsOptions options, Func<bool> isUplinkFrozen, TimeProvider time, ILogger<CircuitWarming> logger)
+{
+    /// <summary>Null when none are to be kept.</summary>
+    /// <param name="tor">Why this tor cannot build circuits now; null: it can.</param>
+    public CircuitWarmer? Create(WorkerState worker, Func<string?> tor) => options.Warm == WarmCount.Off
+        ? null
+        : new CircuitWarmer(
+            worker.Id, options,
+            () => !worker.IsEligible ? "the worker carries nothing now" : isUplinkFrozen() ? "the uplink is away" : tor(), time, logger);
+}

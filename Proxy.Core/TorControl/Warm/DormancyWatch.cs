@@ -1,0 +1,38 @@
+namespace TorBalancer.TorControl.Warm;
+
+/// <summary>
+/// Asks a tor whether it has gone to sleep or is saving its bandwidth. There is no event for either, so it is asked before circuits are
+/// launched, but not more often than every half minute. Not for several threads.
+/// </summary>
+internal sealed class DormancyWatch(TimeProvider time)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+
+    private long? _asked;
+    private bool _isUnknown;
+    private string? _reason;
+
+    /// <summary>Why nothing is to be launched; null: it is awake, or too old to say.</summary>
+    public async Task<string?> AskAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        if (_isUnknown || (_asked is { } at && time.GetElapsedTime(at) < Interval))
+            return _reason;
+        try
+        {
+            var answer = await control.GetInfoAsync(["dormant", "accounting/hibernating"], cancellationToken);
+            _reason = answer[0] == "1" ? "tor is dormant" : answer[1] switch
+            {
+                "soft" => "tor is low on bandwidth",
+                "hard" => "tor hibernates",
+                _ => null,
+            };
+        }
+        catch (ControlReplyException)
+        {
+            (_isUnknown, _reason) = (true, null);
+        }
+
+        _asked = time.GetTimestamp();
+        return _reason;
+    }
+}

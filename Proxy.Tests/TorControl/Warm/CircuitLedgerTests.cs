@@ -1,0 +1,152 @@
+using TorBalancer.Tests.Support;
+using TorBalancer.TorControl.Warm;
+using static TorBalancer.Tests.TorControl.Relays.RelayEvents;
+
+namespace TorBalancer.Tests.TorControl.Warm;
+
+public sealed class CircuitLedgerTests
+{
+    private readonly ManualTimeProvider _clock = new();
+    private CircuitLedger _ledger = null!;
+
+    [SetUp]
+    public void Create() => _ledger = new CircuitLedger(_clock);
+
+    [Test]
+    public void Circuit_of_ours_is_building_then_clean_then_used_once()
+    {
+        _ledger.Ask("7");
+        Assert.That(Observe("CIRC 7 LAUNCHED BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL"), Is.EqualTo(LedgerChange.None));
+        Assert.That((_ledger.Building, _ledger.Clean, _ledger.Launched), Is.EqualTo((1, 0, 1L)));
+        _clock.Advance(TimeSpan.FromMilliseconds(300));
+        Assert.That(Observe(Built("7", "g,m,e")), Is.EqualTo(LedgerChange.Built));
+        Assert.That((_ledger.Building, _ledger.Clean), Is.EqualTo((0, 1)));
+        Assert.That(_ledger.BuildTimes.Median, Is.EqualTo(TimeSpan.FromMilliseconds(300)));
+
+        Assert.That(Observe(Sent("1", "7", "a.test:80")), Is.EqualTo(LedgerChange.Consumed));
+        Assert.That(Observe(Sent("2", "7", "b.test:80")), Is.EqualTo(LedgerChange.None), "no fresh one was needed");
+        Assert.That((_ledger.Clean, _ledger.Used), Is.EqualTo((0, 1L)));
+        Observe(Died("7", "g,m,e"));
+        Assert.That((_ledger.Used, _ledger.Unused, _ledger.Failed), Is.EqualTo((1L, 0L, 0L)));
+    }
+
+    [Test]
+    public void Events_that_come_before_the_reply_count_as_well()
+    {
+        Observe("CIRC 7 LAUNCHED BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL");
+        _ledger.Ask("7");
+        Assert.That(_ledger.Building, Is.EqualTo(1));
+
+        Observe("CIRC 8 LAUNCHED PURPOSE=GENERAL");
+        Observe("CIRC 8 FAILED PURPOSE=GENERAL REASON=CHANNEL_CLOSED");
+        _ledger.Ask("8");
+        Assert.That((_ledger.Building, _ledger.Failed, _ledger.Launched), Is.EqualTo((1, 1L, 2L)));
+    }
+
+    [Test]
+    public void Circuit_that_fails_times_out_or_ends_unused_is_told_apart()
+    {
+        foreach (string id in (string[])["1", "2", "3", "4"])
+        {
+            _ledger.Ask(id);
+            Observe($"CIRC {id} LAUNCHED PURPOSE=GENERAL");
+        }
+
+        Assert.That(Observe("CIRC 1 FAILED PURPOSE=GENERAL REASON=TIMEOUT"), Is.EqualTo(LedgerChange.Failed));
+        Assert.That(
+            Observe("CIRC_MINOR 2 PURPOSE_CHANGED PURPOSE=MEASURE_TIMEOUT OLD_PURPOSE=GENERAL"), Is.EqualTo(LedgerChange.Failed));
+        Observe(Built("3", "g,m,e"));
+        Assert.That(Observe("CIRC 3 CLOSED PURPOSE=GENERAL REASON=FINISHED"), Is.EqualTo(LedgerChange.Lost));
+        Observe(Built("4", "g,m,e"));
+        Assert.That(
+            Observe("CIRC_MINOR 4 CANNIBALIZED PURPOSE=HS_CLIENT_REND OLD_PURPOSE=GENERAL"), Is.EqualTo(LedgerChange.Lost));
+        Assert.That((_ledger.Failed, _ledger.Unused, _ledger.Building, _ledger.Clean), Is.EqualTo((2L, 2L, 0, 0)));
+    }
+
+    [Test]
+    public void Set_of_two_legs_is_one_clean_circuit_and_one_stream_uses_both()
+    {
+        Observe(Built("1", "g,m,e", purpose: "CONFLUX_UNLINKED", conflux: "C0"));
+        Observe(Built("2", "h,n,e", purpose: "CONFLUX_UNLINKED", conflux: "C0"));
+        Assert.That(_ledger.Clean, Is.Zero, "not linked yet");
+        foreach (string id in (string[])["1", "2"])
+            Observe($"CIRC_MINOR {id} PURPOSE_CHANGED {Path("g,m,e")} PURPOSE=CONFLUX_LINKED OLD_PURPOSE=CONFLUX_UNLINKED CONFLUX_ID=C0");
+        Assert.That(_ledger.Clean, Is.EqualTo(1));
+        Assert.That(Observe(Sent("1", "2", "a.test:80")), Is.EqualTo(LedgerChange.Consumed));
+        Assert.That(_ledger.Clean, Is.Zero);
+        Assert.That(Observe(Sent("2", "1", "b.test:80")), Is.EqualTo(LedgerChange.None), "the other leg is somebody's");
+    }
+
+    [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=IS_INTERNAL,NEED_CAPACITY PURPOSE=GENERAL", TestName = "Internal")]
+    [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=NEED_CAPACITY PURPOSE=HS_VANGUARDS", TestName = "For onion services")]
+    [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=ONEHOP_TUNNEL,IS_INTERNAL PURPOSE=GENERAL", TestName = "One hop")]
+    [TestCase("CIRC 5 BUILT {0} PURPOSE=GENERAL SOCKS_USERNAME=\"u\" SOCKS_PASSWORD=\"t\"", TestName = "Somebody's")]
+    public void Circuit_that_no_new_identity_may_take_is_not_clean(string line)
+    {
+        Observe(string.Format(System.Globalization.CultureInfo.InvariantCulture, line, Path("g,m,e")));
+        Assert.That(_ledger.Clean, Is.Zero);
+        Assert.That(Observe(Sent("1", "5", "a.test:80")), Is.EqualTo(LedgerChange.None));
+    }
+
+    [Test]
+    public void Ports_that_want_stable_relays_are_no_demand()
+    {
+        Observe(Built("1", "g,m,e"));
+        Assert.That(Observe(Sent("1", "1", "a.test:22")), Is.EqualTo(LedgerChange.None));
+        Assert.That(_ledger.Clean, Is.Zero, "it is used all the same");
+    }
+
+    [Test]
+    public void Load_takes_what_is_there_and_keeps_what_is_known_of_it()
+    {
+        _ledger.Ask("1");
+        _ledger.Ask("2");
+        Observe(Built("1", "g,m,e"));
+        string[] circuits =
+        [
+            $"1 BUILT {Path("g,m,e")} PURPOSE=GENERAL", $"3 BUILT {Path("g,m,e")} PURPOSE=GENERAL",
+            $"4 BUILT {Path("g,m,e")} PURPOSE=GENERAL", $"5 BUILT {Path("g,m,e")} BUILD_FLAGS=IS_INTERNAL PURPOSE=HS_VANGUARDS",
+        ];
+        _ledger.Load(circuits, ["9 SUCCEEDED 3 a.test:80"]);
+
+        Assert.That((_ledger.Clean, _ledger.Building), Is.EqualTo((2, 0)), "1 and 4; a stream is on 3, and 2 is gone");
+        Assert.That((_ledger.Launched, _ledger.Failed), Is.EqualTo((2L, 1L)));
+        Observe(Sent("1", "1", "a.test:80"));
+        Assert.That(_ledger.Used, Is.EqualTo(1), "still ours");
+    }
+
+    [Test]
+    public void Circuits_by_the_thousand_leave_the_counts_right()
+    {
+        var random = new Random(5);
+        var states = new Dictionary<string, int>();
+        for (int i = 0; i < 5000; i++)
+        {
+            string id = random.Next(1, 200).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            switch (states.GetValueOrDefault(id))
+            {
+                case 0:
+                    Observe($"CIRC {id} LAUNCHED PURPOSE=GENERAL");
+                    states[id] = 1;
+                    break;
+                case 1:
+                    Observe(Built(id, "g,m,e"));
+                    states[id] = 2;
+                    break;
+                case 2 when random.Next(2) == 0:
+                    Observe(Sent("s" + id, id, "a.test:80"));
+                    states[id] = 3;
+                    break;
+                default:
+                    Observe($"CIRC {id} CLOSED PURPOSE=GENERAL REASON=FINISHED");
+                    states[id] = 0;
+                    break;
+            }
+
+            Assert.That(_ledger.Clean, Is.EqualTo(states.Values.Count(static state => state == 2)));
+        }
+    }
+
+    private LedgerChange Observe(params string[] lines) =>
+        lines.Aggregate(LedgerChange.None, (change, line) => change | _ledger.Observe(Parse(line)));
+}
