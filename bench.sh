@@ -2,7 +2,7 @@
 # Measures TorBalancer beside what a user might take instead, in alternating rounds on the same stub worker; see docs/performance.md.
 #   ./bench.sh                                all of it: about 40 minutes
 #   ./bench.sh --quick                        about two minutes, with short windows and without start and tor
-#   ./bench.sh --only connections,bulk        of connections, cold, bulk, roundtrips, fairness, requests, idle, start, tor
+#   ./bench.sh --only connections,bulk        of connections, cold, bulk, roundtrips, fairness, requests, idle, start, tor, identities
 #   ./bench.sh --out docs/performance-results.md --csv rounds.csv
 #   ./bench.sh --engines                      each engine by itself
 #   ./bench.sh --profile                      system calls per connection and per GB

@@ -6,7 +6,7 @@ namespace TorBalancer.Benchmarks.SideBySide;
 internal sealed record RunOptions
 {
     public static readonly string[] AllScenarios =
-        ["connections", "cold", "bulk", "roundtrips", "fairness", "requests", "idle", "start", "tor"];
+        ["connections", "cold", "bulk", "roundtrips", "fairness", "requests", "idle", "start", "tor", "identities"];
 
     private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "requests", "idle"];
 

@@ -77,6 +77,8 @@ internal static class SideBySideCommand
             report.Add(StartScenario.Run(bench));
         if (bench.Options.Only.Contains("tor"))
             report.Add(TorScenario.Run(bench));
+        if (bench.Options.Only.Contains("identities"))
+            report.Add(IdentitiesScenario.Run(bench));
     }
 
     private static List<ForwarderSpec> Specs(RunOptions options)
