@@ -27,10 +27,11 @@ internal readonly record struct ConnectionOwner(
 }
 
 /// <summary>
-/// Makes tokens: HMAC-SHA256 over what is to be kept apart, with a key that lives as long as the process. Tokens show up
-/// in tor's log and control port, so nothing of the client can be read from one.
+/// Makes tokens: HMAC-SHA256 over what is to be kept apart. Tokens show up in tor's log and control port, so nothing of the client can be
+/// read from one.
 /// </summary>
-internal sealed class IsolationTokenFactory
+/// <param name="key">What they are made with; null: one of this factory alone.</param>
+internal sealed class IsolationTokenFactory(IsolationKey? key = null)
 {
     private const int TokenBytes = 16;
 
@@ -43,13 +44,12 @@ internal sealed class IsolationTokenFactory
     /// </summary>
     private const int Remembered = 512, SideBySide = 4;
 
-    // Made with the first token: the daemon listens before the cryptography is loaded.
-    private byte[]? _key;
+    private readonly IsolationKey _key = key ?? new IsolationKey();
     private long _connection;
     private readonly Made?[] _made = new Made?[Remembered];
     private int _replaced;
 
-    /// <summary>The token of what is to be kept apart. The same for the same, as long as the process lives.</summary>
+    /// <summary>The token of what is to be kept apart: the same for the same wherever the key is the same.</summary>
     public IsolationToken Create(IsolationMode mode, in ConnectionOwner owner, HostEndPoint target)
     {
         // Few clients opening many connections are the usual thing, and an HMAC costs more than a look.
@@ -103,6 +103,7 @@ internal sealed class IsolationTokenFactory
                 return IsolationToken.None;
             case IsolationMode.Connection:
                 writer.Add("connection");
+                writer.AddBytes(_key.Process);
                 writer.Add(Interlocked.Increment(ref _connection));
                 return Seal(writer.Written);
             case IsolationMode.User:
@@ -135,8 +136,7 @@ internal sealed class IsolationTokenFactory
     private IsolationToken Seal(ReadOnlySpan<byte> fields)
     {
         Span<byte> hash = stackalloc byte[32];
-        byte[] key = LazyInitializer.EnsureInitialized(ref _key, static () => RandomNumberGenerator.GetBytes(32));
-        HMACSHA256.HashData(key, fields, hash);
+        HMACSHA256.HashData(_key.Value, fields, hash);
         return new IsolationToken(Convert.ToHexStringLower(hash[..TokenBytes]));
     }
 
@@ -193,7 +193,7 @@ internal sealed class IsolationTokenFactory
             AddBytes(bytes);
         }
 
-        private void AddBytes(scoped ReadOnlySpan<byte> bytes)
+        public void AddBytes(scoped ReadOnlySpan<byte> bytes)
         {
             BinaryPrimitives.WriteUInt16BigEndian(_buffer[_length..], (ushort)bytes.Length);
             bytes.CopyTo(_buffer[(_length + 2)..]);

@@ -24,8 +24,14 @@ internal sealed class Session(string id, string name, string key)
         set => Volatile.Write(ref _epoch, value);
     }
 
-    /// <summary>When this epoch began, a timestamp.</summary>
+    /// <summary>What the clock, the name and rotations alone say of the epoch; it begins anew when this changes.</summary>
+    public long Base { get; set; }
+
+    /// <summary>When this epoch began here, a timestamp.</summary>
     public long Started { get; set; }
+
+    /// <summary>When its life-time is over; null: it has none.</summary>
+    public DateTimeOffset? Ends { get; set; }
 
     public long LastUsed { get; set; }
 

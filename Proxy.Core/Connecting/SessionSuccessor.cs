@@ -36,9 +36,9 @@ internal static class SessionSuccessor
     /// <summary>Null: its end is not near.</summary>
     private static TimeSpan? TimeLeft(Session session, TimeProvider time)
     {
-        if (session.Lifetime is { } lifetime)
+        if (session is { Lifetime: { } lifetime, Ends: { } ends })
         {
-            var left = lifetime - time.GetElapsedTime(session.Started);
+            var left = ends - time.GetUtcNow();
             if (left <= (lifetime < 2 * Lead ? lifetime / 2 : Lead))
                 return left + Grace;
         }

@@ -1,12 +1,15 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
 using TorBalancer.Protocols;
+using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
 
 /// <summary>
 /// The sessions that were used, and the epoch each is in. A new epoch means a new isolation token and so new circuits at
-/// once, without disturbing anybody else. A session without limits has its epoch from its name alone: it is remembered
-/// for views only, and being forgotten changes nothing for it.
+/// once, without disturbing anybody else. A session without limits has its epoch from its name alone, one with a life-time from its name
+/// and the clock: these are remembered for views only, and being forgotten, or another process, changes nothing for them.
 /// </summary>
 /// <param name="capacity">Sessions with limits that are remembered, and as many without; the least recently used go first.</param>
 internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
@@ -16,10 +19,10 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
     private readonly Dictionary<string, Session> _plain = new(StringComparer.Ordinal);
 
     // By name (for everybody who uses it) and by key (for one), which cannot be mistaken for each other: keys hold NULs.
-    private readonly Dictionary<string, long> _rotated = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Rotation> _rotated = new(StringComparer.Ordinal);
     private long _lastEpoch;
     private long _lastId;
-    private long _rotatedAll;
+    private Rotation _rotatedAll;
 
     /// <summary>Sessions that are remembered.</summary>
     public int Count
@@ -41,25 +44,32 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         bool isLimited = parameters.SessionLifetime is not null || parameters.RotateAfterUses is not null;
         var table = isLimited ? _limited : _plain;
         long now = time.GetTimestamp();
+        var wall = time.GetUtcNow();
         lock (_lock)
         {
-            long rotated = Math.Max(_rotatedAll, Math.Max(_rotated.GetValueOrDefault(name), _rotated.GetValueOrDefault(key)));
-            if (!table.TryGetValue(key, out var session))
+            var rotation = RotationOf_NeedsLock(name, key);
+            long window = parameters.SessionLifetime is { } lifetime ? WindowOf(key, lifetime, wall) : 0;
+
+            // A rotation holds for the life-time in which it was made; where there is none, for ever.
+            long basis = window > rotation.At ? window : rotation.Epoch;
+            bool isNew = !table.TryGetValue(key, out var session);
+            if (isNew)
             {
                 if (table.Count >= capacity)
                     RemoveOldest_NeedsLock(table);
                 session = new Session(string.Create(CultureInfo.InvariantCulture, $"s-{++_lastId}"), name, key);
                 table.Add(key, session);
-                Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
-            }
-            else if (session.Epoch < rotated
-                || time.GetElapsedTime(session.Started, now) >= parameters.SessionLifetime
-                || session.Uses >= parameters.RotateAfterUses)
-            {
-                // Epochs are never used twice, so that a session that was forgotten cannot get an old circuit back.
-                Begin_NeedsLock(session, isLimited ? ++_lastEpoch : rotated, now);
             }
 
+            if (isNew || session!.Base != basis || session.Uses >= parameters.RotateAfterUses)
+            {
+                // What is counted is known to this process alone, and no number of it is used twice, so that a session that was forgotten
+                // cannot get an old circuit back. Everything else follows from clock and name, here and elsewhere.
+                Begin_NeedsLock(session!, parameters.RotateAfterUses is null ? basis : NextEpoch_NeedsLock(), now);
+                session!.Base = basis;
+            }
+
+            session.Ends = window == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(window) + parameters.SessionLifetime;
             session.Uses++;
             session.LastUsed = now;
             session.Lifetime = parameters.SessionLifetime;
@@ -88,10 +98,10 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             if (_rotated.Count >= capacity && !_rotated.ContainsKey(mark))
             {
                 _rotated.Clear();
-                _rotatedAll = ++_lastEpoch;
+                _rotatedAll = NextRotation_NeedsLock();
             }
 
-            _rotated[mark] = ++_lastEpoch;
+            _rotated[mark] = NextRotation_NeedsLock();
             foreach (var session in found)
                 session.IsRotated = true;
             return found.Length;
@@ -102,19 +112,55 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
     public IReadOnlyList<SessionInfo> List()
     {
         long now = time.GetTimestamp();
+        var wall = time.GetUtcNow();
         lock (_lock)
             return
             [
                 .. _limited.Values.Concat(_plain.Values)
                     .OrderByDescending(static one => one.LastUsed)
-                    .Select(one => InfoOf_NeedsLock(one, now)),
+                    .Select(one => InfoOf_NeedsLock(one, now, wall, time)),
             ];
     }
 
-    private SessionInfo InfoOf_NeedsLock(Session session, long now)
+    private Rotation RotationOf_NeedsLock(string name, string key)
+    {
+        var latest = _rotatedAll;
+        if (_rotated.TryGetValue(name, out var byName) && byName.Epoch > latest.Epoch)
+            latest = byName;
+        if (_rotated.TryGetValue(key, out var byKey) && byKey.Epoch > latest.Epoch)
+            latest = byKey;
+        return latest;
+    }
+
+    private Rotation NextRotation_NeedsLock() => new(NextEpoch_NeedsLock(), time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <summary>Far above every time, and where no other process has begun: others may make tokens with the same key.</summary>
+    private long NextEpoch_NeedsLock()
+    {
+        const long farAbove = 1L << 62;
+        if (_lastEpoch == 0)
+        {
+            long chance = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
+            _lastEpoch = farAbove | (chance & ((farAbove / 2) - 1));
+        }
+
+        return ++_lastEpoch;
+    }
+
+    /// <summary>
+    /// When the life-time began that holds at that moment, in Unix milliseconds: life-times follow each other from a moment that the
+    /// session's name decides, so that not all change at once, and so that whoever knows name and time knows it.
+    /// </summary>
+    private static long WindowOf(string key, TimeSpan lifetime, DateTimeOffset wall)
+    {
+        long length = (long)lifetime.TotalMilliseconds, at = wall.ToUnixTimeMilliseconds();
+        return at - ((at + (long)(StableHash.Of(key) % (ulong)length)) % length);
+    }
+
+    private static SessionInfo InfoOf_NeedsLock(Session session, long now, DateTimeOffset wall, TimeProvider time)
     {
         var age = time.GetElapsedTime(session.Started, now);
-        var left = session.Lifetime - age;
+        var left = session.Ends - wall;
         return new SessionInfo(
             session.Id, session.Name, session.WorkerId, age, time.GetElapsedTime(session.LastUsed, now), session.Uses,
             left < TimeSpan.Zero ? TimeSpan.Zero : left, session.MaxUses - session.Uses);
@@ -134,4 +180,8 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         foreach (var (key, _) in table.OrderBy(static pair => pair.Value.LastUsed).Take(Math.Max(1, capacity / 16)).ToArray())
             table.Remove(key);
     }
+
+    /// <param name="Epoch">0: there was none.</param>
+    /// <param name="At">When, in Unix milliseconds.</param>
+    private readonly record struct Rotation(long Epoch, long At);
 }

@@ -24,9 +24,12 @@ namespace TorBalancer.DependencyInjection;
 internal static class ProxyServiceCollectionExtensions
 {
     /// <summary>Everything that a running proxy needs, for these options.</summary>
+    /// <param name="isolationKey">What tokens are made with; null: a key of this proxy alone.</param>
     /// <param name="stateDirectory">What must survive a kill is kept in there; null: nothing is.</param>
     public static IServiceCollection AddProxy(
-        this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null) => services
+        this IServiceCollection services, TorBalancerOptions options, string? stateDirectory = null, IsolationKey? isolationKey = null) =>
+        services
+        .AddSingleton(isolationKey ?? new IsolationKey())
         .AddOptions(options)
         .AddTransport()
         .AddWorkers()

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
@@ -118,6 +119,7 @@ internal static class RunCommand
     {
         using var host = BuildHost(configuration, addNetwork);
         signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
+        host.Services.GetRequiredService<IsolationKeyNotice>().Tell();
         await host.RunAsync(cancellationToken);
     }
 
@@ -133,7 +135,11 @@ internal static class RunCommand
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, options.Log);
         string state = ManagedWorkerPaths.RootOf(options.ManagedWorkers.DataDirectory, Environment.GetEnvironmentVariable);
-        builder.Services.AddProxy(options, addNetwork is null ? state : null);
+        var key = IsolationKeyFile.Load(
+            options.Balancing.KeyFile, addNetwork is null ? state : null, Environment.GetEnvironmentVariable, out string? notKept);
+        builder.Services.AddProxy(options, addNetwork is null ? state : null, key);
+        builder.Services.AddSingleton(
+            provider => new IsolationKeyNotice(notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton<StartHints>();
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));

@@ -13,4 +13,5 @@ internal static class HostingEventIds
     public const int LogsReopened = 1016;
     public const int LogsNotReopened = 1017;
     public const int NoLogFile = 1018;
+    public const int KeyNotKept = 1019;
 }

@@ -19,15 +19,15 @@ public class ConfigurationLoaderTests
         "t.conf:2: [Balancing] Isolation = \"clinet\" is not a kind of isolation; allowed: client, user, destination, connection, none; "
         + "did you mean \"client\"?")]
     [TestCase("[Balancing]\nMod = random",
-        "t.conf:2: [Balancing] has no key \"Mod\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver; did you mean \"Mode\"?")]
+        "t.conf:2: [Balancing] has no key \"Mod\"; allowed: Mode, StickyBy, Isolation, KeyFile, Panic, PassOver; did you mean \"Mode\"?")]
     [TestCase("[Balancing]\nTimeout = 9s",
-        "t.conf:2: [Balancing] has no key \"Timeout\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver; Timeout belongs into "
+        "t.conf:2: [Balancing] has no key \"Timeout\"; allowed: Mode, StickyBy, Isolation, KeyFile, Panic, PassOver; Timeout belongs into "
         + "[Connect]")]
     [TestCase("[Blacklist]\nmode = sticky",
         "t.conf:2: [Blacklist] has no key \"mode\"; allowed: Relays, Duration, FailureThreshold, MaxRelays, MinRemainingExits, Rebuild; "
         + "Mode belongs into [Listener:name] or [Balancing]")]
     [TestCase("[Balancing]\nColour = red",
-        "t.conf:2: [Balancing] has no key \"Colour\"; allowed: Mode, StickyBy, Isolation, Panic, PassOver")]
+        "t.conf:2: [Balancing] has no key \"Colour\"; allowed: Mode, StickyBy, Isolation, KeyFile, Panic, PassOver")]
     [TestCase("[Conect]\nTimeout = 9s",
         "t.conf:1: there is no section [Conect]; allowed: Listener:name, Admin, Balancing, Circuits, Connect, Tunnel, Engine, Health, "
         + "Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers; did you mean [Connect]?")]

@@ -39,6 +39,12 @@ public sealed class BalancingOptions
 
     public IsolationMode Isolation { get; set; }
 
+    /// <summary>
+    /// The file of the key that isolation tokens are made with: auto (systemd's credential, else in the state directory, made when there is
+    /// none) or a path. Default auto.
+    /// </summary>
+    public string KeyFile { get; set; } = "auto";
+
     /// <summary>What happens when no worker is eligible. Default fail_fast.</summary>
     public PanicMode Panic { get; set; }
 

@@ -18,10 +18,22 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
             CheckManaged(options.ManagedWorkers);
         if (options.Log.File.Length > 0 && files.ProblemOfMaking(options.Log.File, isDirectory: false) is { } problem)
             Error("Log", "File", options.Log.File, problem);
+        if (options.Balancing.KeyFile.StartsWith('/'))
+            CheckKeyFile(options.Balancing.KeyFile);
         if (!options.Health.Enabled || given.AnyFailed("Health", "Canary"))
             return;
         foreach (string canary in options.Health.Canary)
             CheckCanary(canary);
+    }
+
+    /// <summary>What is in it is read at the start, by the daemon's user.</summary>
+    private void CheckKeyFile(string path)
+    {
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (!files.Exists(path))
+            Error("Balancing", "KeyFile", path, "does not exist; auto makes one by itself");
+        else if (files.Mode(path) is { } mode && (mode & others) != 0)
+            Error("Balancing", "KeyFile", path, "can be read or written by others; only mode 0600 or less is taken");
     }
 
     private void CheckManaged(ManagedWorkersOptions managed)

@@ -104,6 +104,9 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.StickyBy = value)
         .Key("Isolation", Isolation(), "client", "What keeps circuits apart: connections that differ in it never share one.",
             (options, value) => options.Isolation = value)
+        .Key("KeyFile", Values.AutoOrPath, "auto",
+            "The key that clients and sessions get their circuits by: auto (in the state directory), or a file that gateways share.",
+            (options, value) => options.KeyFile = value)
         .Key("Panic", Panics(), "fail_fast", "When no worker is eligible: answer at once, or try those that health holds back.",
             (options, value) => options.Panic = value)
         .Key("PassOver", Values.Duration(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), offIsZero: true), "2s",

@@ -1,0 +1,131 @@
+using System.Net;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Connecting;
+
+/// <summary>Two processes with one key: what they agree on, and what they must not.</summary>
+public sealed class SharedKeyTests
+{
+    private static readonly byte[] Key = [.. Enumerable.Range(0, IsolationKey.Bytes).Select(static i => (byte)i)];
+
+    private readonly ManualTimeProvider _clock = new();
+
+    [TestCase(IsolationMode.Client)]
+    [TestCase(IsolationMode.User)]
+    [TestCase(IsolationMode.Destination)]
+    public void Client_has_the_same_token_at_both_and_another_one_under_another_key(IsolationMode isolation)
+    {
+        string token = Gateway().Token("joe", isolation);
+        Assert.That(Gateway().Token("joe", isolation), Is.EqualTo(token));
+        Assert.That(new Process(new IsolationKey(), _clock).Token("joe", isolation), Is.Not.EqualTo(token));
+    }
+
+    [Test]
+    public void Connections_of_their_own_never_meet()
+    {
+        var (one, other) = (Gateway(), Gateway());
+        string[] tokens = [.. Enumerable.Range(0, 100).Select(i => (i % 2 == 0 ? one : other).Token("joe", IsolationMode.Connection))];
+        Assert.That(tokens, Is.Unique);
+    }
+
+    [Test]
+    public void Session_with_a_life_time_has_the_same_worker_and_circuit_at_both_at_any_time()
+    {
+        var (one, other) = (Gateway(), Gateway());
+        var seen = new HashSet<string>();
+        for (int minute = 0; minute < 60; minute++)
+        {
+            string token = one.Token("session-a-lifetime-10m", IsolationMode.Client);
+            if (minute % 7 == 3)
+                other = Gateway();
+            Assert.That(other.Token("session-a-lifetime-10m", IsolationMode.Client), Is.EqualTo(token), "also after a restart");
+            Assert.That(other.StickyKey("session-a-lifetime-10m"), Is.EqualTo(one.StickyKey("session-a-lifetime-10m")));
+            seen.Add(token);
+            _clock.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.That(seen, Has.Count.InRange(6, 7), "an hour has six life-times, and may begin and end within one");
+    }
+
+    [Test]
+    public void Sessions_change_at_different_times()
+    {
+        var gateway = Gateway();
+        string[] before = Tokens();
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        string[] after = Tokens();
+        Assert.That(before.Zip(after).Count(static pair => pair.First != pair.Second), Is.InRange(30, 70), "about half of a hundred");
+
+        string[] Tokens() =>
+            [.. Enumerable.Range(0, 100).Select(i => gateway.Token($"session-s{i}-lifetime-10m", IsolationMode.Client))];
+    }
+
+    [Test]
+    public void Counts_are_a_process_s_own_and_never_bring_an_old_circuit_back()
+    {
+        var seen = new HashSet<string>();
+        for (int restart = 0; restart < 20; restart++)
+        {
+            var gateway = Gateway();
+            for (int use = 0; use < 6; use++)
+                seen.Add(gateway.Token("session-a-rotate-2", IsolationMode.Client));
+            for (int use = 0; use < 2; use++)
+                seen.Add(gateway.Token("session-b-rotate-2-lifetime-10m", IsolationMode.Client));
+        }
+
+        Assert.That(seen, Has.Count.EqualTo(20 * 4));
+    }
+
+    [Test]
+    public void Rotation_by_hand_holds_until_the_life_time_is_over_and_is_not_known_elsewhere()
+    {
+        const string user = "session-a-lifetime-10m";
+        var (one, other) = (Gateway(), Gateway());
+        string before = one.Token(user, IsolationMode.Client);
+        Assert.That(one.Rotate("a"), Is.EqualTo(1));
+        string rotated = one.Token(user, IsolationMode.Client);
+        Assert.That(rotated, Is.Not.EqualTo(before));
+        Assert.That(one.Token(user, IsolationMode.Client), Is.EqualTo(rotated));
+        Assert.That(other.Token(user, IsolationMode.Client), Is.EqualTo(before));
+        _clock.Advance(TimeSpan.FromMinutes(10));
+        string next = one.Token(user, IsolationMode.Client);
+        Assert.That(next, Is.Not.EqualTo(before).And.Not.EqualTo(rotated));
+        Assert.That(other.Token(user, IsolationMode.Client), Is.EqualTo(next));
+    }
+
+    private Process Gateway() => new(new IsolationKey([.. Key]), _clock);
+
+    private sealed class Process
+    {
+        private readonly SessionTable _sessions;
+        private readonly ConnectPlanner _planner;
+        private readonly UserParametersParser _parser = new(SelectionPolicyNames.All);
+
+        public Process(IsolationKey key, TimeProvider time)
+        {
+            _sessions = new SessionTable(time);
+            _planner = new ConnectPlanner(new BalancingOptions(), new IsolationTokenFactory(key), _sessions, new RouteOptions());
+        }
+
+        public string Token(string user, IsolationMode isolation) => Plan(user, isolation).Token.Password!;
+
+        public ulong StickyKey(string user) => Plan(user, IsolationMode.Client).Selection.Key;
+
+        public int Rotate(string name) => _sessions.Rotate(name);
+
+        private ConnectPlan Plan(string user, IsolationMode isolation)
+        {
+            HostEndPoint.TryCreate("example.com", 80, out var target);
+            var credentials = new ClientCredentials(user, "x");
+            Assert.That(_parser.Parse(credentials, null, out var parameters).IsError, Is.False);
+            return _planner.Plan(
+                new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials),
+                new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters), null, isolation, ClearnetRoute.Socks);
+        }
+    }
+}
