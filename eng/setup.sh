@@ -18,13 +18,14 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1; then sudo "$@"; else return 1; fi
 }
 
-# install_packages PACKAGE=COMMAND_OR_FILE…: installs the packages whose command or file is not there.
+# install_packages PACKAGE=PROBE…: installs the packages whose probe is not there: a command, a file, py:MODULE or lib:LIBRARY.
 install_packages() {
     local missing=() pair probe
     for pair in "$@"; do
         probe=${pair#*=}
         case $probe in
             /*) [ -e "$probe" ] ;;
+            lib:*) /sbin/ldconfig -p 2>/dev/null | grep -qF "${probe#lib:} " ;;
             py:*) /usr/bin/python3 -c "import ${probe#py:}" 2>/dev/null ;;
             *) command -v "$probe" >/dev/null 2>&1 || [ -x "/usr/sbin/$probe" ] ;;
         esac || missing+=("${pair%%=*}")

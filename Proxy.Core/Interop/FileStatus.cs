@@ -14,9 +14,12 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     /// <summary>STATX_BASIC_STATS.</summary>
     public const uint Wanted = 0x7ff;
 
-    private const int KindMask = 0xF000, Directory = 0x4000, Link = 0xA000, Socket = 0xC000;
+    private const int KindMask = 0xF000, Directory = 0x4000, File = 0x8000, Link = 0xA000, Socket = 0xC000;
 
     public bool IsDirectory => (Mode & KindMask) == Directory;
+
+    /// <summary>A regular file.</summary>
+    public bool IsFile => (Mode & KindMask) == File;
 
     public bool IsLink => (Mode & KindMask) == Link;
 

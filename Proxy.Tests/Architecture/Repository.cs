@@ -3,7 +3,8 @@ namespace TorBalancer.Tests.Architecture;
 /// <summary>The repository that these tests were built from, as files.</summary>
 internal static class Repository
 {
-    private static readonly string[] Projects = ["Proxy.Core", "Proxy.Daemon", "Proxy.Testnet", "Proxy.Tests", "Proxy.Benchmarks"];
+    private static readonly string[] Projects =
+        ["Proxy.Core", "Proxy.Onion", "Proxy.Daemon", "Proxy.Testnet", "Proxy.Tests", "Proxy.Benchmarks"];
 
     public static string Root { get; } = FindRoot();
 

@@ -48,6 +48,7 @@ internal sealed class SourceFile(string project, string path, string text)
             string root = project switch
             {
                 "Proxy.Core" => "TorBalancer",
+                "Proxy.Onion" => "TorBalancer.Onion",
                 "Proxy.Daemon" => "TorBalancer.Daemon",
                 "Proxy.Testnet" => "TorBalancer.Testnet",
                 "Proxy.Tests" => "TorBalancer.Tests",

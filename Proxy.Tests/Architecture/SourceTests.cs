@@ -54,6 +54,7 @@ public class SourceTests
     });
 
     [TestCase("Proxy.Core")]
+    [TestCase("Proxy.Onion")]
     [TestCase("Proxy.Daemon")]
     [TestCase("Proxy.Testnet")]
     public void Product_is_built_with_the_list_of_banned_symbols(string project)

@@ -5,6 +5,8 @@ public class TypeGraphTests
 {
     private static readonly TypeGraph Core = new(Repository.SourcesOf("Proxy.Core"));
 
+    private static readonly TypeGraph Onion = new(Repository.SourcesOf("Proxy.Onion"));
+
     [Test]
     public void File_circles_are_those_that_are_listed()
     {
@@ -14,8 +16,15 @@ public class TypeGraphTests
     }
 
     [Test]
+    public void Onion_services_have_no_file_circle() =>
+        Assert.That(TypeGraph.Circles(Onion.Edges).Select(static circle => string.Join(" ", circle)), Is.Empty);
+
+    [Test]
     public void Folders_and_sub_folders_have_no_circle() =>
-        Assert.That(TypeGraph.Circles(Core.FolderEdges()).Select(static circle => string.Join(" ", circle)), Is.Empty);
+        Assert.That(
+            TypeGraph.Circles(Core.FolderEdges()).Concat(TypeGraph.Circles(Onion.FolderEdges()))
+                .Select(static circle => string.Join(" ", circle)),
+            Is.Empty);
 
     [Test]
     public void Documentation_lists_the_file_circles() => GeneratedTable.Check(
