@@ -129,7 +129,26 @@ internal sealed partial class ControlConnection : IAsyncDisposable
     {
         if (command.AsSpan().ContainsAny('\r', '\n', '\0'))
             throw new ArgumentException("a control command is one line", nameof(command));
-        byte[] bytes = Encoding.UTF8.GetBytes(command + "\r\n");
+        return await SendAsync(Encoding.UTF8.GetBytes(command + "\r\n"), Keyword(command), cancellationToken);
+    }
+
+    /// <summary>Closes the connection and waits for the reader's end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await _stop.CancelAsync();
+            await _reading;
+            _stop.Dispose();
+        }
+        else
+        {
+            await _reading;
+        }
+    }
+
+    private async Task<ControlReply> SendAsync(byte[] bytes, string keyword, CancellationToken cancellationToken)
+    {
         var reply = new TaskCompletionSource<ControlReply>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var deadline = new CancellationTokenSource(_options.CommandTimeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -150,22 +169,7 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"tor did not answer {Keyword(command)} within {_options.CommandTimeout.TotalSeconds:0.###} s");
-        }
-    }
-
-    /// <summary>Closes the connection and waits for the reader's end.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-        {
-            await _stop.CancelAsync();
-            await _reading;
-            _stop.Dispose();
-        }
-        else
-        {
-            await _reading;
+            throw new TimeoutException($"tor did not answer {keyword} within {_options.CommandTimeout.TotalSeconds:0.###} s");
         }
     }
 

@@ -88,6 +88,13 @@ internal sealed class FakeControlPort : IAsyncDisposable
             using var reader = new StreamReader(stream, Encoding.Latin1);
             while (await reader.ReadLineAsync(_stop.Token) is { } command)
             {
+                // A command with data goes on to a line of one dot; it is kept as one, its lines joined by \n.
+                for (string? line = command; command.StartsWith('+') && line is not (null or ".");)
+                {
+                    line = await reader.ReadLineAsync(_stop.Token);
+                    command += "\n" + line;
+                }
+
                 Commands.Enqueue(command);
                 if (Script(command) is not { } reply)
                     return;

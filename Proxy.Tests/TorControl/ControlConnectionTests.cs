@@ -86,6 +86,36 @@ public sealed class ControlConnectionTests
     }
 
     [Test, CancelAfter(30_000)]
+    public async Task Descriptors_are_fetched_by_address_and_posted_as_data(CancellationToken token)
+    {
+        await using var fake = new FakeControlPort();
+        fake.Script = command => command.StartsWith("+HSPOST SERVER=BB ", StringComparison.Ordinal)
+            ? "554 Invalid descriptor\r\n"
+            : FakeControlPort.DefaultScript(command);
+        await using var control = await ConnectAsync(fake, token);
+        fake.Commands.Clear();
+
+        await control.FetchDescriptorAsync("abc", token);
+        await control.PostDescriptorAsync("abc", ["AA", "CC"], "hs-descriptor 3\n.\n.x\nsignature y\n", token);
+        await control.SignalAsync("ACTIVE", token);
+        Assert.That(
+            () => control.PostDescriptorAsync("abc", ["BB"], "x\n", token),
+            Throws.InstanceOf<ControlReplyException>().With.Message.Contains("HSPOST").And.Message.Contains("554"));
+        Assert.That(() => control.PostDescriptorAsync("abc", ["AA SERVER=BB"], "x\n", token), Throws.ArgumentException);
+        Assert.That(() => control.PostDescriptorAsync("a\r\nQUIT", ["AA"], "x\n", token), Throws.ArgumentException);
+
+        Assert.That(
+            fake.Commands,
+            Is.EqualTo(new[]
+            {
+                "HSFETCH abc",
+                "+HSPOST SERVER=AA SERVER=CC HSADDRESS=abc\nhs-descriptor 3\n..\n..x\nsignature y\n.",
+                "SIGNAL ACTIVE",
+                "+HSPOST SERVER=BB HSADDRESS=abc\nx\n.",
+            }));
+    }
+
+    [Test, CancelAfter(30_000)]
     public async Task Arguments_cannot_smuggle_in_a_second_command(CancellationToken token)
     {
         await using var fake = new FakeControlPort();

@@ -202,6 +202,21 @@ public sealed class ControlEventParserTests
     }
 
     [Test]
+    public void Parse_of_HS_DESC_CONTENT_has_the_descriptor()
+    {
+        var reply = new ControlReply(650, [new($"HS_DESC_CONTENT abc DESCID ${A}~a1", "hs-descriptor 3\nx\n"), new("OK")]);
+        var found = (HsDescContentEvent)ControlEventParser.Parse(reply);
+        Assert.That(
+            (found.Address, found.DescriptorId, found.HsDir, found.Content),
+            Is.EqualTo(("abc", "DESCID", (RelayName?)new RelayName(A, "a1"), "hs-descriptor 3\nx\n")));
+
+        // What was not found comes without a directory that gave it, and with an empty line.
+        reply = new ControlReply(650, [new("HS_DESC_CONTENT UNKNOWN DESCID UNKNOWN", "\n"), new("OK")]);
+        found = (HsDescContentEvent)ControlEventParser.Parse(reply);
+        Assert.That((found.Address, found.HsDir, found.Content), Is.EqualTo(((string?)null, (RelayName?)null, "\n")));
+    }
+
+    [Test]
     public void Parse_of_an_unknown_event_keeps_all_of_it()
     {
         var reply = new ControlReply(650, [new(Samples[10]), new("X", "data\n"), new("OK")]);
@@ -220,6 +235,7 @@ public sealed class ControlEventParserTests
     [TestCase("NETWORK_LIVENESS MAYBE")]
     [TestCase("STATUS_CLIENT NOTICE")]
     [TestCase("HS_DESC X")]
+    [TestCase("HS_DESC_CONTENT X Y")]
     [TestCase("ORCONN x")]
     public void Parse_of_a_known_event_that_lacks_something_is_generic(string text)
         => Assert.That(ControlEventParser.Parse(new ControlReply(650, [new(text)])), Is.InstanceOf<GenericEvent>());

@@ -23,6 +23,7 @@ internal static class ControlEventParser
             "BUILDTIMEOUT_SET" => BuildTimeoutEvent.TryParse(text),
             "CONF_CHANGED" => ConfChangedEvent.Parse(reply.Lines),
             "HS_DESC" => HsDescEvent.TryParse(text),
+            "HS_DESC_CONTENT" => HsDescContentEvent.TryParse(text, reply.Lines[0]),
             _ => null,
         };
         return typed ?? new GenericEvent(name, text, reply.Lines);

@@ -8,7 +8,6 @@ using TorBalancer.Tests.Onion.Support;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
-using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Tests.Onion.Descriptors;
 
@@ -35,7 +34,7 @@ public sealed class RealTorDescriptorTests
             asked.Clear();
             for (int i = 0; i < 6; i++)
             {
-                await control.SendAsync($"HSFETCH {address.Label}", token);
+                await control.FetchDescriptorAsync(address.Label, token);
                 var (directory, content) = await ReceivedAsync(subscription, address.Label, token);
                 asked.Add(directory);
                 text = content;
@@ -81,10 +80,8 @@ public sealed class RealTorDescriptorTests
     {
         await foreach (var one in subscription.Events.ReadAllAsync(token))
         {
-            // HS_DESC_CONTENT ADDRESS ID HSDIR, and the descriptor as data.
-            if (one is GenericEvent { Name: "HS_DESC_CONTENT", Lines: [{ Data.Length: > 0 } line, ..] } received
-                && received.Text.Split(' ') is [var of, _, var directory, ..] && of == address)
-                return (RelayName.Parse(directory).Fingerprint, line.Data);
+            if (one is HsDescContentEvent { HsDir: { } directory, Content: var content } received && received.Address == address)
+                return (directory.Fingerprint, content);
         }
 
         throw new InvalidOperationException("the connection ended");
