@@ -41,7 +41,8 @@ public class LayerTests
         ("Crypto", []),
         ("Keys", ["Crypto"]),
         ("Network", ["Crypto", "Keys"]),
-        ("Descriptors", ["Crypto", "Keys"]));
+        ("Descriptors", ["Crypto", "Keys"]),
+        ("Publishing", ["Crypto", "Keys", "Descriptors"]));
 
     private static readonly string[] Libraries = [Core.Project, Onion.Project];
 
