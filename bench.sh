@@ -18,7 +18,7 @@ PATH=$PATH:/usr/sbin
 dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
 dotnet build Proxy.Benchmarks/Proxy.Benchmarks.csproj -c Release -v quiet -nologo -clp:NoSummary
 newest=$(newest_release || true)
-if [ -z "$newest" ] || [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name 'release.sh' -o -name 'method-order.txt' \) -not -path '*/obj/*' -newer "$newest" -print -quit)" ]; then
+if [ -z "$newest" ] || is_stale "$newest"; then
     eng/release.sh
 fi
 

@@ -20,9 +20,7 @@ trap 'rm -rf "$work"' EXIT
 export DPKG_DEB_COMPRESSOR_LEVEL=1
 make_package() { DEBFULLNAME='A Tester' DEBEMAIL=tester@debian.org eng/package.sh "$(dpkg --print-architecture)" "$1" >/dev/null; }
 if [ -z "${TORBALANCER_EXE:-}" ]; then
-    processor=x64
-    [ "$(uname -m)" != aarch64 ] || processor=arm64
-    TORBALANCER_EXE=$(ls -t artifacts/torbalancer-*-linux-"$processor" 2>/dev/null | head -n 1)
+    TORBALANCER_EXE=$(. eng/setup.sh && newest_release || true)
     [ -n "$TORBALANCER_EXE" ] || fail "there is no release in artifacts/: eng/release.sh makes it"
 fi
 export TORBALANCER_EXE
@@ -109,10 +107,13 @@ install /test/new.deb
 dpkg -P torbalancer >/dev/null 2>&1 || fail "dpkg -P of a package that was only installed"
 END
 
+# Its name since Debian 13, and before.
+libssl=libssl3
+[ -z "$(apt-cache search --names-only '^libssl3t64$')" ] || libssl=libssl3t64
 kind=other
 "$TORBALANCER_EXE" --version >/dev/null 2>&1 || fail "$TORBALANCER_EXE does not run"
 [ -e "${TORBALANCER_EXE%/*}/torbalancer.dll" ] || kind=native
-mmdebstrap --quiet --format=null --variant=essential --include=adduser \
+mmdebstrap --quiet --format=null --variant=essential --include="adduser,$libssl" \
     --customize-hook='mkdir "$1/test"' \
     --customize-hook="copy-in '$work/older.deb' '$work/new.deb' '$work/inside' /test" \
     --customize-hook="chroot \"\$1\" sh /test/inside $kind" \

@@ -32,7 +32,7 @@ install_packages dpkg=dpkg-deb binutils=readelf gzip=gzip
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 release=artifacts/torbalancer-$version-linux-$processor
 program=${TORBALANCER_EXE:-$release}
-[ -e "$program" ] || eng/release.sh "$processor"
+if [ -z "${TORBALANCER_EXE:-}" ] && { [ ! -e "$program" ] || is_stale "$program"; }; then eng/release.sh "$processor"; fi
 
 require_dotnet
 
@@ -110,8 +110,8 @@ Version: $version
 Architecture: $arch
 Maintainer: $maintainer
 Installed-Size: $size
-Depends: libc6 (>= ${libc#GLIBC_}), adduser
-Recommends: tor, tor-geoipdb, libssl3t64 | libssl3, ca-certificates
+Depends: libc6 (>= ${libc#GLIBC_}), libssl3t64 | libssl3, adduser
+Recommends: tor, tor-geoipdb, ca-certificates
 Suggests: torsocks, wireguard-tools
 Section: net
 Priority: optional

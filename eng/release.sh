@@ -30,7 +30,7 @@ case $here-$arch in
     x64-arm64)
         require_cross_linker aarch64-linux-gnu arm64
         # The C library, and OpenSSL, which the daemon loads when it needs it.
-        foreign_root artifacts/root-arm64 arm64 libc6 libgcc-s1 libssl3
+        foreign_root artifacts/root-arm64 arm64 libc6 libgcc-s1 'libssl3t64|libssl3'
         tools=aarch64-linux-gnu- emulator=(qemu-aarch64 -L "$PWD/artifacts/root-arm64")
         ;;
     arm64-x64)
@@ -66,6 +66,8 @@ mv "$out/torbalancer.dbg" "$out/$name.dbg"
 mkdir -p artifacts
 install -m 755 "$out/torbalancer" "artifacts/$name"
 install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
+# Without git, as in an archive of the sources, the changelog's time.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}
 /usr/bin/python3 eng/sbom.py "$version" "artifacts/$name" artifacts/build/obj/Proxy.Daemon/project.assets.json "artifacts/$name.cdx.json"
 write_checksums "$version"
 ordered=$(wc -l <Proxy.Daemon/method-order.txt)

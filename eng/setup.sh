@@ -89,13 +89,32 @@ foreign_root() (
     apt=(apt-get -qq -o "APT::Architecture=$processor" -o "APT::Architectures=$processor" -o "Dir::State::Lists=$lists"
         -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o APT::Sandbox::User=)
     root=$(realpath "$root")
-    cd "$lists" && "${apt[@]}" update && "${apt[@]}" download "$@" || {
-        echo "Could not get for $processor: $*" >&2
-        return 1
-    }
+    cd "$lists"
+    "${apt[@]}" update || true
+    for package; do
+        # The first of several names that there is.
+        local name found=
+        for name in ${package//|/ }; do
+            if "${apt[@]}" download "$name" 2>"$lists/problem"; then
+                found=$name
+                break
+            fi
+        done
+        [ -n "$found" ] || {
+            echo "Could not get for $processor: $package" >&2
+            cat "$lists/problem" >&2
+            return 1
+        }
+    done
     for package in *.deb; do dpkg-deb -x "$package" "$root"; done
     touch "$root/complete"
 )
+
+# is_stale FILE: whether sources are newer than this release.
+is_stale() {
+    [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' \
+        -o -name release.sh -o -name method-order.txt \) -not -path '*/obj/*' -newer "$1" -print -quit)" ]
+}
 
 # The newest release in artifacts/ for this processor; nothing where none has been built.
 newest_release() {

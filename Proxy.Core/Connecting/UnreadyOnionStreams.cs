@@ -19,6 +19,9 @@ internal sealed class UnreadyOnionStreams(WorkerPool pool, ITorVersions versions
     /// <summary>Beyond these streams are closed at once, as all are without this.</summary>
     internal const int Most = 256;
 
+    /// <summary>Two bytes for the method that was chosen, two for the password (RFC 1928, section 3; RFC 1929).</summary>
+    private const int HandshakeAnswers = 4;
+
     /// <summary>tor answers of itself after 120 s (SocksTimeout in tor(1)).</summary>
     internal static readonly TimeSpan Longest = TimeSpan.FromSeconds(150);
 
@@ -92,18 +95,33 @@ internal sealed class UnreadyOnionStreams(WorkerPool pool, ITorVersions versions
             using var longest = new CancellationTokenSource(Longest, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(longest.Token, _stop.Token);
 
-            // Whatever comes, a byte or the end, is tor's answer.
-            await connection.Input.ReadAsync(both.Token);
+            // The answers to greeting and password may not have been read: they are four bytes at most. What is longer, or the end, is
+            // tor's answer to the request.
+            while (await connection.Input.ReadAsync(both.Token) is { IsCompleted: false, Buffer: { Length: <= HandshakeAnswers } some })
+                connection.Input.AdvanceTo(some.Start, some.End);
         }
         catch (Exception failure) when (failure is OperationCanceledException or IOException or SocketException)
         {
             // It is over all the same.
         }
+        finally
+        {
+            await EndAsync(ended, connection);
+        }
+    }
 
-        await connection.DisposeAsync();
-        descriptors.Return(1);
-        lock (_lock)
-            _kept.Remove(ended);
-        ended.SetResult();
+    private async Task EndAsync(TaskCompletionSource ended, TransportConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync();
+        }
+        finally
+        {
+            descriptors.Return(1);
+            lock (_lock)
+                _kept.Remove(ended);
+            ended.SetResult();
+        }
     }
 }

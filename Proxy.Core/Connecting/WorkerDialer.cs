@@ -236,7 +236,9 @@ internal sealed class WorkerDialer(
         }
         finally
         {
-            bool isUnanswered = stage == Stage.Reply && timer.IsCancellationRequested;
+            // Where all is sent at once, the request is there before the first answer is read.
+            bool isSent = stage == Stage.Reply || (question.ReadsOn != false && stage is Stage.Greeting or Stage.Authentication);
+            bool isUnanswered = isSent && timer.IsCancellationRequested;
             if (connection is not null && !keep && !(isUnanswered && onions?.TryKeep(question.Worker, question.Target, connection) == true))
                 await connection.DisposeAsync();
             if (doubt is not null)

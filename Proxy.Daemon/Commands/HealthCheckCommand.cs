@@ -77,6 +77,11 @@ internal static class HealthCheckCommand
                 using var health = await client.GetAsync("/api/v1/health", timer.Token);
                 return Judge(health.RootElement);
             }
+            catch (Exception failure) when (failure is InvalidOperationException or KeyNotFoundException or FormatException)
+            {
+                // Other JSON, or values of other kinds than ours.
+                return (false, NotOurs);
+            }
             catch (AdminClientException failure)
             {
                 failures.Add($"{place}: {failure.Message}");
@@ -91,11 +96,13 @@ internal static class HealthCheckCommand
         return (false, $"no daemon answers ({string.Join("; ", failures)})");
     }
 
+    private const string NotOurs = "what answers is not the admin API of this program";
+
     private static (bool IsReady, string Text) Judge(JsonElement health)
     {
         if (!health.TryGetProperty("available_workers", out var available) || !health.TryGetProperty("total_workers", out var total)
             || !health.TryGetProperty("workers", out var workers))
-            return (false, "what answers is not the admin API of this program");
+            return (false, NotOurs);
         string count = string.Create(CultureInfo.InvariantCulture, $"{available.GetInt32()} of {total.GetInt32()} workers");
         if (available.GetInt32() > 0)
             return (true, $"ready: {count} may carry connections");

@@ -51,6 +51,17 @@ public sealed class UnreadyOnionStreamsTests
     }
 
     [Test, CancelAfter(30_000)]
+    public async Task A_worker_that_has_not_even_greeted_has_the_request_all_the_same(CancellationToken token)
+    {
+        await using var setup = new Setup("0.4.9.11");
+        setup.Worker.Silent = true;
+        await setup.DialAsync(Onion, token, TimeSpan.FromMilliseconds(200));
+        Assert.That(setup.Kept.Count, Is.EqualTo(1));
+        setup.Worker.CloseAll();
+        await setup.UntilAsync(static one => one.Kept.Count == 0, token);
+    }
+
+    [Test, CancelAfter(30_000)]
     public async Task Other_targets_are_closed_at_once(CancellationToken token)
     {
         await using var setup = new Setup("0.4.9.11");

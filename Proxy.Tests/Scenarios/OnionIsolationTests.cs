@@ -36,8 +36,9 @@ public sealed class OnionIsolationTests
         bool hasFault = TorFault.OnionCircuitOfClosedStream.Has(watch.Version);
         int direct = await CountTakenAsync(socks, "direct", watch, hasFault ? 1 : Tries, token);
         if (hasFault && direct == 0)
-            Assert.Ignore($"tor {watch.Version} has the fault, which was not met in {Tries} tries");
-        Assert.That(direct, hasFault ? Is.EqualTo(1) : Is.Zero);
+            await TestContext.Out.WriteLineAsync($"tor {watch.Version} has the fault, which was not met in {Tries} tries without the proxy");
+        if (!hasFault)
+            Assert.That(direct, Is.Zero);
 
         var model = new WorkerModel(Worker, socks, ControlEndPoint: new UnixDomainSocketEndPoint(Node.ControlPath))
         {

@@ -23,7 +23,8 @@ internal sealed record GeoIPFile(string? Path, bool IsInTorrc, IReadOnlyList<str
     public static GeoIPFile Find(IReadOnlyList<string> extraLines, string torPath, Func<string, bool> exists)
     {
         const string option = "GeoIPFile";
-        foreach (string line in extraLines)
+        // The last one counts for tor.
+        foreach (string line in extraLines.Reverse())
         {
             string[] words = line.Split([' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
             if (words.Length == 2 && words[0].Equals(option, StringComparison.OrdinalIgnoreCase))

@@ -21,6 +21,10 @@ internal static partial class Values
     public static ValueParser<List<TransportProgram>> Transports { get; } = new(
         "auto, or transport=/path/to/program, perhaps with arguments, separated by commas", ParseTransports, IsFree: true);
 
+    /// <summary>What would end a line of torrc early, or join the next one to it.</summary>
+    private static bool HasTorrcSyntax(string command) =>
+        command.EndsWith('\\') || command.Any(static c => char.IsControl(c) || c == '#');
+
     private static ValueProblem? ParseShare(string text, ValueContext context, out CountryShare value)
     {
         int colon = text.IndexOf(':', StringComparison.Ordinal);
@@ -79,7 +83,7 @@ internal static partial class Values
         {
             int equals = part.IndexOf('=', StringComparison.Ordinal);
             string transport = equals < 0 ? part : part[..equals].Trim(), command = equals < 0 ? "" : part[(equals + 1)..].Trim();
-            if (!BridgeText.IsTransport(transport) || !command.StartsWith('/') || command.Any(static c => char.IsControl(c) || c == '#'))
+            if (!BridgeText.IsTransport(transport) || !command.StartsWith('/') || HasTorrcSyntax(command))
                 return new ValueProblem("is not auto or a list of transports with their programs", Item: part == text ? null : part);
             value.Add(new TransportProgram(transport, command));
         }

@@ -187,9 +187,15 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         finally
         {
             await stop.CancelAsync();
-            await maintaining;
-            if (cancellationToken.IsCancellationRequested)
-                await _exclusion.RestoreAsync(control);
+            try
+            {
+                await maintaining;
+            }
+            finally
+            {
+                if (cancellationToken.IsCancellationRequested)
+                    await _exclusion.RestoreAsync(control);
+            }
         }
     }
 

@@ -71,8 +71,9 @@ internal sealed partial class CountryExits(string workerId, string country, ILog
             else
                 _told = null;
         }
-        catch (ControlReplyException failure)
+        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
         {
+            // They are counted with the next list of relays.
             Log.NotCounted(logger, workerId, country, failure.Message);
         }
     }

@@ -201,7 +201,7 @@ internal sealed partial class CircuitWarmer(
                     _replacesProbed = false;
                 }
             }
-            catch (Exception failure) when (failure is ControlReplyException or TimeoutException)
+            catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
             {
                 Log.NotLaunched(logger, workerId, failure.Message);
                 lock (_lock)

@@ -27,9 +27,14 @@ internal sealed class DormancyWatch(TimeProvider time)
                 _ => null,
             };
         }
-        catch (ControlReplyException)
+        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException)
         {
             (_isUnknown, _reason) = (true, null);
+        }
+        catch (TimeoutException)
+        {
+            // A tor that is too busy to say is too busy for more circuits.
+            _reason = "tor does not answer";
         }
 
         _asked = time.GetTimestamp();

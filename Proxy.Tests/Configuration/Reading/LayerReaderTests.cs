@@ -87,10 +87,10 @@ public class LayerReaderTests
 
     [TestCase("TORBALANCER_Balancing__Moed", "random",
         "environment variable TORBALANCER_Balancing__Moed: [Balancing] has no key \"Moed\"; allowed: Mode, StickyBy, Isolation, Panic, "
-        + "PassOver; did you mean \"Mode\"?")]
+        + "PassOver, KeyFile; did you mean \"Mode\"?")]
     [TestCase("TORBALANCER_Balancin__Mode", "random",
         "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, Admin, Balancing, "
-        + "Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers; did you mean "
+        + "Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers; did you mean "
         + "[Balancing]?")]
     [TestCase("TORBALANCER_Connect__Attempts", "many",
         "environment variable TORBALANCER_Connect__Attempts: [Connect] Attempts = \"many\" is not a whole number; allowed: a number from 1 "
