@@ -63,7 +63,8 @@ internal sealed class WorkerSelector
             if (IsHeldBack(worker, request.Mode) && Pick(policy, snapshot, request, [.. tried, worker], out int other) is { } instead)
                 (worker, active) = (instead, other);
             WorkerState? passedOver = null;
-            if (LacksCleanCircuit(worker, request) && PickWithCleanCircuit(policy, snapshot, request, tried, out int ready) is { } better)
+            if (LacksCleanCircuit(worker, request) && PickWithCleanCircuit(policy, snapshot, request, tried, out int ready) is { } better
+                && !IsHeldBack(better, request.Mode))
                 (passedOver, worker, active) = (worker, better, ready);
 
             // Lost races mean that others are being served; after many of them an uneven share is the smaller evil.

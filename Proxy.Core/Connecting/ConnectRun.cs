@@ -106,7 +106,8 @@ internal sealed class ConnectRun(
         if (plan.Session is { } session)
         {
             session.Session.CarriedBy(worker.Id);
-            SessionSuccessor.Prepare(session, worker, time);
+            if (!plan.Request.Target.IsOnion && !attempt.Result.ViaLink)
+                SessionSuccessor.Prepare(session, worker, time);
         }
 
         var stream = attempt.Result.Connection is null ? null : new WorkerStream(attempt, plan.Request.Target, accounting);

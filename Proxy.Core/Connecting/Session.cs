@@ -27,6 +27,9 @@ internal sealed class Session(string id, string name, string key)
     /// <summary>What the clock, the name and rotations alone say of the epoch; it begins anew when this changes.</summary>
     public long Base { get; set; }
 
+    /// <summary>When the life-time began that holds now, in Unix milliseconds; 0: it has none.</summary>
+    public long Window { get; set; }
+
     /// <summary>When this epoch began here, a timestamp.</summary>
     public long Started { get; set; }
 

@@ -50,9 +50,12 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             var rotation = RotationOf_NeedsLock(name, key);
             long window = parameters.SessionLifetime is { } lifetime ? WindowOf(key, lifetime, wall) : 0;
 
+            bool isNew = !table.TryGetValue(key, out var session);
+            if (session is not null && session.Lifetime == parameters.SessionLifetime)
+                window = NotBefore(session.Window, window, parameters.SessionLifetime);
+
             // A rotation holds for the life-time in which it was made; where there is none, for ever.
             long basis = window > rotation.At ? window : rotation.Epoch;
-            bool isNew = !table.TryGetValue(key, out var session);
             if (isNew)
             {
                 if (table.Count >= capacity)
@@ -69,6 +72,7 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
                 session!.Base = basis;
             }
 
+            session.Window = window;
             session.Ends = window == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(window) + parameters.SessionLifetime;
             session.Uses++;
             session.LastUsed = now;
@@ -98,10 +102,11 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             if (_rotated.Count >= capacity && !_rotated.ContainsKey(mark))
             {
                 _rotated.Clear();
-                _rotatedAll = NextRotation_NeedsLock();
+                _rotatedAll = NextRotation_NeedsLock(0);
             }
 
-            _rotated[mark] = NextRotation_NeedsLock();
+            // A clock that was ahead must not make a later life-time of the one that holds.
+            _rotated[mark] = NextRotation_NeedsLock(found.Max(static one => one.Window));
             foreach (var session in found)
                 session.IsRotated = true;
             return found.Length;
@@ -132,7 +137,9 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         return latest;
     }
 
-    private Rotation NextRotation_NeedsLock() => new(NextEpoch_NeedsLock(), time.GetUtcNow().ToUnixTimeMilliseconds());
+    /// <param name="window">The life-time in which it is made, as the sessions know it.</param>
+    private Rotation NextRotation_NeedsLock(long window) =>
+        new(NextEpoch_NeedsLock(), Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), window));
 
     /// <summary>Far above every time, and where no other process has begun: others may make tokens with the same key.</summary>
     private long NextEpoch_NeedsLock()
@@ -156,6 +163,10 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         long length = (long)lifetime.TotalMilliseconds, at = wall.ToUnixTimeMilliseconds();
         return at - ((at + (long)(StableHash.Of(key) % (ulong)length)) % length);
     }
+
+    /// <summary>A clock that is set back by less than a life-time does not bring the one back that has ended, nor its circuit.</summary>
+    private static long NotBefore(long known, long window, TimeSpan? lifetime) =>
+        lifetime is { } length && known > window && known - window <= (long)length.TotalMilliseconds ? known : window;
 
     private static SessionInfo InfoOf_NeedsLock(Session session, long now, DateTimeOffset wall, TimeProvider time)
     {

@@ -60,22 +60,16 @@ internal static class IsolationKeyFile
 
             // Whole or not at all, and never over another's: of two daemons that begin at once one makes it and both have it.
             string draft = $"{path}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
-            using (var file = new FileStream(draft, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }))
-            {
-                file.Write(Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(2 * IsolationKey.Bytes, lowercase: true) + "\n"));
-                file.Flush(flushToDisk: true);
-            }
-
             try
             {
+                Write(draft);
                 File.Move(draft, path, overwrite: false);
             }
             catch (IOException) when (File.Exists(path))
+            {
+                // The other's is as good.
+            }
+            finally
             {
                 File.Delete(draft);
             }
@@ -88,12 +82,28 @@ internal static class IsolationKeyFile
         }
     }
 
+    private static void Write(string draft)
+    {
+        using var file = new FileStream(draft, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        file.Write(Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(2 * IsolationKey.Bytes, lowercase: true) + "\n"));
+        file.Flush(flushToDisk: true);
+    }
+
     private static IsolationKey Read(string path, UnixFileMode refused)
     {
         if (!File.Exists(path))
             throw new IOException($"{path} does not exist; make one with: (umask 077; openssl rand -hex {IsolationKey.Bytes} > {path})");
-        if (FileCalls.StatusOf(path, followLinks: true) is { } status)
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+        if (OperatingSystem.IsLinux())
         {
+            // Of what is open, not of what stands at the path by now.
+            var status = FileCalls.StatusOf((int)file.SafeFileHandle.DangerousGetHandle())
+                ?? throw new IOException($"{path} cannot be examined");
             if (status.Owner != FileCalls.EffectiveUserId && status.Owner != 0)
                 throw new IOException($"{path} belongs to another user; it must be the daemon's, or root's");
             if ((status.Permissions & refused) != 0)
@@ -104,7 +114,6 @@ internal static class IsolationKeyFile
             }
         }
 
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
         byte[] bytes = new byte[MaxLength + 1];
         int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         string text = length > MaxLength ? "" : Encoding.ASCII.GetString(bytes, 0, length).Trim();

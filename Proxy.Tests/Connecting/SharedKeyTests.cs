@@ -53,6 +53,22 @@ public sealed class SharedKeyTests
     }
 
     [Test]
+    public void A_clock_that_is_set_back_brings_no_ended_life_time_back()
+    {
+        var clock = new SteppedClock();
+        var gateway = new Process(new IsolationKey(Key), clock);
+        string first = Token();
+        do
+            clock.Now += TimeSpan.FromSeconds(1);
+        while (Token() == first);
+        string second = Token();
+        clock.Now -= TimeSpan.FromSeconds(5);
+        Assert.That(Token(), Is.EqualTo(second));
+
+        string Token() => gateway.Token("session-a-lifetime-10m", IsolationMode.Client);
+    }
+
+    [Test]
     public void Sessions_change_at_different_times()
     {
         var gateway = Gateway();
@@ -127,5 +143,13 @@ public sealed class SharedKeyTests
                 new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials),
                 new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters), null, isolation, ClearnetRoute.Socks);
         }
+    }
+
+    /// <summary>A wall clock that may be set back.</summary>
+    private sealed class SteppedClock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch.AddYears(56);
+
+        public override DateTimeOffset GetUtcNow() => Now;
     }
 }

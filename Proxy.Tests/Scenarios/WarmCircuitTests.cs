@@ -69,7 +69,7 @@ public sealed class WarmCircuitTests
             Assert.That(identities, Has.Count.EqualTo(1), $"circuit {circuit} carried {string.Join(", ", identities)}");
         Assert.That(carried.Values.SelectMany(static one => one).Distinct().Count(), Is.EqualTo(Identities));
         Assert.That(warm.Used, Is.GreaterThan(Identities / 4), "most of them ran over circuits that were launched ahead");
-        Assert.That(warm.Launched - warm.Used, Is.LessThanOrEqualTo(16));
+        Assert.That(warm.Launched - warm.Used - warm.Failed, Is.LessThanOrEqualTo(16));
     }
 
     private async Task<NetworkStream> OpenAsync(ProxyUnderTest proxy, string user, CancellationToken token)

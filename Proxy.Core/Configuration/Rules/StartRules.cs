@@ -29,7 +29,8 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
     /// <summary>What is in it is read at the start, by the daemon's user.</summary>
     private void CheckKeyFile(string path)
     {
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+            | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         if (!files.Exists(path))
             Error("Balancing", "KeyFile", path, "does not exist; auto makes one by itself");
         else if (files.Mode(path) is { } mode && (mode & others) != 0)

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Relays;
 

@@ -34,7 +34,8 @@ internal sealed class CircuitLedger(TimeProvider time)
     /// <summary>Circuits that were used stay open for ten minutes: at 5 a second these are 3,000.</summary>
     private const int MaxCircuits = 8192;
 
-    private const int MaxEnded = 64;
+    /// <summary>As many may end between a reply and our learning of it: all of a guard that went away.</summary>
+    private const int MaxEnded = 1024;
 
     /// <summary>
     /// LongLivedPorts of tor(1): their streams take circuits of stable relays only, which cannot be asked for, so that nothing is to be
@@ -101,16 +102,19 @@ internal sealed class CircuitLedger(TimeProvider time)
         foreach (var gone in _circuits.Values.Where(static entry => entry.IsOurs && !entry.IsUsed))
             CountEnd(gone);
         Clear();
+        _ended.Clear();
     }
 
-    /// <summary>tor has told the id of one that we asked for; its first events may have come before that.</summary>
-    public void Ask(string id)
+    /// <summary>
+    /// tor has told the id of one that we asked for; its first events may have come before that, and what they meant is the result.
+    /// </summary>
+    public LedgerChange Ask(string id)
     {
         Launched++;
         if (_ended.Contains(id))
         {
             Failed++;
-            return;
+            return LedgerChange.Failed;
         }
 
         if (!_circuits.TryGetValue(id, out var entry))
@@ -120,6 +124,7 @@ internal sealed class CircuitLedger(TimeProvider time)
         if (entry.IsUsed)
             Used++;
         Place(entry);
+        return entry.IsBuilt ? LedgerChange.Built : LedgerChange.None;
     }
 
     public LedgerChange Observe(ControlEvent message) => message switch
@@ -249,7 +254,6 @@ internal sealed class CircuitLedger(TimeProvider time)
     {
         _circuits.Clear();
         _sets.Clear();
-        _ended.Clear();
         Array.Clear(_counts);
     }
 

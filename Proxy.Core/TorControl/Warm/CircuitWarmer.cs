@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Events;
+using TorBalancer.TorControl.Syntax;
 using TorBalancer.Workers;
 
 namespace TorBalancer.TorControl.Warm;
@@ -43,6 +44,9 @@ internal sealed partial class CircuitWarmer(
     // Unknown: -1.
     private int _clean = -1;
 
+    // Not yet in the demand.
+    private int _missed;
+
     /// <inheritdoc />
     public int? Clean => Volatile.Read(ref _clean) is >= 0 and var clean ? clean : null;
 
@@ -82,8 +86,8 @@ internal sealed partial class CircuitWarmer(
     /// <inheritdoc />
     public void Missed()
     {
-        lock (_lock)
-            _demand.Add();
+        // Whoever picks a worker does not wait for events that are being taken in.
+        Interlocked.Increment(ref _missed);
         _work.Set();
     }
 
@@ -157,6 +161,7 @@ internal sealed partial class CircuitWarmer(
     /// <summary>Launches what is missing, as long as the connection lasts.</summary>
     public async Task RunAsync(ControlConnection control, CancellationToken cancellationToken)
     {
+        _dormancy.Connected();
         try
         {
             while (true)
@@ -192,27 +197,39 @@ internal sealed partial class CircuitWarmer(
 
             if (!wanted || reason is not null)
                 return !wanted;
+            bool begins = false;
             try
             {
                 string id = await control.ExtendNewCircuitAsync(cancellationToken);
                 lock (_lock)
                 {
-                    _ledger.Ask(id);
+                    var change = _ledger.Ask(id);
                     _replacesProbed = false;
+                    if ((change & LedgerChange.Built) != 0)
+                        _budget.Built();
+                    if ((change & LedgerChange.Failed) != 0)
+                        begins = _budget.Failed();
                 }
             }
             catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
             {
                 Log.NotLaunched(logger, workerId, failure.Message);
                 lock (_lock)
-                    _budget.Failed();
+                    begins = _budget.Failed();
                 return false;
+            }
+            finally
+            {
+                if (begins)
+                    Log.Paused(logger, workerId);
             }
         }
     }
 
     private int Target_NeedsLock()
     {
+        for (int missed = Interlocked.Exchange(ref _missed, 0); missed > 0; missed--)
+            _demand.Add();
         if (options.Warm.Fixed is { } fixedCount)
             return fixedCount;
         RemoveOver_NeedsLock();

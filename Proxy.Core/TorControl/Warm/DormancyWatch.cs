@@ -1,3 +1,5 @@
+using TorBalancer.TorControl.Syntax;
+
 namespace TorBalancer.TorControl.Warm;
 
 /// <summary>
@@ -11,6 +13,9 @@ internal sealed class DormancyWatch(TimeProvider time)
     private long? _asked;
     private bool _isUnknown;
     private string? _reason;
+
+    /// <summary>On a new connection, which may be to another tor.</summary>
+    public void Connected() => (_asked, _isUnknown, _reason) = (null, false, null);
 
     /// <summary>Why nothing is to be launched; null: it is awake, or too old to say.</summary>
     public async Task<string?> AskAsync(ControlConnection control, CancellationToken cancellationToken)

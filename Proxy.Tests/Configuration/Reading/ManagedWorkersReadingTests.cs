@@ -47,7 +47,7 @@ public sealed class ManagedWorkersReadingTests
     [TestCase("Bridges = 192.0.2.8:443 | 192.0.2.8:x", "has a bridge line, number 2, that has the address \"192.0.2.8:x\"")]
     [TestCase("Transports = obfs4", "is not auto or a list of transports with their programs")]
     [TestCase("Transports = obfs4=relative", "is not auto or a list of transports with their programs")]
-    [TestCase("Transports = obfs4=/opt/obfs4proxy \\", "is not auto or a list of transports with their programs")]
+    [TestCase("Transports = obfs4=/opt/obfs4proxy \\, snowflake=/opt/snow", "is not auto or a list of transports with their programs")]
     public void What_is_wrong_is_said(string lines, string says) =>
         Assert.That(
             Load(lines).Errors.Select(static issue => issue.ToString()),

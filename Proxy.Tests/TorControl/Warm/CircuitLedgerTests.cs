@@ -39,8 +39,22 @@ public sealed class CircuitLedgerTests
 
         Observe("CIRC 8 LAUNCHED PURPOSE=GENERAL");
         Observe("CIRC 8 FAILED PURPOSE=GENERAL REASON=CHANNEL_CLOSED");
-        _ledger.Ask("8");
+        Assert.That(_ledger.Ask("8"), Is.EqualTo(LedgerChange.Failed));
         Assert.That((_ledger.Building, _ledger.Failed, _ledger.Launched), Is.EqualTo((1, 1L, 2L)));
+
+        Observe("CIRC 9 LAUNCHED PURPOSE=GENERAL");
+        Observe(Built("9", "g,m,e"));
+        Assert.That(_ledger.Ask("9"), Is.EqualTo(LedgerChange.Built));
+    }
+
+    [Test]
+    public void What_ended_before_its_reply_is_known_although_all_was_asked_anew()
+    {
+        Observe("CIRC 8 LAUNCHED PURPOSE=GENERAL");
+        Observe("CIRC 8 FAILED PURPOSE=GENERAL REASON=CHANNEL_CLOSED");
+        _ledger.Load([], []);
+        Assert.That(_ledger.Ask("8"), Is.EqualTo(LedgerChange.Failed));
+        Assert.That(_ledger.Building, Is.Zero);
     }
 
     [Test]
