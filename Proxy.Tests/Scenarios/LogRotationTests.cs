@@ -65,6 +65,7 @@ public sealed class LogRotationTests
     public async Task SIGHUP_lets_go_of_a_moved_file_and_ends_nothing(CancellationToken token)
     {
         await using var daemon = await StartAsync(token);
+        await MadeAsync(LogPath, token);
         File.Move(LogPath, LogPath + ".1");
         ProcessSignals.HangUp(daemon.ProcessId);
         await MadeAsync(LogPath, token);
@@ -77,6 +78,7 @@ public sealed class LogRotationTests
     public async Task SIGHUP_tells_what_it_could_not_do(CancellationToken token)
     {
         await using var daemon = await StartAsync(token);
+        await MadeAsync(LogPath, token);
         File.Delete(LogPath);
         Directory.CreateDirectory(LogPath);
         ProcessSignals.HangUp(daemon.ProcessId);
