@@ -25,6 +25,8 @@ internal sealed class ExitLookup(ICircuitJoin circuits, LogOptions log)
     {
         if (stream is { Target.IsOnion: true })
             return "none";
+        if (stream is null)
+            return "unknown";
         for (int i = 0; i < Looks; i++)
         {
             if (Find(stream) is { } exit)

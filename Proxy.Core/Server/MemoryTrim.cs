@@ -13,8 +13,8 @@ internal sealed partial class MemoryTrim : IDisposable
     public static readonly TimeSpan Step = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Before the look after the start: until then what a start leaves behind, 6 MiB, is resident. Whoever connects at once is not
-    /// held up, because a step in which more than <see cref="Little"/> is allocated is followed by others.
+    /// Before the look after the start: until then what a start leaves behind, 6 MiB, is resident. A busy start is not held up, because
+    /// a step in which more than <see cref="Little"/> is allocated is followed by others; a few first clients may wait for it, once.
     /// </summary>
     public static readonly TimeSpan FirstStep = TimeSpan.FromMilliseconds(500);
 

@@ -155,7 +155,12 @@ internal sealed unsafe partial class LinuxConnection
 
         Hooks.Observer = observer;
         EnsureWatched();
-        return true;
+        if (!IsClosed)
+            return true;
+
+        // It could not be watched, and is closed for that; nobody would tell.
+        Hooks.Observer = null;
+        return false;
     }
 
     internal override bool TryStopObserving()

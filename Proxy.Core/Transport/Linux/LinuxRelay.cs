@@ -16,6 +16,9 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     /// <summary>Reads before the loop's other descriptors get their turn.</summary>
     private const int Rounds = 8;
 
+    /// <summary>As much as a tunnel moves before that.</summary>
+    private const int BytesInATurn = 2 * 1024 * 1024;
+
     private readonly EventLoop _loop = source.Loop;
     private ManualResetValueTaskSourceCore<RelayResult> _core;
     private CancellationToken _token;
@@ -24,6 +27,10 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     private byte[]? _left;
     private int _leftStart, _leftEnd;
     private bool _over;
+    private Turn? _turn;
+
+    /// <summary>What the sink refused, minus errno; 0 while it has not. The kernel tells of a reset once.</summary>
+    private int _refused;
 
     /// <summary>Bytes that have yet to be read.</summary>
     private long _missing = bytes;
@@ -115,7 +122,8 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     /// <summary>Goes on until it must wait: null.</summary>
     private RelayResult? Pump()
     {
-        for (int round = 0; round < Rounds; round++)
+        long until = _missing - BytesInATurn;
+        for (int round = 0; round < Rounds && (_missing == 0 || _missing > until); round++)
         {
             if (!TryFlush(out var broken))
                 return broken;
@@ -135,7 +143,8 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
                 return new RelayResult(RelayEnd.SourceBroken, SocketErrors.Of(-count));
         }
 
-        _loop.Post(this);
+        _turn ??= new Turn(this);
+        _turn.Post(_loop);
         return null;
     }
 
@@ -147,7 +156,9 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
         {
             if (!sink.IsWritable)
                 return false;
-            int sent = _left is not null ? sink.TrySend(_left.AsSpan(_leftStart, _leftEnd - _leftStart)) : sink.TrySpliceFrom(_pipe!);
+            int sent = _refused != 0 ? _refused
+                : _left is not null ? sink.TrySend(_left.AsSpan(_leftStart, _leftEnd - _leftStart))
+                : sink.TrySpliceFrom(_pipe!);
             if (sent < 0)
             {
                 broken = new RelayResult(RelayEnd.SinkBroken, SocketErrors.Of(-sent));
@@ -191,8 +202,10 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
         _missing -= count;
         meter.Taken(count);
 
-        // The scratch is everybody's: what finds no room is put aside before anybody else runs. A refusal is told by the next try.
-        int sent = sink.IsWritable ? Math.Max(0, sink.TrySend(_loop.Scratch, count)) : 0;
+        // The scratch is everybody's: what finds no room is put aside before anybody else runs. A refusal is told with the next flush.
+        int sent = sink.IsWritable ? sink.TrySend(_loop.Scratch, count) : 0;
+        if (sent < 0)
+            (_refused, sent) = (sent, 0);
         meter.Given(sent);
         if (sent == count)
             return count;
@@ -200,5 +213,25 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
         _left = ArrayPool<byte>.Shared.Rent(_leftEnd);
         new ReadOnlySpan<byte>(_loop.Scratch + sent, _leftEnd).CopyTo(_left);
         return count;
+    }
+
+    /// <summary>The next turn, which is queued once at a time: events go on meanwhile.</summary>
+    private sealed class Turn(LinuxRelay relay) : ILoopWork
+    {
+        private bool _isQueued;
+
+        public void Post(EventLoop loop)
+        {
+            if (_isQueued)
+                return;
+            _isQueued = true;
+            loop.Post(this);
+        }
+
+        public void Run()
+        {
+            _isQueued = false;
+            relay.Run();
+        }
     }
 }
