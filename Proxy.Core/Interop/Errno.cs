@@ -24,6 +24,9 @@ internal static class Errno
     /// <summary>EACCES.</summary>
     public const int NoAccess = 13;
 
+    /// <summary>EEXIST.</summary>
+    public const int Exists = 17;
+
     /// <summary>ENODEV.</summary>
     public const int NoDevice = 19;
 

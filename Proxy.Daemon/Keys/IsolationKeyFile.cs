@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using TorBalancer.Connecting;
@@ -63,11 +64,7 @@ internal static class IsolationKeyFile
             try
             {
                 Write(draft);
-                File.Move(draft, path, overwrite: false);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                // The other's is as good.
+                Publish(draft, path);
             }
             finally
             {
@@ -80,6 +77,20 @@ internal static class IsolationKeyFile
         {
             return failure.Message;
         }
+    }
+
+    /// <summary>Gives the draft the key's name, unless another has it: that one's key is as good.</summary>
+    private static void Publish(string draft, string path)
+    {
+        // File.Move looks whether the name is free and renames then: of two at once the second would take the first one's place.
+        if (OperatingSystem.IsLinux())
+        {
+            if (FileCalls.Link(draft, path) == 0 || Marshal.GetLastPInvokeError() == Errno.Exists)
+                return;
+        }
+
+        // A file system without hard links.
+        File.Move(draft, path, overwrite: false);
     }
 
     private static void Write(string draft)
