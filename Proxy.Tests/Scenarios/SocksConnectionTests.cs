@@ -115,16 +115,18 @@ public partial class SocksConnectionTests
     {
         await using var worker = new FakeTorWorker
         {
-            OnStream = (stream, _, _) =>
+            // Not before the proxy has read the reply, which a reset would take away.
+            OnStream = static async (stream, _, token) =>
             {
+                await stream.ReadExactlyAsync(new byte[1], token);
                 stream.Socket.LingerState = new LingerOption(true, 0);
                 stream.Socket.Close();
-                return Task.CompletedTask;
             },
         };
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
         await using var client = await proxy.ConnectAsync();
         await SocksClient.RequestAsync(client, "example.com", 80, token);
+        await client.WriteAsync(new byte[1], token);
         Assert.That(
             async () => await SocksClient.ReadToEndAsync(client, token), Throws.InstanceOf<IOException>(),
             "a truncated stream must not look finished");
