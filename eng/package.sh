@@ -59,9 +59,7 @@ if [ -z "$notices" ]; then
     exit 1
 fi
 
-# The commit's time, so that nothing in the package depends on when it was made; without git that of the changelog.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}
-export SOURCE_DATE_EPOCH
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(source_date)}
 maintainer="${DEBFULLNAME:-The TorBalancer authors} <${DEBEMAIL:-maintainers@torbalancer.invalid}>"
 
 root=$(mktemp -d)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the release in artifacts/: one native executable (Native AOT), which needs no .NET where it runs, its symbols, what it is
-# made of (.cdx.json) and SHA256SUMS. A warning of the trimmer or of the AOT compiler fails the build (TreatWarningsAsErrors); what trimming broke all the
-# same shows when eng/smoke.py runs the file. What the release is built with stands in Proxy.Daemon.csproj under PublishAot.
+# made of (.cdx.json) and SHA256SUMS. A warning of the trimmer or of the AOT compiler fails the build (TreatWarningsAsErrors); what
+# trimming broke all the same shows when eng/smoke.py runs the file. What the release is built with stands in Proxy.Daemon.csproj under
+# PublishAot.
 #   eng/release.sh            for this machine's processor
 #   eng/release.sh x64        artifacts/torbalancer-VERSION-linux-x64, and .dbg for debuggers and perf
 #   eng/release.sh arm64      on x64: linked by Debian's cross compiler, run by qemu-user
@@ -9,14 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . eng/setup.sh
 
-case $(uname -m) in
-    x86_64) here=x64 ;;
-    aarch64) here=arm64 ;;
-    *)
-        echo "eng/release.sh: builds on x86_64 and aarch64, not on $(uname -m)" >&2
-        exit 1
-        ;;
-esac
+here=$(this_processor)
 arch=${1:-$here}
 case $arch in
     x64 | arm64) ;;
@@ -66,8 +60,7 @@ mv "$out/torbalancer.dbg" "$out/$name.dbg"
 mkdir -p artifacts
 install -m 755 "$out/torbalancer" "artifacts/$name"
 install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
-# Without git, as in an archive of the sources, the changelog's time.
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(source_date)}
 /usr/bin/python3 eng/sbom.py "$version" "artifacts/$name" artifacts/build/obj/Proxy.Daemon/project.assets.json "artifacts/$name.cdx.json"
 write_checksums "$version"
 ordered=$(wc -l <Proxy.Daemon/method-order.txt)

@@ -66,6 +66,9 @@ write_checksums() (
     sha256sum "${files[@]}" >SHA256SUMS
 )
 
+# When the sources are from, in seconds: the commit's time, so that nothing depends on when it is built; without git that of the changelog.
+source_date() { git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md; }
+
 # What Native AOT links the release with: the C compiler as a driver of the linker, the C library's start files, objcopy.
 require_linker() {
     install_packages gcc=gcc libc6-dev=/usr/include/stdlib.h zlib1g-dev=/usr/include/zlib.h binutils=objcopy python3=/usr/bin/python3
@@ -118,7 +121,5 @@ is_stale() {
 
 # The newest release in artifacts/ for this processor; nothing where none has been built.
 newest_release() {
-    local processor=x64
-    [ "$(uname -m)" != aarch64 ] || processor=arm64
-    ls -t artifacts/torbalancer-*-linux-"$processor" 2>/dev/null | head -n 1
+    ls -t artifacts/torbalancer-*-linux-"$(this_processor)" 2>/dev/null | head -n 1
 }
