@@ -34,7 +34,7 @@ internal sealed class Session(string id, string name, string key)
     public long Started { get; set; }
 
     /// <summary>When its life-time is over; null: it has none.</summary>
-    public DateTimeOffset? Ends { get; set; }
+    public DateTimeOffset? Ends => Window == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(Window) + Lifetime;
 
     public long LastUsed { get; set; }
 

@@ -73,7 +73,6 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             }
 
             session.Window = window;
-            session.Ends = window == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(window) + parameters.SessionLifetime;
             session.Uses++;
             session.LastUsed = now;
             session.Lifetime = parameters.SessionLifetime;

@@ -25,6 +25,9 @@ internal sealed class ControlReplyException(string command, ControlReply reply)
 internal static class ControlFailures
 {
     public static bool IsExpected(Exception failure) =>
-        failure is ControlConnectionException or ControlAuthenticationException or ControlReplyException or ControlProtocolException
-            or TimeoutException;
+        IsOfCommand(failure) || failure is ControlConnectionException or ControlAuthenticationException;
+
+    /// <summary>One command came to nothing: refused, answered oddly or not in time. The connection is there for the next.</summary>
+    public static bool IsOfCommand(Exception failure) =>
+        failure is ControlReplyException or ControlProtocolException or TimeoutException;
 }

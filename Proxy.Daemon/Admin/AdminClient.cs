@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
+using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -16,7 +16,7 @@ internal sealed class AdminClient(EndPoint endPoint) : IDisposable
         UseProxy = false,
         UseCookies = false,
         AllowAutoRedirect = false,
-        ConnectCallback = (_, token) => ConnectAsync(endPoint, token),
+        ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
     });
 
     /// <summary>The JSON behind a path of the API. Throws <see cref="AdminClientException"/>.</summary>
@@ -43,21 +43,4 @@ internal sealed class AdminClient(EndPoint endPoint) : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
-
-    private static async ValueTask<Stream> ConnectAsync(EndPoint endPoint, CancellationToken cancellationToken)
-    {
-        var socket = endPoint is UnixDomainSocketEndPoint
-            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-            : new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await socket.ConnectAsync(endPoint, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 }

@@ -20,6 +20,8 @@ internal static class HealthCheckCommand
     private const int ExitNotReady = 1;
     private const int ExitUsage = 2;
 
+    private const string NotOurs = "what answers is not the admin API of this program";
+
     private const string ServiceSocket = "/run/torbalancer/admin.sock";
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -95,8 +97,6 @@ internal static class HealthCheckCommand
 
         return (false, $"no daemon answers ({string.Join("; ", failures)})");
     }
-
-    private const string NotOurs = "what answers is not the admin API of this program";
 
     private static (bool IsReady, string Text) Judge(JsonElement health)
     {

@@ -4,6 +4,7 @@ using System.Text;
 using TorBalancer.Connecting;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Interop;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Daemon.Keys;
 
@@ -19,9 +20,6 @@ internal static class IsolationKeyFile
     /// <summary>64 digits and the end of the line; a longer file is no key.</summary>
     private const int MaxLength = 128;
 
-    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
-        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
-
     /// <summary>The key in force. Throws <see cref="StartupException"/> that names the file and what is wrong with it.</summary>
     /// <param name="configured">auto, or the path of a file that must be there.</param>
     /// <param name="stateDirectory">Null: nothing is kept, and the key of auto lives as long as the process.</param>
@@ -34,17 +32,17 @@ internal static class IsolationKeyFile
         try
         {
             if (!configured.Equals("auto", StringComparison.OrdinalIgnoreCase))
-                return Read(configured, Others);
+                return Read(configured, FileModes.Others);
 
             // systemd protects the directory, and may give the group of its own the right to read.
             if (environment("CREDENTIALS_DIRECTORY") is ['/', ..] and var credentials && File.Exists(Path.Combine(credentials, Name)))
-                return Read(Path.Combine(credentials, Name), Others & ~UnixFileMode.GroupRead);
+                return Read(Path.Combine(credentials, Name), FileModes.Others & ~UnixFileMode.GroupRead);
             if (stateDirectory is null)
                 return new IsolationKey();
             string path = Path.Combine(stateDirectory, Name);
             if (!File.Exists(path))
                 notKept = Make(stateDirectory, path);
-            return notKept is null ? Read(path, Others) : new IsolationKey();
+            return notKept is null ? Read(path, FileModes.Others) : new IsolationKey();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -4,6 +4,7 @@ using System.Formats.Asn1;
 using System.Security.Cryptography;
 using TorBalancer.Interop;
 using TorBalancer.Onion.Crypto;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Onion.Keys;
 
@@ -15,10 +16,6 @@ internal static class KeyFile
     private const int LongestFile = 4096;
 
     private const string Ed25519Oid = "1.3.101.112";
-
-    private const UnixFileMode Others =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
-        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     /// <summary>29 letters, then zeros up to 32.</summary>
     private static ReadOnlySpan<byte> TorHeader => "== ed25519v1-secret: type0 ==\0\0\0"u8;
@@ -49,7 +46,7 @@ internal static class KeyFile
                 throw new KeyFileException(path, "not a file");
             using var file = File.OpenHandle(path);
             var mode = File.GetUnixFileMode(file);
-            if ((mode & Others) != 0)
+            if ((mode & FileModes.Others) != 0)
             {
                 throw new KeyFileException(
                     path,

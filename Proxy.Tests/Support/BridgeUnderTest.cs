@@ -2,11 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
-using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Interop;
 using TorBalancer.Processes;
 using TorBalancer.Testnet;
-using TorBalancer.TorControl;
 
 namespace TorBalancer.Tests.Support;
 
@@ -62,17 +60,7 @@ internal sealed partial class BridgeUnderTest : IAsyncDisposable
     private async Task BootstrapAsync(CancellationToken token)
     {
         var endPoint = new UnixDomainSocketEndPoint(Path.Combine(_directory, "control"));
-        while (!await RealTor.AcceptsAsync(endPoint, token))
-        {
-            if (_process.Exited.IsCompleted)
-                throw new InvalidOperationException("tor ended: " + string.Join('\n', _process.LastLines));
-            await Task.Delay(20, token);
-        }
-
-        await using var control = await ControlConnection.ConnectAsync(
-            endPoint, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
-        while ((await control.GetBootstrapAsync(token)).Progress < 100)
-            await Task.Delay(50, token);
+        await using var control = await RealTor.BootstrappedAsync(_process, endPoint, token);
         Fingerprint = await control.GetInfoAsync("fingerprint", token);
         string address = await _listens.Task.WaitAsync(token);
         string template = await File.ReadAllTextAsync(Path.Combine(_directory, "data/pt_state/obfs4_bridgeline.txt"), token);

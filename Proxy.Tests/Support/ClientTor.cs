@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Processes;
 using TorBalancer.Testnet;
-using TorBalancer.TorControl;
 
 namespace TorBalancer.Tests.Support;
 
@@ -57,17 +55,7 @@ internal sealed class ClientTor : IAsyncDisposable
 
     private async Task ConnectAsync(EndPoint endPoint, CancellationToken token)
     {
-        while (!await RealTor.AcceptsAsync(endPoint, token))
-        {
-            if (_process.Exited.IsCompleted)
-                throw new InvalidOperationException("tor ended: " + string.Join('\n', _process.LastLines));
-            await Task.Delay(20, token);
-        }
-
-        await using var control = await ControlConnection.ConnectAsync(
-            endPoint, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
-        while ((await control.GetBootstrapAsync(token)).Progress < 100)
-            await Task.Delay(50, token);
+        await using var control = await RealTor.BootstrappedAsync(_process, endPoint, token);
         Socks = IPEndPoint.Parse((await control.GetInfoAsync("net/listeners/socks", token)).Trim('"'));
     }
 }

@@ -40,19 +40,34 @@ internal sealed class RealTor : IAsyncDisposable
         var tor = new RealTor(directory, TorProcess.Start(new TorStartInfo(Executable, torrc)));
         try
         {
-            while (!await AcceptsAsync(tor.Control, token))
-            {
-                if (tor._process.Exited.IsCompleted)
-                    throw new InvalidOperationException("tor ended: " + string.Join('\n', tor._process.LastLines));
-                await Task.Delay(20, token);
-            }
-
+            await AcceptingAsync(tor._process, tor.Control, token);
             return tor;
         }
         catch
         {
             await tor.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Waits until a tor has a way into the network, and returns its control port.</summary>
+    public static async Task<ControlConnection> BootstrappedAsync(TorProcess process, EndPoint control, CancellationToken token)
+    {
+        await AcceptingAsync(process, control, token);
+        var connection = await ControlConnection.ConnectAsync(
+            control, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        while ((await connection.GetBootstrapAsync(token)).Progress < 100)
+            await Task.Delay(50, token);
+        return connection;
+    }
+
+    private static async Task AcceptingAsync(TorProcess process, EndPoint control, CancellationToken token)
+    {
+        while (!await AcceptsAsync(control, token))
+        {
+            if (process.Exited.IsCompleted)
+                throw new InvalidOperationException("tor ended: " + string.Join('\n', process.LastLines));
+            await Task.Delay(20, token);
         }
     }
 

@@ -3,6 +3,9 @@ namespace TorBalancer.Configuration.Options;
 /// <summary>[ManagedWorkers]: tor processes that the daemon starts itself when no [Worker:…] is configured.</summary>
 public sealed class ManagedWorkersOptions
 {
+    /// <summary>How many tor processes one daemon starts at the most.</summary>
+    public const int MostWorkers = 32;
+
     /// <summary>How many. Default 3, 0 (off) to 32. Each brings its own guards: few are better.</summary>
     public int Count { get; set; } = 3;
 

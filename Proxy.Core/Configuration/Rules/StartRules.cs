@@ -29,11 +29,9 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
     /// <summary>What is in it is read at the start, by the daemon's user.</summary>
     private void CheckKeyFile(string path)
     {
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
-            | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         if (!files.Exists(path))
             Error("Balancing", "KeyFile", path, "does not exist; auto makes one by itself");
-        else if (files.Mode(path) is { } mode && (mode & others) != 0)
+        else if (files.Mode(path) is { } mode && (mode & FileModes.Others) != 0)
             Error("Balancing", "KeyFile", path, "can be read or written by others; only mode 0600 or less is taken");
     }
 
@@ -75,7 +73,7 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
 
     private void CheckCountries(ManagedWorkersOptions managed, IReadOnlyList<string> extra)
     {
-        const int most = 32;
+        const int most = ManagedWorkersOptions.MostWorkers;
         int sum = managed.Countries.Sum(static share => share.Count);
         if (sum > most)
             report.Error(Managed, "Countries", FormattableString.Invariant($"Countries names {sum} workers; {most} are the most"));

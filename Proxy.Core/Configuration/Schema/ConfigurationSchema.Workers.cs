@@ -110,7 +110,8 @@ internal sealed partial class ConfigurationSchema
 
     public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>(
             "ManagedWorkers", "Tor processes that the daemon starts itself when there is no [Worker:name].")
-        .Key("Count", Values.Number(0, 32), "3", "How many tor processes to start when no worker is configured; 0: none.",
+        .Key("Count", Values.Number(0, ManagedWorkersOptions.MostWorkers), "3",
+            "How many tor processes to start when no worker is configured; 0: none.",
             (options, value) => options.Count = value)
         .Key("DataDirectory", Values.AutoOrPath, "auto",
             "Where they keep their guards; auto: the service's state directory, else the user's.",

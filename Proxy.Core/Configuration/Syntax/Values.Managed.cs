@@ -6,8 +6,6 @@ namespace TorBalancer.Configuration.Syntax;
 /// <summary>What [ManagedWorkers] says of the tors that are started: countries, bridges, transports.</summary>
 internal static partial class Values
 {
-    private const int MostWorkers = 32;
-
     /// <summary>[ManagedWorkers] Countries.</summary>
     public static ValueParser<List<CountryShare>> Countries { get; } = ListOf(
         "countries' two letters or any, each perhaps with a number from 1 to 32 behind it, separated by commas: de, us:2, any",
@@ -35,7 +33,7 @@ internal static partial class Values
             return problem;
         if (colon >= 0 && !int.TryParse(text.AsSpan(colon + 1).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out count))
             return new ValueProblem("has no number behind its colon");
-        if (count is < 1 or > MostWorkers)
+        if (count is < 1 or > ManagedWorkersOptions.MostWorkers)
             return new ValueProblem("asks for a number of workers that is out of range");
         value = value with { Count = count };
         return null;

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Health.Alerts;
 
@@ -34,7 +34,7 @@ internal sealed partial class WebhookAlertSink : IAlertSink, IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
-            ConnectCallback = (_, token) => ConnectAsync(endPoint, token),
+            ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
         });
     }
 
@@ -62,21 +62,6 @@ internal sealed partial class WebhookAlertSink : IAlertSink, IDisposable
     }
 
     public void Dispose() => _client.Dispose();
-
-    private static async ValueTask<Stream> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
-    {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(endPoint, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 
     private static partial class Log
     {

@@ -156,7 +156,7 @@ internal sealed partial class CircuitReplacement(
                     pending.ObserveBuilt();
             }
         }
-        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
+        catch (Exception failure) when (ControlFailures.IsOfCommand(failure))
         {
             Keep(broken, failure.Message);
         }

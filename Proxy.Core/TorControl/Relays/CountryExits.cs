@@ -72,7 +72,7 @@ internal sealed partial class CountryExits(string workerId, string country, ILog
             else
                 _told = null;
         }
-        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
+        catch (Exception failure) when (ControlFailures.IsOfCommand(failure))
         {
             // They are counted with the next list of relays.
             Log.NotCounted(logger, workerId, country, failure.Message);

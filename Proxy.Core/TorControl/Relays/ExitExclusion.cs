@@ -269,7 +269,7 @@ internal sealed partial class ExitExclusion(
             if (refused is null)
                 await RefreshConsensusAsync(control, cancellationToken);
         }
-        catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
+        catch (Exception failure) when (ControlFailures.IsOfCommand(failure))
         {
             refused = failure.Message;
         }

@@ -211,7 +211,7 @@ internal sealed partial class CircuitWarmer(
                         begins = _budget.Failed();
                 }
             }
-            catch (Exception failure) when (failure is ControlReplyException or ControlProtocolException or TimeoutException)
+            catch (Exception failure) when (ControlFailures.IsOfCommand(failure))
             {
                 Log.NotLaunched(logger, workerId, failure.Message);
                 lock (_lock)

@@ -13,12 +13,6 @@ namespace TorBalancer.Transport.Linux;
 internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection sink, long bytes, IRelayMeter meter)
     : IValueTaskSource<RelayResult>, ILoopWork
 {
-    /// <summary>Reads before the loop's other descriptors get their turn.</summary>
-    private const int Rounds = 8;
-
-    /// <summary>As much as a tunnel moves before that.</summary>
-    private const int BytesInATurn = 2 * 1024 * 1024;
-
     private readonly EventLoop _loop = source.Loop;
     private ManualResetValueTaskSourceCore<RelayResult> _core;
     private CancellationToken _token;
@@ -122,8 +116,8 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     /// <summary>Goes on until it must wait: null.</summary>
     private RelayResult? Pump()
     {
-        long until = _missing - BytesInATurn;
-        for (int round = 0; round < Rounds && (_missing == 0 || _missing > until); round++)
+        long until = _missing - LinuxTunnel.BytesInATurn;
+        for (int round = 0; round < LinuxTunnel.Rounds && (_missing == 0 || _missing > until); round++)
         {
             if (!TryFlush(out var broken))
                 return broken;

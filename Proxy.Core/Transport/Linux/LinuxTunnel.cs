@@ -9,10 +9,10 @@ namespace TorBalancer.Transport.Linux;
 internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
 {
     /// <summary>Reads of one direction before the loop's other descriptors get their turn.</summary>
-    private const int Rounds = 8;
+    internal const int Rounds = 8;
 
     /// <summary>The same, for reads that bring a large pipe full.</summary>
-    private const int BytesInATurn = 2 * 1024 * 1024;
+    internal const int BytesInATurn = 2 * 1024 * 1024;
 
     private const int NotEnded = -1;
 
