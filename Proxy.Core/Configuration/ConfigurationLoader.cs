@@ -28,8 +28,8 @@ internal static class ConfigurationLoader
         layers.ReadEnvironment(sources.Environment);
         bool areOverrides = layers.ReadArguments(sources.Arguments);
 
-        var options = new OptionsBinder(schema, layers, places, sources.Files, issues).Bind();
-        ConfigurationRules.Check(options, given, sources.Files, issues);
+        var options = new OptionsBinder(schema, layers, places, sources.Files, issues).Bind(sources.Parts);
+        ConfigurationRules.Check(options, given, sources.Files, issues, sources.Parts);
         if (path is not null && given.HasSecretsInFile)
             SecretFiles.WarnIfReadableByAll(Path.GetFullPath(path, sources.WorkingDirectory), sources.Files, issues);
         return new ConfigurationResult

@@ -20,6 +20,9 @@ internal sealed class ConfigurationSources
 
     public IConfigurationFiles Files { get; init; } = DiskFiles.Instance;
 
+    /// <summary>What is judged beyond its syntax. Default: everything.</summary>
+    public ConfigurationParts Parts { get; init; } = ConfigurationParts.All;
+
     /// <summary>What relative paths outside a file are relative to.</summary>
     public string WorkingDirectory { get; init; } = Directory.GetCurrentDirectory();
 
@@ -27,7 +30,9 @@ internal sealed class ConfigurationSources
     /// <param name="configPath">Value of --config, or null.</param>
     /// <param name="arguments">The arguments that are left when the command's own options are taken away.</param>
     /// <param name="modeNames">Names of the selection policies.</param>
-    public static ConfigurationSources OfProcess(string? configPath, IReadOnlyList<string> arguments, IReadOnlyList<string> modeNames)
+    /// <param name="parts">What is judged.</param>
+    public static ConfigurationSources OfProcess(
+        string? configPath, IReadOnlyList<string> arguments, IReadOnlyList<string> modeNames, ConfigurationParts parts)
     {
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
@@ -38,6 +43,7 @@ internal sealed class ConfigurationSources
             Environment = environment,
             Arguments = arguments,
             ModeNames = modeNames,
+            Parts = parts,
         };
     }
 }

@@ -26,7 +26,7 @@ internal static class CheckCommand
         {
             var output = parsed.InvocationConfiguration.Output;
             var error = parsed.InvocationConfiguration.Error;
-            return Run(arguments.Load(parsed), output, error);
+            return Run(arguments.Load(parsed, ConfigurationParts.All), output, error);
         });
         return command;
     }
@@ -70,7 +70,10 @@ internal static class CheckCommand
         string workers = options.Workers.Count > 0
             ? Count(options.Workers.Count, "worker")
             : Count(options.ManagedWorkers.Count, "managed worker");
-        return $"{Count(options.Listeners.Count, "listener")}, {workers}, mode {options.Balancing.Mode}";
+        string services = options.OnionServices.Count == 0
+            ? ""
+            : $", {Count(options.OnionServices.Count, "onion service")} over {Count(options.Instances.Count, "instance")}";
+        return $"{Count(options.Listeners.Count, "listener")}, {workers}, mode {options.Balancing.Mode}{services}";
     }
 
     private static string Count(int number, string noun) =>

@@ -31,10 +31,12 @@ internal sealed class ConfigurationArguments
     }
 
     /// <summary>Reads the configuration of this call: file, environment and what stands on the command line.</summary>
-    public ConfigurationResult Load(ParseResult parsed)
+    /// <param name="parts">Whose parts of it are judged.</param>
+    public ConfigurationResult Load(ParseResult parsed, ConfigurationParts parts)
     {
         bool isNamed = parsed.GetResult(_config) is { Implicit: false };
         string? path = parsed.GetValue(_config) ?? (isNamed ? "" : null);
-        return ConfigurationLoader.Load(ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All));
+        return ConfigurationLoader.Load(
+            ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts));
     }
 }

@@ -16,7 +16,7 @@ internal static class EnvCommand
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(parsed =>
         {
-            var result = arguments.Load(parsed);
+            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
             var error = parsed.InvocationConfiguration.Error;
             foreach (var issue in result.Errors)
                 error.WriteLine(issue);

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Processes;
@@ -33,7 +34,7 @@ internal static class HealthCheckCommand
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var result = arguments.Load(parsed);
+            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             foreach (var issue in result.Errors)
                 await error.WriteLineAsync(issue.ToString());

@@ -37,7 +37,7 @@ internal static class RunCommand
         command.Options.Add(latency);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var result = arguments.Load(parsed);
+            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
             var error = parsed.InvocationConfiguration.Error;
             if (!result.IsValid)
             {

@@ -61,7 +61,7 @@ internal static class ConfigurationPage
 
     private static void WriteSection(ManPage page, SchemaSection section)
     {
-        page.Heading(section.IsNamed ? $"[{section.Name}:name]" : $"[{section.Name}]");
+        page.Heading($"[{section.Header}]");
         page.Text(section.About);
         foreach (var key in section.Keys)
         {

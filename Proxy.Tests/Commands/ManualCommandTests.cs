@@ -80,7 +80,7 @@ public class ManualCommandTests
         {
             foreach (var section in Schema.Sections)
             {
-                string heading = $"\n[{section.Name}{(section.IsNamed ? ":name" : "")}]\n";
+                string heading = $"\n[{section.Header}]\n";
                 Assert.That(text, Does.Contain(heading));
                 string rest = text[(text.IndexOf(heading, StringComparison.Ordinal) + heading.Length)..];
                 string own = rest.Split("\n[", 2)[0];

@@ -15,11 +15,13 @@ internal static class Loading
 {
     public static ConfigurationSchema Schema { get; } = new(SelectionPolicyNames.All);
 
-    public static ConfigurationResult Text(string text, IConfigurationFiles? files = null) => Sources(text, files: files);
+    public static ConfigurationResult Text(
+        string text, IConfigurationFiles? files = null, ConfigurationParts parts = ConfigurationParts.All) =>
+        Sources(text, files: files, parts: parts);
 
     public static ConfigurationResult Sources(
         string? text = null, Dictionary<string, string>? environment = null, string[]? arguments = null, IConfigurationFiles? files = null,
-        string? path = null) => ConfigurationLoader.Load(new ConfigurationSources
+        string? path = null, ConfigurationParts parts = ConfigurationParts.All) => ConfigurationLoader.Load(new ConfigurationSources
         {
             ConfigPath = path ?? (text is null ? null : "t.conf"),
             Environment = environment ?? [],
@@ -27,6 +29,7 @@ internal static class Loading
             ModeNames = SelectionPolicyNames.All,
             Files = text is null ? files ?? new FakeFiles() : new TextFile("/wd/t.conf", text, files ?? new FakeFiles()),
             WorkingDirectory = "/wd",
+            Parts = parts,
         });
 
     /// <summary>The errors as lines.</summary>

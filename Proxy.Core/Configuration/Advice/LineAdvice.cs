@@ -61,7 +61,7 @@ internal sealed class LineAdvice(NameAdvice names) : ILineAdvice
         int colon = line.IndexOf(':');
         var kind = names.Find((colon < 0 ? line : line[..colon]).Trim().ToString());
         return kind is not null
-            && (colon < 0 || line[(colon + 1)..].IsEmpty || (kind.IsNamed && ConfText.IsName(line[(colon + 1)..].Trim())));
+            && (colon < 0 || line[(colon + 1)..].IsEmpty || (kind.IsNamed && kind.IsName(line[(colon + 1)..].Trim())));
     }
 
     private SchemaSection? KindOf(string section) => names.Find(section.IndexOf(':') is > 0 and var colon ? section[..colon] : section);

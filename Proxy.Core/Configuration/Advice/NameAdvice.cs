@@ -17,7 +17,7 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
     private static readonly ValueContext NoContext = new("/", null);
 
     /// <summary>A section's name as it is shown in a message: <c>Worker:name</c>.</summary>
-    public static string Header(SchemaSection section) => section.IsNamed ? section.Name + ":name" : section.Name;
+    public static string Header(SchemaSection section) => section.Header;
 
     /// <summary>The header that was meant, without its brackets, with the user's own name where there is one; null: no idea.</summary>
     public string? MeantHeader(string written)

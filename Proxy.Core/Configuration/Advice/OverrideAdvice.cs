@@ -31,7 +31,7 @@ internal sealed class OverrideAdvice(ConfigurationSchema schema)
             {
                 var key = section.Keys.FirstOrDefault(one => Spelling.Same(one.Name, string.Concat(words[last..])));
                 string name = section.IsNamed ? string.Join('-', words[first..last]) : "";
-                if (key is not null && (section.IsNamed ? ConfText.IsName(name) : last == first))
+                if (key is not null && (section.IsNamed ? section.IsName(name) : last == first))
                     return string.Join(separator, section.IsNamed ? [section.Name, name, key.Name] : (string[])[section.Name, key.Name]);
             }
         }

@@ -32,4 +32,12 @@ public sealed class TorBalancerOptions
     public IList<WorkerOptions> Workers { get; } = [];
 
     public ManagedWorkersOptions ManagedWorkers { get; } = new();
+
+    public PublisherOptions Publisher { get; } = new();
+
+    /// <summary>[OnionService:name] sections in the order of the file.</summary>
+    public IList<OnionServiceOptions> OnionServices { get; } = [];
+
+    /// <summary>[Instance:SERVICE/NAME] sections of all services, in the order of the file.</summary>
+    public IList<InstanceOptions> Instances { get; } = [];
 }

@@ -15,7 +15,8 @@ internal sealed class OptionsBinder(
     private readonly RefusedValues _refused = new(layers.Given, issues);
 
     /// <summary>The options; where a value was refused, its key has the default, or what could be understood of it.</summary>
-    public TorBalancerOptions Bind()
+    /// <param name="parts">Without the proxy's, no file that its listeners name is read.</param>
+    public TorBalancerOptions Bind(ConfigurationParts parts = ConfigurationParts.All)
     {
         var options = new TorBalancerOptions();
         Fill(schema.Admin, options.Admin);
@@ -30,9 +31,12 @@ internal sealed class OptionsBinder(
         Fill(schema.Route, options.Route);
         Fill(schema.Log, options.Log);
         Fill(schema.ManagedWorkers, options.ManagedWorkers);
+        Fill(schema.Publisher, options.Publisher);
         ShortenTimeouts(options.Connect);
         CountWorkers(options.ManagedWorkers);
-        AddListeners(options);
+        if (parts.HasFlag(ConfigurationParts.Proxy))
+            AddListeners(options);
+        AddOnionServices(options);
         foreach (var section in layers.Sections.Of(schema.Rule))
         {
             var rule = new RuleOptions { Name = section.Name };
@@ -50,6 +54,24 @@ internal sealed class OptionsBinder(
         }
 
         return options;
+    }
+
+    private void AddOnionServices(TorBalancerOptions options)
+    {
+        foreach (var section in layers.Sections.Of(schema.OnionService))
+        {
+            var service = new OnionServiceOptions { Name = section.Name };
+            Fill(schema.OnionService, service, section.Path);
+            options.OnionServices.Add(service);
+        }
+
+        foreach (var section in layers.Sections.Of(schema.Instance))
+        {
+            string[] names = section.Name.Split('/', 2);
+            var instance = new InstanceOptions { Service = names[0], Name = names[1] };
+            Fill(schema.Instance, instance, section.Path);
+            options.Instances.Add(instance);
+        }
     }
 
     private void AddListeners(TorBalancerOptions options)

@@ -41,11 +41,15 @@ internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice
 
         string name = colon < 0 ? "" : written[(colon + 1)..];
         if (section.IsNamed && name.Length == 0)
-            issues.Error(origin, $"[{shown}] needs a name of its own: [{section.Name}:name]");
+            issues.Error(origin, $"[{shown}] needs a name of its own: [{section.Header}]");
         else if (!section.IsNamed && colon >= 0)
             issues.Error(origin, $"[{shown}]: there is only one [{section.Name}], it takes no name");
-        else if (section.IsNamed && !ConfText.IsName(name))
-            issues.Error(origin, $"[{shown}] has a name that is not allowed; allowed: letters, digits, '-', '_' and '.', up to 64 of them");
+        else if (section.IsNamed && !section.IsName(name))
+        {
+            string form = section.NameForm == "name" ? "" : $"{section.NameForm}, each of them ";
+            issues.Error(
+                origin, $"[{shown}] has a name that is not allowed; allowed: {form}letters, digits, '-', '_' and '.', up to 64 of them");
+        }
         else
             return Add(new SectionInstance(section, name, section.IsNamed ? $"{section.Name}:{name}" : section.Name), origin);
         return null;

@@ -10,10 +10,20 @@ namespace TorBalancer.Configuration.Rules;
 internal static class ConfigurationRules
 {
     /// <summary>Judges complete options; what is found goes to <paramref name="issues"/>, with the place where it was given.</summary>
-    public static void Check(TorBalancerOptions options, GivenValues given, IConfigurationFiles files, ConfigurationIssues issues)
+    public static void Check(
+        TorBalancerOptions options, GivenValues given, IConfigurationFiles files, ConfigurationIssues issues,
+        ConfigurationParts parts = ConfigurationParts.All)
     {
         // Of several issues of one line, the first that is found is shown first.
         var report = new RuleReport(given, issues);
+        if (parts.HasFlag(ConfigurationParts.Publisher))
+        {
+            new OnionRules(options, given, files, report).Check();
+            new PublisherRules(options, given, files, report).Check();
+        }
+
+        if (!parts.HasFlag(ConfigurationParts.Proxy))
+            return;
         new ListenerRules(options, given, report).Check();
         new AddressRules(options, given, report).Check();
         new ConnectRules(options.Connect, given, report).Check();

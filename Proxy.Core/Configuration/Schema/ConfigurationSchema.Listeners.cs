@@ -33,7 +33,7 @@ internal sealed partial class ConfigurationSchema
 
     private static SchemaSection<ListenerDraft> ListenerSection(ValueParser<string> mode) =>
         new SchemaSection<ListenerDraft>(
-            "Listener", "An address that clients connect to. None configured: one named main with the defaults.", isNamed: true)
+            "Listener", "An address that clients connect to. None configured: one named main with the defaults.", nameForm: "name")
         .Key("Address", Values.ListenAddress, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
             (draft, value) => draft.Options.Address = value)
         .Key("Protocols", Protocols(), "socks5, socks4, http", "What is spoken there, told apart by the first byte.",

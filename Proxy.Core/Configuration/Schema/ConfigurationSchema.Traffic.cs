@@ -84,7 +84,7 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<RuleOptions> Rule { get; } = new SchemaSection<RuleOptions>(
             "Rule",
             "The way of certain targets. The first rule that fits decides, in the order of the file; all its conditions must hold.",
-            isNamed: true)
+            nameForm: "name")
         .Key("Domain", Values.Domains, "", "Names, each with everything below it; empty: any target.",
             (rule, value) => value.ForEach(rule.Domains.Add))
         .Key("Port", Values.Ports, "", "Ports and ranges of ports; empty: any.",

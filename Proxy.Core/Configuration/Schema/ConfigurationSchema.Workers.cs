@@ -73,7 +73,7 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<WorkerDraft> Worker { get; } = new SchemaSection<WorkerDraft>(
             "Worker",
             "A tor process, or another SOCKS5 server, that you run yourself; their order is the order of mode failover.",
-            isNamed: true)
+            nameForm: "name")
         .Key("Address", Values.WorkerAddress, "127.0.0.1",
             "Where the tor process is; a host name is refused: it would be resolved outside Tor.",
             (draft, value) => draft.Address = value)

@@ -18,7 +18,7 @@ internal sealed partial class ConfigurationSchema
         Sections =
         [
             Listener, Admin, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
-            ManagedWorkers,
+            ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
 

@@ -5,14 +5,33 @@ namespace TorBalancer.Configuration.Schema;
 /// <summary>One kind of section and its keys.</summary>
 /// <param name="name">The section's name, or the part before the colon.</param>
 /// <param name="about">What it is for, in a sentence or two.</param>
-/// <param name="isNamed">True for sections of which there are many: [Worker:name].</param>
-internal abstract class SchemaSection(string name, string about, bool isNamed)
+/// <param name="nameForm">
+/// For sections of which there are many, what stands behind the colon: [Worker:name], [Instance:service/name]. Null: there is only one.
+/// </param>
+internal abstract class SchemaSection(string name, string about, string? nameForm)
 {
     public string Name { get; } = name;
 
     public string About { get; } = about;
 
-    public bool IsNamed { get; } = isNamed;
+    public bool IsNamed => NameForm is not null;
+
+    /// <summary>"name", or "service/name" where a name has two parts; null: there is only one such section.</summary>
+    public string? NameForm { get; } = nameForm;
+
+    /// <summary>The section as it is shown, without brackets: <c>Log</c>, <c>Worker:name</c>.</summary>
+    public string Header => NameForm is null ? Name : $"{Name}:{NameForm}";
+
+    /// <summary>True for a name that such a section may have.</summary>
+    public bool IsName(ReadOnlySpan<char> name)
+    {
+        if (NameForm is null)
+            return false;
+        int slash = name.IndexOf('/');
+        return NameForm.Contains('/')
+            ? slash >= 0 && ConfText.IsName(name[..slash]) && ConfText.IsName(name[(slash + 1)..])
+            : ConfText.IsName(name);
+    }
 
     public abstract IReadOnlyList<SchemaKey> Keys { get; }
 
@@ -20,7 +39,7 @@ internal abstract class SchemaSection(string name, string about, bool isNamed)
 }
 
 /// <summary>A section whose values go into a <typeparamref name="TTarget"/>.</summary>
-internal sealed class SchemaSection<TTarget>(string name, string about, bool isNamed = false) : SchemaSection(name, about, isNamed)
+internal sealed class SchemaSection<TTarget>(string name, string about, string? nameForm = null) : SchemaSection(name, about, nameForm)
 {
     private readonly List<SchemaKey<TTarget>> _rows = [];
 

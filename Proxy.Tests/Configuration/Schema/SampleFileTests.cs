@@ -10,9 +10,17 @@ public partial class SampleFileTests
 {
     private static readonly string Sample = File.ReadAllText(InRepository("torbalancer.conf"));
 
-    /// <summary>The rule's section is an example too, and a rule that says nothing is an error.</summary>
-    private static string WithoutRule =>
-        Sample[..Sample.IndexOf(";[Rule:", StringComparison.Ordinal)] + Sample[Sample.IndexOf("[Log]\n", StringComparison.Ordinal)..];
+    /// <summary>
+    /// The rule's section and the onion service's are examples too: a rule that says nothing is an error, and so is a service without a key.
+    /// </summary>
+    private static string WithoutRule
+    {
+        get
+        {
+            string text = Sample[..Sample.IndexOf(";[OnionService:", StringComparison.Ordinal)];
+            return text[..text.IndexOf(";[Rule:", StringComparison.Ordinal)] + text[text.IndexOf("[Log]\n", StringComparison.Ordinal)..];
+        }
+    }
 
     [Test]
     public void Sample_as_it_is_equals_the_defaults()
@@ -28,7 +36,7 @@ public partial class SampleFileTests
     {
         // The worker's section is an example: without its header its keys would land in another section.
         string beforeWorkers = WithoutRule[..WithoutRule.IndexOf(";[Worker:", StringComparison.Ordinal)];
-        string afterWorkers = Sample[Sample.IndexOf("[ManagedWorkers]\n", StringComparison.Ordinal)..];
+        string afterWorkers = WithoutRule[WithoutRule.IndexOf("[ManagedWorkers]\n", StringComparison.Ordinal)..];
 
         var result = Loading.Text(Uncomment(beforeWorkers + afterWorkers));
 
