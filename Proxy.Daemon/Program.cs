@@ -29,10 +29,10 @@ internal static class Program
 
     internal static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
     {
-        // The host of `run` handles SIGTERM and Ctrl-C itself, because draining takes as long as it takes. The other commands
-        // are told by this library and have a moment to clean up.
+        // The hosts of `run` and `publish` handle SIGTERM and Ctrl-C themselves, because draining takes as long as it takes. The other
+        // commands are told by this library and have a moment to clean up.
         var parsed = CreateRootCommand().Parse(args);
-        bool isRun = parsed.CommandResult.Command.Name == RunCommand.Name;
+        bool isRun = parsed.CommandResult.Command.Name is RunCommand.Name or PublishCommand.Name;
         int code = await parsed.InvokeAsync(new InvocationConfiguration
         {
             ProcessTerminationTimeout = isRun ? null : TimeSpan.FromSeconds(30),
@@ -47,11 +47,13 @@ internal static class Program
     internal static RootCommand CreateRootCommand() => new("One local proxy port in front of several Tor workers.")
     {
         RunCommand.Create(),
+        PublishCommand.Create(),
         CheckCommand.Create(),
         EnvCommand.Create(),
         InitCommand.Create(),
         TestnetCommand.Create(),
         HealthCheckCommand.Create(),
+        OnionCommand.Create(),
         CompletionCommand.Create(CreateRootCommand),
         ManualCommand.Create(CreateRootCommand),
     };

@@ -7,6 +7,9 @@ namespace TorBalancer.Configuration;
 [Flags]
 internal enum ConfigurationParts : byte
 {
+    /// <summary>Only how it is written: for commands that ask a program which has judged it.</summary>
+    None = 0,
+
     /// <summary>What <c>run</c> uses.</summary>
     Proxy = 1,
 

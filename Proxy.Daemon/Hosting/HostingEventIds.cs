@@ -14,4 +14,9 @@ internal static class HostingEventIds
     public const int LogsNotReopened = 1017;
     public const int NoLogFile = 1018;
     public const int KeyNotKept = 1019;
+    public const int PublisherService = 1030;
+    public const int PublisherStatus = 1031;
+    public const int PublisherNoStatus = 1032;
+    public const int PublisherRefused = 1033;
+    public const int PublisherFailed = 1034;
 }

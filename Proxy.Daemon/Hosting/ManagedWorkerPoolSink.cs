@@ -22,9 +22,9 @@ internal sealed class ManagedWorkerPoolSink(WorkerPool pool, HealthMonitor healt
             health.ProcessStarting(worker, $"bootstrapping, {status.Progress} %: {status.Summary}{Problem(status)}");
     }
 
-    public void Ready(string id, EndPoint socks, EndPoint control, string cookiePath)
+    public void Ready(string id, EndPoint? socks, EndPoint control, string cookiePath)
     {
-        if (pool.Find(id) is not { } worker)
+        if (pool.Find(id) is not { } worker || socks is null)
             return;
         pool.Replace(worker, worker.Model with { SocksEndPoint = socks, ControlEndPoint = control, ControlCookie = cookiePath });
         health.ProcessReady(worker);

@@ -13,10 +13,10 @@ internal interface IManagedWorkerSink
     void Starting(string id, BootstrapStatus status);
 
     /// <summary>It can carry streams. Called once for each start of the process; addresses may differ from the last time.</summary>
-    /// <param name="socks">Where it speaks SOCKS: a unix socket, or a port of 127.0.0.1.</param>
+    /// <param name="socks">Where it speaks SOCKS: a unix socket, or a port of 127.0.0.1. Null: it has no SocksPort.</param>
     /// <param name="control">Its control port; further connections may be made to it.</param>
     /// <param name="cookiePath">The cookie file for that control port.</param>
-    void Ready(string id, EndPoint socks, EndPoint control, string cookiePath);
+    void Ready(string id, EndPoint? socks, EndPoint control, string cookiePath);
 
     /// <summary>The process is gone, or about to go. It is started again unless the daemon is stopping.</summary>
     void Down(string id, string reason);

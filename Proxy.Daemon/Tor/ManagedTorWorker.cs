@@ -79,8 +79,8 @@ internal sealed partial class ManagedTorWorker(
             await control.ResetConfAsync([new("__OwningControllerProcess", null)], stopping);
             await FollowBootstrapAsync(control, stopping);
 
-            var socks = await SocksEndPointAsync(control, stopping);
-            Log.Ready(logger, id, Describe(socks));
+            var socks = paths.HasSocksPort ? await SocksEndPointAsync(control, stopping) : null;
+            Log.Ready(logger, id, Describe(socks ?? controlEndPoint));
             sink.Ready(id, socks, controlEndPoint, paths.CookiePath(id));
 
             // Tor owned by this connection ends with it, and the other way round.

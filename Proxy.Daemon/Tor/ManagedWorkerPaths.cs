@@ -9,6 +9,9 @@ namespace TorBalancer.Daemon.Tor;
 /// <param name="Sockets">Parent of the directories with the sockets; null: ports of 127.0.0.1 instead.</param>
 internal sealed record ManagedWorkerPaths(string Root, string? Sockets)
 {
+    /// <summary>Whether it gets a SocksPort at all: the publisher's tor has one only for its checks.</summary>
+    public bool HasSocksPort { get; init; } = true;
+
     // sun_path is 108 bytes with its final NUL.
     private const int MaxSocketPath = 107;
 

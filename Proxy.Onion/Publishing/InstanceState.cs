@@ -37,6 +37,11 @@ internal sealed class InstanceState(string name, OnionServiceAddress address, in
     /// <summary>When its introduction points last changed.</summary>
     public DateTimeOffset? ChangedAt { get; private set; }
 
+    /// <summary>
+    /// When a descriptor came that the service had made since the one before: a tor that lives makes a new one every one or two hours.
+    /// </summary>
+    public DateTimeOffset? RevisedAt { get; private set; }
+
     /// <summary>Why the last descriptor could not be used; null when it could.</summary>
     public DescriptorProblem? Problem { get; private set; }
 
@@ -57,6 +62,8 @@ internal sealed class InstanceState(string name, OnionServiceAddress address, in
         if (descriptor.Open(address, now, out problem) is not { } content)
             return Refuse(problem);
 
+        if (_descriptor is null || period != _period || descriptor.RevisionCounter != _descriptor.RevisionCounter)
+            RevisedAt = now;
         bool hasChanged = _content is null || !KeysOf(content).SetEquals(KeysOf(_content));
         (_descriptor, _content, _period, ReceivedAt, Problem) = (descriptor, content, period, now, null);
         if (!hasChanged)

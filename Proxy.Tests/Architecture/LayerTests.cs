@@ -42,7 +42,7 @@ public class LayerTests
         ("Keys", ["Crypto"]),
         ("Network", ["Crypto", "Keys"]),
         ("Descriptors", ["Crypto", "Keys"]),
-        ("Publishing", ["Crypto", "Keys", "Descriptors"]));
+        ("Publishing", ["Crypto", "Keys", "Network", "Descriptors"]));
 
     private static readonly string[] Libraries = [Core.Project, Onion.Project];
 

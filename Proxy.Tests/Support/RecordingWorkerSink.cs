@@ -24,7 +24,7 @@ internal sealed class RecordingWorkerSink : IManagedWorkerSink
 
     public void Starting(string id, BootstrapStatus status) => _calls.Writer.TryWrite(new WorkerCall("starting", id) { Status = status });
 
-    public void Ready(string id, EndPoint socks, EndPoint control, string cookiePath)
+    public void Ready(string id, EndPoint? socks, EndPoint control, string cookiePath)
         => _calls.Writer.TryWrite(new WorkerCall("ready", id) { Socks = socks, Control = control, Text = cookiePath });
 
     public void Down(string id, string reason) => _calls.Writer.TryWrite(new WorkerCall("down", id) { Text = reason });

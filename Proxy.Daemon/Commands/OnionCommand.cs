@@ -1,0 +1,14 @@
+using System.CommandLine;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer onion</c>: what goes with <c>torbalancer publish</c>.</summary>
+internal static class OnionCommand
+{
+    public static Command Create() => new("onion", "Balanced onion services: what a publisher does, and what belongs to it")
+    {
+        OnionStatusCommand.Create(),
+        OnionDrainCommand.Drain(),
+        OnionDrainCommand.Enable(),
+    };
+}

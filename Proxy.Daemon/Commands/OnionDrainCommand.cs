@@ -1,0 +1,49 @@
+using System.CommandLine;
+using System.Net;
+using TorBalancer.Daemon.Publishing;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer onion drain|enable SERVICE INSTANCE</c>.</summary>
+internal static class OnionDrainCommand
+{
+    private const int ExitOk = 0;
+    private const int ExitFailed = 1;
+
+    public static Command Drain() => Create(
+        "drain", "Take an instance out of its service's descriptors at once, until it is enabled again or the publisher restarts.");
+
+    public static Command Enable() => Create("enable", "Put a drained instance back.");
+
+    private static Command Create(string verb, string description)
+    {
+        var service = new Argument<string>("SERVICE") { Description = "The part after the colon of [OnionService:…]." };
+        var instance = new Argument<string>("INSTANCE") { Description = "The part after the slash of [Instance:…/…]." };
+        var command = new Command(verb, description) { service, instance };
+        var arguments = ConfigurationArguments.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => PublisherClient.RunAsync(
+            parsed, arguments, $"onion {verb}",
+            async (client, token) =>
+            {
+                string path = $"/api/v1/onion/{Uri.EscapeDataString(parsed.GetValue(service)!)}"
+                    + $"/instances/{Uri.EscapeDataString(parsed.GetValue(instance)!)}/{verb}";
+                var (status, answer) = await client.PostAsync(path, token);
+                using (answer)
+                {
+                    var console = parsed.InvocationConfiguration;
+                    if (status != HttpStatusCode.OK)
+                    {
+                        string detail = answer.RootElement.TryGetProperty("detail", out var text) ? text.GetString()! : $"status {(int)status}";
+                        await console.Error.WriteLineAsync($"torbalancer onion {verb}: {detail}");
+                        return ExitFailed;
+                    }
+
+                    await console.Output.WriteLineAsync(
+                        $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}: {(verb == "drain" ? "drained" : "enabled")}");
+                    return ExitOk;
+                }
+            },
+            cancellationToken));
+        return command;
+    }
+}

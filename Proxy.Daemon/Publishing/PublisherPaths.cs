@@ -1,0 +1,43 @@
+using System.Globalization;
+using TorBalancer.Daemon.Tor;
+using TorBalancer.Interop;
+
+namespace TorBalancer.Daemon.Publishing;
+
+/// <summary>Where the publisher keeps things. Apart from the proxy's, also when one user runs both.</summary>
+internal static class PublisherPaths
+{
+    private const string Directory = "torbalancer-publish", Socket = "publish.sock";
+
+    /// <summary>The socket of the service: commands look there when the user's own has none.</summary>
+    public const string ServiceSocket = "/run/torbalancer-publish/publish.sock";
+
+    /// <summary>The status socket, or null for none.</summary>
+    /// <param name="configured">auto, unix:/path or none.</param>
+    /// <param name="environment">Gives an environment variable or null.</param>
+    /// <param name="userId">Whose socket it is.</param>
+    public static string? StatusSocket(string configured, Func<string, string?> environment, uint userId)
+    {
+        if (configured == "none")
+            return null;
+        if (configured != "auto")
+            return configured["unix:".Length..];
+        if (environment("RUNTIME_DIRECTORY")?.Split(':')[0] is ['/', ..] and var service)
+            return Path.Combine(service, Socket);
+        return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user)
+            ? Path.Combine(user, Directory, Socket)
+            : string.Create(CultureInfo.InvariantCulture, $"/tmp/{Directory}-{userId}/{Socket}");
+    }
+
+    /// <summary>The managed tor's directories.</summary>
+    /// <param name="configured">auto or a path.</param>
+    /// <param name="hasSocksPort">Whether it serves health checks.</param>
+    public static ManagedWorkerPaths Tor(string configured, bool hasSocksPort, Func<string, string?> environment)
+    {
+        // systemd's directory is the publisher's alone; a user's is shared with the proxy.
+        string root = ManagedWorkerPaths.RootOf(configured, environment);
+        if (configured == "auto" && environment("STATE_DIRECTORY") is null)
+            root = Path.Combine(Path.GetDirectoryName(root)!, Directory);
+        return ManagedWorkerPaths.Resolve(root, count: 1, environment) with { HasSocksPort = hasSocksPort };
+    }
+}

@@ -1,0 +1,283 @@
+using TorBalancer.Configuration.Options;
+using TorBalancer.Onion.Descriptors;
+using TorBalancer.Onion.Keys;
+using TorBalancer.Onion.Network;
+
+namespace TorBalancer.Onion.Publishing;
+
+/// <summary>
+/// One onion address: its instances, what is published of it, and what is to be. All decisions, and nothing done: time and what tor says
+/// come in, and whoever calls sends what is due. Not safe for several threads at once.
+/// </summary>
+internal sealed class BalancedService
+{
+    private readonly Dictionary<string, (DescriptorVersion Version, DirectoryUpload Upload)> _underWay = new(StringComparer.Ordinal);
+    private readonly DescriptorVersion?[] _versions = new DescriptorVersion?[2];
+    private readonly Dictionary<TimePeriod, ulong> _revisions = [];
+    private readonly DateTimeOffset _began;
+    private DateTimeOffset? _ownFetchSince;
+    private bool _hasAskedOwn;
+
+    /// <param name="identity">The caller's to dispose.</param>
+    /// <param name="instances">At least one.</param>
+    public BalancedService(
+        OnionServiceOptions options, IdentityKey identity, IReadOnlyList<InstanceWatch> instances, DateTimeOffset began)
+    {
+        Options = options;
+        Identity = identity;
+        Instances = instances;
+        _began = began;
+    }
+
+    public OnionServiceOptions Options { get; }
+
+    public IdentityKey Identity { get; }
+
+    public IReadOnlyList<InstanceWatch> Instances { get; }
+
+    /// <summary>What was published of the address when this publisher began; null: nothing, or nothing is known yet.</summary>
+    public PublishedBefore? Before { get; private set; }
+
+    /// <summary>Why nothing new is published at the moment; null: nothing is wrong.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>True when all instances seem down, so that none is taken out for it.</summary>
+    public bool AreAllDown { get; private set; }
+
+    public DescriptorVersion? Version(DescriptorOrder order) => _versions[(int)order];
+
+    /// <summary>True while the address's own descriptor is to be fetched: once, before anything is published.</summary>
+    public bool WantsOwnDescriptor(DateTimeOffset now, PublishTiming timing)
+    {
+        if (_ownFetchSince is { } since && now - since >= timing.FetchTimeout)
+            _ownFetchSince = null;
+        return !_hasAskedOwn;
+    }
+
+    public void OwnFetchBegins(DateTimeOffset now) => (_hasAskedOwn, _ownFetchSince) = (true, now);
+
+    /// <summary>The directories' answer for the address itself; empty: none has it.</summary>
+    /// <param name="periods">In which it may be published.</param>
+    public void OwnDescriptor(string text, ReadOnlySpan<TimePeriod> periods, DateTimeOffset now)
+    {
+        _ownFetchSince = null;
+        if (OnionDescriptor.Read(text, now, out _) is { } descriptor
+            && descriptor.PeriodOf(Identity.Address, periods) is { } period
+            && descriptor.Open(Identity.Address, now, out _) is { } content)
+            Before = new PublishedBefore(period, descriptor.RevisionCounter, content.IntroductionPoints.Count);
+    }
+
+    /// <summary>
+    /// Makes new versions of both descriptors where they are needed. Until all instances have answered, or time is up, nothing is made:
+    /// what is published already is better than half of it.
+    /// </summary>
+    /// <returns>What was made, and why.</returns>
+    public IReadOnlyList<(DescriptorVersion Version, string Reason)> Rebuild(
+        NetworkConsensus consensus, PeriodSchedule schedule, DateTimeOffset now, PublishTiming timing)
+    {
+        if (!HasGathered(now, timing))
+        {
+            Problem = null;
+            return [];
+        }
+
+        var live = LiveAt(now, timing);
+        if (live.Count == 0)
+        {
+            Problem = "no instance has an introduction point: what is published, if anything, is left as it is";
+            return [];
+        }
+
+        Problem = null;
+        var plan = ServicePlan.Of(live, Options.Descriptors);
+        var made = new List<(DescriptorVersion, string)>();
+        foreach (var order in (ReadOnlySpan<DescriptorOrder>)[DescriptorOrder.First, DescriptorOrder.Second])
+        {
+            var term = schedule.Term(order);
+            var directories = new HashRing(consensus.Directories, term.Period, term.SharedRandom)
+                .Responsible(KeyBlinding.BlindedKey(Identity.Address, term.Period)!.Value, consensus.Replicas, consensus.SpreadStore);
+            if (WhyNew(_versions[(int)order], plan, term, directories, now, timing) is { } reason
+                && Build(plan, term, directories, consensus, now) is { } version)
+                made.Add((version, reason));
+        }
+
+        return made;
+    }
+
+    /// <summary>
+    /// The next descriptor to send, or null. To one directory goes one at a time: tor names the directory when it says what became of an
+    /// upload, and not which descriptor it was.
+    /// </summary>
+    public (DescriptorVersion Version, DirectoryUpload Upload)? NextUpload(DateTimeOffset now)
+    {
+        if (_ownFetchSince is not null)
+            return null;
+        foreach (var version in _versions)
+        {
+            if (version?.Uploads.FirstOrDefault(one => one.IsDue(now) && !_underWay.ContainsKey(one.Fingerprint)) is { } upload)
+                return (version, upload);
+        }
+
+        return null;
+    }
+
+    public void UploadBegins(DescriptorVersion version, DirectoryUpload upload, DateTimeOffset now)
+    {
+        upload.Begins(now);
+        version.AttemptedAt = now;
+        _underWay[upload.Fingerprint] = (version, upload);
+    }
+
+    /// <summary>What became of the upload to a directory.</summary>
+    /// <returns>It, and the version that it belongs to; null: none was under way there.</returns>
+    public (DescriptorVersion Version, DirectoryUpload Upload)? UploadEnds(
+        string fingerprint, string? problem, bool isRefusal, DateTimeOffset now, PublishTiming timing)
+    {
+        if (!_underWay.Remove(fingerprint, out var one))
+            return null;
+        if (problem is null)
+            one.Upload.Succeeded(one.Version.Revision, now);
+        else
+            one.Upload.Failed(problem, isRefusal, now, timing);
+        return one;
+    }
+
+    /// <summary>Uploads of which tor has said nothing for too long.</summary>
+    public IReadOnlyList<string> Overdue(DateTimeOffset now, PublishTiming timing) =>
+        [.. _underWay.Where(one => one.Value.Upload.IsOverdue(now, timing)).Select(static one => one.Key)];
+
+    /// <summary>The tor that things were asked of is gone: what was under way is asked again.</summary>
+    public void Forget(DateTimeOffset now, PublishTiming timing)
+    {
+        foreach (string fingerprint in _underWay.Keys.ToArray())
+            UploadEnds(fingerprint, "tor went away", isRefusal: false, now, timing);
+        _ownFetchSince = null;
+        foreach (var instance in Instances)
+            instance.Forget(now);
+    }
+
+    /// <summary>When something may be due next.</summary>
+    public DateTimeOffset NextAt(DateTimeOffset now, PublishTiming timing)
+    {
+        var next = now + timing.FetchInterval;
+        foreach (var instance in Instances)
+            next = Earlier(next, instance.NextAt(timing));
+        foreach (var version in _versions)
+        {
+            foreach (var upload in version?.Uploads ?? [])
+            {
+                if (upload.NextAt(timing) is { } at && (upload.State == UploadState.UnderWay || !_underWay.ContainsKey(upload.Fingerprint)))
+                    next = Earlier(next, at);
+            }
+        }
+
+        if (_ownFetchSince is { } since)
+            next = Earlier(next, since + timing.FetchTimeout);
+        return next;
+    }
+
+    /// <summary>True when the first version may be made.</summary>
+    public bool HasGathered(DateTimeOffset now, PublishTiming timing)
+    {
+        if (_versions[0] is not null)
+            return true;
+        if (!_hasAskedOwn || _ownFetchSince is not null)
+            return false;
+        var limit = Before is null ? timing.GatherTime : timing.GatherTime * 4;
+        return Instances.All(static one => one.HasAnswered)
+            || now >= _began + (timing.Stagger * Instances.Count) + limit;
+    }
+
+    private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
+
+    private List<(InstancePoints Points, DescriptorContent Content)> LiveAt(DateTimeOffset now, PublishTiming timing)
+    {
+        var live = new List<(InstancePoints, DescriptorContent)>();
+        var down = new List<(InstancePoints, DescriptorContent)>();
+        foreach (var instance in Instances.Where(static one => !one.IsDrained))
+        {
+            bool isDown = instance.HealthAt(now, timing).Health == InstanceHealth.Down;
+            if (instance.State.Live(now, isDown ? TimeSpan.MaxValue : timing.MaxReceiptAge) is { } points)
+                (isDown ? down : live).Add((points, instance.State.Content!));
+        }
+
+        // When all seem dead, it is more likely that we cannot see them: taking all out would help nobody.
+        AreAllDown = live.Count == 0 && down.Count > 0;
+        return AreAllDown ? down : live;
+    }
+
+    private static string? WhyNew(
+        DescriptorVersion? current, ServicePlan plan, DescriptorTerm term, IReadOnlyList<ResponsibleDirectory> directories,
+        DateTimeOffset now, PublishTiming timing)
+    {
+        if (current is null)
+            return "it is the first";
+        var age = now - current.BuiltAt;
+        if (age < timing.MinRebuild)
+            return null;
+        if (current.Term.Period != term.Period || current.Term.SharedRandom != term.SharedRandom)
+            return "a new time period or shared random value";
+        if (!current.IsAt(directories))
+            return "other directories are responsible";
+        if (age >= timing.RepublishAge)
+            return "its age";
+        if (current.Plan == plan.Key)
+            return null;
+        bool isUrgent = current.Instances.Except(plan.Instances.Select(static one => one.Name), StringComparer.Ordinal).Any();
+        return isUrgent ? "an instance is gone" : age >= timing.CalmRebuild ? "instances or their introduction points changed" : null;
+    }
+
+    private DescriptorVersion? Build(
+        ServicePlan plan, DescriptorTerm term, IReadOnlyList<ResponsibleDirectory> directories, NetworkConsensus consensus,
+        DateTimeOffset now)
+    {
+        ulong revision = RevisionCounter.At(Identity, term.RunStart, now);
+        int at = (int)term.Order;
+
+        // A clock that was set back must not bring one down: directories and clients would keep what they have.
+        if (_revisions.TryGetValue(term.Period, out ulong last))
+            revision = Math.Max(revision, last + 1);
+        var sets = plan.PointsFor(directories, consensus.SpreadFetch, term.Period);
+        var texts = new Dictionary<IReadOnlyList<IntroductionPoint>, string>(ReferenceEqualityComparer.Instance);
+        var uploads = new List<DirectoryUpload>();
+        for (int i = 0; i < directories.Count; i++)
+        {
+            if (!texts.TryGetValue(sets[i], out string? text))
+                texts[sets[i]] = text = TextOf(plan, sets[i], term, revision, now);
+            if (text.Length >= consensus.MaxDescriptorSize)
+            {
+                Problem = $"its descriptor has {text.Length} bytes, and directories take less than {consensus.MaxDescriptorSize}";
+                return null;
+            }
+
+            var upload = new DirectoryUpload(directories[i], text, sets[i].Count, now);
+            if (_versions[at]?.Uploads.FirstOrDefault(one => one.Fingerprint == upload.Fingerprint) is { } before)
+                upload.Follow(before);
+            uploads.Add(upload);
+        }
+
+        _revisions[term.Period] = revision;
+        foreach (var old in _revisions.Keys.Where(one => one.Number + 2 < term.Period.Number).ToArray())
+            _revisions.Remove(old);
+        return _versions[at] = new DescriptorVersion(
+            term, plan.Key, revision, plan.IsDistinct, [.. plan.Instances.Select(static one => one.Name)], now, uploads);
+    }
+
+    private string TextOf(
+        ServicePlan plan, IReadOnlyList<IntroductionPoint> points, DescriptorTerm term, ulong revision, DateTimeOffset now) =>
+        DescriptorBuilder.Build(
+            Identity,
+            new DescriptorDraft
+            {
+                Period = term.Period,
+                RevisionCounter = revision,
+                IntroductionPoints = points,
+                FlowControl = plan.FlowControl,
+                IsSingleOnion = plan.IsSingleOnion,
+            },
+            now).Text;
+}
+
+/// <summary>What was published of an address before this publisher began.</summary>
+/// <param name="Points">Introduction points in it.</param>
+internal sealed record PublishedBefore(TimePeriod Period, ulong Revision, int Points);

@@ -1,0 +1,157 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Onion.Network;
+using TorBalancer.TorControl;
+using TorBalancer.TorControl.Syntax;
+
+namespace TorBalancer.Onion.Publishing;
+
+/// <summary>The publisher cannot work with what it was given; the message says what to change.</summary>
+internal sealed class PublisherException(string message) : Exception(message);
+
+/// <summary>How the publisher's tor is reached.</summary>
+/// <param name="Control">Its control port.</param>
+/// <param name="Socks">The SOCKS port that checks go through; null: there are none.</param>
+/// <param name="IsOurs">It was started for the publisher: nobody else uses it, whatever ports it has.</param>
+internal sealed record PublisherTorAccess(EndPoint Control, ControlCredentials Credentials, EndPoint? Socks, bool IsOurs);
+
+/// <summary>An open connection to the publisher's tor, after all that must be known of it was asked.</summary>
+internal sealed partial class PublisherTor : IAsyncDisposable
+{
+    private static readonly string[] Events = ["HS_DESC", "HS_DESC_CONTENT", "STATUS_CLIENT", "STATUS_GENERAL"];
+
+    private static readonly string[] ClientPorts = ["socks", "trans", "natd", "dns", "httptunnel"];
+
+    // md/all of the public network has some 8 MB, and its consensus 3 MB.
+    private static readonly ControlConnectionOptions ControlOptions = new()
+    {
+        MaxReplyBytes = 128 << 20,
+        CommandTimeout = TimeSpan.FromSeconds(60),
+    };
+
+    // Below it, releases lack fixes that matter to publishers.
+    private static readonly TorVersion Complete = new(0, 4, 9, 14);
+
+    private PublisherTor(ControlConnection control, ControlSubscription subscription, PublisherTorAccess access)
+    {
+        Control = control;
+        Subscription = subscription;
+        Access = access;
+    }
+
+    public ControlConnection Control { get; }
+
+    public ControlSubscription Subscription { get; }
+
+    public PublisherTorAccess Access { get; }
+
+    public string Version { get; private init; } = "";
+
+    public bool IsTestingNetwork { get; private init; }
+
+    /// <summary>
+    /// Connects, and refuses a tor that others use with a <see cref="PublisherException"/>. Throws besides what the control connection
+    /// throws.
+    /// </summary>
+    public static async Task<PublisherTor> ConnectAsync(
+        PublisherTorAccess access, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var control = await ControlConnection.ConnectAsync(
+            access.Control, access.Credentials, ControlOptions, logger, time, cancellationToken);
+        try
+        {
+            if (!access.IsOurs)
+                await RefuseSharedAsync(control, cancellationToken);
+            var settings = await control.GetConfAsync(["TestingTorNetwork"], cancellationToken);
+            string version = control.Info.TorVersion;
+            if (TorVersion.TryParse(version) is { } known && known < Complete)
+                Log.Old(logger, version);
+            var subscription = control.Subscribe();
+            await control.SetEventsAsync(Events, cancellationToken);
+            Log.Connected(logger, version, access.Control);
+            return new PublisherTor(control, subscription, access)
+            {
+                Version = version,
+                IsTestingNetwork = settings is [{ Value: "1" }],
+            };
+        }
+        catch
+        {
+            await control.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The consensus with the places of its directories; or what is wrong with it.</summary>
+    public async Task<(NetworkConsensus? Consensus, string? Problem)> ReadConsensusAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var values = await Control.GetInfoAsync(["dir/status-vote/current/consensus-microdesc", "md/all"], cancellationToken);
+            return ConsensusReader.TryRead(values[0], Microdescriptors.Read(values[1]), out var consensus, out string? error)
+                ? (consensus, null)
+                : (null, error);
+        }
+        catch (ControlReplyException failure)
+        {
+            return (null, $"tor has no consensus yet ({failure.Reply.Text})");
+        }
+    }
+
+    /// <summary>When its consensus became valid, as tor writes it; null: it has none.</summary>
+    public async Task<string?> ConsensusTimeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Control.GetInfoAsync("consensus/valid-after", cancellationToken);
+        }
+        catch (ControlReplyException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Subscription.Dispose();
+        await Control.DisposeAsync();
+    }
+
+    private static async Task RefuseSharedAsync(ControlConnection control, CancellationToken cancellationToken)
+    {
+        foreach (string kind in ClientPorts)
+        {
+            string open;
+            try
+            {
+                open = await control.GetInfoAsync($"net/listeners/{kind}", cancellationToken);
+            }
+            catch (ControlReplyException)
+            {
+                // A kind that this tor does not know.
+                continue;
+            }
+
+            var tokens = new ControlTokens(open);
+            if (tokens.TryWord(out string address))
+            {
+                throw new PublisherException(
+                    $"the tor at [Publisher] ControlPort serves clients ({kind} port {address.Trim('"')}): "
+                        + "fetching and publishing would disturb them, and they the publisher. Give it a tor of its own with SocksPort 0, "
+                        + "or set Managed = yes");
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(PublishingEventIds.Connected, LogLevel.Information, "Connected to tor {Version} at {Control}")]
+        public static partial void Connected(ILogger logger, string version, EndPoint control);
+
+        [LoggerMessage(
+            PublishingEventIds.OldTor, LogLevel.Warning,
+            "tor {Version}: releases before 0.4.9.14 lack fixes that concern publishers: an assertion in HSFETCH with the name of a relay "
+                + "(before 0.4.9.12; this program never names one), and one of introductions to onion services (before 0.4.9.14)")]
+        public static partial void Old(ILogger logger, string version);
+    }
+}
