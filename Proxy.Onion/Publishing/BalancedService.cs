@@ -15,8 +15,7 @@ internal sealed class BalancedService
     private readonly DescriptorVersion?[] _versions = new DescriptorVersion?[2];
     private readonly Dictionary<TimePeriod, ulong> _revisions = [];
     private readonly DateTimeOffset _began;
-    private DateTimeOffset? _ownFetchSince;
-    private bool _hasAskedOwn;
+    private readonly OwnDescriptorFetch _own = new();
 
     /// <param name="identity">The caller's to dispose.</param>
     /// <param name="instances">At least one.</param>
@@ -38,6 +37,9 @@ internal sealed class BalancedService
     /// <summary>What was published of the address when this publisher began; null: nothing, or nothing is known yet.</summary>
     public PublishedBefore? Before { get; private set; }
 
+    /// <summary>The fetch of the address's own descriptor: before anything is published, and when directories refuse what is sent.</summary>
+    public OwnDescriptorFetch Own => _own;
+
     /// <summary>Why nothing new is published at the moment; null: nothing is wrong.</summary>
     public string? Problem { get; private set; }
 
@@ -46,25 +48,17 @@ internal sealed class BalancedService
 
     public DescriptorVersion? Version(DescriptorOrder order) => _versions[(int)order];
 
-    /// <summary>True while the address's own descriptor is to be fetched: once, before anything is published.</summary>
-    public bool WantsOwnDescriptor(DateTimeOffset now, PublishTiming timing)
-    {
-        if (_ownFetchSince is { } since && now - since >= timing.FetchTimeout)
-            _ownFetchSince = null;
-        return !_hasAskedOwn;
-    }
-
-    public void OwnFetchBegins(DateTimeOffset now) => (_hasAskedOwn, _ownFetchSince) = (true, now);
-
-    /// <summary>The directories' answer for the address itself; empty: none has it.</summary>
+    /// <summary>A directory gave a descriptor of the address itself: ours of before, another publisher's, or that of a tor which served it.</summary>
     /// <param name="periods">In which it may be published.</param>
     public void OwnDescriptor(string text, ReadOnlySpan<TimePeriod> periods, DateTimeOffset now)
     {
-        _ownFetchSince = null;
-        if (OnionDescriptor.Read(text, now, out _) is { } descriptor
-            && descriptor.PeriodOf(Identity.Address, periods) is { } period
-            && descriptor.Open(Identity.Address, now, out _) is { } content)
-            Before = new PublishedBefore(period, descriptor.RevisionCounter, content.IntroductionPoints.Count);
+        if (OnionDescriptor.Read(text, now, out _) is not { } descriptor
+            || descriptor.PeriodOf(Identity.Address, periods) is not { } period
+            || descriptor.Open(Identity.Address, now, out _) is not { } content)
+            return;
+        _own.Ends();
+        Before ??= new PublishedBefore(period, descriptor.RevisionCounter, content.IntroductionPoints.Count);
+        _revisions[period] = Math.Max(_revisions.GetValueOrDefault(period), descriptor.RevisionCounter);
     }
 
     /// <summary>
@@ -110,7 +104,7 @@ internal sealed class BalancedService
     /// </summary>
     public (DescriptorVersion Version, DirectoryUpload Upload)? NextUpload(DateTimeOffset now)
     {
-        if (_ownFetchSince is not null)
+        if (!_own.IsOver)
             return null;
         foreach (var version in _versions)
         {
@@ -142,6 +136,8 @@ internal sealed class BalancedService
         return one;
     }
 
+    public bool HasUploadsUnderWay => _underWay.Count > 0;
+
     /// <summary>Uploads of which tor has said nothing for too long.</summary>
     public IReadOnlyList<string> Overdue(DateTimeOffset now, PublishTiming timing) =>
         [.. _underWay.Where(one => one.Value.Upload.IsOverdue(now, timing)).Select(static one => one.Key)];
@@ -151,7 +147,7 @@ internal sealed class BalancedService
     {
         foreach (string fingerprint in _underWay.Keys.ToArray())
             UploadEnds(fingerprint, "tor went away", isRefusal: false, now, timing);
-        _ownFetchSince = null;
+        _own.Ends();
         foreach (var instance in Instances)
             instance.Forget(now);
     }
@@ -171,8 +167,8 @@ internal sealed class BalancedService
             }
         }
 
-        if (_ownFetchSince is { } since)
-            next = Earlier(next, since + timing.FetchTimeout);
+        if (_own.EndsAt is { } ends)
+            next = Earlier(next, ends);
         return next;
     }
 
@@ -181,7 +177,7 @@ internal sealed class BalancedService
     {
         if (_versions[0] is not null)
             return true;
-        if (!_hasAskedOwn || _ownFetchSince is not null)
+        if (!_own.IsOver)
             return false;
         var limit = Before is null ? timing.GatherTime : timing.GatherTime * 4;
         return Instances.All(static one => one.HasAnswered)
@@ -206,7 +202,7 @@ internal sealed class BalancedService
         return AreAllDown ? down : live;
     }
 
-    private static string? WhyNew(
+    private string? WhyNew(
         DescriptorVersion? current, ServicePlan plan, DescriptorTerm term, IReadOnlyList<ResponsibleDirectory> directories,
         DateTimeOffset now, PublishTiming timing)
     {
@@ -217,6 +213,8 @@ internal sealed class BalancedService
             return null;
         if (current.Term.Period != term.Period || current.Term.SharedRandom != term.SharedRandom)
             return "a new time period or shared random value";
+        if (_revisions.GetValueOrDefault(term.Period) > current.Revision)
+            return "directories have a newer one, of another publisher or of a tor that served this address";
         if (!current.IsAt(directories))
             return "other directories are responsible";
         if (age >= timing.RepublishAge)

@@ -12,6 +12,7 @@ internal sealed record PublishTiming
         FetchInterval = TimeSpan.FromSeconds(20),
         SuspectFetchInterval = TimeSpan.FromSeconds(6),
         FetchTimeout = TimeSpan.FromSeconds(20),
+        FetchSilence = TimeSpan.FromSeconds(2),
         CheckInterval = TimeSpan.FromSeconds(10),
         SuspectCheckInterval = TimeSpan.FromSeconds(2),
         CheckTimeout = TimeSpan.FromSeconds(15),
@@ -36,6 +37,9 @@ internal sealed record PublishTiming
 
     /// <summary>After which nothing more is expected of a fetch.</summary>
     public TimeSpan FetchTimeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>After which tor has given a fetch up, when a directory did not have the descriptor and no other is heard of.</summary>
+    public TimeSpan FetchSilence { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Between two checks of one instance.</summary>
     public TimeSpan CheckInterval { get; init; } = TimeSpan.FromMinutes(1);

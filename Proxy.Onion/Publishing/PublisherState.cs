@@ -127,12 +127,8 @@ internal sealed partial class PublisherState
     {
         foreach (var service in Services)
         {
-            if (heard.Action is "UPLOADED" or "FAILED" && service.Identity.Address.Label == heard.Address && heard.HsDir is { } directory)
-            {
-                string? problem = heard.Action == "UPLOADED" ? null : heard.Reason ?? "no reason given";
-                UploadEnds(service, directory.Fingerprint, problem, heard.Reason == "UPLOAD_REJECTED", now);
-            }
-
+            if (service.Identity.Address.Label == heard.Address)
+                HandleOwn(service, heard, now);
             if (heard.Action != "FAILED")
                 continue;
             foreach (var instance in service.Instances.Where(one => one.State.Address.Label == heard.Address))
@@ -220,11 +216,25 @@ internal sealed partial class PublisherState
         return next;
     }
 
+    // Fetches and uploads of one address fail with the same event; only the reason tells them apart.
+    private void HandleOwn(BalancedService service, HsDescEvent heard, DateTimeOffset now)
+    {
+        if (heard is { Action: "FAILED", Reason: "NOT_FOUND" or "BAD_DESC" or "QUERY_REJECTED" or "QUERY_NO_HSDIR" or "QUERY_RATE_LIMITED" })
+            service.Own.Missed(now, Timing);
+        else if (heard.Action is "UPLOADED" or "FAILED" && heard.HsDir is { } directory)
+        {
+            string? problem = heard.Action == "UPLOADED" ? null : heard.Reason ?? "no reason given";
+            UploadEnds(service, directory.Fingerprint, problem, heard.Reason == "UPLOAD_REJECTED", now);
+        }
+    }
+
     private void AddFetches(BalancedService service, List<PublisherAction> actions, DateTimeOffset now)
     {
-        if (service.WantsOwnDescriptor(now, Timing))
+        // Not beside uploads: the two could not be told apart.
+        service.Own.Pass(now);
+        if (service.Own.IsWanted && !service.HasUploadsUnderWay)
         {
-            service.OwnFetchBegins(now);
+            service.Own.Begins(now, Timing);
             actions.Add(new PublisherAction.Fetch(service.Identity.Address.Label));
         }
 
@@ -278,10 +288,10 @@ internal sealed partial class PublisherState
 
     private void TakeOwn(BalancedService service, string text, DateTimeOffset now)
     {
+        bool wasKnown = service.Before is not null;
         service.OwnDescriptor(text, Periods, now);
-        if (service.Before is not { } before)
-            return;
-        Log.Before(_logger, service.Options.Name, before.Points);
+        if (!wasKnown && service.Before is { } before)
+            Log.Before(_logger, service.Options.Name, before.Points);
     }
 
     private void Take(InstanceWatch instance, string text, DateTimeOffset now)
@@ -319,7 +329,13 @@ internal sealed partial class PublisherState
         {
             Interlocked.Increment(ref _counters.UploadsFailed);
             if (upload.State == UploadState.Refused)
+            {
                 Log.UploadRefused(_logger, service.Options.Name, order, fingerprint, problem);
+
+                // Whose is newer? Only that of the current period can be fetched.
+                if (version.Term.Period == Schedule?.Current)
+                    service.Own.Want();
+            }
             else
                 Log.UploadFailed(_logger, service.Options.Name, order, fingerprint, problem);
         }

@@ -9,10 +9,7 @@ internal static class PublishingEventIds
     public const int ConsensusRead = 7003;
     public const int ConsensusUnusable = 7004;
     public const int ClockSkew = 7005;
-    public const int ServiceLoaded = 7010;
     public const int PublishedBefore = 7011;
-    public const int PublishedByOther = 7012;
-    public const int ServiceWaits = 7013;
     public const int ServiceProblem = 7014;
     public const int AllDown = 7015;
     public const int DescriptorBuilt = 7020;
@@ -20,7 +17,6 @@ internal static class PublishingEventIds
     public const int UploadDone = 7022;
     public const int UploadFailed = 7023;
     public const int UploadRefused = 7024;
-    public const int FetchBegins = 7030;
     public const int DescriptorReceived = 7031;
     public const int DescriptorRefused = 7032;
     public const int FetchFailed = 7033;

@@ -72,9 +72,21 @@ internal sealed partial class PublishingLoop
     public async Task<T> AskAsync<T>(Func<PublisherState, DateTimeOffset, T> question, CancellationToken cancellationToken)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_queue.Writer.TryWrite(now => answer.TrySetResult(question(_state, now))))
+        if (!_queue.Writer.TryWrite(now => Answer(now)))
             throw new OperationCanceledException("the publisher is stopping");
         return await answer.Task.WaitAsync(cancellationToken);
+
+        void Answer(DateTimeOffset now)
+        {
+            try
+            {
+                answer.TrySetResult(question(_state, now));
+            }
+            catch (Exception failure)
+            {
+                answer.TrySetException(failure);
+            }
+        }
     }
 
     // One turn: what came, what is due.
@@ -280,9 +292,9 @@ internal sealed partial class PublishingLoop
 
     private void Post(Action<DateTimeOffset> handle) => _queue.Writer.TryWrite(handle);
 
-    private void Track(Task task) => _tasks.Add(Swallow(task));
+    private void Track(Task task) => _tasks.Add(Watched(task));
 
-    private static async Task Swallow(Task task)
+    private async Task Watched(Task task)
     {
         try
         {
@@ -291,6 +303,11 @@ internal sealed partial class PublishingLoop
         catch (OperationCanceledException)
         {
             // The loop is over.
+        }
+        catch (Exception failure)
+        {
+            // A fault of ours: it ends the loop, which says so.
+            Post(_ => throw new InvalidOperationException("a task of the publisher failed", failure));
         }
     }
 
