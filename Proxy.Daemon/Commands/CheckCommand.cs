@@ -57,9 +57,7 @@ internal static class CheckCommand
             return null;
 
         // That the file can be read and understood was checked before.
-        var bridges = managed.BridgesFile.Length > 0 && DiskFiles.Instance.TryRead(managed.BridgesFile, out string text, out _)
-            ? BridgeText.ParseFile(text).Bridges
-            : managed.Bridges;
+        var (bridges, _) = ManagedBridges.Of(managed, DiskFiles.Instance);
         return PluggableTransports.TorrcLines(bridges, managed.Transports, Executables.Find).Problem is { } problem
             ? $"[ManagedWorkers] Bridges: {problem}"
             : null;

@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Processes;
 using TorBalancer.TorControl;
@@ -22,7 +23,9 @@ internal sealed class ManagedTorrcExtras(ManagedWorkersOptions options, TorVersi
     {
         if (options.ExtraTorrc.Length > 0)
             _user = ReadExtra(options.ExtraTorrc);
-        var bridges = options.BridgesFile.Length > 0 ? ReadBridges(options.BridgesFile) : options.Bridges;
+        var (bridges, wrong) = ManagedBridges.Of(options, DiskFiles.Instance);
+        if (wrong is not null)
+            throw new ManagedWorkersException($"[ManagedWorkers] Bridges = {options.BridgesFile} {wrong}");
         var (lines, problem) = PluggableTransports.TorrcLines(bridges, options.Transports, Executables.Find);
         _bridges = problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] Bridges: {problem}");
         if (options.Countries.All(static share => share.Country.Length == 0))
@@ -57,11 +60,5 @@ internal sealed class ManagedTorrcExtras(ManagedWorkersOptions options, TorVersi
     {
         var (lines, problem) = TorrcText.Parse(File.ReadAllText(path));
         return problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] ExtraTorrc = {path}: {problem}");
-    }
-
-    private static IReadOnlyList<BridgeLine> ReadBridges(string path)
-    {
-        var (bridges, problem) = BridgeText.ParseFile(File.ReadAllText(path));
-        return problem is null ? bridges : throw new ManagedWorkersException($"[ManagedWorkers] Bridges = {path}: {problem}");
     }
 }

@@ -72,6 +72,8 @@ internal sealed class TextFile(string path, string text, IConfigurationFiles oth
         return true;
     }
 
+    public TextReader? Open(string other) => other == path ? new StringReader(text) : others.Open(other);
+
     public UnixFileMode? Mode(string other) => other == path ? null : others.Mode(other);
 
     public string? ProblemOfMaking(string other, bool isDirectory) => others.ProblemOfMaking(other, isDirectory);
@@ -97,6 +99,8 @@ internal sealed class FakeFiles : IConfigurationFiles
         problem = "does not exist";
         return Texts.TryGetValue(path, out text!);
     }
+
+    public TextReader? Open(string path) => Texts.TryGetValue(path, out string? text) ? new StringReader(text) : null;
 
     /// <summary>Paths where nothing can be made, and why.</summary>
     public Dictionary<string, string> Unmakeable { get; } = new(StringComparer.Ordinal);

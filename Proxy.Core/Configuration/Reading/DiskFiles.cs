@@ -55,6 +55,18 @@ internal sealed class DiskFiles : IConfigurationFiles
         }
     }
 
+    public TextReader? Open(string path)
+    {
+        try
+        {
+            return new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
     public string? ProblemOfMaking(string path, bool isDirectory)
     {
         if (!isDirectory && Directory.Exists(path))

@@ -13,6 +13,9 @@ internal interface IConfigurationFiles
     /// </summary>
     bool TryRead(string path, out string text, out string problem);
 
+    /// <summary>A file that may be long, to be read as far as one needs; null: it cannot be opened.</summary>
+    TextReader? Open(string path);
+
     /// <summary>The permissions, or null where they are unknown.</summary>
     UnixFileMode? Mode(string path);
 

@@ -40,24 +40,17 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
         IReadOnlyList<string> extra = [];
         if (managed.ExtraTorrc.Length > 0)
         {
-            string? wrong = Unreadable(managed.ExtraTorrc, out string text);
-            if (wrong is null)
+            if (files.TryRead(managed.ExtraTorrc, out string text, out string? wrong))
                 (extra, wrong) = TorrcText.Parse(text);
             if (wrong is not null)
                 Error(Managed, "ExtraTorrc", managed.ExtraTorrc, wrong);
         }
 
-        if (managed.BridgesFile.Length > 0)
-        {
-            string? wrong = Unreadable(managed.BridgesFile, out string text) ?? BridgeText.ParseFile(text).Problem;
-            if (wrong is not null)
-                Error(Managed, "Bridges", managed.BridgesFile, wrong);
-        }
+        if (ManagedBridges.Of(managed, files).Problem is { } wrongBridges)
+            Error(Managed, "Bridges", managed.BridgesFile, wrongBridges);
 
         if (managed.Countries.Count > 0 && !given.AnyFailed(Managed, "Countries", "Count"))
             CheckCountries(managed, extra);
-
-        string? Unreadable(string path, out string text) => files.TryRead(path, out text, out string problem) ? null : problem;
 
         if (managed.TorPath.Contains('/'))
         {
@@ -95,12 +88,24 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
         }
 
         // What tor would find out only when it has its list of relays.
-        if (!files.TryRead(geoip.Path, out string text, out _))
-            return;
-        foreach (string country in countries.Where(country => !GeoIPFile.Has(text, country)))
+        using var file = files.Open(geoip.Path);
+        foreach (string country in file is null ? [] : Missing(file, countries))
         {
             report.Warning(Managed, "Countries",
                 $"Countries has {country}, a country that {geoip.Path} does not know: no exit will be found there");
+        }
+    }
+
+    /// <summary>A file that cannot be read to its end says nothing against a country.</summary>
+    private static IReadOnlyList<string> Missing(TextReader file, string[] countries)
+    {
+        try
+        {
+            return GeoIPFile.Missing(file, countries);
+        }
+        catch (IOException)
+        {
+            return [];
         }
     }
 

@@ -41,7 +41,29 @@ internal sealed record GeoIPFile(string? Path, bool IsInTorrc, IReadOnlyList<str
         return new GeoIPFile(places.Find(place => exists(place)), IsInTorrc: false, places);
     }
 
-    /// <summary>Whether a file's text has a country: its lines are low,high,country.</summary>
-    public static bool Has(string text, string country) =>
-        text.Contains("," + country, StringComparison.OrdinalIgnoreCase);
+    /// <summary>
+    /// Those countries that the file does not have; its lines are low,high,country. It is read as far as the last of them only: whole, it
+    /// is ten megabytes. Throws <see cref="IOException"/>.
+    /// </summary>
+    public static IReadOnlyList<string> Missing(TextReader file, IEnumerable<string> countries)
+    {
+        const int blockLength = 64 * 1024, overlap = 2, most = 16 * 1024 * 1024;
+        var missing = countries.ToList();
+        var block = new char[overlap + blockLength];
+        int kept = 0;
+        for (int read = 0, total = 0; missing.Count > 0 && total < most; total += read)
+        {
+            read = file.ReadBlock(block, kept, blockLength);
+            if (read == 0)
+                break;
+            string text = new(block, 0, kept + read);
+            missing.RemoveAll(country => text.Contains("," + country, StringComparison.OrdinalIgnoreCase));
+
+            // A country may begin at the end of this block.
+            kept = Math.Min(overlap, text.Length);
+            text.CopyTo(text.Length - kept, block, 0, kept);
+        }
+
+        return missing;
+    }
 }

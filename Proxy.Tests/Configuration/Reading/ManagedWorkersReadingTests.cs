@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Tests.Configuration.Reading;
 
@@ -58,6 +59,23 @@ public sealed class ManagedWorkersReadingTests
         Assert.That(
             Load("Countries = de, uk\nExtraTorrc = {0}/torrc").Warnings.Select(static issue => issue.ToString()),
             Has.Exactly(1).Contains("Countries has uk, a country that"));
+
+    [Test]
+    public void The_GeoIP_file_is_read_no_further_than_the_last_country_and_across_blocks()
+    {
+        static string Lines(string country, int count) =>
+            string.Concat(Enumerable.Repeat($"16909060,16909061,{country}\n", count));
+
+        // The second country's letters pass over the end of the first block of 65,536.
+        for (int shift = 10; shift < 24; shift++)
+        {
+            string text = new string('#', shift) + "\n" + Lines("DE", 3_119) + Lines("US", 1) + Lines("FR", 20_000);
+            var file = new StringReader(text);
+            Assert.That(GeoIPFile.Missing(file, ["us", "de"]), Is.Empty);
+            Assert.That(file.ReadToEnd(), Has.Length.GreaterThan(300_000), "the rest was not needed");
+            Assert.That(GeoIPFile.Missing(new StringReader(text), ["xx", "fr"]), Is.EqualTo(new[] { "xx" }));
+        }
+    }
 
     [TestCase("Bridges = {0}/bridges", "{0}/bridges", 0)]
     [TestCase("Bridges = bridges", "{0}/bridges", 0)]
