@@ -97,7 +97,15 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     private static string SessionKey(in ConnectionOwner owner, IsolationMode isolation)
     {
         string reach = isolation is IsolationMode.User or IsolationMode.None ? "" : $"{owner.Listener}\0{owner.ClientAddress}";
-        return $"{reach}\0{owner.Parameters.BaseUser}\0{owner.Parameters.SecretOf(owner.Credentials)}\0{owner.Parameters.Session}"
-            + (owner.Isolation is null ? "" : "\0" + owner.Isolation);
+        return $"{reach}\0{Field(owner.Parameters.BaseUser)}\0{Field(owner.Parameters.SecretOf(owner.Credentials))}"
+            + $"\0{owner.Parameters.Session}" + (owner.Isolation is null ? "" : "\0" + Field(owner.Isolation));
     }
+
+    /// <summary>
+    /// What a client sends may hold the NUL that parts the fields; everything else stays as it is, because life-times follow from the key.
+    /// </summary>
+    private static string? Field(string? text) =>
+        text.AsSpan().ContainsAny('\0', '\u0001')
+            ? text!.Replace("\u0001", "\u0001\u0001", StringComparison.Ordinal).Replace("\0", "\u0001.", StringComparison.Ordinal)
+            : text;
 }

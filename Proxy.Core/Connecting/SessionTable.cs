@@ -54,8 +54,9 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             if (session is not null && session.Lifetime == parameters.SessionLifetime)
                 window = NotBefore(session.Window, window, parameters.SessionLifetime);
 
-            // A rotation holds for the life-time in which it was made; where there is none, for ever.
-            long basis = window > rotation.At ? window : rotation.Epoch;
+            // A rotation holds for the life-time in which it was made, however far ahead the clock was then; where there is none, for ever.
+            bool isRotationOver = window > rotation.At || time.GetElapsedTime(rotation.Since, now) >= parameters.SessionLifetime;
+            long basis = isRotationOver ? window : rotation.Epoch;
             if (isNew)
             {
                 if (table.Count >= capacity)
@@ -138,7 +139,7 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
 
     /// <param name="window">The life-time in which it is made, as the sessions know it.</param>
     private Rotation NextRotation_NeedsLock(long window) =>
-        new(NextEpoch_NeedsLock(), Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), window));
+        new(NextEpoch_NeedsLock(), Math.Max(time.GetUtcNow().ToUnixTimeMilliseconds(), window), time.GetTimestamp());
 
     /// <summary>Far above every time, and where no other process has begun: others may make tokens with the same key.</summary>
     private long NextEpoch_NeedsLock()
@@ -193,5 +194,6 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
 
     /// <param name="Epoch">0: there was none.</param>
     /// <param name="At">When, in Unix milliseconds.</param>
-    private readonly record struct Rotation(long Epoch, long At);
+    /// <param name="Since">The same, a timestamp.</param>
+    private readonly record struct Rotation(long Epoch, long At, long Since);
 }

@@ -114,6 +114,37 @@ public sealed class SharedKeyTests
         Assert.That(other.Token(user, IsolationMode.Client), Is.EqualTo(next));
     }
 
+    [Test]
+    public void Rotation_under_a_clock_that_is_ahead_is_over_after_a_life_time_all_the_same()
+    {
+        const string user = "session-a-lifetime-10m";
+        var clock = new SteppedClock();
+        var gateway = new Process(new IsolationKey(Key), clock);
+        var right = clock.Now;
+        clock.Now += TimeSpan.FromDays(365);
+        gateway.Token(user, IsolationMode.Client);
+        gateway.Rotate("a");
+        string rotated = gateway.Token(user, IsolationMode.Client);
+        clock.Now = right;
+        Assert.That(gateway.Token(user, IsolationMode.Client), Is.EqualTo(rotated), "its life-time is not over");
+        clock.Now += TimeSpan.FromMinutes(10);
+        clock.Elapsed += TimeSpan.FromMinutes(10);
+        string next = gateway.Token(user, IsolationMode.Client);
+        Assert.That(next, Is.EqualTo(new Process(new IsolationKey(Key), clock).Token(user, IsolationMode.Client)));
+        Assert.That(next, Is.Not.EqualTo(rotated));
+    }
+
+    [Test]
+    public void NUL_in_a_password_makes_no_other_session_of_it()
+    {
+        // The password of the one is the password and the session of the other.
+        var gateway = Gateway();
+        Assert.That(gateway.Uses("session-a-rotate-5", "x", "t"), Is.EqualTo(1));
+        Assert.That(gateway.Uses("session-t-rotate-5", "x\0a"), Is.EqualTo(1));
+        Assert.That(gateway.Uses("session-t-rotate-5", "x\u0001.a"), Is.EqualTo(1));
+        Assert.That(gateway.Uses("session-a-rotate-5", "x", "t"), Is.EqualTo(2));
+    }
+
     private Process Gateway() => new(new IsolationKey([.. Key]), _clock);
 
     private sealed class Process
@@ -132,16 +163,21 @@ public sealed class SharedKeyTests
 
         public ulong StickyKey(string user) => Plan(user, IsolationMode.Client).Selection.Key;
 
+        /// <summary>How often the session has been used, this time included.</summary>
+        public int Uses(string user, string password, string? isolation = null) =>
+            Plan(user, IsolationMode.Client, password, isolation).Session!.Value.Session.Uses;
+
         public int Rotate(string name) => _sessions.Rotate(name);
 
-        private ConnectPlan Plan(string user, IsolationMode isolation)
+        private ConnectPlan Plan(string user, IsolationMode isolation, string password = "x", string? field = null)
         {
             HostEndPoint.TryCreate("example.com", 80, out var target);
-            var credentials = new ClientCredentials(user, "x");
+            var credentials = new ClientCredentials(user, password);
             Assert.That(_parser.Parse(credentials, null, out var parameters).IsError, Is.False);
             return _planner.Plan(
                 new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, target, credentials),
-                new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters), null, isolation, ClearnetRoute.Socks);
+                new ConnectionOwner("main", IPAddress.Loopback, credentials, parameters) { Isolation = field }, null, isolation,
+                ClearnetRoute.Socks);
         }
     }
 
@@ -150,6 +186,12 @@ public sealed class SharedKeyTests
     {
         public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch.AddYears(56);
 
+        public TimeSpan Elapsed { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
         public override DateTimeOffset GetUtcNow() => Now;
+
+        public override long GetTimestamp() => Elapsed.Ticks;
     }
 }
