@@ -112,6 +112,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _running;
+        _warmer?.Disconnect();
         _stop.Dispose();
     }
 

@@ -23,14 +23,21 @@ internal enum LedgerChange : byte
 
     /// <summary>A clean circuit got a health probe as its first stream.</summary>
     Probed = 16,
+
+    /// <summary>One of ours was torn down by others as soon as it was built.</summary>
+    TornDown = 32,
 }
 
 /// <summary>
 /// The circuits of one tor that streams leave through: which are clean, which of ours are being built, and what became of those that
 /// we asked for. Kept by CIRC, CIRC_MINOR and STREAM events. Not for several threads.
 /// </summary>
-internal sealed class CircuitLedger(TimeProvider time)
+/// <param name="account">Where those that we asked for are counted.</param>
+internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
 {
+    /// <summary>One that lasted longer served its time: relays restart, and links end.</summary>
+    private static readonly TimeSpan TornDownSoon = TimeSpan.FromSeconds(10);
+
     /// <summary>Circuits that were used stay open for ten minutes: at 5 a second these are 3,000.</summary>
     private const int MaxCircuits = 8192;
 
@@ -55,18 +62,6 @@ internal sealed class CircuitLedger(TimeProvider time)
 
     /// <summary>Ours that are under construction.</summary>
     public int Building => _counts[(int)LedgerPlace.Building];
-
-    /// <summary>Circuits that we asked for, since the start.</summary>
-    public long Launched { get; private set; }
-
-    /// <summary>Of those, how many carried a stream.</summary>
-    public long Used { get; private set; }
-
-    /// <summary>Of those, how many were built and ended without one.</summary>
-    public long Unused { get; private set; }
-
-    /// <summary>Of those, how many could not be built.</summary>
-    public long Failed { get; private set; }
 
     public BuildTimes BuildTimes { get; } = new();
 
@@ -110,10 +105,10 @@ internal sealed class CircuitLedger(TimeProvider time)
     /// </summary>
     public LedgerChange Ask(string id)
     {
-        Launched++;
+        account.CountLaunched();
         if (_ended.Contains(id))
         {
-            Failed++;
+            account.CountFailed();
             return LedgerChange.Failed;
         }
 
@@ -122,7 +117,7 @@ internal sealed class CircuitLedger(TimeProvider time)
         entry.IsOurs = true;
         entry.Launched ??= time.GetTimestamp();
         if (entry.IsUsed)
-            Used++;
+            account.CountUsed();
         Place(entry);
         return entry.IsBuilt ? LedgerChange.Built : LedgerChange.None;
     }
@@ -159,6 +154,7 @@ internal sealed class CircuitLedger(TimeProvider time)
 
         if (wasBuilt || !entry.IsBuilt)
             return LedgerChange.None;
+        entry.Built = time.GetTimestamp();
         if (entry is { Launched: { } launched, ConfluxId: null })
             BuildTimes.Add(time.GetElapsedTime(launched));
         return entry.IsOurs ? LedgerChange.Built : LedgerChange.None;
@@ -173,8 +169,14 @@ internal sealed class CircuitLedger(TimeProvider time)
             return LedgerChange.None;
         bool wasClean = entry.IsClean;
         Remove(entry);
-        return Ended(entry, wasClean);
+        var change = Ended(entry, wasClean);
+        return change == LedgerChange.Lost && entry.IsOurs && WasTornDown(entry, info) ? change | LedgerChange.TornDown : change;
     }
+
+    /// <summary>By a relay, or with the link to the guard; what tor closes itself has FINISHED, IP_NOW_REDUNDANT or REQUESTED.</summary>
+    private bool WasTornDown(LedgerEntry entry, CircuitInfo info) =>
+        entry.Built is { } built && time.GetElapsedTime(built) <= TornDownSoon
+            && info.Reason is "DESTROYED" or "CHANNEL_CLOSED" or "TORPROTOCOL";
 
     private LedgerChange Ended(LedgerEntry entry, bool wasClean)
     {
@@ -187,9 +189,9 @@ internal sealed class CircuitLedger(TimeProvider time)
     private void CountEnd(LedgerEntry entry)
     {
         if (entry.IsBuilt)
-            Unused++;
+            account.CountUnused();
         else
-            Failed++;
+            account.CountFailed();
     }
 
     private void Update(LedgerEntry entry, CircuitInfo info)
@@ -223,7 +225,7 @@ internal sealed class CircuitLedger(TimeProvider time)
     private void MarkUsed(LedgerEntry entry)
     {
         if (entry.IsOurs && !entry.IsUsed)
-            Used++;
+            account.CountUsed();
         entry.IsUsed = true;
         Place(entry);
     }

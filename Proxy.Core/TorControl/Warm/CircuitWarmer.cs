@@ -12,9 +12,10 @@ namespace TorBalancer.TorControl.Warm;
 /// commands. Thread-safe.
 /// </summary>
 /// <param name="workerId">The worker.</param>
+/// <param name="account">What the worker's circuits have cost before.</param>
 /// <param name="held">Why nothing may be launched now; null: it may.</param>
 internal sealed partial class CircuitWarmer(
-    string workerId, CircuitsOptions options, Func<string?> held, TimeProvider time, ILogger logger) : IWarmCircuits
+    string workerId, CircuitsOptions options, WarmAccount account, Func<string?> held, TimeProvider time, ILogger logger) : IWarmCircuits
 {
     private const int MaxSuccessors = 64;
 
@@ -34,9 +35,12 @@ internal sealed partial class CircuitWarmer(
     private readonly DormancyWatch _dormancy = new(time);
 
     // Under the lock.
-    private readonly CircuitLedger _ledger = new(time);
+    private readonly CircuitLedger _ledger = new(time, account);
     private readonly FreshDemand _demand = new(time);
-    private readonly LaunchBudget _budget = new(time);
+
+    // Without the turns of this worker that another had the circuit for.
+    private readonly FreshDemand _taken = new(time);
+    private readonly LaunchBudget _budget = account.Budget;
     private readonly List<Successor> _successors = [];
     private string? _held;
     private bool _replacesProbed;
@@ -62,11 +66,11 @@ internal sealed partial class CircuitWarmer(
                     Clean = _ledger.Clean,
                     Building = _ledger.Building,
                     Target = Target_NeedsLock(),
-                    Demand = _demand.LastMinute,
-                    Launched = _ledger.Launched,
-                    Used = _ledger.Used,
-                    Unused = _ledger.Unused,
-                    Failed = _ledger.Failed,
+                    Demand = _taken.LastMinute,
+                    Launched = account.Launched,
+                    Used = account.Used,
+                    Unused = account.Unused,
+                    Failed = account.Failed,
                     BuildTime = _ledger.BuildTimes.Median,
                     SlowBuildTime = _ledger.BuildTimes.Slow,
                     Held = _held,
@@ -126,9 +130,16 @@ internal sealed partial class CircuitWarmer(
         bool begins = false;
         lock (_lock)
         {
+            long used = account.Used;
             change = _ledger.Observe(message);
             if ((change & LedgerChange.Consumed) != 0)
+            {
                 _demand.Add();
+                _taken.Add();
+            }
+
+            if (account.Used != used)
+                _budget.Used();
 
             // Without one of ours tor would have built it for the probe: there are no more than otherwise.
             _replacesProbed |= (change & LedgerChange.Probed) != 0 && _demand.WasWithin(ReserveTime);
@@ -136,6 +147,8 @@ internal sealed partial class CircuitWarmer(
                 _budget.Built();
             if ((change & LedgerChange.Failed) != 0)
                 begins = _budget.Failed();
+            if ((change & LedgerChange.TornDown) != 0)
+                begins = _budget.TornDown();
             if (_ledger.Clean is var clean && clean != _clean)
                 Volatile.Write(ref _clean, clean);
         }

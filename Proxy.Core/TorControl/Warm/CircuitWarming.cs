@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Workers;
@@ -8,11 +9,13 @@ namespace TorBalancer.TorControl.Warm;
 /// <param name="isUplinkFrozen">Our own way to the network seems to be away: circuits would fail for nobody's good.</param>
 internal sealed class CircuitWarming(CircuitsOptions options, Func<bool> isUplinkFrozen, TimeProvider time, ILogger<CircuitWarming> logger)
 {
+    private readonly ConcurrentDictionary<string, WarmAccount> _accounts = new(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Null when none are to be kept.</summary>
     /// <param name="tor">Why this tor cannot build circuits now; null: it can.</param>
     public CircuitWarmer? Create(WorkerState worker, Func<string?> tor) => options.Warm == WarmCount.Off
         ? null
         : new CircuitWarmer(
-            worker.Id, options,
+            worker.Id, options, _accounts.GetOrAdd(worker.Id, static (_, clock) => new WarmAccount(clock), time),
             () => !worker.IsEligible ? "the worker carries nothing now" : isUplinkFrozen() ? "the uplink is away" : tor(), time, logger);
 }

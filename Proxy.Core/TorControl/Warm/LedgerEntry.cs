@@ -27,6 +27,9 @@ internal sealed class LedgerEntry(string id)
     /// <summary>When it was launched, a timestamp; null: before we looked.</summary>
     public long? Launched { get; set; }
 
+    /// <summary>When it was built, a timestamp; null: not yet, or before we looked.</summary>
+    public long? Built { get; set; }
+
     /// <summary>True for one that we asked for.</summary>
     public bool IsOurs { get; set; }
 
@@ -47,7 +50,7 @@ internal sealed class LedgerEntry(string id)
     public LedgerPlace Place { get; set; }
 
     /// <summary>The same circuit, before it is told of anew.</summary>
-    public LedgerEntry Again() => new(Id) { Launched = Launched, IsOurs = IsOurs, IsUsed = IsUsed };
+    public LedgerEntry Again() => new(Id) { Launched = Launched, Built = Built, IsOurs = IsOurs, IsUsed = IsUsed };
 
     public void Update(CircuitInfo info)
     {

@@ -7,17 +7,18 @@ namespace TorBalancer.Tests.TorControl.Warm;
 public sealed class CircuitLedgerTests
 {
     private readonly ManualTimeProvider _clock = new();
+    private WarmAccount _account = null!;
     private CircuitLedger _ledger = null!;
 
     [SetUp]
-    public void Create() => _ledger = new CircuitLedger(_clock);
+    public void Create() => _ledger = new CircuitLedger(_clock, _account = new WarmAccount(_clock));
 
     [Test]
     public void Circuit_of_ours_is_building_then_clean_then_used_once()
     {
         _ledger.Ask("7");
         Assert.That(Observe("CIRC 7 LAUNCHED BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL"), Is.EqualTo(LedgerChange.None));
-        Assert.That((_ledger.Building, _ledger.Clean, _ledger.Launched), Is.EqualTo((1, 0, 1L)));
+        Assert.That((_ledger.Building, _ledger.Clean, _account.Launched), Is.EqualTo((1, 0, 1L)));
         _clock.Advance(TimeSpan.FromMilliseconds(300));
         Assert.That(Observe(Built("7", "g,m,e")), Is.EqualTo(LedgerChange.Built));
         Assert.That((_ledger.Building, _ledger.Clean), Is.EqualTo((0, 1)));
@@ -25,9 +26,22 @@ public sealed class CircuitLedgerTests
 
         Assert.That(Observe(Sent("1", "7", "a.test:80")), Is.EqualTo(LedgerChange.Consumed));
         Assert.That(Observe(Sent("2", "7", "b.test:80")), Is.EqualTo(LedgerChange.None), "no fresh one was needed");
-        Assert.That((_ledger.Clean, _ledger.Used), Is.EqualTo((0, 1L)));
+        Assert.That((_ledger.Clean, _account.Used), Is.EqualTo((0, 1L)));
         Observe(Died("7", "g,m,e"));
-        Assert.That((_ledger.Used, _ledger.Unused, _ledger.Failed), Is.EqualTo((1L, 0L, 0L)));
+        Assert.That((_account.Used, _account.Unused, _account.Failed), Is.EqualTo((1L, 0L, 0L)));
+    }
+
+    [TestCase(1, "DESTROYED", LedgerChange.Lost | LedgerChange.TornDown)]
+    [TestCase(1, "CHANNEL_CLOSED", LedgerChange.Lost | LedgerChange.TornDown)]
+    [TestCase(1, "FINISHED", LedgerChange.Lost)]
+    [TestCase(60, "DESTROYED", LedgerChange.Lost)]
+    public void Circuit_that_others_tear_down_as_soon_as_it_is_built_is_told_apart(int seconds, string reason, object change)
+    {
+        _ledger.Ask("7");
+        Observe(Built("7", "g,m,e"));
+        _clock.Advance(TimeSpan.FromSeconds(seconds));
+        Assert.That(Observe($"CIRC 7 CLOSED PURPOSE=GENERAL REASON={reason}"), Is.EqualTo(change));
+        Assert.That(_account.Unused, Is.EqualTo(1));
     }
 
     [Test]
@@ -40,7 +54,7 @@ public sealed class CircuitLedgerTests
         Observe("CIRC 8 LAUNCHED PURPOSE=GENERAL");
         Observe("CIRC 8 FAILED PURPOSE=GENERAL REASON=CHANNEL_CLOSED");
         Assert.That(_ledger.Ask("8"), Is.EqualTo(LedgerChange.Failed));
-        Assert.That((_ledger.Building, _ledger.Failed, _ledger.Launched), Is.EqualTo((1, 1L, 2L)));
+        Assert.That((_ledger.Building, _account.Failed, _account.Launched), Is.EqualTo((1, 1L, 2L)));
 
         Observe("CIRC 9 LAUNCHED PURPOSE=GENERAL");
         Observe(Built("9", "g,m,e"));
@@ -74,7 +88,7 @@ public sealed class CircuitLedgerTests
         Observe(Built("4", "g,m,e"));
         Assert.That(
             Observe("CIRC_MINOR 4 CANNIBALIZED PURPOSE=HS_CLIENT_REND OLD_PURPOSE=GENERAL"), Is.EqualTo(LedgerChange.Lost));
-        Assert.That((_ledger.Failed, _ledger.Unused, _ledger.Building, _ledger.Clean), Is.EqualTo((2L, 2L, 0, 0)));
+        Assert.That((_account.Failed, _account.Unused, _ledger.Building, _ledger.Clean), Is.EqualTo((2L, 2L, 0, 0)));
     }
 
     [Test]
@@ -124,9 +138,9 @@ public sealed class CircuitLedgerTests
         _ledger.Load(circuits, ["9 SUCCEEDED 3 a.test:80"]);
 
         Assert.That((_ledger.Clean, _ledger.Building), Is.EqualTo((2, 0)), "1 and 4; a stream is on 3, and 2 is gone");
-        Assert.That((_ledger.Launched, _ledger.Failed), Is.EqualTo((2L, 1L)));
+        Assert.That((_account.Launched, _account.Failed), Is.EqualTo((2L, 1L)));
         Observe(Sent("1", "1", "a.test:80"));
-        Assert.That(_ledger.Used, Is.EqualTo(1), "still ours");
+        Assert.That(_account.Used, Is.EqualTo(1), "still ours");
     }
 
     [Test]

@@ -16,6 +16,7 @@ public sealed class CircuitWarmerTests
     private ManualTimeProvider _clock = null!;
     private FakeControlPort _tor = null!;
     private ControlConnection _control = null!;
+    private WarmAccount _account = null!;
     private CircuitWarmer _warmer = null!;
     private CancellationTokenSource _stop = null!;
     private Task _running = Task.CompletedTask;
@@ -36,7 +37,7 @@ public sealed class CircuitWarmerTests
         _control = await ControlConnection.ConnectAsync(
             _tor.EndPoint, new ControlCredentials(null, null), ControlConnectionOptions.Default, logger, TimeProvider.System,
             CancellationToken.None);
-        _warmer = new CircuitWarmer("w", _options, () => _held, _clock, logger);
+        _warmer = new CircuitWarmer("w", _options, _account = new WarmAccount(_clock), () => _held, _clock, logger);
     }
 
     [TearDown]

@@ -133,6 +133,33 @@ public sealed class WarmPlannerTests
         Assert.That(budget.IsPaused, Is.False);
     }
 
+    [Test]
+    public void Circuits_that_are_torn_down_as_soon_as_they_are_built_pause_until_one_is_used()
+    {
+        var clock = new ManualTimeProvider();
+        var budget = new LaunchBudget(clock);
+        Assert.That(BuiltAndTornDown(), Is.EqualTo((false, false, true)));
+        Assert.That(budget.TryTake(), Is.False);
+        clock.Advance(TimeSpan.FromSeconds(15));
+        Assert.That(budget.TryTake(), Is.True);
+        Assert.That(BuiltAndTornDown(), Is.EqualTo((false, false, true)), "none of them was of use");
+        clock.Advance(TimeSpan.FromSeconds(15));
+        Assert.That(budget.IsPaused, Is.True, "twice as long");
+        budget.Used();
+        Assert.That(budget.IsPaused, Is.False);
+        for (int i = 0; i < 12; i++)
+            Assert.That(budget.TornDown(), Is.False, "all at once: one link to a guard");
+
+        (bool, bool, bool) BuiltAndTornDown() => (Once(), Once(), Once());
+
+        bool Once()
+        {
+            budget.Built();
+            clock.Advance(TimeSpan.FromSeconds(2));
+            return budget.TornDown();
+        }
+    }
+
     /// <summary>A worker whose circuits all take the same time, and identities that come by chance.</summary>
     private sealed class Run
     {
