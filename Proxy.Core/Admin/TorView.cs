@@ -18,6 +18,9 @@ internal sealed record TorView
     /// <summary>What is known to be wrong with this version: what it means, how it is called, and which version is without.</summary>
     public required IReadOnlyList<TorFaultView> Faults { get; init; }
 
+    /// <summary>True: its configuration lets it use conflux, so that a session's exit may change from one connection to the next.</summary>
+    public required bool Conflux { get; init; }
+
     /// <summary>Exits in the worker's country; null: it has none, or they were not counted yet.</summary>
     public int? CountryExits { get; init; }
 
@@ -60,6 +63,7 @@ internal sealed record TorView
         Problem = facts.Problem,
         Version = facts.TorVersion.Length > 0 ? facts.TorVersion : null,
         Faults = [.. facts.Faults.Select(TorFaultView.From)],
+        Conflux = facts.MayUseConflux,
         CountryExits = facts.CountryExits,
         Bootstrap = facts.Bootstrap.Progress,
         NetworkLive = facts.IsNetworkLive,

@@ -9,7 +9,7 @@ internal sealed record TorFault(TorVersion Since, TorVersion FixedIn, string Ref
 {
     /// <summary>Stream isolation was not kept in step on all legs of a conflux set (release notes of 0.4.9.12, bug 41325).</summary>
     public static TorFault ConfluxAcrossIsolation { get; } = new(
-        new TorVersion(0, 4, 8, 1), new TorVersion(0, 4, 9, 12), "TROVE-2026-040",
+        TorVersion.FirstWithConflux, new TorVersion(0, 4, 9, 12), "TROVE-2026-040",
         "a circuit set (conflux) of one client may carry another client's streams; ConfluxEnabled 0 in its torrc avoids that");
 
     /// <summary>

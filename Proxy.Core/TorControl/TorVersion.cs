@@ -8,6 +8,9 @@ namespace TorBalancer.TorControl;
 /// </summary>
 internal readonly record struct TorVersion(int Major, int Minor, int Micro, int Patch) : IComparable<TorVersion>
 {
+    /// <summary>The first release that carries one stream over a set of several circuits, and knows the option ConfluxEnabled.</summary>
+    public static TorVersion FirstWithConflux { get; } = new(0, 4, 8, 1);
+
     /// <summary>Reads the first word that begins with four numbers: <c>0.4.9.11 (git-…)</c>, <c>Tor version 0.4.9.11.</c></summary>
     public static TorVersion? TryParse(string text)
     {

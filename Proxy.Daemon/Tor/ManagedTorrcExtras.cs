@@ -40,7 +40,9 @@ internal sealed class ManagedTorrcExtras(ManagedWorkersOptions options, TorVersi
     public IReadOnlyList<string> LinesFor(string country)
     {
         var lines = new List<string>();
-        if (version is { } known && TorFault.ConfluxAcrossIsolation.Has(known))
+
+        // With it a session's next connection takes the first set of circuits that nobody else has, and leaves its own circuit and exit.
+        if (version >= TorVersion.FirstWithConflux)
             lines.Add("ConfluxEnabled 0");
         lines.AddRange(_user);
         lines.AddRange(_bridges);

@@ -42,10 +42,14 @@ public sealed class ManagedTorWorkersTests
             // Taken over: the polling for our pid has been turned off again, which is the last step before the bootstrap.
             while ((await control.GetConfAsync(["__OwningControllerProcess"], token))[0].Value is not null)
                 await Task.Delay(20, token);
-            string[] keys = ["SafeLogging", "ClientOnly", "AvoidDiskWrites", "DormantTimeoutEnabled", "DisableNetwork"];
+            string[] keys = ["SafeLogging", "ClientOnly", "AvoidDiskWrites", "DormantTimeoutEnabled", "ConfluxEnabled", "DisableNetwork"];
             Assert.That(
                 (await control.GetConfAsync(keys, token)).Select(static pair => $"{pair.Key}={pair.Value}"),
-                Is.EqualTo(["SafeLogging=1", "ClientOnly=1", "AvoidDiskWrites=1", "DormantTimeoutEnabled=0", "DisableNetwork=1"]));
+                Is.EqualTo(
+                    [
+                        "SafeLogging=1", "ClientOnly=1", "AvoidDiskWrites=1", "DormantTimeoutEnabled=0", "ConfluxEnabled=0",
+                        "DisableNetwork=1",
+                    ]));
             Assert.That(
                 (await control.GetConfAsync(["SocksPort"], token))[0].Value,
                 Is.EqualTo($"unix:\"{Paths.SocksSocket("tor-1")}\" ExtendedErrors KeepAliveIsolateSOCKSAuth"));

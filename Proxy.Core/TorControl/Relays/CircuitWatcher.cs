@@ -69,6 +69,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     {
         CountryExits = _countryExits.Count,
         Faults = _level.Faults,
+        MayUseConflux = _level.MayUseConflux,
         Warm = _warmer?.Facts,
     };
 

@@ -11,6 +11,7 @@ internal static class RelayEventIds
     public const int FewExits = 5205;
     public const int NoGeoIP = 5206;
     public const int ExitsNotCounted = 5207;
+    public const int ConfluxMovesSessions = 5208;
     public const int RelayListed = 5210;
     public const int RelayRefused = 5211;
     public const int RelayRemoved = 5212;

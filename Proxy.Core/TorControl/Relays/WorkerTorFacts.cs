@@ -57,6 +57,9 @@ internal sealed record WorkerTorFacts
     /// <summary>What is known to be wrong with its release, and not avoided by its configuration.</summary>
     public IReadOnlyList<TorFault> Faults { get; init; } = [];
 
+    /// <inheritdoc cref="TorLevel.MayUseConflux"/>
+    public bool MayUseConflux { get; init; }
+
     /// <summary>Circuits that are kept ready; null: none are.</summary>
     public WarmFacts? Warm { get; init; }
 
