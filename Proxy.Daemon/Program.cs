@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using TorBalancer.Daemon.Commands;
+using TorBalancer.Daemon.Commands.Live;
+using TorBalancer.Daemon.Commands.Live.Top;
 using TorBalancer.Daemon.Hosting;
 
 namespace TorBalancer.Daemon;
@@ -11,6 +13,35 @@ internal static class Program
     private const int ExitUsage = 2;
 
     private const int ExitFailed = 1;
+
+    private static readonly (string Name, Func<Command> Create)[] Commands =
+    [
+        (RunCommand.Name, RunCommand.Create),
+        ("check", CheckCommand.Create),
+        ("status", StatusCommand.Create),
+        ("top", TopCommand.Create),
+        ("explain", ExplainCommand.Create),
+        ("connections", ConnectionCommands.CreateConnections),
+        ("close", ConnectionCommands.CreateClose),
+        ("drain", WorkerCommands.CreateDrain),
+        ("enable", WorkerCommands.CreateEnable),
+        ("sessions", SessionCommands.CreateSessions),
+        ("rotate", SessionCommands.CreateRotate),
+        ("worker", WorkerCommand.Create),
+        ("blacklist", BlacklistCommand.Create),
+        ("events", EventsCommand.Create),
+        ("reload", ReloadCommand.Create),
+        ("doctor", DoctorCommand.Create),
+        ("healthcheck", HealthCheckCommand.Create),
+        ("env", EnvCommand.Create),
+        ("init", InitCommand.Create),
+        ("testnet", TestnetCommand.Create),
+        (PublishCommand.Name, PublishCommand.Create),
+        ("onion", OnionCommand.Create),
+        ("words", WordsCommand.Create),
+        ("completion", () => CompletionCommand.Create(CreateRootCommand)),
+        ("manual", () => ManualCommand.Create(CreateRootCommand)),
+    ];
 
     public static async Task<int> Main(string[] args)
     {
@@ -31,7 +62,7 @@ internal static class Program
     {
         // The hosts of `run` and `publish` handle SIGTERM and Ctrl-C themselves, because draining takes as long as it takes. The other
         // commands are told by this library and have a moment to clean up.
-        var parsed = CreateRootCommand().Parse(args);
+        var parsed = CreateRootCommand(args is [var called, ..] ? called : null).Parse(args);
         bool isRun = parsed.CommandResult.Command.Name is RunCommand.Name or PublishCommand.Name;
         int code = await parsed.InvokeAsync(new InvocationConfiguration
         {
@@ -44,17 +75,20 @@ internal static class Program
         return parsed.Action is ParseErrorAction ? ExitUsage : code;
     }
 
-    internal static RootCommand CreateRootCommand() => new("One local proxy port in front of several Tor workers.")
+    /// <summary>The whole table of commands.</summary>
+    internal static RootCommand CreateRootCommand() => CreateRootCommand(null);
+
+    /// <param name="called">The command that is called: the others are left out, each costs a part of a start. Null, or no command: all.</param>
+    private static RootCommand CreateRootCommand(string? called)
     {
-        RunCommand.Create(),
-        PublishCommand.Create(),
-        CheckCommand.Create(),
-        EnvCommand.Create(),
-        InitCommand.Create(),
-        TestnetCommand.Create(),
-        HealthCheckCommand.Create(),
-        OnionCommand.Create(),
-        CompletionCommand.Create(CreateRootCommand),
-        ManualCommand.Create(CreateRootCommand),
-    };
+        var root = new RootCommand("One local proxy port in front of several Tor workers.");
+        bool isKnown = Array.Exists(Commands, one => one.Name == called);
+        foreach (var (name, create) in Commands)
+        {
+            if (!isKnown || name == called)
+                root.Subcommands.Add(create());
+        }
+
+        return root;
+    }
 }

@@ -50,7 +50,7 @@ internal static class CheckCommand
     }
 
     /// <summary>What the start would look for in PATH; null: it is there, or not needed.</summary>
-    private static string? ProblemOfTransports(TorBalancerOptions options)
+    internal static string? ProblemOfTransports(TorBalancerOptions options)
     {
         var managed = options.ManagedWorkers;
         if (options.Workers.Count > 0 || managed.Count == 0)

@@ -10,13 +10,16 @@ namespace TorBalancer.Daemon.Commands;
 /// <param name="Path">The words that call it, "testnet up"; empty for the program itself.</param>
 /// <param name="Description">A sentence, with its full stop.</param>
 /// <param name="Options">In the order of its help.</param>
-/// <param name="Argument">What stands behind it without a dash; null: nothing.</param>
+/// <param name="Arguments">What stands behind it without a dash, in order.</param>
 /// <param name="Children">Its commands.</param>
 /// <param name="TakesKeys">True where every key of the configuration may be given as --Section:Key.</param>
 internal sealed record CommandOutline(
-    string Path, string Description, IReadOnlyList<OptionOutline> Options, ValueOutline? Argument, IReadOnlyList<CommandOutline> Children,
-    bool TakesKeys)
+    string Path, string Description, IReadOnlyList<OptionOutline> Options, IReadOnlyList<ValueOutline> Arguments,
+    IReadOnlyList<CommandOutline> Children, bool TakesKeys)
 {
+    /// <summary>False where it only has commands that do something.</summary>
+    public bool IsCallable { get; init; }
+
     /// <summary>The last word of <see cref="Path"/>.</summary>
     public string Name => Path[(Path.LastIndexOf(' ') + 1)..];
 
@@ -32,11 +35,12 @@ internal sealed record CommandOutline(
         var options = command.Options.Concat(inherited).Where(static option => !option.Hidden).Select(OptionOutline.Of);
         var children = command.Subcommands.Where(static child => !child.Hidden)
             .Select(child => Of(child, path.Length == 0 ? child.Name : $"{path} {child.Name}", recursive));
-        var argument = command.Arguments.FirstOrDefault(static argument => !argument.Hidden);
         return new CommandOutline(
             path, Sentence(command.Description), [.. options],
-            argument is null ? null : new ValueOutline(argument.HelpName ?? argument.Name, Words(argument), argument.HasDefaultValue),
-            [.. children], !command.TreatUnmatchedTokensAsErrors);
+            [.. command.Arguments.Where(static argument => !argument.Hidden).Select(ValueOutline.Of)], [.. children], !command.TreatUnmatchedTokensAsErrors)
+        {
+            IsCallable = command.Action is not null,
+        };
     }
 
     internal static IReadOnlyList<string> Words(Symbol symbol) =>
@@ -72,8 +76,23 @@ internal sealed record OptionOutline(string Name, string? Short, string Descript
 /// <param name="Name">FILE and DIR are paths; other names are free.</param>
 /// <param name="Words">What may stand there; none: anything.</param>
 /// <param name="IsOptional">True when it may be left out.</param>
-internal sealed record ValueOutline(string Name, IReadOnlyList<string> Words, bool IsOptional)
+/// <param name="IsRepeated">True when several may stand there.</param>
+internal sealed record ValueOutline(string Name, IReadOnlyList<string> Words, bool IsOptional, bool IsRepeated = false)
 {
+    /// <summary>What <c>torbalancer words</c> calls the words that only a running daemon knows, such as its workers; null: none.</summary>
+    public string? Live => WordsCommand.KindOf(Name);
+
+    /// <summary>As it is written in a call: [NAME], NAME..., a|b.</summary>
+    public string Call(Func<string, string> word)
+    {
+        string choice = Words.Count > 0 ? string.Join("|", Words.Select(word)) : Name;
+        return (IsOptional ? $"[{choice}]" : choice) + (IsRepeated ? "..." : "");
+    }
+
+    public static ValueOutline Of(Argument argument) => new(
+        argument.HelpName ?? argument.Name, CommandOutline.Words(argument),
+        argument.HasDefaultValue || argument.Arity.MinimumNumberOfValues == 0, argument.Arity.MaximumNumberOfValues > 1);
+
     public bool IsFile => Name == "FILE";
 
     public bool IsDirectory => Name == "DIR";

@@ -30,12 +30,14 @@ internal sealed class ConfigurationArguments
         return arguments;
     }
 
+    /// <summary>Whether a file was named on the command line.</summary>
+    public bool IsNamed(ParseResult parsed) => parsed.GetResult(_config) is { Implicit: false };
+
     /// <summary>Reads the configuration of this call: file, environment and what stands on the command line.</summary>
     /// <param name="parts">Whose parts of it are judged.</param>
     public ConfigurationResult Load(ParseResult parsed, ConfigurationParts parts)
     {
-        bool isNamed = parsed.GetResult(_config) is { Implicit: false };
-        string? path = parsed.GetValue(_config) ?? (isNamed ? "" : null);
+        string? path = parsed.GetValue(_config) ?? (IsNamed(parsed) ? "" : null);
         return ConfigurationLoader.Load(
             ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts));
     }

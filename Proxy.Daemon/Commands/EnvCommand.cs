@@ -13,6 +13,13 @@ internal static class EnvCommand
     public static Command Create()
     {
         var command = new Command("env", "Print the environment variables that point programs at this proxy: eval \"$(torbalancer env)\".");
+        var program = new Option<string?>("--for")
+        {
+            Description = "What one program needs instead, with how it is put where",
+            HelpName = "PROGRAM",
+        };
+        program.AcceptOnlyFromAmong([.. EnvPrograms.Names]);
+        command.Options.Add(program);
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(parsed =>
         {
@@ -22,12 +29,13 @@ internal static class EnvCommand
                 error.WriteLine(issue);
             if (!result.IsValid)
                 return result.HasUsageErrors ? 2 : 1;
-            return Print(result.Options, parsed.InvocationConfiguration.Output, error);
+            return Print(result.Options, parsed.InvocationConfiguration.Output, error, parsed.GetValue(program));
         });
         return command;
     }
 
-    internal static int Print(TorBalancerOptions options, TextWriter output, TextWriter error)
+    /// <param name="program">One of <see cref="EnvPrograms.Names"/>; null: the variables that most programs read.</param>
+    internal static int Print(TorBalancerOptions options, TextWriter output, TextWriter error, string? program = null)
     {
         // http:// where there is one: every program that reads one of these variables knows it, and names then always travel to Tor.
         // socks5h:// is unknown to some (.NET), socks5:// resolves locally in others (curl).
@@ -65,7 +73,23 @@ internal static class EnvCommand
             return 1;
         }
 
-        string url = $"{scheme}://{new IPEndPoint(Reachable(options, listener), address.Port)}";
+        var reachable = new IPEndPoint(Reachable(options, listener), address.Port);
+        string url = $"{scheme}://{reachable}";
+        if (program is not null)
+        {
+            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5), hasHttp = listener.Protocols.HasFlag(ListenerProtocols.Http);
+            if (EnvPrograms.ProblemOf(program, hasHttp, hasSocks) is { } problem)
+            {
+                error.WriteLine($"torbalancer: {program} {problem}; [Listener:{listener.Name}] Protocols says what is spoken there");
+                return 1;
+            }
+
+            foreach (string line in EnvPrograms.Lines(program, reachable, url, hasSocks))
+                output.WriteLine(line);
+            foreach (string hint in EnvPrograms.Hints(program, reachable, listener.Auth == ListenerAuth.Required))
+                error.WriteLine(hint);
+            return 0;
+        }
 
         if (listener.Auth == ListenerAuth.Required)
             output.WriteLine(

@@ -7,6 +7,7 @@ using System.Text.Json;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Commands;
@@ -31,21 +32,46 @@ internal static class HealthCheckCommand
     {
         var command = new Command(
             "healthcheck", "Ask the running daemon whether a worker may carry connections; exit status 0: yes, 1: no, or no answer.");
+        var admin = new Option<string?>("--admin")
+        {
+            Description = "Where the daemon's admin API is, unix:/path or host:port. Without it: where the configuration says.",
+            HelpName = "ADDRESS",
+        };
+        command.Options.Add(admin);
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            if (parsed.GetValue(admin) is { } named)
+            {
+                try
+                {
+                    return await TellAsync([DaemonArguments.Named(named)], output, error, cancellationToken);
+                }
+                catch (DaemonException failure)
+                {
+                    await error.WriteLineAsync($"torbalancer healthcheck: {failure.Message}");
+                    return failure.Code;
+                }
+            }
+
+            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
             foreach (var issue in result.Errors)
                 await error.WriteLineAsync(issue.ToString());
             if (!result.IsValid)
                 return result.HasUsageErrors ? ExitUsage : ExitNotReady;
             var places = Places(result.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
-            var (isReady, text) = await AskAsync(places, cancellationToken);
-            await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
-            return isReady ? ExitReady : ExitNotReady;
+            return await TellAsync(places, output, error, cancellationToken);
         });
         return command;
+    }
+
+    private static async Task<int> TellAsync(
+        IReadOnlyList<EndPoint> places, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        var (isReady, text) = await AskAsync(places, cancellationToken);
+        await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
+        return isReady ? ExitReady : ExitNotReady;
     }
 
     /// <summary>
@@ -76,7 +102,7 @@ internal static class HealthCheckCommand
         {
             try
             {
-                using var client = new AdminClient(place);
+                using var client = new AdminClient(place, DaemonArguments.TokenOfEnvironment);
                 using var health = await client.GetAsync("/api/v1/health", timer.Token);
                 return Judge(health.RootElement);
             }

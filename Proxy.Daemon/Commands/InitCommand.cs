@@ -3,10 +3,14 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Daemon.Terminal;
 
 namespace TorBalancer.Daemon.Commands;
 
-/// <summary><c>torbalancer init --wireguard</c>: writes what N workers behind WireGuard links need, on both ends.</summary>
+/// <summary>
+/// <c>torbalancer init</c>: writes a configuration to begin with and the torrc of workers on other hosts, from flags or questions; with
+/// --wireguard what N workers behind WireGuard links need, on both ends.
+/// </summary>
 internal static class InitCommand
 {
     private const int ExitOk = 0;
@@ -31,28 +35,102 @@ internal static class InitCommand
             HelpName = "A.B",
             DefaultValueFactory = _ => "10.201",
         };
-        var output = new Option<string>("--output", "-o")
+        var workers = new Option<string[]>("--worker")
         {
-            Description = "The directory to write to",
-            HelpName = "DIR",
-            DefaultValueFactory = _ => "torbalancer-wireguard",
+            Description = "Where a worker on another host is to listen, address or address:port (port 9050); once for each",
+            HelpName = "ADDRESS",
+            AllowMultipleArgumentsPerToken = true,
         };
+        var gateway = Text("--gateway", "ADDRESS", "This machine's address as those workers see it: nobody else may use them");
+        var listen = Text("--listen", "ADDRESS", "Where programs connect (default 127.0.0.1:1080)");
+        var mode = Text("--mode", "MODE", "How a worker is picked (default round_robin)");
+        var managed = Text("--managed", "N", "Without --worker: how many tor processes of its own (default 3)");
+        var control = new Option<bool>("--control")
+        {
+            Description = "Control ports for the workers, with passwords that are made for them",
+        };
+        var output = Text(
+            "--output", "DIR", "The directory to write to (default torbalancer-init, with --wireguard torbalancer-wireguard)");
+        output.Aliases.Add("-o");
         var force = new Option<bool>("--force")
         {
             Description = "Overwrite files that are there already; links with the old keys stop working",
         };
-        var command = new Command("init", "Write configuration files to begin with.") { wireguard, endpoints, network, output, force };
+        var command = new Command(
+            "init", "Write configuration files to begin with, from flags, or from answers to a few questions at a terminal.")
+        {
+            workers, gateway, listen, mode, managed, control, wireguard, endpoints, network, output, force,
+        };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var console = parsed.InvocationConfiguration;
             if (!parsed.GetValue(wireguard))
-                return await UsageAsync(console.Error, "say what to write: init --wireguard --endpoint ADDRESS …");
+            {
+                var answers = new InitAnswers();
+                bool isTold = Array.Exists(
+                    (Option[])[workers, gateway, listen, mode, managed, control], option => parsed.GetResult(option) is { Implicit: false });
+                answers = answers with
+                {
+                    Workers = parsed.GetValue(workers) ?? [],
+                    Gateway = parsed.GetValue(gateway) ?? "",
+                    Listen = parsed.GetValue(listen) ?? answers.Listen,
+                    Mode = parsed.GetValue(mode) ?? answers.Mode,
+                    Managed = parsed.GetValue(managed) ?? answers.Managed,
+                    HasControl = parsed.GetValue(control),
+                };
+                string directory = parsed.GetValue(output) ?? "torbalancer-init";
+                return await HostsAsync(answers, isTold, directory, parsed.GetValue(force), console, cancellationToken);
+            }
+
             var (plan, problem) = WireGuardPlan.Create(parsed.GetValue(endpoints) ?? [], parsed.GetValue(network)!);
             if (plan is null)
                 return await UsageAsync(console.Error, problem);
-            return await RunAsync(plan, parsed.GetValue(output)!, parsed.GetValue(force), console.Output, console.Error, cancellationToken);
+            return await RunAsync(
+                plan, parsed.GetValue(output) ?? "torbalancer-wireguard", parsed.GetValue(force), console.Output, console.Error,
+                cancellationToken);
         });
         return command;
+    }
+
+    private static Option<string?> Text(string name, string value, string description) =>
+        new(name) { Description = description, HelpName = value };
+
+    private static async Task<int> HostsAsync(
+        InitAnswers answers, bool isTold, string directory, bool force, InvocationConfiguration console, CancellationToken cancellationToken)
+    {
+        if (!isTold)
+        {
+            // Nothing was said: a person is asked, a script is told.
+            if (!TerminalCalls.IsTerminal(TerminalCalls.Input))
+            {
+                return await UsageAsync(
+                    console.Error,
+                    "say what to write: init --worker ADDRESS --gateway ADDRESS …, init --managed N, or init --wireguard --endpoint ADDRESS …");
+            }
+
+            if (await new InitQuestions(Console.In, console.Output).AskAsync(answers, cancellationToken) is not { } given)
+                return ExitFailed;
+            answers = given;
+        }
+
+        var (plan, problem) = InitPlan.Create(answers);
+        if (plan is null)
+            return await UsageAsync(console.Error, problem);
+        try
+        {
+            var files = new InitFiles(directory, force);
+            var hosts = new InitHostFiles(plan);
+            files.RequireAbsent(hosts.Paths);
+            foreach (var (path, text) in hosts.Render())
+                files.Write(path, text);
+            await console.Output.WriteLineAsync($"{files.Directory}: {files.Written} files; {InitFiles.ReadMe} says where each belongs");
+            return ExitOk;
+        }
+        catch (InitException failure)
+        {
+            await console.Error.WriteLineAsync($"torbalancer init: {failure.Message}");
+            return ExitFailed;
+        }
     }
 
     private static async Task<int> RunAsync(

@@ -4,7 +4,9 @@ using TorBalancer.Daemon.Commands;
 
 namespace TorBalancer.Daemon.Completion;
 
-/// <summary>A completion function for bash. It needs nothing but bash itself, and does not run the program.</summary>
+/// <summary>
+/// A completion function for bash. It needs nothing but bash itself, and runs the program only for words that a daemon knows.
+/// </summary>
 internal static class BashCompletion
 {
     public static string Write(CommandOutline program)
@@ -58,9 +60,9 @@ internal static class BashCompletion
         foreach (var command in program.All)
         {
             var words = command.Children.Select(static child => child.Name)
-                .Concat(command.Argument?.Words ?? [])
+                .Concat(command.Arguments.SelectMany(static argument => argument.Words))
                 .Concat(command.Options.SelectMany(static option => option.Spellings));
-            Line(script, $"            \"{command.Path}\") words=\"{string.Join(' ', words)}\" ;;");
+            Line(script, $"            \"{command.Path}\") words=\"{string.Join(' ', words)}\"{Live(command)} ;;");
         }
 
         script.Append("""
@@ -82,8 +84,15 @@ internal static class BashCompletion
         return script.ToString();
     }
 
+    /// <summary>Behind a word of its own a command asks for what the daemon knows: not when an option is being typed.</summary>
+    private static string Live(CommandOutline command) =>
+        command.Arguments.FirstOrDefault(static argument => argument.Live is not null) is { } argument
+            ? $"; [[ $current == -* ]] || words+=\" $(\"${{COMP_WORDS[0]}}\" words {argument.Live} 2>/dev/null)\""
+            : "";
+
     private static string Value(ValueOutline value) => value switch
     {
+        { Live: { } live } => $"kind=words words=$(\"${{COMP_WORDS[0]}}\" words {live} 2>/dev/null)",
         { IsFile: true } => "kind=file",
         { IsDirectory: true } => "kind=directory",
         { Words.Count: > 0 } => $"kind=words words=\"{string.Join(' ', value.Words)}\"",

@@ -19,8 +19,13 @@ internal static class FishCompletion
             string when = Condition(command);
             foreach (var child in command.Children)
                 Line(script, $"complete -c torbalancer -n {Quote(when)} -a {child.Name} -d {Quote(child.Description)}");
-            if (command.Argument is { Words.Count: > 0 } argument)
-                Line(script, $"complete -c torbalancer -n {Quote(when)} -a {Quote(string.Join(' ', argument.Words))}");
+            foreach (var argument in command.Arguments)
+            {
+                string offered = argument.Live is { } live ? Asked(live) : string.Join(' ', argument.Words);
+                if (offered.Length > 0)
+                    Line(script, $"complete -c torbalancer -n {Quote(when)} -a {Quote(offered)}");
+            }
+
             foreach (var option in command.Options)
             {
                 string brief = option.Short is null ? "" : $" -s {option.Short[1..]}";
@@ -46,9 +51,12 @@ internal static class FishCompletion
         return string.Join("; and ", parts);
     }
 
+    private static string Asked(string kind) => $"(torbalancer words {kind} 2>/dev/null)";
+
     private static string Value(ValueOutline? value) => value switch
     {
         null => "",
+        { Live: { } live } => $" -x -a {Quote(Asked(live))}",
         { IsFile: true } => " -r -F",
         { IsDirectory: true } => " -x -a '(__fish_complete_directories)'",
         { Words.Count: > 0 } => $" -x -a {Quote(string.Join(' ', value.Words))}",

@@ -38,8 +38,12 @@ internal static class ZshCompletion
         Line(script, $"    _arguments {(command.Children.Count > 0 ? "-C " : "")}\\");
         foreach (var option in command.Options)
             Line(script, $"        {Option(option)} \\");
-        if (command.Argument is { } argument)
-            Line(script, $"        {Quote($"{(argument.IsOptional ? "::" : ":")}{argument.Name}:{Action(argument)}")} \\");
+        foreach (var argument in command.Arguments.Where(_ => command.Children.Count == 0))
+        {
+            string place = argument.IsRepeated ? "*:" : argument.IsOptional ? "::" : ":";
+            Line(script, $"        {Quote($"{place}{argument.Name}:{Action(argument)}")} \\");
+        }
+
         if (command.Children.Count == 0)
         {
             Line(script, "        && return\n}\n");
@@ -72,6 +76,7 @@ internal static class ZshCompletion
 
     private static string Action(ValueOutline value) => value switch
     {
+        { Live: { } live } => $"{{compadd -- ${{(f)\"$(torbalancer words {live} 2>/dev/null)\"}}}}",
         { IsFile: true } => "_files",
         { IsDirectory: true } => "_files -/",
         { Words.Count: > 0 } => $"({string.Join(' ', value.Words)})",

@@ -1,3 +1,6 @@
+using System.Globalization;
+using TorBalancer.Configuration.Reading;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Commands;
 
 namespace TorBalancer.Daemon.Manual;
@@ -24,7 +27,7 @@ internal static class CommandPage
         {
             page.SubHeading($"torbalancer {command.Path}");
             page.Text(command.Description);
-            if (command.Argument is { Words.Count: > 0 } argument)
+            foreach (var argument in command.Arguments.Where(static argument => argument.Words.Count > 0))
                 page.Text($"{argument.Name} is one of {string.Join(", ", argument.Words.Select(static word => $"`{word}`"))}.");
             WriteOptions(page, OwnOptions(command));
             if (command.TakesKeys)
@@ -39,7 +42,7 @@ internal static class CommandPage
 
     /// <summary>Commands that do something themselves, rather than having commands that do.</summary>
     private static IEnumerable<CommandOutline> Callable(CommandOutline program) =>
-        program.All.Where(command => command != program && command.Children.Count == 0);
+        program.All.Where(command => command != program && command.IsCallable);
 
     /// <summary>Without --help, which every command has.</summary>
     private static IEnumerable<OptionOutline> OwnOptions(CommandOutline command) =>
@@ -50,14 +53,7 @@ internal static class CommandPage
         var words = OwnOptions(command)
             .Select(static option => option.Value is null ? $"[`{option.Name}`]" : $"[`{option.Name}` {option.Value.Name}]")
             .Prepend($"`torbalancer {command.Path}`");
-        if (command.Argument is { } argument)
-        {
-            string choice = argument.Words.Count > 0
-                ? string.Join("|", argument.Words.Select(static word => $"`{word}`"))
-                : argument.Name;
-            words = words.Append(argument.IsOptional ? $"[{choice}]" : choice);
-        }
-
+        words = words.Concat(command.Arguments.Select(static argument => argument.Call(static word => $"`{word}`")));
         return string.Join(' ', command.TakesKeys ? words.Append("[`--Section:Key` VALUE]...") : words);
     }
 
@@ -87,13 +83,12 @@ internal static class CommandPage
                 + "own end last.");
         page.Item("`SIGHUP`", "The log file is opened anew. Nothing else changes: restart to apply a changed configuration.");
         page.Heading("EXIT STATUS");
-        page.Item("0", "An ordinary end; what was asked for is so.");
-        page.Item(
-            "1",
-            "It failed: an address is taken, or the configuration is wrong; `healthcheck`: no connection would be carried now.");
-        page.Item("2", "The command line is wrong.");
+        foreach (var (code, meaning) in ExitCodes.All)
+            page.Item(code.ToString(CultureInfo.InvariantCulture), meaning);
         page.Heading("ENVIRONMENT");
         page.Item("`TORBALANCER_CONFIG`", "The configuration file, where `--config` names none.");
+        page.Item($"`{ConfigurationOverrides.TokenVariable}`", "The token of the admin API, for commands that ask a running daemon.");
+        page.Item("`NO_COLOR`", "Set to anything: no colours.");
         page.Item("`TORBALANCER_`Section`__`Key", "A key of the configuration.");
         page.Item("`XDG_CONFIG_HOME`, `XDG_STATE_HOME`, `XDG_RUNTIME_DIR`", "Where a user's own files are; see FILES.");
         page.Item("`STATE_DIRECTORY`, `RUNTIME_DIRECTORY`", "The same for a service; `systemd.exec`(5) sets them.");
@@ -112,6 +107,8 @@ internal static class CommandPage
         page.Example("torbalancer run --testnet");
         page.Text("Let this shell's programs use the proxy:");
         page.Example("eval \"$(torbalancer env)\"");
+        page.Text("See what the daemon does, and what it would do with a connection:");
+        page.Example("torbalancer status\ntorbalancer explain example.com:443");
         page.Text("Keep the circuits of one session together:");
         page.Example("curl -x socks5h://127.0.0.1:1080 --proxy-user session-abc: https://check.torproject.org/");
         page.Heading("SEE ALSO");

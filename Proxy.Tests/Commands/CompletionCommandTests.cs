@@ -1,4 +1,5 @@
 using TorBalancer.Daemon;
+using TorBalancer.Tests.Admin;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Commands;
@@ -8,6 +9,24 @@ namespace TorBalancer.Tests.Commands;
 public class CompletionCommandTests
 {
     private string _directory = "";
+    private FakeTorWorker _first = null!, _second = null!;
+    private AdminUnderTest _admin = null!;
+
+    /// <summary>A daemon whose workers are completed.</summary>
+    [OneTimeSetUp]
+    public async Task StartDaemonAsync()
+    {
+        (_first, _second) = (new FakeTorWorker(), new FakeTorWorker());
+        _admin = await AdminUnderTest.StartAsync(_first, _second);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopDaemonAsync()
+    {
+        await _admin.DisposeAsync();
+        await _first.DisposeAsync();
+        await _second.DisposeAsync();
+    }
 
     [SetUp]
     public void CreateDirectory() => _directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
@@ -24,6 +43,10 @@ public class CompletionCommandTests
         new object[] { "torbalancer testnet up --f", new[] { "--foreground" } },
         new object[] { "torbalancer completion ", new[] { "bash", "fish", "zsh" } },
         new object[] { "torbalancer check --config torb", new[] { "torbalancer.conf" } },
+        new object[] { "torbalancer env --for c", new[] { "chromium" } },
+        new object[] { "torbalancer drain work", new[] { "worker-01", "worker-02" } },
+        new object[] { "torbalancer worker remove worker-0", new[] { "worker-01", "worker-02" } },
+        new object[] { "torbalancer connections --worker w", new[] { "worker-01", "worker-02" } },
     ];
 
     [TestCaseSource(nameof(Lines))]
@@ -95,7 +118,14 @@ public class CompletionCommandTests
 
     private async Task<string[]> AskAsync(string shell, IEnumerable<string> arguments, CancellationToken token)
     {
-        var environment = new Dictionary<string, string> { ["HOME"] = _directory };
+        string daemon = Path.Combine(_directory, "daemon.conf");
+        await File.WriteAllTextAsync(daemon, $"[Admin]\nAddress = {_admin.Server.Address}\nSocket = none\n", token);
+        var environment = new Dictionary<string, string>
+        {
+            ["HOME"] = _directory,
+            ["PATH"] = $"{Path.GetDirectoryName(ProgramRun.Daemon)}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["TORBALANCER_CONFIG"] = daemon,
+        };
         var result = await ClientProcess.RunAsync(shell, arguments, token, environment, _directory);
         Assert.That((result.ExitCode, result.Error), Is.EqualTo((0, "")));
         return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -19,6 +19,9 @@ internal sealed record ConfigurationOverride(string Section, string Key, string 
 /// </summary>
 internal static class ConfigurationOverrides
 {
+    /// <summary>The admin API's token, for the command line: a secret of the caller's and no key.</summary>
+    public const string TokenVariable = "TORBALANCER_ADMIN_TOKEN";
+
     private const string Prefix = "TORBALANCER_";
 
     public static List<ConfigurationOverride> FromEnvironment(
@@ -33,7 +36,7 @@ internal static class ConfigurationOverrides
         {
             if (!variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
                 WarnOfPrefix(variable, issues, advice);
-            else if (!variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase))
+            else if (!variable.Equals(ConfigurationFileLocator.Variable, StringComparison.OrdinalIgnoreCase) && variable != TokenVariable)
                 variables.Add(variable);
         }
 

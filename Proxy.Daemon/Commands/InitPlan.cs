@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Net;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration.Syntax;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary>What <c>init</c> was told without --wireguard, as text; nothing is checked yet.</summary>
+internal sealed record InitAnswers
+{
+    /// <summary>Where the workers' SocksPorts are to be, address or address:port; none: tor processes of the daemon's own.</summary>
+    public IReadOnlyList<string> Workers { get; init; } = [];
+
+    /// <summary>This machine's address as the workers see it; empty: not said.</summary>
+    public string Gateway { get; init; } = "";
+
+    /// <summary>Where clients connect.</summary>
+    public string Listen { get; init; } = "127.0.0.1:1080";
+
+    public string Mode { get; init; } = "round_robin";
+
+    /// <summary>Tor processes of the daemon's own.</summary>
+    public string Managed { get; init; } = "3";
+
+    /// <summary>Control ports, with a password that is made for them.</summary>
+    public bool HasControl { get; init; }
+}
+
+/// <summary>The same, checked.</summary>
+/// <param name="Workers">Where each SocksPort is to be; none: <paramref name="Managed"/> processes of the daemon's own.</param>
+/// <param name="Gateway">Who may use them.</param>
+/// <param name="Listen">Where clients connect; on loopback, or with <c>AllowFrom</c> left to the operator.</param>
+internal sealed record InitPlan(
+    IReadOnlyList<IPEndPoint> Workers, IPAddress? Gateway, IPEndPoint Listen, string Mode, int Managed, bool HasControl)
+{
+    public const int DefaultSocksPort = 9050;
+
+    /// <summary>The port beside its SocksPort, as 9051 is beside 9050: several tors may be on one host.</summary>
+    public static int ControlPortOf(IPEndPoint worker) => worker.Port == IPEndPoint.MaxPort ? worker.Port - 1 : worker.Port + 1;
+
+    private const int MostManaged = Configuration.Options.ManagedWorkersOptions.MostWorkers;
+
+    /// <summary>The plan, or what is wrong with the first answer that is, and what is allowed.</summary>
+    public static (InitPlan? Plan, string Problem) Create(InitAnswers answers)
+    {
+        if (!IPEndPoint.TryParse(answers.Listen, out var listen) || listen.Port == 0 || AddressDiagnosis.HidesPort(answers.Listen))
+            return (null, $"--listen {answers.Listen} is not an IP address with a port, such as 127.0.0.1:1080");
+        if (!SelectionPolicyNames.All.Contains(answers.Mode, StringComparer.OrdinalIgnoreCase))
+            return (null, $"--mode {answers.Mode} is not allowed; allowed are {string.Join(", ", SelectionPolicyNames.All)}");
+        if (!int.TryParse(answers.Managed, NumberStyles.None, CultureInfo.InvariantCulture, out int managed) || managed is 0 or > MostManaged)
+            return (null, $"--managed {answers.Managed} is not a number from 1 to {MostManaged}");
+        var workers = new List<IPEndPoint>();
+        foreach (string text in answers.Workers)
+        {
+            // A name would be looked up outside Tor each time the worker is used.
+            if (!IPEndPoint.TryParse(text, out var worker) || AddressDiagnosis.HidesPort(text)
+                || (!text.Contains(':') && worker.Address.ToString() != text))
+                return (null, $"--worker {text} is not an IP address, or one with a port; a name would be looked up outside Tor");
+            if (worker.Port == 0)
+                worker.Port = DefaultSocksPort;
+            if (workers.Contains(worker))
+                return (null, $"--worker {worker} is given twice");
+            workers.Add(worker);
+        }
+
+        IPAddress? gateway = null;
+        if (answers.Gateway.Length > 0 && !IPAddress.TryParse(answers.Gateway, out gateway))
+            return (null, $"--gateway {answers.Gateway} is not an IP address");
+        if (gateway is null && workers.Exists(static worker => !IPAddress.IsLoopback(worker.Address)))
+        {
+            return (
+                null,
+                "say who may use those workers: --gateway ADDRESS, this machine's address as they see it. Without it anybody could");
+        }
+
+        return (new InitPlan(workers, gateway, listen, answers.Mode.ToLowerInvariant(), managed, answers.HasControl), "");
+    }
+}

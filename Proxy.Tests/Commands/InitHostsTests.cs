@@ -1,0 +1,143 @@
+using System.Net;
+using TorBalancer.Daemon.Commands;
+using TorBalancer.Tests.Configuration;
+using TorBalancer.Tests.Support;
+using TorBalancer.TorControl;
+
+namespace TorBalancer.Tests.Commands;
+
+/// <summary>torbalancer init without --wireguard: what it writes is a valid configuration, and torrc files that tor takes.</summary>
+[CancelAfter(60_000)]
+public class InitHostsTests
+{
+    private string _directory = "";
+
+    private string Output => Path.Combine(_directory, "out");
+
+    [SetUp]
+    public void CreateDirectory() => _directory = Directory.CreateTempSubdirectory("tbi").FullName;
+
+    [TearDown]
+    public void DeleteDirectory() => Directory.Delete(_directory, recursive: true);
+
+    [Test]
+    public async Task Workers_on_other_hosts_are_sections_and_torrc_files_that_fit(CancellationToken token)
+    {
+        var run = await InitAsync("--worker", "10.0.0.5", "--worker", "[2001:db8::7]:9060", "--gateway", "10.0.0.1", "--mode", "sticky");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Output, Is.EqualTo($"{Output}: 4 files; README.txt says where each belongs\n"));
+        var result = Loading.Text(Text("torbalancer.conf"));
+        Assert.That(Loading.Join(result.Errors) + Loading.Join(result.Warnings), Is.Empty);
+        Assert.That(result.Options.Balancing.Mode, Is.EqualTo("sticky"));
+        Assert.That(
+            result.Options.Workers.Select(static worker => $"{worker.Name} {worker.SocksEndPoint}"),
+            Is.EqualTo(new[] { "worker-01 10.0.0.5:9050", "worker-02 [2001:db8::7]:9060" }));
+        Assert.That(
+            Text("worker-01/torrc"),
+            Does.Contain("\nSocksPort 10.0.0.5:9050 IsolateSOCKSAuth ExtendedErrors KeepAliveIsolateSOCKSAuth\n"
+                + "SocksPolicy accept 10.0.0.1\nSocksPolicy reject *\n").And.Not.Contain("ControlPort"));
+        foreach (string torrc in (string[])["worker-01/torrc", "worker-02/torrc"])
+            await VerifyAsync(torrc, token);
+    }
+
+    [Test]
+    public async Task Control_ports_have_a_password_that_tor_takes(CancellationToken token)
+    {
+        int port = FreePort();
+        var run = await InitAsync("--worker", $"127.0.0.1:{port}", "--worker", "127.0.0.2", "--control");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+        var worker = Loading.Text(Text("torbalancer.conf")).Options.Workers[0];
+        Assert.That(worker.ControlPassword, Has.Length.EqualTo(32));
+        string hash = Text("worker-01/torrc").Split('\n').Single(static line => line.StartsWith("HashedControlPassword", StringComparison.Ordinal));
+        await using var tor = await RealTor.StartAsync(token, hash);
+        await using var control = await tor.ConnectAsync(token, new ControlCredentials(Password: worker.ControlPassword));
+        Assert.That(control.Info.Methods, Does.Contain("HASHEDPASSWORD"));
+        await VerifyAsync("worker-01/torrc", token);
+    }
+
+    [Test]
+    public async Task Managed_workers_and_a_listener_for_others_are_a_valid_configuration()
+    {
+        var run = await InitAsync("--managed", "2", "--listen", "0.0.0.0:8118");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+        var result = Loading.Text(Text("torbalancer.conf"));
+        Assert.That(Loading.Join(result.Errors) + Loading.Join(result.Warnings), Is.Empty);
+        Assert.That(result.Options.ManagedWorkers.Count, Is.EqualTo(2));
+        Assert.That(result.Options.Listeners.Single().AllowFrom, Has.Count.EqualTo(3));
+    }
+
+    [Test]
+    public async Task Nothing_is_overwritten_without_force()
+    {
+        await InitAsync("--managed", "2");
+        string before = Text("torbalancer.conf");
+
+        var again = await InitAsync("--managed", "3");
+
+        Assert.That((again.Code, again.Output), Is.EqualTo((1, "")));
+        Assert.That(again.Error, Does.Contain("torbalancer.conf is there already").And.Contain("--force"));
+        Assert.That(Text("torbalancer.conf"), Is.EqualTo(before));
+        Assert.That((await InitAsync("--managed", "3", "--force")).Code, Is.Zero);
+    }
+
+    [TestCase("", "say what to write: init --worker ADDRESS --gateway ADDRESS")]
+    [TestCase("--worker tor.example", "--worker tor.example is not an IP address")]
+    [TestCase("--worker 10.0.0.5", "say who may use those workers: --gateway ADDRESS")]
+    [TestCase("--worker 10.0.0.5 --gateway here", "--gateway here is not an IP address")]
+    [TestCase("--worker 10.0.0.5 --worker 10.0.0.5:9050 --gateway 10.0.0.1", "--worker 10.0.0.5:9050 is given twice")]
+    [TestCase("--mode fast", "--mode fast is not allowed; allowed are round_robin")]
+    [TestCase("--managed 99", "--managed 99 is not a number from 1 to 32")]
+    [TestCase("--listen 1080", "--listen 1080 is not an IP address with a port")]
+    public async Task Wrong_flags_are_2_and_say_what_is_allowed(string arguments, string expected)
+    {
+        var run = await InitAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.That((run.Code, run.Output, Directory.Exists(Output)), Is.EqualTo((2, "", false)));
+        Assert.That(run.Error, Does.StartWith("torbalancer init: ").And.Contain(expected));
+    }
+
+    [Test]
+    public async Task Questions_become_the_same_as_flags()
+    {
+        using var output = new StringWriter();
+        using var input = new StringReader("\n10.0.0.5, 10.0.0.6\n10.0.0.1\nyes\nsticky\n");
+
+        var answers = await new InitQuestions(input, output).AskAsync(new InitAnswers(), CancellationToken.None);
+
+        Assert.That(answers!.Workers, Is.EqualTo(new[] { "10.0.0.5", "10.0.0.6" }));
+        Assert.That(
+            (answers.Listen, answers.Gateway, answers.HasControl, answers.Mode), Is.EqualTo(("127.0.0.1:1080", "10.0.0.1", true, "sticky")));
+        Assert.That(InitPlan.Create(answers).Plan, Is.Not.Null);
+    }
+
+    [Test]
+    public async Task Questions_that_are_left_give_nothing()
+    {
+        using var input = new StringReader("127.0.0.1:1080\n");
+
+        Assert.That(await new InitQuestions(input, TextWriter.Null).AskAsync(new InitAnswers(), CancellationToken.None), Is.Null);
+    }
+
+    private Task<CommandRun> InitAsync(params string[] arguments) => CommandRun.OfAsync(["init", "--output", Output, .. arguments]);
+
+    private string Text(string path) => File.ReadAllText(Path.Combine(Output, path));
+
+    private async Task VerifyAsync(string torrc, CancellationToken token)
+    {
+        var result = await ProgramRun.RunAsync(
+            RealTor.Executable,
+            ["--defaults-torrc", "/dev/null", "-f", Path.Combine(Output, torrc), "--verify-config", "DataDirectory", _directory], token);
+        Assert.That(result.ExitCode, Is.Zero, result.Output);
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}
