@@ -67,6 +67,9 @@ install /test/older.deb
 [ "$(getent passwd torbalancer | cut -d: -f6-)" = /var/lib/torbalancer:/usr/sbin/nologin ] || fail "the service's user"
 [ "$(id -gn torbalancer)" = torbalancer ] || fail "the service's group"
 [ -L $link ] || fail "the unit is not enabled"
+[ "$(getent passwd torbalancer-publish | cut -d: -f6-)" = /var/lib/torbalancer-publish:/usr/sbin/nologin ] || fail "the publisher's user"
+[ -e /usr/lib/systemd/system/torbalancer-publish.service ] || fail "the publisher's unit is missing"
+! ls /etc/systemd/system/*/torbalancer-publish.service 2>/dev/null || fail "the publisher's unit is enabled unasked"
 [ "$(dpkg-query -W -f '${Status}' torbalancer)" = 'install ok installed' ] || fail "not installed"
 dpkg --verify torbalancer | grep . && fail "files differ from their checksums"
 if [ "$1" = native ]; then
@@ -113,7 +116,7 @@ libssl=libssl3
 kind=other
 "$TORBALANCER_EXE" --version >/dev/null 2>&1 || fail "$TORBALANCER_EXE does not run"
 [ -e "${TORBALANCER_EXE%/*}/torbalancer.dll" ] || kind=native
-mmdebstrap --quiet --format=null --variant=essential --include="adduser,$libssl" \
+mmdebstrap --quiet --format=null --variant=essential --include="adduser,libsodium23,$libssl" \
     --customize-hook='mkdir "$1/test"' \
     --customize-hook="copy-in '$work/older.deb' '$work/new.deb' '$work/inside' /test" \
     --customize-hook="chroot \"\$1\" sh /test/inside $kind" \

@@ -75,6 +75,7 @@ put 755 "$program" usr/bin/torbalancer
 put 644 torbalancer.conf etc/torbalancer/torbalancer.conf
 put 644 systemd/torbalancer.logrotate etc/logrotate.d/torbalancer
 put 644 systemd/torbalancer.service usr/lib/systemd/system/torbalancer.service
+put 644 systemd/torbalancer-publish.service usr/lib/systemd/system/torbalancer-publish.service
 put 644 packaging/debian/copyright usr/share/doc/torbalancer/copyright
 put 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/torbalancer
 packed usr/share/doc/torbalancer/third-party-notices.gz <"$notices"
@@ -108,7 +109,7 @@ Version: $version
 Architecture: $arch
 Maintainer: $maintainer
 Installed-Size: $size
-Depends: libc6 (>= ${libc#GLIBC_}), libssl3t64 | libssl3, adduser
+Depends: libc6 (>= ${libc#GLIBC_}), libssl3t64 | libssl3, libsodium23, adduser
 Recommends: tor, tor-geoipdb, ca-certificates
 Suggests: torsocks, wireguard-tools
 Section: net
@@ -122,6 +123,9 @@ Description: one local proxy port in front of several Tor workers
  Balancing by seven modes, circuits that stay apart where clients do, workers
  whose health is watched, sessions, routes over WireGuard, an admin API.
  Without any configuration it starts three tor processes of its own.
+ .
+ For the other side it publishes one onion address over many backends, as
+ Onionbalance does, by a service of its own (torbalancer-publish).
 END
 
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

@@ -62,8 +62,8 @@ internal sealed class BalancedService
     }
 
     /// <summary>
-    /// Makes new versions of both descriptors where they are needed. Until all instances have answered, or time is up, nothing is made:
-    /// what is published already is better than half of it.
+    /// Makes new versions of both descriptors where they are needed. Until all instances are judged, or time is up, nothing is made: what is
+    /// published already is better than half of it.
     /// </summary>
     /// <returns>What was made, and why.</returns>
     public IReadOnlyList<(DescriptorVersion Version, string Reason)> Rebuild(
@@ -180,7 +180,7 @@ internal sealed class BalancedService
         if (!_own.IsOver)
             return false;
         var limit = Before is null ? timing.GatherTime : timing.GatherTime * 4;
-        return Instances.All(static one => one.HasAnswered)
+        return Instances.All(one => one.IsJudged(timing))
             || now >= _began + (timing.Stagger * Instances.Count) + limit;
     }
 

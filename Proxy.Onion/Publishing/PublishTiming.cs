@@ -16,7 +16,7 @@ internal sealed record PublishTiming
         CheckInterval = TimeSpan.FromSeconds(10),
         SuspectCheckInterval = TimeSpan.FromSeconds(2),
         CheckTimeout = TimeSpan.FromSeconds(15),
-        GatherTime = TimeSpan.FromSeconds(20),
+        GatherTime = TimeSpan.FromSeconds(30),
         UploadTimeout = TimeSpan.FromSeconds(30),
         FirstRetry = TimeSpan.FromSeconds(2),
         LastRetry = TimeSpan.FromSeconds(20),
@@ -65,8 +65,8 @@ internal sealed record PublishTiming
     /// </summary>
     public TimeSpan MaxRevisionAge { get; init; } = TimeSpan.FromMinutes(150);
 
-    /// <summary>How long the first descriptor waits for instances that have not answered; four times as long while an older one is out.</summary>
-    public TimeSpan GatherTime { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>How long the first descriptor waits for instances that are not judged yet; four times as long while an older one is out.</summary>
+    public TimeSpan GatherTime { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Descriptors are made anew after this: Onionbalance's FETCH/PUBLISH lifetime, a third of what directories keep them for.</summary>
     public TimeSpan RepublishAge { get; init; } = TimeSpan.FromHours(1);

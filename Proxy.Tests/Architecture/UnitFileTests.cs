@@ -27,48 +27,61 @@ public partial class UnitFileTests
                 .Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
             Is.EqualTo(new[] { "CapabilityBoundingSet=CAP_NET_RAW", "AmbientCapabilities=CAP_NET_RAW" }));
 
-    /// <summary>An address may be missing for minutes after a boot; the unit tries until it is there.</summary>
+    /// <summary>The publisher opens sockets and reads its key: it needs no right at all.</summary>
     [Test]
-    public void Unit_never_gives_up_and_does_not_spin()
+    public void Publishers_unit_gives_no_right() =>
+        Assert.That(
+            Repository.Text("systemd/torbalancer-publish.service")
+                .Split('\n')
+                .Where(static line => line.Contains("Capabilit", StringComparison.Ordinal) && line[0] != '#'),
+            Is.EqualTo(new[] { "CapabilityBoundingSet=", "AmbientCapabilities=" }));
+
+    /// <summary>An address may be missing for minutes after a boot; the unit tries until it is there.</summary>
+    [TestCase("torbalancer")]
+    [TestCase("torbalancer-publish")]
+    public void Unit_never_gives_up_and_does_not_spin(string unit)
     {
-        string[] lines = Repository.Text("systemd/torbalancer.service").Split('\n');
+        string[] lines = Repository.Text($"systemd/{unit}.service").Split('\n');
 
         Assert.That(lines[..Array.IndexOf(lines, "[Service]")], Does.Contain("StartLimitIntervalSec=0"));
         Assert.That(lines, Does.Contain("RestartSec=5s"));
     }
 
-    [Test]
-    public void Unit_runs_as_the_user_that_the_package_makes()
+    [TestCase("torbalancer")]
+    [TestCase("torbalancer-publish")]
+    public void Unit_runs_as_the_user_that_the_package_makes(string unit)
     {
-        string[] lines = Repository.Text("systemd/torbalancer.service").Split('\n');
+        string[] lines = Repository.Text($"systemd/{unit}.service").Split('\n');
 
-        Assert.That(lines, Does.Contain("User=torbalancer").And.Contain("Group=torbalancer"));
-        Assert.That(Repository.Text("packaging/debian/postinst"), Does.Match(@"adduser .*--system --group .* torbalancer\n"));
+        Assert.That(lines, Does.Contain($"User={unit}").And.Contain($"Group={unit}"));
+        Assert.That(Repository.Text("packaging/debian/postinst"), Does.Match($@"adduser .*--system --group .* {unit}\n"));
     }
 
     /// <summary>systemd's own judgement, from 0 (nothing can happen) to 10: what a change of the unit must not make worse.</summary>
-    [Test, CancelAfter(60_000)]
-    public Task Unit_is_exposed_to_no_more_than_it_needs(CancellationToken token) =>
-        AnalyzeAsync(["security", "--no-pager", "--offline=true", "--threshold=20"], token);
+    [TestCase("torbalancer", 20), CancelAfter(60_000)]
+    [TestCase("torbalancer-publish", 15)]
+    public Task Unit_is_exposed_to_no_more_than_it_needs(string unit, int most, CancellationToken token) =>
+        AnalyzeAsync(unit, ["security", "--no-pager", "--offline=true", $"--threshold={most}"], token);
 
-    [Test, CancelAfter(60_000)]
-    public async Task Unit_is_what_systemd_understands(CancellationToken token)
+    [TestCase("torbalancer"), CancelAfter(60_000)]
+    [TestCase("torbalancer-publish")]
+    public async Task Unit_is_what_systemd_understands(string unit, CancellationToken token)
     {
-        var verified = await AnalyzeAsync(["verify", "--man=no"], token);
+        var verified = await AnalyzeAsync(unit, ["verify", "--man=no"], token);
 
         Assert.That(verified.Error, Is.Empty);
     }
 
-    private static async Task<ProgramResult> AnalyzeAsync(string[] arguments, CancellationToken token)
+    private static async Task<ProgramResult> AnalyzeAsync(string unit, string[] arguments, CancellationToken token)
     {
         string directory = Directory.CreateTempSubdirectory("tbu").FullName;
         try
         {
             // It checks that the program is there.
-            string file = Path.Combine(directory, "torbalancer.service");
+            string file = Path.Combine(directory, $"{unit}.service");
             await File.WriteAllTextAsync(
                 file,
-                Repository.Text("systemd/torbalancer.service")
+                Repository.Text($"systemd/{unit}.service")
                     .Replace("/usr/bin/torbalancer", ClientProcess.Require("true"), StringComparison.Ordinal),
                 token);
             var analyzed = await ProgramRun.RunAsync(ClientProcess.Require("systemd-analyze"), [.. arguments, file], token);
