@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Threading.Channels;
+using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Terminal;
 
@@ -77,7 +79,13 @@ internal sealed class KeyTerminal : IDisposable
             }));
         }
 
-        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, _ => GoOut()));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTSTP, context =>
+        {
+            // The runtime would leave it at that: a signal that is handled stops nobody.
+            context.Cancel = true;
+            GoOut();
+            ProcessSignals.Pause(Environment.ProcessId);
+        }));
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
         {
             GoIn();
@@ -91,12 +99,11 @@ internal sealed class KeyTerminal : IDisposable
 
     private void ReadKeys()
     {
-        using var input = Console.OpenStandardInput();
         var bytes = new byte[64];
-        while (input.Read(bytes) is > 0 and var count)
+        while (TerminalCalls.Read(TerminalCalls.Input, bytes) is > 0 and var count)
         {
             // One key is one read, but for those that were typed ahead: these are letters.
-            string text = System.Text.Encoding.UTF8.GetString(bytes, 0, count);
+            string text = Encoding.UTF8.GetString(bytes, 0, count);
             if (text[0] == '\e')
                 _keys.Writer.TryWrite(text);
             else

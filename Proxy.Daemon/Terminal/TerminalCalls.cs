@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Terminal;
 
@@ -63,6 +64,24 @@ internal static unsafe partial class TerminalCalls
             _ = SetAttributes(fd, SetNow, bytes);
         }
     }
+
+    /// <summary>
+    /// What was typed, at least a byte; 0: the terminal is gone. Console's own stream would wait for a whole line.
+    /// </summary>
+    public static int Read(int fd, Span<byte> buffer)
+    {
+        fixed (byte* bytes = buffer)
+        {
+            nint count;
+            do
+                count = Read(fd, bytes, (nuint)buffer.Length);
+            while (count < 0 && Marshal.GetLastPInvokeError() == Errno.Interrupted);
+            return (int)Math.Max(0, count);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(int fd, byte* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "isatty")]
     private static partial int IsATty(int fd);

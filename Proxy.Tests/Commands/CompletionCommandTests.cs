@@ -44,9 +44,9 @@ public class CompletionCommandTests
         new object[] { "torbalancer completion ", new[] { "bash", "fish", "zsh" } },
         new object[] { "torbalancer check --config torb", new[] { "torbalancer.conf" } },
         new object[] { "torbalancer env --for c", new[] { "chromium" } },
-        new object[] { "torbalancer drain work", new[] { "worker-01", "worker-02" } },
+        new object[] { "torbalancer drain worker-0", new[] { "worker-01", "worker-02" } },
         new object[] { "torbalancer worker remove worker-0", new[] { "worker-01", "worker-02" } },
-        new object[] { "torbalancer connections --worker w", new[] { "worker-01", "worker-02" } },
+        new object[] { "torbalancer connections --worker worker-0", new[] { "worker-01", "worker-02" } },
     ];
 
     [TestCaseSource(nameof(Lines))]

@@ -72,7 +72,7 @@ internal static class SocksChecks
             {
                 yield return Finding.Error(
                     where, "NoIsolateSOCKSAuth at its SocksPort makes tor ignore what keeps clients apart: all share circuits and exits",
-                    "take NoIsolateSOCKSAuth out of that line of its torrc and reload tor");
+                    "take it out of the SocksPort line of its torrc and reload tor");
             }
 
             if (control.HasFlag("OnionTrafficOnly"))
@@ -104,14 +104,14 @@ internal static class SocksChecks
         .Select(static worker => Finding.Warning(
             worker.Id,
             "without ExtendedErrors at its SocksPort tor tells failures of onion services as failures of its own: they count against the worker",
-            "add ExtendedErrors to that line of its torrc and reload tor"));
+            "add ExtendedErrors to the SocksPort line of its torrc and reload tor"));
 
     public static IEnumerable<Finding> Sessions(Patient patient) => patient.Workers
         .Where(static worker => worker.Control is { SocksLine: not null } control && !control.HasFlag("KeepAliveIsolateSOCKSAuth"))
         .Select(static worker => Finding.Note(
             worker.Id,
             "a session changes its exit ten minutes after its first connection (MaxCircuitDirtiness), also while it is in use",
-            "for sessions that keep their exit as long as they are used, add KeepAliveIsolateSOCKSAuth to that line"));
+            "for sessions that keep their exit as long as they are used, add KeepAliveIsolateSOCKSAuth to the SocksPort line of its torrc"));
 
     public static IEnumerable<Finding> OpenToAll(Patient patient)
     {

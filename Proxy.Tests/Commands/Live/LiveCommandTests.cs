@@ -195,6 +195,24 @@ public class LiveCommandTests
                 .And.Contain("torbalancer run starts it"));
     }
 
+    [Test]
+    public async Task Socket_of_another_user_is_3_and_says_how_it_may_be_asked(CancellationToken token)
+    {
+        await OtherUser.RequireAsync(token);
+        string directory = Directory.CreateTempSubdirectory("tbl").FullName, socket = Path.Combine(directory, "admin.sock");
+        await using (await AdminUnderTest.StartAsync([_first.EndPoint], socket: socket))
+        {
+            string[] under = OtherUser.Under;
+            var run = await ProgramRun.RunAsync(
+                under[0], [.. under[1..], ProgramRun.Daemon, "status", "--admin", $"unix:{socket}"], token);
+
+            Assert.That((run.ExitCode, run.Output), Is.EqualTo((ExitCodes.NoDaemon, "")), run.Error);
+            Assert.That(run.Error, Does.Contain($"{socket}: Permission denied").And.Contain("sudo"));
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
     /// <summary>A SOCKS5 stream through the proxy that is open.</summary>
     private async Task<NetworkStream> ConnectAsync(string host, int port, CancellationToken token, string? user = null)
     {
