@@ -86,8 +86,10 @@ internal sealed class KeyTerminal : IDisposable
             GoOut();
             ProcessSignals.Pause(Environment.ProcessId);
         }));
-        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ =>
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGCONT, context =>
         {
+            // Otherwise the runtime sets the terminal up as it was at the start, after us.
+            context.Cancel = true;
             GoIn();
             _keys.Writer.TryWrite("");
         }));
