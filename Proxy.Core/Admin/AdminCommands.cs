@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Reload;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Workers;
@@ -8,10 +9,16 @@ namespace TorBalancer.Admin;
 /// <summary>What an operator may change while the daemon runs. Every command may be given twice.</summary>
 internal sealed partial class AdminCommands(WorkerPool pool, HealthMonitor health, SessionTable sessions, ILogger<AdminCommands> logger)
 {
+    /// <summary>Reloads; null: there is no configuration that could be read again.</summary>
+    public ConfigurationReloader? Reloader { get; init; }
+
+    /// <summary>Adds and removes workers; null where there is no <see cref="Reloader"/>.</summary>
+    public WorkerCommands? Workers { get; init; }
+
     /// <summary>No new connections for this worker; live ones go on. Null when there is no such worker.</summary>
     public WorkerState? Drain(string id)
     {
-        if (pool.Find(id) is not { } worker)
+        if (pool.Find(id) is not { Administrative: not WorkerAdministrativeState.Leaving } worker)
             return null;
         if (pool.SetAdministrative(worker, WorkerAdministrativeState.Draining))
             Log.Draining(logger, worker.Id, worker.Active);
@@ -21,7 +28,7 @@ internal sealed partial class AdminCommands(WorkerPool pool, HealthMonitor healt
     /// <summary>Back into the pool, from draining and from whatever health thinks of it. Null when there is no such worker.</summary>
     public WorkerState? Enable(string id)
     {
-        if (pool.Find(id) is not { } worker)
+        if (pool.Find(id) is not { Administrative: not WorkerAdministrativeState.Leaving } worker)
             return null;
         bool changed = !worker.IsEligible;
         health.Enable(worker);

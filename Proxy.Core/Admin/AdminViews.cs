@@ -7,7 +7,7 @@ namespace TorBalancer.Admin;
 
 /// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
 internal sealed class AdminViews(
-    WorkerViews workers, ProxyServer server, ExitLookup exits, SessionTable sessions, LogOptions log, TimeProvider time)
+    WorkerViews workers, ProxyServer server, ExitLookup exits, SessionTable sessions, Live<LogOptions> log, TimeProvider time)
 {
     /// <summary>Those of workers.</summary>
     public WorkerViews Workers => workers;
@@ -27,7 +27,7 @@ internal sealed class AdminViews(
         Id = context.Id,
         Listener = context.Listener.Name,
         Protocol = context.Protocol.Word(),
-        Target = context.Target is null ? null : AccessLog.TargetText(context.Target, log.Targets),
+        Target = context.Target is null ? null : AccessLog.TargetText(context.Target, log.Value.Targets),
         Worker = context.WorkerId,
         Exit = exits.Find(context.Stream),
         AgeMs = Milliseconds(time.GetElapsedTime(context.Started)),
@@ -38,7 +38,7 @@ internal sealed class AdminViews(
     private SessionView Of(SessionInfo session) => new()
     {
         Id = session.Id,
-        Name = log.Targets ? session.Name : null,
+        Name = log.Value.Targets ? session.Name : null,
         Worker = session.WorkerId,
         AgeMs = Milliseconds(session.Age),
         IdleMs = Milliseconds(session.Idle),

@@ -10,7 +10,7 @@ internal sealed record WorkerHealthView
     /// <summary>HEALTHY, SUSPECT, DEAD or RECOVERY.</summary>
     public required string State { get; init; }
 
-    /// <summary>enabled or draining.</summary>
+    /// <summary>enabled, draining or leaving.</summary>
     public required string Administrative { get; init; }
 
     /// <summary>Why it is in that state, for people; null when there is nothing to say.</summary>
@@ -37,7 +37,12 @@ internal sealed record WorkerHealthView
         return new WorkerHealthView
         {
             State = worker.Operational.ToString().ToUpperInvariant(),
-            Administrative = worker.Administrative == WorkerAdministrativeState.Draining ? "draining" : "enabled",
+            Administrative = worker.Administrative switch
+            {
+                WorkerAdministrativeState.Draining => "draining",
+                WorkerAdministrativeState.Leaving => "leaving",
+                _ => "enabled",
+            },
             Reason = worker.OperationalReason.Length > 0 ? worker.OperationalReason : null,
             Connections = worker.Active,
             SuccessRate = total == 0 ? 1 : Math.Round((double)(total - failures) / total, 2),

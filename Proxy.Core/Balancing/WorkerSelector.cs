@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Workers;
 
@@ -26,13 +27,14 @@ internal sealed class WorkerSelector
 
     private readonly WorkerPool _pool;
     private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
-    private readonly SelectionOptions _options;
+    private readonly Live<SelectionOptions> _options;
     private readonly TimeProvider _time;
     private readonly IRandomSource _random;
     private long _passOverUntil;
 
     public WorkerSelector(
-        WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, SelectionOptions options, TimeProvider time, IRandomSource random)
+        WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, Live<SelectionOptions> options, TimeProvider time,
+        IRandomSource random)
     {
         _random = random;
         _pool = pool;
@@ -55,7 +57,7 @@ internal sealed class WorkerSelector
         var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
             return SelectPinned(id, request, tried);
-        if (snapshot.EligibleWorkers.Length == 0 && _options.TryAllWhenNoneIsEligible)
+        if (snapshot.EligibleWorkers.Length == 0 && _options.Value.TryAllWhenNoneIsEligible)
             snapshot = snapshot.LastResort;
         var policy = _policies[request.Mode];
         for (int race = 0; Pick(policy, snapshot, request, tried, out int active) is { } worker; race++)
@@ -91,9 +93,10 @@ internal sealed class WorkerSelector
     /// <summary>A worker could not be reached: for a moment others are preferred, whatever health will say of it.</summary>
     public void PassOver(WorkerState worker)
     {
-        if (_options.PassOver <= TimeSpan.Zero)
+        var passOver = _options.Value.PassOver;
+        if (passOver <= TimeSpan.Zero)
             return;
-        long until = _time.GetTimestamp() + (long)(_options.PassOver.TotalSeconds * _time.TimestampFrequency);
+        long until = _time.GetTimestamp() + (long)(passOver.TotalSeconds * _time.TimestampFrequency);
         worker.PassedOverUntil = until;
         Volatile.Write(ref _passOverUntil, until);
     }

@@ -23,33 +23,27 @@ internal static class ConfigurationLoader
         bool isNameless = path is "";
         if (isNameless)
             issues.Error(new ConfigurationOrigin(ConfigurationLayer.CommandLine), "--config needs the name of a file");
-        else if (path is not null && ReadText(path, sources, issues) is { } text)
-            layers.ReadFile(path, text);
+        var texts = sources.Texts ?? (path is null || isNameless ? [] : new ConfigurationFileSet(sources, issues).Read(path));
+        foreach (var text in texts)
+            layers.ReadFile(text.Name, text.Text);
         layers.ReadEnvironment(sources.Environment);
         bool areOverrides = layers.ReadArguments(sources.Arguments);
+        layers.ReadChanges(sources.Changes);
 
         var options = new OptionsBinder(schema, layers, places, sources.Files, issues).Bind(sources.Parts);
         ConfigurationRules.Check(options, given, sources.Files, issues, sources.Parts);
-        if (path is not null && given.HasSecretsInFile)
-            SecretFiles.WarnIfReadableByAll(Path.GetFullPath(path, sources.WorkingDirectory), sources.Files, issues);
+        foreach (var text in texts.Where(text => given.HasSecretsIn(text.Name)))
+            SecretFiles.WarnIfReadableByAll(text.Path, sources.Files, issues);
         return new ConfigurationResult
         {
             Options = options,
+            Given = given,
+            Texts = texts,
             Errors = issues.Errors(),
             Warnings = issues.Warnings(),
             FilePath = path,
             HasUsageErrors = isNameless || !areOverrides,
         };
-    }
-
-    /// <summary>Null after saying why the file cannot be read.</summary>
-    private static string? ReadText(string path, ConfigurationSources sources, ConfigurationIssues issues)
-    {
-        string problem = "does not exist";
-        if (!path.Contains('\0') && sources.Files.TryRead(Path.GetFullPath(path, sources.WorkingDirectory), out string text, out problem))
-            return text;
-        issues.Error(new ConfigurationOrigin(ConfigurationLayer.File, path), $"the configuration file {problem}");
-        return null;
     }
 
     private static ValuePlaces PlacesOf(string? path, ConfigurationSources sources)

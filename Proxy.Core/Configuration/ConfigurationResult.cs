@@ -9,6 +9,12 @@ internal sealed class ConfigurationResult
     /// <summary>Complete and valid when there are no <see cref="Errors"/>; otherwise what could be understood.</summary>
     public required TorBalancerOptions Options { get; init; }
 
+    /// <summary>What the options were made from: each value with its origin.</summary>
+    public required GivenValues Given { get; init; }
+
+    /// <summary>The files that were read, in that order.</summary>
+    public required IReadOnlyList<ConfigurationText> Texts { get; init; }
+
     /// <summary>Each keeps the daemon from starting.</summary>
     public required IReadOnlyList<ConfigurationIssue> Errors { get; init; }
 

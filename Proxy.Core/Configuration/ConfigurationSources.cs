@@ -4,7 +4,7 @@ using TorBalancer.Configuration.Reading;
 namespace TorBalancer.Configuration;
 
 /// <summary>Everything that a configuration is made from; tests put in what they like.</summary>
-internal sealed class ConfigurationSources
+internal sealed record ConfigurationSources
 {
     /// <summary>The file of --config; null: searched for.</summary>
     public string? ConfigPath { get; init; }
@@ -22,6 +22,12 @@ internal sealed class ConfigurationSources
 
     /// <summary>What is judged beyond its syntax. Default: everything.</summary>
     public ConfigurationParts Parts { get; init; } = ConfigurationParts.All;
+
+    /// <summary>The files' texts as they were read before; null: they are read now.</summary>
+    public IReadOnlyList<ConfigurationText>? Texts { get; init; }
+
+    /// <summary>What the operator has changed since, over all other layers.</summary>
+    public IReadOnlyList<WorkerChange> Changes { get; init; } = [];
 
     /// <summary>What relative paths outside a file are relative to.</summary>
     public string WorkingDirectory { get; init; } = Directory.GetCurrentDirectory();

@@ -9,7 +9,8 @@ using TorBalancer.Workers;
 namespace TorBalancer.Connecting;
 
 /// <summary>Turns a request and its owner into a plan: mode, sticky key, restrictions, isolation token.</summary>
-internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenFactory tokens, SessionTable sessions, RouteOptions routes)
+internal sealed class ConnectPlanner(
+    Live<BalancingOptions> balancing, IsolationTokenFactory tokens, SessionTable sessions, Live<RouteOptions> routes)
 {
     private readonly RecentTokens _recent = new();
 
@@ -30,8 +31,9 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
         }
 
         // A session pins its worker too, unless another mode is asked for in the same breath.
-        string mode = parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Mode);
-        if (route != ClearnetRoute.Socks && routes.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation))
+        string mode = parameters.Mode
+            ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Value.Mode);
+        if (route != ClearnetRoute.Socks && routes.Value.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation))
             route = ClearnetRoute.Socks;
         var token = tokens.Create(isolation, owner, request.Target);
 
@@ -73,7 +75,7 @@ internal sealed class ConnectPlanner(BalancingOptions balancing, IsolationTokenF
     {
         string client = owner.ClientAddress?.ToString() ?? "unix";
         string? user = User(owner);
-        return StableHash.Of(owner.StickyTo ?? balancing.StickyBy switch
+        return StableHash.Of(owner.StickyTo ?? balancing.Value.StickyBy switch
         {
             StickyBy.User => user ?? client,
             StickyBy.Client => client,

@@ -18,8 +18,10 @@ internal sealed class ConnectRun(
     // Timers fire up to a millisecond early: an attempt that used up all the time leaves a rest in which no worker can answer.
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(20);
 
+    // The same for all of its attempts, whatever is reloaded meanwhile.
+    private readonly ConnectOptions _options = policy.Options.Value;
     private readonly long _started = time.GetTimestamp();
-    private readonly WorkerState[] _tried = new WorkerState[policy.Options.Attempts];
+    private readonly WorkerState[] _tried = new WorkerState[policy.Options.Value.Attempts];
     private int _attempts;
     private bool _usedOnce;
     private ProxyError _told;
@@ -33,9 +35,9 @@ internal sealed class ConnectRun(
     public bool TryStart(out AttemptStart start)
     {
         start = default;
-        if (_attempts == policy.Options.Attempts)
+        if (_attempts == _tried.Length)
             return false;
-        var left = policy.Options.Timeout - time.GetElapsedTime(_started);
+        var left = _options.Timeout - time.GetElapsedTime(_started);
         if (left < LeastTime)
         {
             Learn(new ProxyError(FailureCause.ConnectTimeout, "the time for connecting is over"), overrides: false);
@@ -54,7 +56,7 @@ internal sealed class ConnectRun(
         _tried[_attempts++] = lease.Worker;
         _workerId = lease.Worker.Id;
         start = new AttemptStart(
-            lease, TokenFor(lease.Worker), left < policy.Options.AttemptTimeout ? left : policy.Options.AttemptTimeout,
+            lease, TokenFor(lease.Worker), left < _options.AttemptTimeout ? left : _options.AttemptTimeout,
             time.GetTimestamp());
         return true;
     }

@@ -14,6 +14,7 @@ internal sealed class FirstByteWatch : IDisposable
     private readonly TunnelCounters _counters;
     private readonly StreamAccounting _accounting;
     private readonly long _started, _clientBefore, _upstreamBefore;
+    private readonly TimeSpan _longest;
     private readonly ITimer? _timer;
     private int _told;
 
@@ -25,7 +26,8 @@ internal sealed class FirstByteWatch : IDisposable
         (_worker, _counters, _accounting) = (worker, counters, accounting);
         (_started, _clientBefore, _upstreamBefore) = (accounting.Time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
         counters.NextFromUpstream = OnFirstByte;
-        if (!watchesSilence || accounting.FirstByteTimeout <= TimeSpan.Zero)
+        _longest = accounting.FirstByteTimeout.Value;
+        if (!watchesSilence || _longest <= TimeSpan.Zero)
             return;
         _timer = accounting.Time.CreateTimer(
             static state => ((FirstByteWatch)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -53,7 +55,7 @@ internal sealed class FirstByteWatch : IDisposable
     }
 
     /// <summary>A client that connects ahead of time and says nothing has no answer to wait for.</summary>
-    private void OnClientSpoke() => _timer!.Change(_accounting.FirstByteTimeout, Timeout.InfiniteTimeSpan);
+    private void OnClientSpoke() => _timer!.Change(_longest, Timeout.InfiniteTimeSpan);
 
     private void OnFirstByte()
     {

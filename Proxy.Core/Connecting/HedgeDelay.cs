@@ -9,7 +9,7 @@ namespace TorBalancer.Connecting;
 /// </summary>
 /// <param name="options">[Connect] Hedge.</param>
 /// <param name="onions">Says whether connects to onion services may be hedged; null: they may.</param>
-internal sealed class HedgeDelay(HedgeOptions options, UnreadyOnionStreams? onions = null)
+internal sealed class HedgeDelay(Live<HedgeOptions> options, UnreadyOnionStreams? onions = null)
 {
     /// <summary>The first hedges wait for some evidence; until then nothing is hedged.</summary>
     private const int MinSamples = 20;
@@ -20,17 +20,17 @@ internal sealed class HedgeDelay(HedgeOptions options, UnreadyOnionStreams? onio
     private readonly RecentTimes _other = new();
 
     /// <summary>Null: this connect is not hedged.</summary>
-    public TimeSpan? For(HostEndPoint target) => options.Kind switch
+    public TimeSpan? For(HostEndPoint target) => options.Value switch
     {
-        not HedgeKind.Off when target.IsOnion && onions is { MayHedge: false } => null,
-        HedgeKind.After => options.After,
-        HedgeKind.Adaptive => Times(target).Percentile90() is { } p90 ? p90 < Shortest ? Shortest : p90 : null,
+        { Kind: not HedgeKind.Off } when target.IsOnion && onions is { MayHedge: false } => null,
+        { Kind: HedgeKind.After, After: var after } => after,
+        { Kind: HedgeKind.Adaptive } => Times(target).Percentile90() is { } p90 ? p90 < Shortest ? Shortest : p90 : null,
         _ => null,
     };
 
     public void Observe(HostEndPoint target, TimeSpan connectTime)
     {
-        if (options.Kind == HedgeKind.Adaptive)
+        if (options.Value.Kind == HedgeKind.Adaptive)
             Times(target).Add(connectTime);
     }
 

@@ -11,7 +11,7 @@ namespace TorBalancer.Connecting;
 /// connects to it. At the far end the worker's firewall hands the connection to tor's TransPort. Whatever is missing of
 /// the link fails the attempt; there is no other way out of here.
 /// </summary>
-internal sealed class LinkDialer(ITransport transport, LinkResolver names, ConnectOptions options, TimeProvider time)
+internal sealed class LinkDialer(ITransport transport, LinkResolver names, Live<ConnectOptions> options, TimeProvider time)
 {
     /// <param name="timeout">The longest that this attempt may take.</param>
     /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
@@ -35,8 +35,9 @@ internal sealed class LinkDialer(ITransport transport, LinkResolver names, Conne
     private async ValueTask<DialResult> ConnectAsync(
         WireGuardLink link, IPEndPoint remote, bool isProven, TimeSpan left, CancellationToken cancellationToken)
     {
-        bool isCut = left < options.WorkerTimeout;
-        using var timer = new CancellationTokenSource(isCut ? left : options.WorkerTimeout, time);
+        var patience = options.Value.WorkerTimeout;
+        bool isCut = left < patience;
+        using var timer = new CancellationTokenSource(isCut ? left : patience, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
         try
         {

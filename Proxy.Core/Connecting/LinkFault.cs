@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using TorBalancer.Primitives;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -13,6 +14,14 @@ internal static class LinkFault
 
     public static string NotPermitted(string name) =>
         $"binding to interface {name} is not permitted: before Linux 5.7 it needs CAP_NET_RAW (or a local firewall forbids the connection)";
+
+    /// <summary>Why no socket may ever be bound to the interface, which will not change by itself; null: it may.</summary>
+    /// <param name="tryInterface">What binding a socket to an interface fails with; null: the kernel is asked.</param>
+    public static string? WhyForbidden(string name, Func<string, SocketError>? tryInterface = null) =>
+        (tryInterface ?? SocketBinding.TryInterface)(name) == SocketError.AccessDenied
+            ? "the kernel does not let us bind to an interface; before Linux 5.7 that needs CAP_NET_RAW (systemd: "
+                + "AmbientCapabilities=CAP_NET_RAW and the same in CapabilityBoundingSet)"
+            : null;
 
     /// <param name="refused">What it means that the far end refuses.</param>
     public static ProxyError ToError(WireGuardLink link, SocketError error, string refused) => error switch

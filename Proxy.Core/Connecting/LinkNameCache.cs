@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Connecting;
 
@@ -7,7 +8,7 @@ internal readonly record struct LinkNameKey(string Worker, string Token, string 
 
 /// <summary>Addresses that workers gave, for as long as they said, within bounds.</summary>
 /// <param name="longest">The longest that an answer is kept; zero: none is.</param>
-internal sealed class LinkNameCache(TimeProvider time, TimeSpan longest, int capacity = 4096)
+internal sealed class LinkNameCache(TimeProvider time, Live<TimeSpan> longest, int capacity = 4096)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<LinkNameKey, Entry> _entries = [];
@@ -36,7 +37,8 @@ internal sealed class LinkNameCache(TimeProvider time, TimeSpan longest, int cap
 
     public void Keep(LinkNameKey key, IPAddress address, TimeSpan timeToLive)
     {
-        var life = timeToLive < longest ? timeToLive : longest;
+        var most = longest.Value;
+        var life = timeToLive < most ? timeToLive : most;
         if (life <= TimeSpan.Zero)
             return;
         lock (_lock)

@@ -18,12 +18,12 @@ internal readonly record struct ResolvedName(IPAddress? Address, bool IsFresh, P
 /// Asks the worker that will carry the connection, and nobody else, for a name's address: by tor's RESOLVE on its
 /// SocksPort under the connection's own token, or, where DnsPort is configured, at its DNSPort over the link.
 /// </summary>
-internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteOptions options, TimeProvider time)
+internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, Live<RouteOptions> options, TimeProvider time)
 {
     /// <summary>RESOLVE tells no time to live; tor itself remembers an answer at least this long.</summary>
     private static readonly TimeSpan SocksTimeToLive = TimeSpan.FromSeconds(60);
 
-    private readonly LinkNameCache _cache = new(time, options.NameCache);
+    private readonly LinkNameCache _cache = new(time, options.Select(static route => route.NameCache));
 
     /// <param name="timeout">The longest that it may take.</param>
     /// <param name="cancellationToken">Cancelled when nobody waits for the result any more; throws then.</param>
@@ -102,7 +102,7 @@ internal sealed class LinkResolver(WorkerDialer socks, LinkDnsClient dns, RouteO
     /// <summary>The families to ask for, in order.</summary>
     private List<AddressFamily> Families(WireGuardLink link)
     {
-        List<AddressFamily> wanted = options.Family switch
+        List<AddressFamily> wanted = options.Value.Family switch
         {
             AddressChoice.IPv4 => [AddressFamily.InterNetwork],
             AddressChoice.IPv6 => [AddressFamily.InterNetworkV6],

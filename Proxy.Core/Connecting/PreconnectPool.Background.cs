@@ -28,7 +28,7 @@ internal sealed partial class PreconnectPool
 
     private async Task<TransportConnection?> ConnectAsync(TransportConnectRequest way)
     {
-        using var timer = new CancellationTokenSource(options.WorkerTimeout, time);
+        using var timer = new CancellationTokenSource(options.Value.WorkerTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, _stopping.Token);
         try
         {

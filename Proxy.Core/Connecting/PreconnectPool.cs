@@ -15,7 +15,7 @@ namespace TorBalancer.Connecting;
 /// closed in the background only. Whether one can be made says nothing about the worker: its probes do.
 /// </remarks>
 internal sealed partial class PreconnectPool(
-    ITransport transport, WorkerPool workers, ConnectOptions options, TimeProvider time,
+    ITransport transport, WorkerPool workers, Live<ConnectOptions> options, TimeProvider time,
     DescriptorBudget? descriptors = null) : IAsyncDisposable
 {
     /// <summary>Standing or under way, for all workers.</summary>
@@ -117,7 +117,7 @@ internal sealed partial class PreconnectPool(
     private static TransportConnectRequest WayTo(WorkerModel worker) => worker.RequestTo(worker.SocksEndPoint);
 
     private bool IsFar(WorkerModel worker) =>
-        options.PreConnect > 0
+        options.Value.PreConnect > 0
             && worker.SocksEndPoint is IPEndPoint { Address: var address }
             && (IncludesLoopback || !IPAddress.IsLoopback(address));
 
@@ -149,7 +149,7 @@ internal sealed partial class PreconnectPool(
                 _ofWorkers.Add(way, own = new WorkerPreconnects(worker.Id, way));
             own.CountUse(Now);
             own.IsPaused &= !isNew;
-            missing = TakeUpTo_NeedsLock(Math.Min(own.Missing(options.PreConnect), MostInAll - _inAll));
+            missing = TakeUpTo_NeedsLock(Math.Min(own.Missing(options.Value.PreConnect), MostInAll - _inAll));
             own.Connecting += missing;
             _inAll += missing;
             _running += missing;

@@ -1,12 +1,18 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.Connecting;
+
+/// <summary>How many retries there may be.</summary>
+/// <param name="Percent">As a share of first attempts, 0-100.</param>
+/// <param name="FloorPerSecond">Per second, always allowed.</param>
+internal readonly record struct RetryShare(int Percent, int FloorPerSecond);
 
 /// <summary>
 /// Keeps retries from becoming a storm: over a sliding window of ten seconds they may be a share of all connections, plus
 /// a floor that lets a quiet proxy retry at all.
 /// </summary>
-/// <param name="percent">Retries as a share of first attempts, 0-100.</param>
-/// <param name="floorPerSecond">Retries per second that are always allowed.</param>
-internal sealed class RetryBudget(int percent, int floorPerSecond, TimeProvider time)
+/// <param name="share">How much is allowed.</param>
+internal sealed class RetryBudget(Live<RetryShare> share, TimeProvider time)
 {
     private const int Slots = 10;
 
@@ -31,6 +37,7 @@ internal sealed class RetryBudget(int percent, int floorPerSecond, TimeProvider 
     /// <summary>Takes one retry out of the budget; false when it is used up.</summary>
     public bool TryTakeRetry()
     {
+        var (percent, floorPerSecond) = share.Value;
         lock (_lock)
         {
             int slot = Advance_NeedsLock();

@@ -6,4 +6,4 @@ namespace TorBalancer.Connecting;
 /// <param name="Options">[Connect]: attempts and times.</param>
 /// <param name="Budget">What all connections together may retry.</param>
 /// <param name="Hedge">When a second worker is asked beside a slow one.</param>
-internal sealed record RetryPolicy(ConnectOptions Options, RetryBudget Budget, HedgeDelay Hedge);
+internal sealed record RetryPolicy(Live<ConnectOptions> Options, RetryBudget Budget, HedgeDelay Hedge);

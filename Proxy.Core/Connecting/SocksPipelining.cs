@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols;
 using TorBalancer.Protocols.Socks5;
 using TorBalancer.Transport;
@@ -21,7 +22,7 @@ namespace TorBalancer.Connecting;
 /// <param name="time">The clock that silence is measured by; null: the system's, since it is a real server that is silent.</param>
 /// <param name="workerTimeout">The longest that a worker may take to accept and to greet ([Connect] WorkerTimeout); null: 5 s.</param>
 internal sealed partial class SocksPipelining(
-    ITransport transport, ILogger<SocksPipelining>? logger = null, TimeProvider? time = null, TimeSpan? workerTimeout = null)
+    ITransport transport, ILogger<SocksPipelining>? logger = null, TimeProvider? time = null, Live<TimeSpan>? workerTimeout = null)
 {
     /// <summary>
     /// Greeting answered and nothing more for so long is a reason to ask; what is asked has an answer that takes no circuit, so the
@@ -44,7 +45,7 @@ internal sealed partial class SocksPipelining(
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ILogger _logger = logger ?? (ILogger)NullLogger.Instance;
-    private readonly TimeSpan _workerTimeout = workerTimeout ?? TimeSpan.FromSeconds(5);
+    private readonly Live<TimeSpan> _workerTimeout = workerTimeout ?? TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<string, Entry> _entries = new();
 
     /// <summary>True: it reads on. False: one message at a time. Null: not known yet.</summary>
@@ -117,7 +118,7 @@ internal sealed partial class SocksPipelining(
         bool isGreeted = false;
         try
         {
-            timer.CancelAfter(_workerTimeout);
+            timer.CancelAfter(_workerTimeout.Value);
             var opened = await transport.ConnectAsync(worker.RequestTo(worker.SocksEndPoint) with { Opening = Question }, both.Token);
             if (opened.Connection is not { } connection)
                 return null;

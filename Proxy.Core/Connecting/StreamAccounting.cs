@@ -1,3 +1,4 @@
+using TorBalancer.Configuration.Options;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Connecting;
@@ -6,4 +7,4 @@ namespace TorBalancer.Connecting;
 /// <param name="Outcomes">Is told how workers fare.</param>
 /// <param name="FirstByteTimeout">[Route] FirstByteTimeout: silence of a link that is told as a failure; zero: none is.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record StreamAccounting(IOutcomeSink Outcomes, TimeSpan FirstByteTimeout, TimeProvider Time);
+internal sealed record StreamAccounting(IOutcomeSink Outcomes, Live<TimeSpan> FirstByteTimeout, TimeProvider Time);

@@ -21,12 +21,14 @@ namespace TorBalancer.Connecting;
 /// <param name="pipelining">What is known of the workers; null: it finds out for itself.</param>
 /// <param name="onions">Takes streams that tor has not answered yet; null: they are closed.</param>
 internal sealed class WorkerDialer(
-    ITransport transport, ConnectOptions options, TimeProvider time, PreconnectPool? sockets = null, SocksPipelining? pipelining = null,
+    ITransport transport, Live<ConnectOptions> options, TimeProvider time, PreconnectPool? sockets = null,
+    SocksPipelining? pipelining = null,
     UnreadyOnionStreams? onions = null)
 {
     private const string NothingListens = "nothing listens on the worker's SocksPort";
 
-    private readonly SocksPipelining _pipelining = pipelining ?? new SocksPipelining(transport, workerTimeout: options.WorkerTimeout);
+    private readonly SocksPipelining _pipelining =
+        pipelining ?? new SocksPipelining(transport, workerTimeout: options.Select(static connect => connect.WorkerTimeout));
 
     /// <summary>What the attempt waits for; decides what running out of time means.</summary>
     private enum Stage
@@ -61,7 +63,7 @@ internal sealed class WorkerDialer(
     private ValueTask<DialResult> AskAsync(Question question, TimeSpan timeout, CancellationToken cancellationToken) =>
         sockets?.TryTake(question.Worker) is { } ready
             ? AskOverPreconnectedAsync(ready, sockets, question, timeout, cancellationToken)
-            : AskAsync(null, question, timeout, options.WorkerTimeout, cancellationToken);
+            : AskAsync(null, question, timeout, options.Value.WorkerTimeout, cancellationToken);
 
     /// <summary>
     /// The same attempt begins anew, one message at a time, when the worker has lost the request behind its greeting. Nothing of
@@ -103,14 +105,15 @@ internal sealed class WorkerDialer(
         TransportConnection ready, PreconnectPool others, Question question, TimeSpan timeout, CancellationToken cancellationToken)
     {
         long started = time.GetTimestamp();
-        var patience = timeout < options.WorkerTimeout ? timeout : options.WorkerTimeout;
+        var workerTimeout = options.Value.WorkerTimeout;
+        var patience = timeout < workerTimeout ? timeout : workerTimeout;
         var result = await AskAsync(ready, question, timeout, patience / 2, cancellationToken);
         if (!ReferenceEquals(result, DialResult.Nothing))
             return result;
         await others.DropAsync(question.Worker);
         var lost = time.GetElapsedTime(started);
         return lost < timeout
-            ? await AskAsync(null, question, timeout - lost, options.WorkerTimeout, cancellationToken)
+            ? await AskAsync(null, question, timeout - lost, options.Value.WorkerTimeout, cancellationToken)
             : DialResult.Failed(FailureCause.ConnectTimeout, "the time for connecting is over");
     }
 

@@ -19,14 +19,17 @@ internal static class HealthServiceCollectionExtensions
         .AddSingleton<HealthEvents>()
         .AddSingleton(static provider =>
         {
-            var health = provider.Get<HealthOptions>();
-            var check = new TcpUplinkCheck(Service(provider), [.. health.Connectivity], health.StepTimeout, provider.Get<TimeProvider>());
-            return new UplinkWatch(check, health.CheckInterval / 4, provider.Get<TimeProvider>());
+            var health = provider.Get<Live<HealthOptions>>();
+            var check = new TcpUplinkCheck(Service(provider), health, provider.Get<TimeProvider>());
+            return new UplinkWatch(check, health.Select(static options => options.CheckInterval / 4), provider.Get<TimeProvider>())
+            {
+                IsWanted = health.Select(static options => options.Connectivity.Count > 0),
+            };
         })
         .AddSingleton(static provider => new HealthMonitor(
-            provider.Get<WorkerPool>(), provider.Get<HealthOptions>(), provider.Get<HealthEvents>(), provider.Get<IWorkerConnections>(),
-            provider.Get<HealthOptions>().Connectivity.Count > 0 ? provider.Get<UplinkWatch>() : null,
-            provider.Get<TimeProvider>(), provider.Get<ILogger<HealthMonitor>>()))
+            provider.Get<WorkerPool>(), provider.Get<Live<HealthOptions>>(), provider.Get<HealthEvents>(),
+            provider.Get<IWorkerConnections>(), provider.Get<UplinkWatch>(), provider.Get<TimeProvider>(),
+            provider.Get<ILogger<HealthMonitor>>()))
         .AddSingleton<IOutcomeSink>(static provider => provider.Get<HealthMonitor>())
         .AddSingleton(static provider => new WorkerHosts(provider.Get<TorBalancerOptions>().Workers))
         .AddSingleton<CommandRunner>()
@@ -34,21 +37,29 @@ internal static class HealthServiceCollectionExtensions
         {
             // No preconnected socket: whether the worker still accepts any is part of the question.
             var dialer = new WorkerDialer(
-                Service(provider), provider.Get<ConnectOptions>(), provider.Get<TimeProvider>(),
+                Service(provider), provider.Get<Live<ConnectOptions>>(), provider.Get<TimeProvider>(),
                 pipelining: provider.Get<SocksPipelining>(), onions: provider.Get<UnreadyOnionStreams>());
             return new CircuitProbe(
-                dialer, provider.Get<TimeProvider>(), provider.Get<LinkDialer>(), Isolates(provider.Get<TorBalancerOptions>()));
+                dialer, provider.Get<TimeProvider>(), provider.Get<LinkDialer>(),
+                provider.Get<LiveOptions>().All.Select(Isolates));
         })
         .AddSingleton(static provider => new WorkerSteps(
-            Service(provider), provider.Get<CircuitProbe>(), provider.Get<HealthOptions>(),
-            TakesLinks(provider.Get<RouteOptions>()) ? new LinkSteps(provider.Get<CommandRunner>(), provider.Get<TimeProvider>()) : null,
-            provider.Get<SocksPipelining>()))
+            Service(provider), provider.Get<CircuitProbe>(), provider.Get<Live<HealthOptions>>(),
+            new LinkSteps(provider.Get<CommandRunner>(), provider.Get<TimeProvider>()), provider.Get<SocksPipelining>(),
+            provider.Get<Live<RouteOptions>>().Select(TakesLinks)))
         .AddSingleton<ControlSteps>()
         .AddSingleton<WorkerProbeSequence>()
         .AddSingleton<IProbeSequence>(static provider => provider.Get<WorkerProbeSequence>())
         .AddSingleton<HealthProber>()
-        .AddSingleton(static provider => new AlertDispatcher(
-            provider.Get<HealthEvents>(), Sinks(provider), provider.Get<AlertsOptions>().MinInterval, provider.Get<TimeProvider>()));
+        .AddSingleton(static provider =>
+        {
+            var options = provider.Get<Live<AlertsOptions>>();
+            var dispatcher = new AlertDispatcher(
+                provider.Get<HealthEvents>(), Sinks(provider, options.Value), options.Select(static alerts => alerts.MinInterval),
+                provider.Get<TimeProvider>());
+            options.Follow(next => dispatcher.Replace(Sinks(provider, next)));
+            return dispatcher;
+        });
 
     private static bool Isolates(TorBalancerOptions options) =>
         options.Balancing.Isolation != IsolationMode.None
@@ -56,9 +67,8 @@ internal static class HealthServiceCollectionExtensions
 
     private static bool TakesLinks(RouteOptions options) => options is not { Clearnet: ClearnetRoute.Socks, Rules.Count: 0 };
 
-    private static List<IAlertSink> Sinks(IServiceProvider provider)
+    private static List<IAlertSink> Sinks(IServiceProvider provider, AlertsOptions options)
     {
-        var options = provider.Get<AlertsOptions>();
         var sinks = new List<IAlertSink>();
         if (options.Webhook.Length > 0)
             sinks.Add(new WebhookAlertSink(options.Webhook, provider.Get<TimeProvider>(), provider.Get<ILogger<WebhookAlertSink>>()));

@@ -2,8 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Admin.Reload;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reload;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
 using TorBalancer.Protocols;
@@ -39,21 +41,28 @@ internal static class ProxyServiceCollectionExtensions
         .AddServer()
         .AddAdmin();
 
-    /// <summary>Each section by itself: a part of the proxy sees those that are about it.</summary>
-    private static IServiceCollection AddOptions(this IServiceCollection services, TorBalancerOptions options) => services
-        .AddSingleton(options)
-        .AddSingleton(Microsoft.Extensions.Options.Options.Create(options))
-        .AddSingleton(options.Admin)
-        .AddSingleton(options.Alerts)
-        .AddSingleton(options.Balancing)
-        .AddSingleton(options.Blacklist)
-        .AddSingleton(options.Circuits)
-        .AddSingleton(options.Connect)
-        .AddSingleton(options.Health)
-        .AddSingleton(options.Log)
-        .AddSingleton(options.Route)
-        .AddSingleton(options.Tunnel)
-        .AddSingleton(TimeProvider.System);
+    /// <summary>
+    /// Each section by itself: a part of the proxy sees those that are about it, as they are now. The options themselves are those of the
+    /// start, for what is read then and not again.
+    /// </summary>
+    private static IServiceCollection AddOptions(this IServiceCollection services, TorBalancerOptions options)
+    {
+        var live = new LiveOptions(options);
+        return services
+            .AddSingleton(options)
+            .AddSingleton(options.Admin)
+            .AddSingleton(live)
+            .AddSingleton(live.Alerts)
+            .AddSingleton(live.Balancing)
+            .AddSingleton(live.Blacklist)
+            .AddSingleton(live.Circuits)
+            .AddSingleton(live.Connect)
+            .AddSingleton(live.Health)
+            .AddSingleton(live.Log)
+            .AddSingleton(live.Route)
+            .AddSingleton(live.Tunnel)
+            .AddSingleton(TimeProvider.System);
+    }
 
     private static IServiceCollection AddTransport(this IServiceCollection services) => services
         .AddSingleton(
@@ -68,10 +77,11 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<IRandomSource, SystemRandomSource>()
         .AddSingleton(static provider =>
         {
-            var (balancing, random) = (provider.Get<BalancingOptions>(), provider.Get<IRandomSource>());
+            var random = provider.Get<IRandomSource>();
             return new WorkerSelector(
                 provider.Get<WorkerPool>(), WorkerSelector.CreatePolicies(random),
-                new SelectionOptions(balancing.PassOver, balancing.Panic == PanicMode.TryAll),
+                provider.Get<Live<BalancingOptions>>().Select(static balancing => new SelectionOptions(
+                    balancing.PassOver, balancing.Panic == PanicMode.TryAll)),
                 provider.Get<TimeProvider>(), random);
         });
 
@@ -81,14 +91,14 @@ internal static class ProxyServiceCollectionExtensions
             const int steps = 1 << 20;
             var random = provider.Get<IRandomSource>();
             return new RelayWatchService(
-                provider.Get<WorkerPool>(), provider.Get<BlacklistOptions>(), () => random.Next(steps) / (double)steps,
+                provider.Get<WorkerPool>(), provider.Get<Live<BlacklistOptions>>(), () => random.Next(steps) / (double)steps,
                 provider.Get<TimeProvider>(), provider.Get<ILogger<RelayWatchService>>(), directory: new ExclusionDirectory(directory))
             {
                 Warming = provider.Get<CircuitWarming>(),
             };
         })
         .AddSingleton(static provider => new CircuitWarming(
-            provider.Get<CircuitsOptions>(), () => provider.Get<HealthMonitor>().IsUplinkFrozen, provider.Get<TimeProvider>(),
+            provider.Get<Live<CircuitsOptions>>(), () => provider.Get<HealthMonitor>().IsUplinkFrozen, provider.Get<TimeProvider>(),
             provider.Get<ILogger<CircuitWarming>>()))
         .AddSingleton<ICircuitEpochs>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorFacts>(static provider => provider.Get<RelayWatchService>())
@@ -102,7 +112,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<ConnectPlanner>()
         .AddSingleton(static provider => new SocksPipelining(
             provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(),
-            provider.Get<ConnectOptions>().WorkerTimeout))
+            provider.Get<Live<ConnectOptions>>().Select(static connect => connect.WorkerTimeout)))
         .AddSingleton<UnreadyOnionStreams>()
         .AddSingleton<PreconnectPool>()
         .AddSingleton<WorkerDialer>()
@@ -111,11 +121,14 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<LinkDialer>()
         .AddSingleton<StreamDialer>()
         .AddSingleton(static provider => new RetryBudget(
-            provider.Get<ConnectOptions>().RetryBudget, provider.Get<ConnectOptions>().RetryFloor, provider.Get<TimeProvider>()))
-        .AddSingleton(static provider => new HedgeDelay(provider.Get<ConnectOptions>().Hedge, provider.Get<UnreadyOnionStreams>()))
+            provider.Get<Live<ConnectOptions>>().Select(static connect => new RetryShare(connect.RetryBudget, connect.RetryFloor)),
+            provider.Get<TimeProvider>()))
+        .AddSingleton(static provider => new HedgeDelay(
+            provider.Get<Live<ConnectOptions>>().Select(static connect => connect.Hedge), provider.Get<UnreadyOnionStreams>()))
         .AddSingleton<RetryPolicy>()
         .AddSingleton(static provider => new StreamAccounting(
-            provider.Get<IOutcomeSink>(), provider.Get<RouteOptions>().FirstByteTimeout, provider.Get<TimeProvider>()))
+            provider.Get<IOutcomeSink>(), provider.Get<Live<RouteOptions>>().Select(static route => route.FirstByteTimeout),
+            provider.Get<TimeProvider>()))
         .AddSingleton<RetryConnector>()
         .AddSingleton<StreamOpener>();
 
@@ -125,7 +138,8 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
         .AddSingleton<ExitLookup>()
-        .AddSingleton(static provider => new ConnectionRegistry(provider.Get<TunnelOptions>().EndWhenWorkerIsGone))
+        .AddSingleton(static provider => new ConnectionRegistry(
+            provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.EndWhenWorkerIsGone)))
         .AddSingleton<IWorkerConnections>(static provider => provider.Get<ConnectionRegistry>())
         .AddSingleton(static provider => new ConnectionServices
         {
@@ -140,19 +154,31 @@ internal static class ProxyServiceCollectionExtensions
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.Get<DescriptorBudget>(),
             Memory = provider.Get<MemoryRoom>(),
-            TunnelIdleTimeout = provider.Get<TunnelOptions>().IdleTimeout,
+            TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),
         })
         .AddSingleton<ProxyServer>();
 
+    /// <summary>Reloads, for a daemon that was started from a configuration.</summary>
+    public static IServiceCollection AddReload(this IServiceCollection services, RunningConfiguration running) => services
+        .AddSingleton(running)
+        .AddSingleton<ConfigurationReloader>()
+        .AddSingleton<WorkerCommands>();
+
     private static IServiceCollection AddAdmin(this IServiceCollection services) => services
         .AddSingleton<WorkerViews>()
-        .AddSingleton<AdminCommands>()
+        .AddSingleton(static provider => new AdminCommands(
+            provider.Get<WorkerPool>(), provider.Get<HealthMonitor>(), provider.Get<SessionTable>(),
+            provider.Get<ILogger<AdminCommands>>())
+        {
+            Reloader = provider.GetService<ConfigurationReloader>(),
+            Workers = provider.GetService<WorkerCommands>(),
+        })
         .AddSingleton<AdminViews>()
         .AddSingleton<FetchConnector>()
         .AddSingleton(static provider => new FetchServices(
-            provider.Get<FetchConnector>(), provider.Get<LogOptions>(), provider.Get<TimeProvider>())
+            provider.Get<FetchConnector>(), provider.Get<Live<LogOptions>>(), provider.Get<TimeProvider>())
         {
             Memory = new MemoryBudget(provider.Get<AdminOptions>().FetchMemory),
             Trim = provider.GetService<MemoryTrim>(),

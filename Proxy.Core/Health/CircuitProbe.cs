@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Security.Authentication;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
@@ -22,7 +23,7 @@ internal readonly record struct CanaryResult(bool Works, FailureCause Cause, str
 /// <param name="isolates">
 /// False: clients' connections bring no token unless a session asks for it, so a worker that takes none is no failure.
 /// </param>
-internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null, bool isolates = true)
+internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkDialer? links = null, Live<bool>? isolates = null)
 {
     private const int HttpPort = 80, HttpsPort = 443;
 
@@ -51,7 +52,7 @@ internal sealed class CircuitProbe(WorkerDialer dialer, TimeProvider time, LinkD
         var dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, token, limit, cancellationToken);
 
         // A server that knows no user and password says so, or closes (ssh -D).
-        if (!isolates && dial.Error.Cause.Info().MayRefuseToken)
+        if (isolates is { Value: false } && dial.Error.Cause.Info().MayRefuseToken)
             dial = await dialer.DialAsync(worker, ProxyCommand.Connect, canary.Target, IsolationToken.None, limit, cancellationToken);
         OwnLack.ThrowIf(dial.Error);
         var asked = worker.IsTor ? canary : canary with { WantsIsTor = false };

@@ -8,7 +8,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Health;
 
 /// <summary>The steps of a probe that go by what tor says through its control port, without their limits.</summary>
-internal sealed class ControlSteps(ITorFacts facts, HealthOptions options, TimeProvider time, ILogger<ControlSteps> logger)
+internal sealed class ControlSteps(ITorFacts facts, Live<HealthOptions> options, TimeProvider time, ILogger<ControlSteps> logger)
 {
     /// <summary>
     /// What is known already and costs nothing: a tor that finds no path for its circuits is of no use, whatever it says of
@@ -32,10 +32,11 @@ internal sealed class ControlSteps(ITorFacts facts, HealthOptions options, TimeP
             return (ProbeStepResult.Skipped, "no ControlPort is configured");
         try
         {
+            var limit = options.Value.StepTimeout;
             var limits = new ControlConnectionOptions
             {
-                ConnectTimeout = options.StepTimeout,
-                CommandTimeout = options.StepTimeout,
+                ConnectTimeout = limit,
+                CommandTimeout = limit,
                 Binding = worker.RequestTo(address).Binding,
             };
             var credentials = new ControlCredentials(worker.ControlCookie, worker.ControlPassword);

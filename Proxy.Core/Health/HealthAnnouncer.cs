@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Health.Alerts;
 using TorBalancer.Workers;
 
@@ -9,7 +10,7 @@ namespace TorBalancer.Health;
 /// Words what happens to workers, publishes it and logs it. <see cref="Publish"/> keeps the order of events and is called under the
 /// monitor's lock; <see cref="WriteLog"/> is not.
 /// </summary>
-internal sealed partial class HealthAnnouncer(HealthEvents events, HealthRules rules, TimeProvider time, ILogger logger)
+internal sealed partial class HealthAnnouncer(HealthEvents events, Live<HealthRules> rules, TimeProvider time, ILogger logger)
 {
     /// <param name="reason">Why, in the words of the signal that led to it.</param>
     public HealthEvent StateChanged(WorkerState worker, in HealthTransition transition, string reason) => new(
@@ -71,9 +72,9 @@ internal sealed partial class HealthAnnouncer(HealthEvents events, HealthRules r
 
     private string Reason(HealthChange change, string reason) => change switch
     {
-        HealthChange.WindowOver => $"{change.Word()}: suspect for {Seconds(rules.SuspectWindow)} s without recovering",
+        HealthChange.WindowOver => $"{change.Word()}: suspect for {Seconds(rules.Value.SuspectWindow)} s without recovering",
         HealthChange.Threshold => string.Create(
-            CultureInfo.InvariantCulture, $"{change.Word()}: {rules.FailureThreshold} failures; {reason}"),
+            CultureInfo.InvariantCulture, $"{change.Word()}: {rules.Value.FailureThreshold} failures; {reason}"),
         _ => reason.Length == 0 ? change.Word() : $"{change.Word()}: {reason}",
     };
 

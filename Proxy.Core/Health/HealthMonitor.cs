@@ -19,8 +19,8 @@ namespace TorBalancer.Health;
 internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 {
     private readonly WorkerPool _pool;
-    private readonly HealthOptions _options;
-    private readonly HealthRules _rules;
+    private readonly Live<HealthOptions> _options;
+    private readonly Live<HealthRules> _rules;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly long _started;
@@ -33,21 +33,23 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 
     /// <param name="uplink">Looks at our own network; null: no addresses are configured for it.</param>
     public HealthMonitor(
-        WorkerPool pool, HealthOptions options, HealthEvents events, IWorkerConnections connections, UplinkWatch? uplink, TimeProvider time,
+        WorkerPool pool, Live<HealthOptions> options, HealthEvents events, IWorkerConnections connections, UplinkWatch? uplink,
+        TimeProvider time,
         ILogger<HealthMonitor> logger)
     {
         _pool = pool;
         _options = options;
-        _rules = HealthRules.From(options);
+        _rules = options.Select(HealthRules.From);
         _time = time;
         _logger = logger;
         _started = time.GetTimestamp();
         _announcer = new HealthAnnouncer(events, _rules, time, logger);
         _tunnels = new TunnelJudge(connections, time, logger);
-        _freeze = new UplinkFreeze(options.SuspectWindow);
+        _freeze = new UplinkFreeze(options.Select(static health => health.SuspectWindow));
         _uplink = uplink;
         if (uplink is not null)
             uplink.Judged = UplinkJudged;
+        options.Follow(Reconfigured);
     }
 
     /// <summary>Time since the monitor began: the clock of all states.</summary>
@@ -55,7 +57,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 
     public void DialSucceeded(WorkerState worker, TimeSpan elapsed)
     {
-        if (!_options.Enabled)
+        if (!_options.Value.Enabled)
             return;
         var health = Of(worker);
         health.TrafficAt(Now);
@@ -66,7 +68,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     public void DialFailed(WorkerState worker, ProxyError error)
     {
         var evidence = error.Cause.Info().Evidence;
-        if (!_options.Enabled || evidence == FailureEvidence.None)
+        if (!_options.Value.Enabled || evidence == FailureEvidence.None)
             return;
         var health = Of(worker);
         bool isFull = evidence == FailureEvidence.Full;
@@ -80,7 +82,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     public void TunnelEnded(WorkerState worker, TunnelEnd end, bool answered)
     {
         // Cut by the worker before a single byte came back: its fault or the target's, nobody knows.
-        if (!_options.Enabled || end is not (TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed) || answered)
+        if (!_options.Value.Enabled || end is not (TunnelEnd.UpstreamReset or TunnelEnd.UpstreamClosed) || answered)
             return;
         var health = Of(worker);
         if (!health.IsAmbiguous)
@@ -117,7 +119,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     /// <summary>What is known of a worker now.</summary>
     public WorkerHealthFacts FactsOf(WorkerState worker)
     {
-        var health = Of(worker);
+        // Of one that has left nothing is kept.
+        var health = _workers.GetValueOrDefault(worker) ?? New(worker);
         lock (_lock)
         {
             var (state, now) = (health.State, Now);
@@ -131,11 +134,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     /// <summary>What is kept of a worker; made at its first mention.</summary>
     internal MonitoredWorker Of(WorkerState worker)
     {
-        if (_workers.TryGetValue(worker, out var known))
-            return known;
-        bool isOut = worker.Operational is WorkerOperationalState.Recovery or WorkerOperationalState.Dead;
-        var state = isOut ? WorkerHealthState.Starting(Now) : WorkerHealthState.Healthy(Now);
-        return _workers.GetOrAdd(worker, new MonitoredWorker(worker, state));
+        return _workers.TryGetValue(worker, out var known) ? known : _workers.GetOrAdd(worker, New(worker));
     }
 
     /// <summary>The state and whether a canary is wanted, for the prober.</summary>
@@ -182,6 +181,12 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             health.Dispose();
     }
 
+    private MonitoredWorker New(WorkerState worker)
+    {
+        bool isOut = worker.Operational is WorkerOperationalState.Recovery or WorkerOperationalState.Dead;
+        return new MonitoredWorker(worker, isOut ? WorkerHealthState.Starting(Now) : WorkerHealthState.Healthy(Now));
+    }
+
     private void Apply(MonitoredWorker health, HealthSignal signal, bool mayBeUplink = false, long? episode = null)
     {
         if (!mayBeUplink || !Holds(health, signal, episode))
@@ -197,7 +202,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             if (episode is { } began && began != health.State.Episode)
                 return;
             NoteUplink_NeedsLock(health, signal.Kind, mayBeUplink, happened);
-            var step = WorkerHealthMachine.Step(health.State, signal with { IsFrozen = _freeze.IsFrozen }, Now, _rules);
+            var step = WorkerHealthMachine.Step(health.State, signal with { IsFrozen = _freeze.IsFrozen }, Now, _rules.Value);
             Carry_NeedsLock(health, step, signal, happened);
             isOut = health.State.Operational is WorkerOperationalState.Dead or WorkerOperationalState.Recovery;
             isStarting = health.State.IsStarting;
@@ -222,7 +227,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         health.Set(step.Next);
         health.WantsCanary = (health.WantsCanary || step.WantsCanary) && step.Next.Operational != WorkerOperationalState.Recovery;
         if (step.BeginsSlowStart)
-            worker.BeginRamp(_time, _options.SlowStart);
+            worker.BeginRamp(_time, _options.Value.SlowStart);
         foreach (var transition in step.Transitions)
         {
             var change = _announcer.StateChanged(worker, transition, signal.Reason);
@@ -264,7 +269,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     /// </summary>
     private bool Holds(MonitoredWorker health, in HealthSignal signal, long? episode)
     {
-        if (_uplink is null)
+        if (_uplink is not { IsWanted.Value: true })
             return false;
         lock (_lock)
         {
@@ -275,6 +280,22 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
 
         _uplink.Ask();
         return true;
+    }
+
+    /// <summary>Other limits hold from the next signal on. Who was judged by what is off now is judged no longer.</summary>
+    private void Reconfigured(HealthOptions next)
+    {
+        if (_uplink is { IsWanted.Value: false })
+            UplinkJudged(isUp: true);
+        foreach (var health in _workers.Values)
+        {
+            bool isStarting;
+            lock (_lock)
+                isStarting = health.State.IsStarting;
+            if (!next.Enabled && !isStarting && health.Worker.Operational != WorkerOperationalState.Healthy)
+                Apply(health, new HealthSignal(HealthSignalKind.Enable, "[Health] Enabled is no"));
+            health.Wake();
+        }
     }
 
     /// <summary>The uplink was looked at. True when it is to be looked at again soon.</summary>

@@ -10,7 +10,7 @@ namespace TorBalancer.Health;
 /// of the interval, so that they do not all go out at once. Follows the pool as workers come and go.
 /// </summary>
 internal sealed partial class HealthProber(
-    WorkerPool pool, HealthMonitor monitor, IProbeSequence sequence, HealthOptions options, IRandomSource random, TimeProvider time,
+    WorkerPool pool, HealthMonitor monitor, IProbeSequence sequence, Live<HealthOptions> options, IRandomSource random, TimeProvider time,
     ILogger<HealthProber> logger)
     : IAsyncDisposable
 {
@@ -21,15 +21,16 @@ internal sealed partial class HealthProber(
 
     private readonly Dictionary<WorkerState, (Task Loop, CancellationTokenSource Stop)> _loops = [];
     private readonly CancellationTokenSource _stop = new();
+    private TaskCompletionSource _reconfigured = NewSignal();
     private Task? _running;
 
-    /// <summary>Begins. Nothing happens when [Health] Enabled is no.</summary>
+    /// <summary>Begins. Nobody is probed while [Health] Enabled is no.</summary>
     public void Start()
     {
-        if (!options.Enabled)
-            return;
+        options.Follow(_ => Interlocked.Exchange(ref _reconfigured, NewSignal()).TrySetResult());
         _running = FollowPoolAsync();
-        Log.Started(logger, options.CheckInterval.TotalSeconds);
+        if (options.Value.Enabled)
+            Log.Started(logger, options.Value.CheckInterval.TotalSeconds);
     }
 
     /// <summary>Ends all probes and waits for them.</summary>
@@ -47,8 +48,8 @@ internal sealed partial class HealthProber(
         {
             while (true)
             {
-                var changed = pool.Changed;
-                var workers = pool.Snapshot.All;
+                var (changed, reconfigured) = (pool.Changed, Volatile.Read(ref _reconfigured).Task);
+                var workers = options.Value.Enabled ? pool.Snapshot.All : [];
                 foreach (var worker in workers)
                 {
                     if (!_loops.ContainsKey(worker))
@@ -57,7 +58,7 @@ internal sealed partial class HealthProber(
 
                 foreach (var worker in _loops.Keys.Except(workers).ToList())
                     await RemoveAsync(worker);
-                await changed.WaitAsync(_stop.Token);
+                await Task.WhenAny(changed, reconfigured).WaitAsync(_stop.Token);
             }
         }
         catch (OperationCanceledException)
@@ -73,7 +74,7 @@ internal sealed partial class HealthProber(
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
 
         // The n-th of m workers begins n/m of the interval later, and a little off that.
-        var offset = options.CheckInterval * _loops.Count / Math.Max(count, 1);
+        var offset = options.Value.CheckInterval * _loops.Count / Math.Max(count, 1);
         _loops.Add(worker, (ProbeLoopAsync(worker, Jittered(offset), stop.Token), stop));
     }
 
@@ -92,12 +93,15 @@ internal sealed partial class HealthProber(
         var health = monitor.Of(worker);
 
         // As if the last probe had been so long ago that the first one is due after the offset.
-        var interval = Jittered(options.CheckInterval);
+        var configured = options.Value.CheckInterval;
+        var interval = Jittered(configured);
         var lastEnd = monitor.Now + offset - interval;
         TimeSpan? again = null;
         while (!cancellationToken.IsCancellationRequested)
         {
             var changed = health.Changed;
+            if (options.Value.CheckInterval is var current && current != configured)
+                (configured, interval) = (current, Jittered(current));
             var (state, wantsCanary) = monitor.Look(health);
             var now = monitor.Now;
             var due = ProbeSchedule.Next(state, wantsCanary, lastEnd, health.LastTraffic, now, interval);
@@ -117,7 +121,7 @@ internal sealed partial class HealthProber(
             if (!isMade)
                 continue;
             lastEnd = monitor.Now;
-            interval = Jittered(options.CheckInterval);
+            interval = Jittered(configured);
         }
     }
 
@@ -173,6 +177,8 @@ internal sealed partial class HealthProber(
         {
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private TimeSpan Jittered(TimeSpan value) => value * (100 - JitterPercent + random.Next((2 * JitterPercent) + 1)) / 100;
 

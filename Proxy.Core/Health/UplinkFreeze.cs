@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Workers;
 
@@ -18,7 +19,7 @@ internal readonly record struct HeldFailure(MonitoredWorker Worker, HealthSignal
 /// are no sign of it, nor is a WireGuard interface that is not there. A failed circuit is, and so is a worker elsewhere that cannot be
 /// reached. Which causes say so stands in <see cref="FailureCauses"/>.
 /// </remarks>
-internal sealed class UplinkFreeze(TimeSpan window)
+internal sealed class UplinkFreeze(Live<TimeSpan> window)
 {
     /// <summary>Fewer workers than these that fail are no sign of anything else.</summary>
     private const int Least = 2;
@@ -72,12 +73,12 @@ internal sealed class UplinkFreeze(TimeSpan window)
         int count = 0;
         foreach (var one in all)
         {
-            bool failed = one.UplinkFailure is { } at && now - at <= window;
+            bool failed = one.UplinkFailure is { } at && now - at <= window.Value;
             var state = one.State;
 
             // Who has been out of service for longer than the window says nothing about what happens now.
             bool isOut = state.Operational is WorkerOperationalState.Dead or WorkerOperationalState.Recovery;
-            if (isOut && (!failed || state.IsStarting || now - state.Since > window))
+            if (isOut && (!failed || state.IsStarting || now - state.Since > window.Value))
                 continue;
             if (!failed)
                 return false;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Health;
@@ -16,10 +17,11 @@ internal interface IUplinkCheck
 /// host is there.
 /// </summary>
 internal sealed class TcpUplinkCheck(
-    ITransport transport, IReadOnlyList<IPEndPoint> targets, TimeSpan limit, TimeProvider time) : IUplinkCheck
+    ITransport transport, Live<HealthOptions> options, TimeProvider time) : IUplinkCheck
 {
     public async Task<bool> IsUpAsync(CancellationToken cancellationToken)
     {
+        var (targets, limit) = (options.Value.Connectivity, options.Value.StepTimeout);
         using var timer = new CancellationTokenSource(limit, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
         var running = targets.Select(target => ReachesAsync(target, both.Token)).ToList();
@@ -57,7 +59,7 @@ internal sealed class TcpUplinkCheck(
 
 /// <summary>Checks the uplink when it is asked to, one check at a time, and again and again while it is away.</summary>
 /// <param name="freshness">How long a good result stands for the next question, and the pause between checks while it is away.</param>
-internal sealed class UplinkWatch(IUplinkCheck check, TimeSpan freshness, TimeProvider time) : IAsyncDisposable
+internal sealed class UplinkWatch(IUplinkCheck check, Live<TimeSpan> freshness, TimeProvider time) : IAsyncDisposable
 {
     private readonly Channel<bool> _asked =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -70,13 +72,16 @@ internal sealed class UplinkWatch(IUplinkCheck check, TimeSpan freshness, TimePr
     /// <summary>Hears each result, from a task of its own; says whether to go on checking an uplink that is away.</summary>
     public Func<bool, bool>? Judged { get; set; }
 
+    /// <summary>False: there is no address to look at.</summary>
+    public Live<bool> IsWanted { get; init; } = true;
+
     /// <summary>True when it was there a moment ago.</summary>
     public bool IsFreshlyUp
     {
         get
         {
             lock (_lock)
-                return _upAt is { } at && time.GetElapsedTime(at) <= freshness;
+                return _upAt is { } at && time.GetElapsedTime(at) <= freshness.Value;
         }
     }
 
@@ -119,7 +124,7 @@ internal sealed class UplinkWatch(IUplinkCheck check, TimeSpan freshness, TimePr
             await foreach (bool _ in _asked.Reader.ReadAllAsync(stop))
             {
                 while (!await CheckAsync(stop))
-                    await Task.Delay(freshness, time, stop);
+                    await Task.Delay(freshness.Value, time, stop);
             }
         }
         catch (OperationCanceledException)

@@ -18,14 +18,16 @@ internal sealed record WorkerHost(IPEndPoint? Ssh, string ReconnectCommand)
 /// <summary>The machines of all workers, by the worker's id in any letter case.</summary>
 internal sealed class WorkerHosts
 {
-    private readonly Dictionary<string, WorkerHost> _hosts = new(StringComparer.OrdinalIgnoreCase);
+    private Dictionary<string, WorkerHost> _hosts;
 
-    public WorkerHosts(IEnumerable<WorkerOptions> workers)
-    {
-        foreach (var worker in workers)
-            _hosts[worker.Name] = WorkerHost.From(worker);
-    }
+    public WorkerHosts(IEnumerable<WorkerOptions> workers) => _hosts = Table(workers);
 
     /// <summary>One of which nothing is known for a worker that is not configured: a managed one.</summary>
-    public WorkerHost Of(string workerId) => _hosts.GetValueOrDefault(workerId, WorkerHost.Unknown);
+    public WorkerHost Of(string workerId) => Volatile.Read(ref _hosts).GetValueOrDefault(workerId, WorkerHost.Unknown);
+
+    /// <summary>Other workers are configured now.</summary>
+    public void Replace(IEnumerable<WorkerOptions> workers) => Volatile.Write(ref _hosts, Table(workers));
+
+    private static Dictionary<string, WorkerHost> Table(IEnumerable<WorkerOptions> workers) =>
+        workers.ToDictionary(static worker => worker.Name, WorkerHost.From, StringComparer.OrdinalIgnoreCase);
 }

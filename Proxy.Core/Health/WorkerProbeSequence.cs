@@ -12,17 +12,17 @@ namespace TorBalancer.Health;
 /// tried again.
 /// </summary>
 internal sealed partial class WorkerProbeSequence(
-    WorkerHosts hosts, WorkerSteps steps, ControlSteps control, CommandRunner commands, HealthOptions options, TimeProvider time,
+    WorkerHosts hosts, WorkerSteps steps, ControlSteps control, CommandRunner commands, Live<HealthOptions> options, TimeProvider time,
     ILogger<WorkerProbeSequence> logger) : IProbeSequence
 {
-    private readonly Canary[] _canaries = [.. options.Canary.Select(Canary.Parse)];
-    private readonly Canary? _onion = options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null;
+    private readonly Live<Plan> _plan = options.Select(static health => new Plan(health));
     private int _next = -1;
 
     private delegate Task<(ProbeStepResult Result, string Detail)> Step(CancellationToken cancellationToken);
 
     public async Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
     {
+        var (limits, canaries, onion) = _plan.Value;
         var host = hosts.Of(worker.Id);
         var proof = new StepProof();
         var run = new Run(time, proof);
@@ -31,14 +31,14 @@ internal sealed partial class WorkerProbeSequence(
         if (inRecovery)
             steps.Recovers(worker.Model);
 
-        await MakeAsync(ProbeSteps.Host, options.StepTimeout, token => steps.HostAsync(worker.Model, host, token, proof));
-        await MakeAsync(ProbeSteps.Link, options.StepTimeout, token => steps.LinkAsync(worker.Model, token, proof));
-        await MakeAsync(ProbeSteps.Socks, options.StepTimeout, token => steps.SocksAsync(worker.Model, token, proof));
-        await MakeAsync(ProbeSteps.Paths, options.StepTimeout, _ => Task.FromResult(control.Paths(worker.Model)));
-        int fetches = (steps.UsesLink(worker.Model) ? 4 : 2) * _canaries.Length;
-        await MakeAsync(ProbeSteps.Circuit, options.ProbeTimeout * fetches, token => CircuitAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Onion, options.ProbeTimeout * 2, token => OnionAsync(worker.Model, token));
-        await MakeAsync(ProbeSteps.Control, options.StepTimeout, token => control.ControlAsync(worker.Model, token));
+        await MakeAsync(ProbeSteps.Host, limits.StepTimeout, token => steps.HostAsync(worker.Model, host, token, proof));
+        await MakeAsync(ProbeSteps.Link, limits.StepTimeout, token => steps.LinkAsync(worker.Model, token, proof));
+        await MakeAsync(ProbeSteps.Socks, limits.StepTimeout, token => steps.SocksAsync(worker.Model, token, proof));
+        await MakeAsync(ProbeSteps.Paths, limits.StepTimeout, _ => Task.FromResult(control.Paths(worker.Model)));
+        int fetches = (steps.UsesLink(worker.Model) ? 4 : 2) * canaries.Length;
+        await MakeAsync(ProbeSteps.Circuit, limits.ProbeTimeout * fetches, token => CircuitAsync(worker.Model, canaries, token));
+        await MakeAsync(ProbeSteps.Onion, limits.ProbeTimeout * 2, token => OnionAsync(worker.Model, onion, token));
+        await MakeAsync(ProbeSteps.Control, limits.StepTimeout, token => control.ControlAsync(worker.Model, token));
         return run.Report();
 
         async Task MakeAsync(string name, TimeSpan limit, Step step)
@@ -54,7 +54,7 @@ internal sealed partial class WorkerProbeSequence(
             {
                 mayReconnect = false;
                 run.Withdraw(made);
-                var longest = options.ReconnectTimeout + options.StepTimeout;
+                var longest = limits.ReconnectTimeout + limits.StepTimeout;
                 await run.MakeAsync(ProbeSteps.Reconnect, longest, token => ReconnectAsync(worker, host, token), cancellationToken);
                 made = await run.MakeAsync(name, limit, step, cancellationToken);
             }
@@ -71,13 +71,14 @@ internal sealed partial class WorkerProbeSequence(
     /// One canary; when it fails in a way that may be its own fault, the next. One that works is enough: they are
     /// strangers, and the worker answers only for itself.
     /// </summary>
-    private async Task<(ProbeStepResult Result, string Detail)> CircuitAsync(WorkerModel worker, CancellationToken cancellationToken)
+    private async Task<(ProbeStepResult Result, string Detail)> CircuitAsync(
+        WorkerModel worker, Canary[] canaries, CancellationToken cancellationToken)
     {
-        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)_canaries.Length);
+        int first = (int)((uint)Interlocked.Increment(ref _next) % (uint)canaries.Length);
         var failures = new List<string>();
-        for (int i = 0; i < _canaries.Length; i++)
+        for (int i = 0; i < canaries.Length; i++)
         {
-            var result = await steps.CanaryAsync(worker, _canaries[(first + i) % _canaries.Length], cancellationToken);
+            var result = await steps.CanaryAsync(worker, canaries[(first + i) % canaries.Length], cancellationToken);
             if (result.Works)
                 return (ProbeStepResult.Passed, result.Detail);
             failures.Add(result.Detail);
@@ -86,9 +87,10 @@ internal sealed partial class WorkerProbeSequence(
         return (ProbeStepResult.Failed, string.Join("; ", failures));
     }
 
-    private async Task<(ProbeStepResult Result, string Detail)> OnionAsync(WorkerModel worker, CancellationToken cancellationToken)
+    private async Task<(ProbeStepResult Result, string Detail)> OnionAsync(
+        WorkerModel worker, Canary? configured, CancellationToken cancellationToken)
     {
-        if (_onion is not { } onion)
+        if (configured is not { } onion)
             return (ProbeStepResult.Skipped, "no OnionCanary is configured");
         var result = await steps.CanaryAsync(worker, onion, cancellationToken);
         if (result.Works)
@@ -105,12 +107,23 @@ internal sealed partial class WorkerProbeSequence(
         WorkerState worker, WorkerHost host, CancellationToken cancellationToken)
     {
         var result = await commands.RunAsync(
-            host.ReconnectCommand, [new("TORBALANCER_WORKER", worker.Id)], options.ReconnectTimeout, cancellationToken);
+            host.ReconnectCommand, [new("TORBALANCER_WORKER", worker.Id)], options.Value.ReconnectTimeout, cancellationToken);
         if (result.ExitCode == 0)
             Log.ReconnectDone(logger, worker.Id, result.Output);
         else
             Log.ReconnectFailed(logger, worker.Id, result.ExitCode, result.Output);
         return (ProbeStepResult.Passed, $"exit code {(result.ExitCode is { } code ? code : "none")}: {result.Output}");
+    }
+
+    /// <summary>What one sequence goes by from its beginning to its end.</summary>
+    private sealed record Plan(HealthOptions Limits, Canary[] Canaries, Canary? Onion)
+    {
+        public Plan(HealthOptions options)
+            : this(
+                options, [.. options.Canary.Select(Canary.Parse)],
+                options.OnionCanary.Length > 0 ? Canary.Parse(options.OnionCanary) : null)
+        {
+        }
     }
 
     /// <summary>One sequence under way.</summary>

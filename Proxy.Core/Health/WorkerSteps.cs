@@ -9,9 +9,11 @@ namespace TorBalancer.Health;
 
 /// <summary>The steps of a probe that use the worker as connections do, without their limits.</summary>
 /// <param name="links">null: no connection takes a link.</param>
+/// <param name="takesLinks">Whether any connection takes a link now; null: they do.</param>
 /// <param name="pipelining">null: nobody finds out whether workers read on behind a greeting.</param>
 internal sealed class WorkerSteps(
-    ITransport transport, CircuitProbe circuit, HealthOptions options, LinkSteps? links = null, SocksPipelining? pipelining = null)
+    ITransport transport, CircuitProbe circuit, Live<HealthOptions> options, LinkSteps? links = null, SocksPipelining? pipelining = null,
+    Live<bool>? takesLinks = null)
 {
     /// <summary>A worker that comes back may be another program than before.</summary>
     public void Recovers(WorkerModel worker) => pipelining?.Forget(worker);
@@ -86,12 +88,14 @@ internal sealed class WorkerSteps(
         }
     }
 
+    private bool TakesLinks => links is not null && takesLinks is null or { Value: true };
+
     /// <summary>True when connections take this worker's link, so that its canaries take it too.</summary>
-    public bool UsesLink(WorkerModel worker) => links is not null && worker.Link is not null;
+    public bool UsesLink(WorkerModel worker) => TakesLinks && worker.Link is not null;
 
     public Task<(ProbeStepResult Result, string Detail)> LinkAsync(
         WorkerModel worker, CancellationToken cancellationToken, StepProof? proof = null) =>
-        links is null
+        !TakesLinks || links is null
             ? Task.FromResult((ProbeStepResult.Skipped, "no connection takes a link"))
             : links.LinkAsync(worker, cancellationToken, proof);
 
@@ -102,11 +106,11 @@ internal sealed class WorkerSteps(
     public async Task<CanaryResult> CanaryAsync(WorkerModel worker, Canary canary, CancellationToken cancellationToken)
     {
         if (!UsesLink(worker) || canary.Target.IsOnion)
-            return await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
-        var link = await circuit.RunOverLinkAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+            return await circuit.RunAsync(worker, canary, options.Value.ProbeTimeout, cancellationToken);
+        var link = await circuit.RunOverLinkAsync(worker, canary, options.Value.ProbeTimeout, cancellationToken);
         if (link.Works || link.Cause.Info().Evidence == FailureEvidence.Full)
             return link;
-        var socks = await circuit.RunAsync(worker, canary, options.ProbeTimeout, cancellationToken);
+        var socks = await circuit.RunAsync(worker, canary, options.Value.ProbeTimeout, cancellationToken);
         return socks is { Works: true, Cause: FailureCause.None } ? link with { Detail = $"{link.Detail} (by SOCKS it answers)" } : socks;
     }
 

@@ -11,9 +11,10 @@ namespace TorBalancer.Routing;
 /// programs read as an address, because Network could not hold for it, nor tor's .exit notation, which tor refuses. For the rest
 /// the first rule that fits decides, else [Route] Clearnet; but a private target goes somewhere only by a rule that is about private ones.
 /// </summary>
-internal sealed class RouteTable(RouteOptions options)
+internal sealed class RouteTable(Live<RouteOptions> options)
 {
-    private readonly Rule[] _rules = [.. options.Rules.Select(static rule => new Rule(rule))];
+    private readonly Live<Table> _table = options.Select(static route => new Table(
+        route.Clearnet, [.. route.Rules.Select(static rule => new Rule(rule))]));
 
     public RouteDecision Decide(ProxyRequest request)
     {
@@ -32,7 +33,8 @@ internal sealed class RouteTable(RouteOptions options)
         // RESOLVE names no port, and what a link is for is carrying streams.
         bool isStream = request.Command == ProxyCommand.Connect, mayLink = isStream && !target.IsOnion;
         bool isPrivate = target.IsPrivate;
-        foreach (var rule in _rules)
+        var table = _table.Value;
+        foreach (var rule in table.Rules)
         {
             if (!rule.Fits(target, isStream))
                 continue;
@@ -49,7 +51,7 @@ internal sealed class RouteTable(RouteOptions options)
             return Reject(
                 FailureCause.PrivateTarget,
                 "a private or local target; only a [Rule:name] whose Network or Domain is such a one sends it to a worker", null);
-        return mayLink ? new RouteDecision(options.Clearnet, default) : RouteDecision.Socks;
+        return mayLink ? new RouteDecision(table.Clearnet, default) : RouteDecision.Socks;
     }
 
     private static RouteDecision Reject(FailureCause cause, string detail, string? rule) =>
@@ -61,6 +63,9 @@ internal sealed class RouteTable(RouteOptions options)
         RuleRoute.Socks => ClearnetRoute.Socks,
         _ => ClearnetRoute.Auto,
     };
+
+    /// <summary>What decides at one moment.</summary>
+    private sealed record Table(ClearnetRoute Clearnet, Rule[] Rules);
 
     /// <summary>One [Rule:name]; all of its conditions must hold.</summary>
     private sealed class Rule(RuleOptions options)

@@ -12,11 +12,11 @@ namespace TorBalancer.Server;
 /// One line for each connection, when it ends, whatever became of it (an HTTP connection with several requests: one for
 /// each request). Hosts and client addresses are left out unless the operator asks for them.
 /// </summary>
-internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions options, TimeProvider time)
+internal sealed partial class AccessLog(ILogger<AccessLog> logger, Live<LogOptions> options, TimeProvider time)
 {
     public void Write(ConnectionContext context)
     {
-        if (!options.Access || !logger.IsEnabled(LogLevel.Information))
+        if (!options.Value.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Connection(
             logger, context.Id, context.Listener.Name, Client(context), context.Protocol.Word(), Target(context.Target),
@@ -29,7 +29,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
     /// <param name="exit">The exit that carried it, as tor names it; null where nobody knows.</param>
     public void WriteRequest(ConnectionContext context, in HttpExchange exchange, string? exit)
     {
-        if (!options.Access || !logger.IsEnabled(LogLevel.Information))
+        if (!options.Value.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Request(
             logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target),
@@ -50,7 +50,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         _ => "aborted",
     };
 
-    private string Client(ConnectionContext context) => options.Targets ? context.ClientAddress?.ToString() ?? "unix" : "-";
+    private string Client(ConnectionContext context) => options.Value.Targets ? context.ClientAddress?.ToString() ?? "unix" : "-";
 
     /// <summary>Redacted, only the kind of host and the port remain: enough to see what fails, too little to see who was visited.</summary>
     /// <param name="target">The host that was asked for; null before the request.</param>
@@ -67,7 +67,7 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, LogOptions op
         return $"({kind}):{host.Port}";
     }
 
-    private string Target(HostEndPoint? target) => TargetText(target, options.Targets);
+    private string Target(HostEndPoint? target) => TargetText(target, options.Value.Targets);
 
     private static string Route(ConnectionContext context) => context.WorkerId is null ? "-" : context.ViaLink ? "wireguard" : "socks";
 

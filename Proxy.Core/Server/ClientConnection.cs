@@ -143,7 +143,8 @@ internal sealed partial class ClientConnection(
         abort?.Dispose();
         Context.IsTunnel = true;
         services.Transport.BeginTunnel(
-            client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout) { LeavesClient = true }, this);
+            client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout.Value) { LeavesClient = true },
+            this);
     }
 
     void ITunnelOwner.TunnelEnded(TunnelEnd how, Exception? fault)

@@ -1,3 +1,4 @@
+using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -14,11 +15,11 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     private int _count;
     private TaskCompletionSource? _empty;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly bool _endWhenWorkerIsGone;
+    private readonly Live<bool> _endWhenWorkerIsGone;
     private long _lastId;
 
     /// <param name="endWhenWorkerIsGone">[Tunnel] EndWhenWorkerIsGone; false: no tunnel is ended for its worker's sake.</param>
-    public ConnectionRegistry(bool endWhenWorkerIsGone)
+    public ConnectionRegistry(Live<bool> endWhenWorkerIsGone)
     {
         _endWhenWorkerIsGone = endWhenWorkerIsGone;
         Stopping = _stopping.Token;
@@ -82,7 +83,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 
     public int EndTunnels(string workerId)
     {
-        if (!_endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone.Value)
             return 0;
         int ended = 0;
         foreach (var connection in TunnelsOf(workerId, onlyOverLink: false))
@@ -96,7 +97,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 
     public bool HasTunnels(string workerId, bool onlyOverLink)
     {
-        if (!_endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone.Value)
             return false;
         lock (_lock)
         {
@@ -112,7 +113,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 
     public int EndSilent(string workerId, bool onlyOverLink, TimeSpan silence)
     {
-        if (!_endWhenWorkerIsGone)
+        if (!_endWhenWorkerIsGone.Value)
             return 0;
         int ended = 0;
         foreach (var connection in TunnelsOf(workerId, onlyOverLink))

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
 using TorBalancer.Transport;
@@ -35,7 +36,7 @@ internal sealed record ConnectionServices
     public required MemoryRoom Memory { get; init; }
 
     /// <summary>[Tunnel] IdleTimeout; zero: none.</summary>
-    public required TimeSpan TunnelIdleTimeout { get; init; }
+    public required Live<TimeSpan> TunnelIdleTimeout { get; init; }
 
     public required TimeProvider Time { get; init; }
 

@@ -8,14 +8,14 @@ namespace TorBalancer.Server;
 /// Which exit carries a connection, where the worker's control port tells. Asked when a connection ends or somebody looks
 /// on; while one is made only for a client that wants to know.
 /// </summary>
-internal sealed class ExitLookup(ICircuitJoin circuits, LogOptions log)
+internal sealed class ExitLookup(ICircuitJoin circuits, Live<LogOptions> log)
 {
     private const int Looks = 20;
 
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(10);
 
     /// <summary>For the access log; null also when there is none.</summary>
-    public string? Of(StreamKey? stream) => log.Access ? Find(stream) : null;
+    public string? Of(StreamKey? stream) => log.Value.Access ? Find(stream) : null;
 
     /// <summary>
     /// For a client that has been waiting for its connection: <c>$FINGERPRINT~nickname</c>, <c>none</c> of an onion service,

@@ -41,6 +41,13 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public UnixFileMode SocketMode { get; } = options.SocketMode;
 
+    /// <summary>Those of all listeners.</summary>
+    public static IReadOnlyList<ListenerModel> AllOf(TorBalancerOptions options) =>
+    [
+        .. options.Listeners.Select(
+            listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))),
+    ];
+
     public bool Speaks(DetectedProtocol protocol) => protocol switch
     {
         DetectedProtocol.Socks5 => options.Protocols.HasFlag(ListenerProtocols.Socks5),

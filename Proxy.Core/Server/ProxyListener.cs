@@ -6,7 +6,8 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>Accepts the connections of one listener and starts each. Nothing that a client or the kernel does ends the loop.</summary>
-internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel model, ConnectionServices services, ILogger logger)
+/// <param name="first">What it goes by until <see cref="Model"/> is replaced.</param>
+internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel first, ConnectionServices services, ILogger logger)
 {
     /// <summary>How often it is looked whether somebody has come, while there is too little left to hold a place for nobody.</summary>
     private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(100);
@@ -16,7 +17,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private readonly DescriptorBudget _descriptors = services.Descriptors;
     private readonly MemoryRoom _memory = services.Memory;
     private readonly TimeProvider _time = services.Time;
-    private readonly ListenerPlaces _places = new(model.MaxConnections, services.Descriptors);
+    private readonly ListenerPlaces _places = new(services.Descriptors);
+    private volatile ListenerModel _model = first;
     private long _fullSaidAt;
     private long _heldSaidAt;
     private int _failures;
@@ -38,14 +40,19 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         Memory,
     }
 
-    public ListenerModel Model => model;
+    /// <summary>What connections go by that are accepted from now on; those that live keep what they began with.</summary>
+    public ListenerModel Model
+    {
+        get => _model;
+        set => _model = value;
+    }
 
     public EndPoint LocalEndPoint => listener.LocalEndPoint;
 
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        _descriptors.WhenPressed(GivePlaceBack);
+        using var pressed = _descriptors.WhenPressed(GivePlaceBack);
         while (!stopping.IsCancellationRequested)
         {
             await listener.RunAsync(() => AcceptAsync(stopping));
@@ -99,7 +106,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             {
                 // The connection stays in the kernel's queue and is accepted when descriptors come back.
                 if (_pause == TimeSpan.Zero)
-                    Log.Paused(logger, model.Name, failure.SocketErrorCode);
+                    Log.Paused(logger, _model.Name, failure.SocketErrorCode);
                 LengthenPause();
                 return;
             }
@@ -107,7 +114,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             {
                 // One client's connection broke before it was accepted; the others are not concerned. If that is what it was:
                 // an error that comes again and again is another's, and asking without a pause only burns a processor.
-                Log.AcceptFailed(logger, model.Name, failure.SocketErrorCode);
+                Log.AcceptFailed(logger, _model.Name, failure.SocketErrorCode);
                 if (++_failures < 2)
                     continue;
                 LengthenPause();
@@ -120,7 +127,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             catch (Exception failure)
             {
                 // No memory for another connection, or a fault of ours: either way it concerns one client.
-                Log.LoopFailed(logger, failure, model.Name);
+                Log.LoopFailed(logger, failure, _model.Name);
                 LengthenPause();
                 return;
             }
@@ -198,6 +205,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>True when it was started; from then on its place gives the descriptors back.</summary>
     private bool Admit(TransportConnection connection)
     {
+        var model = _model;
         var address = connection.RemoteAddress;
         if (address is { IsIPv4MappedToIPv6: true })
             address = address.MapToIPv4();
@@ -208,7 +216,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             return false;
         }
 
-        if (!_places.TryTake())
+        if (!_places.TryTake(model.MaxConnections))
         {
             connection.Abort();
 
@@ -243,9 +251,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             return;
         _heldSaidAt = now;
         if (_lack == Lack.Memory)
-            Log.HeldByMemory(logger, model.Name, _memory.Limit >> 20);
+            Log.HeldByMemory(logger, _model.Name, _memory.Limit >> 20);
         else
-            Log.Held(logger, model.Name, _descriptors.MostClients, _descriptors.Limit, _descriptors.Reserve);
+            Log.Held(logger, _model.Name, _descriptors.MostClients, _descriptors.Limit, _descriptors.Reserve);
     }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)

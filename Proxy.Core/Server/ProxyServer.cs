@@ -9,48 +9,82 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 {
     private const int Backlog = 4096;
 
-    private readonly List<(ProxyListener Listener, Task Loop)> _listeners = [];
+    private readonly Lock _lock = new();
+    private IReadOnlyList<RunningListener> _listeners = [];
 
     public ConnectionRegistry Connections => services.Registry;
 
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
-        [.. _listeners.Select(entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
+        [.. Volatile.Read(ref _listeners).Select(static entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
 
     /// <summary>
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.
     /// </summary>
-    public async Task StartAsync(IEnumerable<ListenerModel> models)
+    public async Task StartAsync(IEnumerable<ListenerModel> models) => await ApplyAsync(await PrepareAsync([.. models]));
+
+    /// <summary>
+    /// Binds what is new of these; what listens goes on as it is until <see cref="ApplyAsync"/>. Only a listener that stands in the way of
+    /// a new one, because it has its port on another address, is closed already; what waited there is served. Throws
+    /// <see cref="ListenException"/> as <see cref="StartAsync"/>; then everything is as it was.
+    /// </summary>
+    public async Task<ListenerChange> PrepareAsync(IReadOnlyList<ListenerModel> models)
     {
-        var bound = new List<ProxyListener>();
+        var change = ListenerChange.Of(models, Volatile.Read(ref _listeners));
+        var closed = new List<RunningListener>();
         try
         {
-            foreach (var model in models)
+            var late = new List<ListenerModel>();
+            foreach (var model in change.New)
             {
-                try
-                {
-                    var listener = services.Transport.Listen(
-                        model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
-                    bound.Add(new ProxyListener(listener, model, services, logger));
-                }
-                catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)
-                {
-                    throw new ListenException($"[Listener:{model.Name}] cannot listen on {model.Address}: {failure.Message}", failure);
-                }
+                if (change.Gone.Any(gone => IsInTheWay(gone.Listener.Model, model)))
+                    late.Add(model);
+                else
+                    change.Bound.Add(Bind(model));
             }
+
+            foreach (var gone in change.Gone.Where(gone => late.Exists(model => IsInTheWay(gone.Listener.Model, model))))
+            {
+                await CloseAsync(gone);
+                closed.Add(gone);
+            }
+
+            foreach (var model in late)
+                change.Bound.Add(Bind(model));
+            return change;
         }
         catch
         {
-            foreach (var listener in bound)
+            foreach (var listener in change.Bound)
                 await listener.CloseAsync();
+            foreach (var gone in closed)
+                Reopen(gone);
             throw;
         }
+    }
 
-        foreach (var listener in bound)
+    /// <summary>Listens as prepared: new listeners accept, others go by their new rules, and those that are gone close.</summary>
+    public async Task ApplyAsync(ListenerChange change)
+    {
+        lock (_lock)
         {
-            _listeners.Add((listener, listener.RunAsync(Connections.Stopping)));
-            Log.Listening(logger, listener.Model.Name, listener.LocalEndPoint);
+            var next = new List<RunningListener>();
+            foreach (var (listener, model) in change.Kept)
+            {
+                listener.Listener.Model = model;
+                next.Add(listener);
+            }
+
+            foreach (var listener in change.Bound)
+                next.Add(Run(listener));
+            Volatile.Write(ref _listeners, next);
+        }
+
+        foreach (var gone in change.Gone)
+        {
+            await CloseAsync(gone);
+            Log.NotListening(logger, gone.Listener.Model.Name, gone.Listener.LocalEndPoint);
         }
     }
 
@@ -61,11 +95,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     public async Task<bool> StopAsync(TimeSpan drain, CancellationToken hurry)
     {
         await Connections.DrainAsync();
-        foreach (var (listener, loop) in _listeners)
-        {
-            await loop;
-            await listener.CloseAsync();
-        }
+        foreach (var listener in Volatile.Read(ref _listeners))
+            await CloseAsync(listener);
 
         var empty = Connections.WhenEmptyAsync();
         if (!empty.IsCompleted && drain > TimeSpan.Zero)
@@ -95,6 +126,64 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             await StopAsync(TimeSpan.Zero, CancellationToken.None);
     }
 
+    /// <summary>One port of the kernel's for one address at a time, or one file.</summary>
+    private static bool IsInTheWay(ListenerModel old, ListenerModel next) => (old.Address, next.Address) switch
+    {
+        (IPEndPoint one, IPEndPoint other) => one.Port == other.Port && one.Port != 0,
+        var (one, other) => one.Equals(other),
+    };
+
+    private ProxyListener Bind(ListenerModel model)
+    {
+        try
+        {
+            var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
+            return new ProxyListener(listener, model, services, logger);
+        }
+        catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)
+        {
+            throw new ListenException(
+                model.Name, $"[Listener:{model.Name}] cannot listen on {model.Address}: {failure.Message}", failure);
+        }
+    }
+
+    private RunningListener Run(ProxyListener listener)
+    {
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(Connections.Stopping);
+        Log.Listening(logger, listener.Model.Name, listener.LocalEndPoint);
+        return new RunningListener(listener, listener.RunAsync(stop.Token), stop);
+    }
+
+    /// <summary>A second call does nothing.</summary>
+    private static async Task CloseAsync(RunningListener running)
+    {
+        if (!running.TryClose())
+            return;
+        await running.Stop.CancelAsync();
+        await running.Loop;
+        await running.Listener.CloseAsync();
+        running.Stop.Dispose();
+    }
+
+    /// <summary>Its address was its own a moment ago; who has taken it meanwhile is said in the log.</summary>
+    private void Reopen(RunningListener closed)
+    {
+        lock (_lock)
+        {
+            List<RunningListener> next = [.. _listeners.Where(one => one != closed)];
+            try
+            {
+                next.Add(Run(Bind(closed.Listener.Model)));
+            }
+            catch (ListenException failure)
+            {
+                Log.NotReopened(logger, failure.Message);
+            }
+
+            Volatile.Write(ref _listeners, next);
+        }
+    }
+
     private static async Task WaitAsync(Task task, CancellationToken token)
     {
         try
@@ -111,6 +200,14 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         [LoggerMessage(ServerEventIds.Listening, LogLevel.Information, "Listener {Listener} on {Address}")]
         public static partial void Listening(ILogger logger, string listener, EndPoint address);
 
+        [LoggerMessage(
+            ServerEventIds.NotListening, LogLevel.Information, "Listener {Listener} on {Address} has closed; its connections go on")]
+        public static partial void NotListening(ILogger logger, string listener, EndPoint address);
+
+        [LoggerMessage(
+            ServerEventIds.NotReopened, LogLevel.Error, "A listener that was closed for another cannot be opened again: {Problem}")]
+        public static partial void NotReopened(ILogger logger, string problem);
+
         [LoggerMessage(ServerEventIds.Draining, LogLevel.Information, "Stopping: {Count} connections may go on for up to {Drain}")]
         public static partial void Draining(ILogger logger, int count, TimeSpan drain);
 
@@ -120,4 +217,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 }
 
 /// <summary>A listener could not be bound.</summary>
-public sealed class ListenException(string message, Exception inner) : Exception(message, inner);
+/// <param name="listener">Its name.</param>
+public sealed class ListenException(string listener, string message, Exception inner) : Exception(message, inner)
+{
+    /// <summary>The name of the listener.</summary>
+    public string Listener { get; } = listener;
+}

@@ -18,6 +18,8 @@ internal static class ServerEventIds
     public const int AcceptLoopFailed = 2012;
     public const int AcceptHeldByMemory = 2013;
     public const int LingeringFull = 2014;
+    public const int NotListening = 2015;
+    public const int NotReopened = 2016;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

@@ -86,10 +86,12 @@ internal sealed class DescriptorBudget
     /// <summary>
     /// Adds what is done to give some back when they run out, on any thread and without waiting. True: a client's will come back soon.
     /// </summary>
-    public void WhenPressed(Func<bool> pressed)
+    /// <returns>Takes it out again.</returns>
+    public IDisposable WhenPressed(Func<bool> pressed)
     {
         lock (_lock)
             _pressed.Add(pressed);
+        return new Pressed(this, pressed);
     }
 
     /// <summary>Promises so many; whoever gets true gives them back with <see cref="Return"/>.</summary>
@@ -233,6 +235,15 @@ internal sealed class DescriptorBudget
         foreach (var count in _open)
             open += count();
         return open;
+    }
+
+    private sealed class Pressed(DescriptorBudget budget, Func<bool> pressed) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (budget._lock)
+                budget._pressed.Remove(pressed);
+        }
     }
 
     private sealed class NoLimit : IOpenDescriptors

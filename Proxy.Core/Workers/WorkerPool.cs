@@ -17,7 +17,8 @@ public sealed class WorkerPool
 
     /// <summary>
     /// Replaces the set of workers. A worker whose id was there before keeps its state, counters and live connections;
-    /// one that is gone is no longer picked, and its live connections go on.
+    /// one that is gone is no longer picked, and stays behind the others until its live connections have finished
+    /// (<see cref="RemoveFinished"/>).
     /// </summary>
     /// <param name="models">In the order of the file.</param>
     /// <param name="initial">The state of workers that were not there before.</param>
@@ -26,17 +27,47 @@ public sealed class WorkerPool
         lock (_lock)
         {
             var known = _snapshot.AllWorkers.ToDictionary(static worker => worker.Id, StringComparer.OrdinalIgnoreCase);
-            var next = new WorkerState[models.Count];
-            for (int i = 0; i < next.Length; i++)
+            var next = new List<WorkerState>(models.Count);
+            foreach (var model in models)
             {
-                if (known.TryGetValue(models[i].Id, out var worker))
-                    worker.Model = models[i];
+                if (known.Remove(model.Id, out var worker))
+                {
+                    worker.Model = model;
+                    if (worker.Administrative == WorkerAdministrativeState.Leaving)
+                        worker.Administrative = WorkerAdministrativeState.Enabled;
+                }
                 else
-                    worker = new WorkerState(models[i]) { Operational = initial };
-                next[i] = worker;
+                {
+                    worker = new WorkerState(model) { Operational = initial };
+                }
+
+                next.Add(worker);
             }
 
-            Swap_NeedsLock(new WorkerSnapshot(next, _snapshot.Generation + 1));
+            foreach (var gone in known.Values.Where(static gone => gone.Active > 0))
+            {
+                gone.Administrative = WorkerAdministrativeState.Leaving;
+                next.Add(gone);
+            }
+
+            Swap_NeedsLock(new WorkerSnapshot([.. next], _snapshot.Generation + 1));
+        }
+    }
+
+    /// <summary>Lets those go that leave and whose live connections have finished.</summary>
+    /// <param name="left">Those that are gone now.</param>
+    /// <returns>True when others are still leaving.</returns>
+    public bool RemoveFinished(out IReadOnlyList<WorkerState> left)
+    {
+        lock (_lock)
+        {
+            var leaving = Array.FindAll(
+                _snapshot.AllWorkers, static worker => worker.Administrative == WorkerAdministrativeState.Leaving);
+            var finished = Array.FindAll(leaving, static worker => worker.Active == 0);
+            left = finished;
+            if (finished.Length > 0)
+                Swap_NeedsLock(new WorkerSnapshot([.. _snapshot.AllWorkers.Except(finished)], _snapshot.Generation + 1));
+            return leaving.Length > finished.Length;
         }
     }
 

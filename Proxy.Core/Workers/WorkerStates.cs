@@ -23,4 +23,7 @@ public enum WorkerAdministrativeState : byte
 
     /// <summary>Takes no new connections; live ones finish.</summary>
     Draining,
+
+    /// <summary>Configured no longer: takes no new connections, and is gone when the live ones have finished.</summary>
+    Leaving,
 }

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
+using TorBalancer.Admin.Reload;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -21,6 +23,19 @@ internal static class AdminAnswers
     {
         context.Response.Headers.RetryAfter = RetrySeconds;
         return context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, detail);
+    }
+
+    /// <summary>422: the body is as it must be, and the configuration would not be.</summary>
+    public static Task WriteInvalidAsync(this HttpContext context, string detail, IReadOnlyList<ConfigurationIssue> errors)
+    {
+        const int status = StatusCodes.Status422UnprocessableEntity;
+        context.Response.StatusCode = status;
+        var problem = new ProblemView(ReasonPhrases.GetReasonPhrase(status), status, detail)
+        {
+            Errors = [.. errors.Select(IssueView.Of)],
+        };
+        return context.Response.WriteAsJsonAsync(
+            problem, AdminJson.Instance.ProblemView, "application/problem+json", context.RequestAborted);
     }
 
     public static Task WriteProblemAsync(

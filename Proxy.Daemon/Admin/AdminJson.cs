@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Reload;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -16,6 +17,9 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 
     /// <summary>The words that are allowed, where it is a choice.</summary>
     public IReadOnlyList<string>? Allowed { get; init; }
+
+    /// <summary>What is wrong with a configuration, or null.</summary>
+    public IReadOnlyList<IssueView>? Errors { get; init; }
 }
 
 /// <summary>How the API's records are written; generated at build time, because trimming leaves no reflection.</summary>
@@ -25,6 +29,7 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 [JsonSerializable(typeof(ConnectionsView))]
 [JsonSerializable(typeof(SessionsView))]
 [JsonSerializable(typeof(RotationView))]
+[JsonSerializable(typeof(ReloadView))]
 [JsonSerializable(typeof(ProblemView))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {

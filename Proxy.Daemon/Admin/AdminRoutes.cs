@@ -46,6 +46,8 @@ internal sealed class AdminRoutes(
             context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView));
         routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
+        if (commands is { Reloader: { } reloader, Workers: { } workers })
+            new AdminReloadRoutes(reloader, workers, views.Workers).Map(routes);
     }
 
     /// <summary>A list stands in memory until its reader has it all, and there may be as many readers as places.</summary>
@@ -125,14 +127,14 @@ internal sealed class AdminRoutes(
     private static Task StoppingAsync(HttpContext context) =>
         context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
 
-    private static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
+    internal static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;
 
     /// <summary>A type that no HTML form can send without the browser asking first, and asking is never granted.</summary>
-    private static bool IsJson(HttpRequest request) =>
+    internal static bool IsJson(HttpRequest request) =>
         MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
         && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
         && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
-    private static Task WrongTypeAsync(HttpContext context) =>
+    internal static Task WrongTypeAsync(HttpContext context) =>
         context.WriteProblemAsync(StatusCodes.Status415UnsupportedMediaType, "Content-Type must be application/json");
 }

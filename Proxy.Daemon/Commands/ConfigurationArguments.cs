@@ -35,10 +35,13 @@ internal sealed class ConfigurationArguments
 
     /// <summary>Reads the configuration of this call: file, environment and what stands on the command line.</summary>
     /// <param name="parts">Whose parts of it are judged.</param>
-    public ConfigurationResult Load(ParseResult parsed, ConfigurationParts parts)
+    public ConfigurationResult Load(ParseResult parsed, ConfigurationParts parts) => ConfigurationLoader.Load(Sources(parsed, parts));
+
+    /// <summary>What it is read from, now and later.</summary>
+    /// <param name="parts">Whose parts of it are judged.</param>
+    public ConfigurationSources Sources(ParseResult parsed, ConfigurationParts parts)
     {
         string? path = parsed.GetValue(_config) ?? (IsNamed(parsed) ? "" : null);
-        return ConfigurationLoader.Load(
-            ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts));
+        return ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts);
     }
 }

@@ -3,11 +3,15 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reload;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
+using TorBalancer.Daemon.Systemd;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Server;
@@ -37,7 +41,8 @@ internal static class RunCommand
         command.Options.Add(latency);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var result = arguments.Load(parsed, ConfigurationParts.Proxy);
+            var sources = arguments.Sources(parsed, ConfigurationParts.Proxy);
+            var result = ConfigurationLoader.Load(sources);
             var error = parsed.InvocationConfiguration.Error;
             if (!result.IsValid)
             {
@@ -52,24 +57,26 @@ internal static class RunCommand
                 return ExitUsage;
             }
 
-            return await RunAsync(result, isTestnet ? parsed.GetValue(latency) : null, error, cancellationToken);
+            return await RunAsync(sources, result, isTestnet ? parsed.GetValue(latency) : null, error, cancellationToken);
         });
         return command;
     }
 
+    /// <param name="sources">Read again by a reload.</param>
     /// <param name="configuration">Its options are final but for what a test network adds.</param>
     /// <param name="latency">How far the relays of the test network to run are away; null: none is run.</param>
     private static async Task<int> RunAsync(
-        ConfigurationResult configuration, TimeSpan? latency, TextWriter error, CancellationToken cancellationToken)
+        ConfigurationSources sources, ConfigurationResult configuration, TimeSpan? latency, TextWriter error,
+        CancellationToken cancellationToken)
     {
         using var signals = new DaemonSignals();
         try
         {
             DescriptorLimit.Check();
             if (latency is { } distance)
-                await RunTestnetAsync(configuration, distance, signals, cancellationToken);
+                await RunTestnetAsync(sources, configuration, distance, signals, cancellationToken);
             else
-                await RunHostAsync(configuration, addNetwork: null, signals, cancellationToken);
+                await RunHostAsync(new RunningConfiguration(sources, configuration), addNetwork: null, signals, cancellationToken);
             return ExitOk;
         }
         catch (Exception failure) when (failure is StartupException or ListenException)
@@ -88,7 +95,8 @@ internal static class RunCommand
     /// own, so that the network's library is loaded for nobody else.
     /// </summary>
     private static async Task RunTestnetAsync(
-        ConfigurationResult configuration, TimeSpan latency, DaemonSignals signals, CancellationToken cancellationToken)
+        ConfigurationSources sources, ConfigurationResult configuration, TimeSpan latency, DaemonSignals signals,
+        CancellationToken cancellationToken)
     {
         // From the first file on: a signal that came before the host listens to them would leave the network's directory behind.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -96,10 +104,11 @@ internal static class RunCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         await using var network = TestnetHostedService.LayOut(latency);
         TestNetworkConf.ApplyTo(configuration.Options, network);
+        var running = new RunningConfiguration(sources, configuration, options => TestNetworkConf.ApplyTo(options, network));
         try
         {
             await RunHostAsync(
-                configuration, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, stop.Token);
+                running, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -114,21 +123,38 @@ internal static class RunCommand
     }
 
     private static async Task RunHostAsync(
-        ConfigurationResult configuration, Action<IServiceCollection>? addNetwork, DaemonSignals signals,
-        CancellationToken cancellationToken)
+        RunningConfiguration running, Action<IServiceCollection>? addNetwork, DaemonSignals signals, CancellationToken cancellationToken)
     {
-        using var host = BuildHost(configuration, addNetwork);
+        using var host = BuildHost(running, addNetwork);
         signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
+        FollowOptions(host.Services);
+
+        // Not before the listeners are open: until then what was read is what is being started.
+        var reloads = host.Services.GetRequiredService<SignalledReloads>();
+        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.Register(() => signals.Reload = reloads.Ask);
         host.Services.GetRequiredService<IsolationKeyNotice>().Tell();
         await host.RunAsync(cancellationToken);
     }
 
-    /// <param name="configuration">Its options are final.</param>
+    /// <summary>What of the host itself goes by the configuration.</summary>
+    private static void FollowOptions(IServiceProvider services)
+    {
+        var live = services.GetRequiredService<LiveOptions>();
+        var host = services.GetRequiredService<IOptions<HostOptions>>().Value;
+        live.Log.Follow(static log => NLogSetup.SetLevel(log.Level));
+        live.Tunnel.Follow(tunnel => host.ShutdownTimeout = ShutdownTimeout(tunnel));
+    }
+
+    /// <summary>Draining is bounded by its own key; the host's limit only stands behind it.</summary>
+    private static TimeSpan ShutdownTimeout(TunnelOptions tunnel) => tunnel.DrainTimeout + TimeSpan.FromSeconds(30);
+
+    /// <param name="running">Its options are final.</param>
     /// <param name="addNetwork">
     /// Adds a network that ends with the daemon: it starts first, and nothing is kept about its workers. Null: there is none.
     /// </param>
-    private static IHost BuildHost(ConfigurationResult configuration, Action<IServiceCollection>? addNetwork)
+    private static IHost BuildHost(RunningConfiguration running, Action<IServiceCollection>? addNetwork)
     {
+        var configuration = running.Current;
         var options = configuration.Options;
         var builder = Host.CreateEmptyApplicationBuilder(
             new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
@@ -140,13 +166,15 @@ internal static class RunCommand
         builder.Services.AddProxy(options, addNetwork is null ? state : null, key);
         builder.Services.AddSingleton(
             provider => new IsolationKeyNotice(notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
+        builder.Services.AddReload(running);
         builder.Services.AddSingleton(configuration);
+        builder.Services.AddSingleton<SystemdNotifier>();
+        builder.Services.AddSingleton<SignalledReloads>();
         builder.Services.AddSingleton<StartHints>();
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));
         builder.Services.Configure<HostOptions>(host =>
         {
-            // Draining is bounded by its own key; the host's limit only stands behind it.
-            host.ShutdownTimeout = options.Tunnel.DrainTimeout + TimeSpan.FromSeconds(30);
+            host.ShutdownTimeout = ShutdownTimeout(options.Tunnel);
             host.ServicesStartConcurrently = false;
         });
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);

@@ -6,7 +6,8 @@ namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>
 /// Signals whose default would end the process, and every tunnel with it, from before its first line to its end: SIGHUP, which opens log
-/// files anew as it does in other daemons, and SIGXFSZ, which a log file brings that has reached a limit (RLIMIT_FSIZE); the write
+/// files anew and has the configuration read again, as it does in other daemons, and SIGXFSZ, which a log file brings that has reached a
+/// limit (RLIMIT_FSIZE); the write
 /// then fails as on a full disk. Programs that we start have the defaults.
 /// </summary>
 internal sealed partial class DaemonSignals : IDisposable
@@ -14,6 +15,9 @@ internal sealed partial class DaemonSignals : IDisposable
     private const PosixSignal FileSizeLimit = (PosixSignal)25;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
+
+    private Action? _reload;
+    private int _asked;
 
     public DaemonSignals()
     {
@@ -24,6 +28,18 @@ internal sealed partial class DaemonSignals : IDisposable
 
     /// <summary>Where is told what was done; null as long as there is no host.</summary>
     public ILogger? Logger { get; set; }
+
+    /// <summary>Has the configuration read again; null until everything is started. What was asked for until then is done then.</summary>
+    public Action? Reload
+    {
+        get => Volatile.Read(ref _reload);
+        set
+        {
+            Volatile.Write(ref _reload, value);
+            if (value is not null && Interlocked.Exchange(ref _asked, 0) != 0)
+                value();
+        }
+    }
 
     public void Dispose()
     {
@@ -46,23 +62,26 @@ internal sealed partial class DaemonSignals : IDisposable
         });
         if (!hasFile && logger is not null)
             Log.NoLogFile(logger);
+        Interlocked.Exchange(ref _asked, 1);
+        if (Reload is { } reload && Interlocked.Exchange(ref _asked, 0) != 0)
+            reload();
     }
 
     private static partial class Log
     {
         [LoggerMessage(
             HostingEventIds.LogsReopened, LogLevel.Information,
-            "SIGHUP: the log file was opened anew. The configuration is as it was: restart to apply a changed one")]
+            "SIGHUP: the log file was opened anew")]
         public static partial void LogsReopened(ILogger logger);
 
         [LoggerMessage(
             HostingEventIds.LogsNotReopened, LogLevel.Warning,
-            "SIGHUP: the log file cannot be opened anew: {Problem}. The configuration is as it was: restart to apply a changed one")]
+            "SIGHUP: the log file cannot be opened anew: {Problem}")]
         public static partial void LogsNotReopened(ILogger logger, string problem);
 
         [LoggerMessage(
-            HostingEventIds.NoLogFile, LogLevel.Information,
-            "SIGHUP: there is no [Log] File to open anew. The configuration is as it was: restart to apply a changed one")]
+            HostingEventIds.NoLogFile, LogLevel.Debug,
+            "SIGHUP: there is no [Log] File to open anew")]
         public static partial void NoLogFile(ILogger logger);
     }
 }

@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
-using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Hosting;
@@ -15,22 +14,14 @@ namespace TorBalancer.Daemon.Hosting;
 internal sealed partial class LinkHostedService(
     WorkerPool pool, ILogger<LinkHostedService> logger, Func<string, SocketError>? tryInterface = null) : IHostedService
 {
-    private readonly Func<string, SocketError> _tryInterface = tryInterface ?? SocketBinding.TryInterface;
-
     public Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var worker in pool.Snapshot.All)
         {
             if (worker.Model.Link is not { } link)
                 continue;
-            if (_tryInterface(link.Interface) == SocketError.AccessDenied)
-            {
-                throw new StartupException(
-                    $"[Worker:{worker.Id}] WgInterface = {link.Interface}: the kernel does not let us bind to an interface; before "
-                        + $"Linux 5.7 that needs "
-                    + "CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW and the same in CapabilityBoundingSet)");
-            }
-
+            if (LinkFault.WhyForbidden(link.Interface, tryInterface) is { } why)
+                throw new StartupException($"[Worker:{worker.Id}] WgInterface = {link.Interface}: {why}");
             if (LinkFault.Describe(link) is { } fault)
                 Log.LinkMissing(logger, worker.Id, fault);
         }

@@ -8,21 +8,19 @@ namespace TorBalancer.Daemon.Hosting;
 
 /// <summary>Listens while the host runs; drains when it stops.</summary>
 internal sealed partial class ProxyHostedService(
-    ProxyServer server, TorBalancerOptions options, ConfigurationResult configuration, ILogger<ProxyHostedService> logger) : IHostedService
+    ProxyServer server, LiveOptions options, ConfigurationResult configuration, ILogger<ProxyHostedService> logger) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var warning in configuration.Warnings)
             Log.ConfigurationWarning(logger, warning.ToString());
-        await server.StartAsync(
-            options.Listeners.Select(
-                listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))));
+        await server.StartAsync(ListenerModel.AllOf(options.All.Value));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         Log.Stopping(logger);
-        bool clean = await server.StopAsync(options.Tunnel.DrainTimeout, cancellationToken);
+        bool clean = await server.StopAsync(options.Tunnel.Value.DrainTimeout, cancellationToken);
         Log.Stopped(logger, clean);
     }
 

@@ -100,6 +100,18 @@ internal static class NLogSetup
         return any;
     }
 
+    /// <summary>The least level that is written from now on.</summary>
+    /// <param name="level">A value of [Log] Level.</param>
+    public static void SetLevel(string level)
+    {
+        if (LogManager.Configuration is not { } configuration)
+            return;
+        var least = LogLevel.FromString(level);
+        foreach (var rule in configuration.LoggingRules)
+            rule.SetLoggingLevels(least, LogLevel.Fatal);
+        LogManager.ReconfigExistingLoggers();
+    }
+
     private static IEnumerable<LogQueue> Queues =>
         LogManager.Configuration?.LoggingRules.SelectMany(static rule => rule.Targets).OfType<LogQueue>() ?? [];
 

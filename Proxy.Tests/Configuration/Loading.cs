@@ -74,6 +74,9 @@ internal sealed class TextFile(string path, string text, IConfigurationFiles oth
 
     public TextReader? Open(string other) => other == path ? new StringReader(text) : others.Open(other);
 
+    public bool TryList(string folder, out IReadOnlyList<string> names, out string problem) =>
+        others.TryList(folder, out names, out problem);
+
     public UnixFileMode? Mode(string other) => other == path ? null : others.Mode(other);
 
     public string? ProblemOfMaking(string other, bool isDirectory) => others.ProblemOfMaking(other, isDirectory);
@@ -101,6 +104,13 @@ internal sealed class FakeFiles : IConfigurationFiles
     }
 
     public TextReader? Open(string path) => Texts.TryGetValue(path, out string? text) ? new StringReader(text) : null;
+
+    public bool TryList(string folder, out IReadOnlyList<string> names, out string problem)
+    {
+        names = [.. Texts.Keys.Where(path => Path.GetDirectoryName(path) == folder).Select(static path => Path.GetFileName(path))];
+        problem = "";
+        return true;
+    }
 
     /// <summary>Paths where nothing can be made, and why.</summary>
     public Dictionary<string, string> Unmakeable { get; } = new(StringComparer.Ordinal);

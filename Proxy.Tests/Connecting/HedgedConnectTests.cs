@@ -119,7 +119,7 @@ public class HedgedConnectTests
     {
         var clock = new ManualTimeProvider();
         clock.Advance(TimeSpan.FromSeconds(100));
-        var budget = new RetryBudget(percent: 20, floorPerSecond: 1, clock);
+        var budget = new RetryBudget(new RetryShare(Percent: 20, FloorPerSecond: 1), clock);
         for (int i = 0; i < 100; i++)
             budget.CountConnection();
         Assert.That(Enumerable.Range(0, 100).Count(_ => budget.TryTakeRetry()), Is.EqualTo(20 + 10));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
 using TorBalancer.Primitives;
@@ -100,7 +101,8 @@ public class UplinkWatchTests
         string[] answers = script.Split(',');
         var transport = new ScriptedConnects(answers);
         var check = new TcpUplinkCheck(
-            transport, [.. answers.Select(static (_, i) => new IPEndPoint(IPAddress.Loopback, i + 1))], TimeSpan.FromSeconds(5),
+            transport,
+            new HealthOptions { Connectivity = [.. answers.Select(static (_, i) => new IPEndPoint(IPAddress.Loopback, i + 1))] },
             new ManualTimeProvider());
         Assert.That(await check.IsUpAsync(token), Is.EqualTo(isUp));
     }
@@ -110,7 +112,8 @@ public class UplinkWatchTests
     {
         var clock = new ManualTimeProvider();
         var running = new TcpUplinkCheck(
-            new ScriptedConnects("silent"), [new IPEndPoint(IPAddress.Loopback, 1)], TimeSpan.FromSeconds(5), clock)
+            new ScriptedConnects("silent"),
+            new HealthOptions { Connectivity = [new IPEndPoint(IPAddress.Loopback, 1)], StepTimeout = TimeSpan.FromSeconds(5) }, clock)
             .IsUpAsync(token);
         clock.Advance(TimeSpan.FromSeconds(5));
         Assert.That(await running, Is.False);
@@ -122,7 +125,9 @@ public class UplinkWatchTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var check = new TcpUplinkCheck(
-            new SocketTransport(TimeProvider.System), [(IPEndPoint)listener.LocalEndpoint], TimeSpan.FromSeconds(10), TimeProvider.System);
+            new SocketTransport(TimeProvider.System),
+            new HealthOptions { Connectivity = [(IPEndPoint)listener.LocalEndpoint], StepTimeout = TimeSpan.FromSeconds(10) },
+            TimeProvider.System);
         Assert.That(await check.IsUpAsync(token), Is.True);
     }
 

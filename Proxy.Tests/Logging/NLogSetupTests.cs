@@ -46,7 +46,7 @@ public partial class NLogSetupTests
 
     [Test]
     public void Failures_that_the_command_tells_are_not_told_twice() =>
-        Assert.That(Write("text", static logger => Log.Failed(logger, new ListenException("taken", new IOException()))), Is.Empty);
+        Assert.That(Write("text", static logger => Log.Failed(logger, new ListenException("main", "taken", new IOException()))), Is.Empty);
 
     private string Write(string format, Action<ILogger> write)
     {

@@ -20,7 +20,8 @@ internal static class ConnectorOf
         var names = new LinkResolver(socks, new LinkDnsClient(time, DescriptorBudget.Unlimited()), new RouteOptions(), time);
         return new RetryConnector(
             selector, new StreamDialer(socks, new LinkDialer(transport, names, options, time)),
-            new RetryPolicy(options, new RetryBudget(options.RetryBudget, options.RetryFloor, time), new HedgeDelay(options.Hedge)),
+            new RetryPolicy(
+                options, new RetryBudget(new RetryShare(options.RetryBudget, options.RetryFloor), time), new HedgeDelay(options.Hedge)),
             new CircuitEpochs(), new StreamAccounting(NullOutcomeSink.Instance, TimeSpan.Zero, time), DescriptorBudget.Unlimited(), time);
     }
 }

@@ -8,7 +8,7 @@ using TorBalancer.Protocols;
 namespace TorBalancer.Admin.Fetch;
 
 /// <summary>Opens streams for fetches the way that clients' are opened, under an owner that no client can be.</summary>
-internal sealed class FetchConnector(StreamOpener opener, BalancingOptions balancing)
+internal sealed class FetchConnector(StreamOpener opener, Live<BalancingOptions> balancing)
 {
     /// <summary>What clients send is bytes, mapped to Latin-1; U+FFFF is none of them, so no client shares a token with a fetch.</summary>
     private const string Nobody = "\uFFFFfetch";
@@ -29,7 +29,7 @@ internal sealed class FetchConnector(StreamOpener opener, BalancingOptions balan
             // [Balancing] StickyBy is about clients; a key that was given is what a fetch sticks to, whatever it says.
             StickyTo = session is null ? null : $"{Nobody}\0{session}",
         };
-        var isolation = balancing.Isolation == IsolationMode.None ? IsolationMode.Client : balancing.Isolation;
+        var isolation = balancing.Value.Isolation is not IsolationMode.None and var configured ? configured : IsolationMode.Client;
         return opener.OpenAsync(
             new ProxyRequest(ClientProtocol.Unknown, ProxyCommand.Connect, target, Credentials), owner, null, isolation, cancellationToken);
     }

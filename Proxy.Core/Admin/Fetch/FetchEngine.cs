@@ -58,10 +58,10 @@ internal sealed partial class FetchEngine(FetchServices services, ILogger<FetchE
             services.Trim?.Touch();
         }
 
-        if (services.Log.Access)
+        if (services.Log.Value.Access)
         {
             Log.Fetched(
-                logger, AccessLog.TargetText(progress.Target, services.Log.Targets), result.Worker ?? "-", progress.Attempts,
+                logger, AccessLog.TargetText(progress.Target, services.Log.Value.Targets), result.Worker ?? "-", progress.Attempts,
                 progress.Redirects,
                 result.StatusCode ?? 0, result.Timing.ConnectMs, result.Timing.TotalMs, result.Error?.Cause ?? FailureCause.None.Word());
         }

@@ -7,7 +7,7 @@ using TorBalancer.Workers;
 namespace TorBalancer.Admin.Fetch;
 
 /// <summary>What every fetch needs and none owns.</summary>
-internal sealed record FetchServices(FetchConnector Connector, LogOptions Log, TimeProvider Time)
+internal sealed record FetchServices(FetchConnector Connector, Live<LogOptions> Log, TimeProvider Time)
 {
     /// <summary>[Admin] FetchMemory: what all fetches together may hold.</summary>
     public MemoryBudget Memory { get; init; } = new(AdminOptions.DefaultFetchMemory);

@@ -22,21 +22,21 @@ internal static class ConfFile
     /// <summary>Reads the whole text; what is wrong with it goes to <paramref name="issues"/>, and the rest is kept.</summary>
     /// <param name="advice">Gets what stood in the way of a line, and the section, and may say what was meant.</param>
     /// <returns>The sections in the order of the file; one that is given twice is here twice.</returns>
-    public static IReadOnlyList<ConfSection> Parse(string text, string path, ConfigurationIssues issues, ILineAdvice advice)
+    /// <param name="before">What files before this one have given, and what this one does; null: there is no other.</param>
+    public static IReadOnlyList<ConfSection> Parse(
+        string text, string path, ConfigurationIssues issues, ILineAdvice advice, ConfPlaces? before = null)
     {
-        var parser = new Parser(path, issues, advice);
+        var parser = new Parser(path, issues, advice, before ?? new ConfPlaces());
         using var reader = new StringReader(text.StartsWith('\uFEFF') ? text[1..] : text);
         while (reader.ReadLine() is { } line)
             parser.Line(line);
         return parser.Sections;
     }
 
-    private sealed class Parser(string path, ConfigurationIssues issues, ILineAdvice advice)
+    private sealed class Parser(string path, ConfigurationIssues issues, ILineAdvice advice, ConfPlaces places)
     {
         private const string NoEntry = "neither [Section] nor Key = value nor a comment (; or #)";
 
-        private readonly Dictionary<string, int> _sectionLines = new(StringComparer.OrdinalIgnoreCase);
-        private readonly Dictionary<string, int> _keyLines = new(StringComparer.OrdinalIgnoreCase);
         private List<ConfEntry>? _entries;
         private string _section = "";
         private bool _headerSeen;
@@ -96,9 +96,9 @@ internal static class ConfFile
                 return;
             }
 
-            if (!_sectionLines.TryAdd(name, _line))
+            if (places.Of(name, Here) is { } first)
             {
-                Error($"[{ConfText.Printable(name)}] is given twice, the first time in line {Text(_sectionLines[name])}; "
+                Error($"[{ConfText.Printable(name)}] is given twice, the first time in {Shown(first)}; "
                     + "put the keys of both into one");
             }
 
@@ -145,16 +145,18 @@ internal static class ConfFile
                 return;
             }
 
-            string path = $"{_section}:{key}";
-            if (_keyLines.TryAdd(path, _line))
+            if (places.Of($"{_section}\n{key}", Here) is not { } first)
                 _entries.Add(new ConfEntry(key.ToString(), value, _line, isQuoted));
             else
-                Error($"[{ConfText.Printable(_section)}] {key} is given twice, the first time in line {Text(_keyLines[path])}");
+                Error($"[{ConfText.Printable(_section)}] {key} is given twice, the first time in {Shown(first)}");
         }
 
-        private static string Text(int line) => line.ToString(CultureInfo.InvariantCulture);
+        private ConfigurationOrigin Here => new(ConfigurationLayer.File, path, _line);
 
-        private void Error(string message) => issues.Error(new ConfigurationOrigin(ConfigurationLayer.File, path, _line), message);
+        private string Shown(ConfigurationOrigin place) =>
+            place.Name == path ? "line " + place.Line.ToString(CultureInfo.InvariantCulture) : place.ToString();
+
+        private void Error(string message) => issues.Error(Here, message);
 
         /// <summary>Takes the comment and whole-value quotes off. A quote with no partner is a character like any other.</summary>
         private static bool TryValue(ReadOnlySpan<char> text, out string value, out bool isQuoted)

@@ -10,34 +10,43 @@ internal sealed class ConfigurationIssues
 
     private readonly List<ConfigurationIssue> _errors = [];
     private readonly List<ConfigurationIssue> _warnings = [];
+    private readonly List<string> _files = [];
     private int _errorsLeftOut;
     private int _warningsLeftOut;
 
-    public void Error(ConfigurationOrigin origin, string message) => Add(_errors, ref _errorsLeftOut, origin, message);
+    /// <summary>Called for each file in the order in which they are read.</summary>
+    public void BeginFile(string name) => _files.Add(name);
 
-    public void Warning(ConfigurationOrigin origin, string message) => Add(_warnings, ref _warningsLeftOut, origin, message);
+    public void Error(ConfigurationOrigin origin, string message, IssueSubject about = default) =>
+        Add(_errors, ref _errorsLeftOut, new ConfigurationIssue(origin, message) { Subject = about });
+
+    public void Warning(ConfigurationOrigin origin, string message) =>
+        Add(_warnings, ref _warningsLeftOut, new ConfigurationIssue(origin, message));
 
     public IReadOnlyList<ConfigurationIssue> Errors() => Sorted(_errors, _errorsLeftOut, "errors");
 
     public IReadOnlyList<ConfigurationIssue> Warnings() => Sorted(_warnings, _warningsLeftOut, "warnings");
 
-    private static void Add(List<ConfigurationIssue> list, ref int leftOut, ConfigurationOrigin origin, string message)
+    private static void Add(List<ConfigurationIssue> list, ref int leftOut, ConfigurationIssue issue)
     {
         if (list.Count < MaxKept)
-            list.Add(new ConfigurationIssue(origin, message));
+            list.Add(issue);
         else
             leftOut++;
     }
 
-    /// <summary>In the order in which a reader walks through them: the file from top to bottom, environment, command line.</summary>
-    private static List<ConfigurationIssue> Sorted(List<ConfigurationIssue> list, int leftOut, string what)
+    /// <summary>In the order in which a reader walks through them: each file from top to bottom, environment, command line.</summary>
+    private List<ConfigurationIssue> Sorted(List<ConfigurationIssue> list, int leftOut, string what)
     {
         // The usual thing, for which the sorting would be compiled at every start.
         if (list.Count == 0)
             return [];
 
         // OrderBy is stable: several issues of one line stay in the order in which they were found.
-        var sorted = list.OrderBy(issue => issue.Origin.Layer).ThenBy(issue => issue.Origin.Line).ToList();
+        var sorted = list.OrderBy(issue => issue.Origin.Layer)
+            .ThenBy(issue => issue.Origin.Layer == ConfigurationLayer.File ? _files.IndexOf(issue.Origin.Name) : 0)
+            .ThenBy(issue => issue.Origin.Line)
+            .ToList();
         if (leftOut > 0)
         {
             var last = sorted[^1].Origin;

@@ -9,6 +9,9 @@ internal enum ConfigurationLayer : byte
     File,
     Environment,
     CommandLine,
+
+    /// <summary>The admin API, while the daemon runs: until the configuration is read again.</summary>
+    Api,
 }
 
 /// <summary>Where a value, or a mistake, stands.</summary>
@@ -24,6 +27,7 @@ internal readonly record struct ConfigurationOrigin(ConfigurationLayer Layer, st
         ConfigurationLayer.Environment when Name.Length > 0 => "environment variable " + Name,
         ConfigurationLayer.Environment => "environment",
         ConfigurationLayer.CommandLine => "command line",
+        ConfigurationLayer.Api => "admin API",
         _ => "built-in defaults",
     };
 }

@@ -67,6 +67,22 @@ internal sealed class DiskFiles : IConfigurationFiles
         }
     }
 
+    public bool TryList(string folder, out IReadOnlyList<string> names, out string problem)
+    {
+        (names, problem) = ([], "");
+        try
+        {
+            if (Directory.Exists(folder))
+                names = [.. Directory.EnumerateFiles(folder).Select(static path => Path.GetFileName(path))];
+            return true;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            problem = failure is UnauthorizedAccessException ? "may not be read by this user" : "cannot be read";
+            return false;
+        }
+    }
+
     public string? ProblemOfMaking(string path, bool isDirectory)
     {
         if (!isDirectory && Directory.Exists(path))

@@ -24,13 +24,49 @@ internal sealed record GivenValue(SchemaKey Key, string Text, ConfigurationOrigi
 internal sealed class GivenValues(ConfigurationOrigin whole)
 {
     private readonly Dictionary<string, GivenSection> _sections = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<string> _inOrder = [];
 
-    /// <summary>True when a secret of any section has the value that it has from the file.</summary>
-    public bool HasSecretsInFile => _sections.Values.Any(static section => section.Values.Values.Any(static value =>
-        value.Key.IsSecret && value.IsSet && value.Origin.Layer == ConfigurationLayer.File));
+    /// <summary>The sections that are named, as the schema spells them, in the order in which they came.</summary>
+    public IReadOnlyList<string> Sections => _inOrder;
+
+    /// <summary>True when a secret of any section has the value that it has from this file.</summary>
+    public bool HasSecretsIn(string file) => _sections.Values.Any(section => section.Values.Values.Any(value =>
+        value.Key.IsSecret && value.IsSet && value.Origin.Layer == ConfigurationLayer.File && value.Origin.Name == file));
 
     /// <summary>Takes note of where a section begins; the first call for it holds.</summary>
-    public void AddSection(string section, ConfigurationOrigin origin) => _sections.TryAdd(section, new GivenSection(origin));
+    public void AddSection(string section, ConfigurationOrigin origin)
+    {
+        if (_sections.TryAdd(section, new GivenSection(origin)))
+            _inOrder.Add(section);
+    }
+
+    /// <summary>Forgets a section and all that was given there.</summary>
+    public void RemoveSection(string section)
+    {
+        _sections.Remove(section);
+        _inOrder.RemoveAll(one => one.Equals(section, StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>True when some layer names the section.</summary>
+    public bool HasSection(string section) => _sections.ContainsKey(section);
+
+    /// <summary>What is given in a section, in the order in which the keys came; nothing where nobody names it.</summary>
+    public IReadOnlyList<GivenValue> ValuesOf(string section) =>
+        _sections.TryGetValue(section, out var found) ? [.. found.Values.Values] : [];
+
+    /// <summary>Puts what another one has of a key in the place of what is given here; null: nothing is.</summary>
+    public void Replace(string section, string key, GivenValue? value)
+    {
+        if (value is not null)
+        {
+            AddSection(section, value.Origin);
+            _sections[section].Values[key] = value;
+        }
+        else if (_sections.TryGetValue(section, out var found))
+        {
+            found.Values.Remove(key);
+        }
+    }
 
     /// <summary>
     /// Called layer by layer, after <see cref="AddSection"/>: the last one that gives a key has it, even when it gives an empty
@@ -57,6 +93,9 @@ internal sealed class GivenValues(ConfigurationOrigin whole)
             return whole;
         return found.Values.TryGetValue(key, out var value) ? value.Origin : found.Origin;
     }
+
+    /// <summary>Where the section begins.</summary>
+    public ConfigurationOrigin SectionOrigin(string section) => _sections.TryGetValue(section, out var found) ? found.Origin : whole;
 
     /// <summary>True when some layer gives the key a value; empty counts as left out.</summary>
     public bool IsSet(string section, string key) => Find(section, key) is { IsSet: true };

@@ -16,6 +16,12 @@ internal interface IConfigurationFiles
     /// <summary>A file that may be long, to be read as far as one needs; null: it cannot be opened.</summary>
     TextReader? Open(string path);
 
+    /// <summary>
+    /// The names of the files in a folder, in no order; none where there is no such folder. False with a predicate when it cannot be
+    /// read.
+    /// </summary>
+    bool TryList(string folder, out IReadOnlyList<string> names, out string problem);
+
     /// <summary>The permissions, or null where they are unknown.</summary>
     UnixFileMode? Mode(string path);
 

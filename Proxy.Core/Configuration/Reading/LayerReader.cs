@@ -16,6 +16,7 @@ internal sealed class LayerReader
     private readonly RefusedValues _refused;
     private readonly ValuePlaces _places;
     private readonly ConfigurationIssues _issues;
+    private readonly ConfPlaces _inFiles = new();
 
     public LayerReader(ConfigurationSchema schema, GivenValues given, ValuePlaces places, ConfigurationIssues issues)
     {
@@ -32,11 +33,12 @@ internal sealed class LayerReader
 
     public SectionTable Sections { get; }
 
-    /// <summary>Reads the text of the file.</summary>
+    /// <summary>Reads the text of a file.</summary>
     /// <param name="path">As messages name it.</param>
     public void ReadFile(string path, string text)
     {
-        foreach (var written in ConfFile.Parse(text, path, _issues, new LineAdvice(_names)))
+        _issues.BeginFile(path);
+        foreach (var written in ConfFile.Parse(text, path, _issues, new LineAdvice(_names), _inFiles))
         {
             if (Sections.Section(written.Name, new ConfigurationOrigin(ConfigurationLayer.File, path, written.Line)) is not { } section)
                 continue;
@@ -55,6 +57,29 @@ internal sealed class LayerReader
     {
         Take(ConfigurationOverrides.FromArguments(arguments, _issues, _overrideAdvice, out bool malformed));
         return !malformed;
+    }
+
+    /// <summary>Reads what the operator has changed since the files were read.</summary>
+    public void ReadChanges(IEnumerable<WorkerChange> changes)
+    {
+        foreach (var change in changes)
+        {
+            string path = SectionTable.PathOf(Sections.Schema.Worker, change.Id);
+            if (change.IsRemoved)
+            {
+                Sections.Remove(path);
+                continue;
+            }
+
+            var origin = new ConfigurationOrigin(ConfigurationLayer.Api);
+            if (Sections.Section(path, origin) is not { } section)
+                continue;
+            foreach (var (name, value) in change.Keys)
+            {
+                if (Sections.Key(section, name, value, origin) is { } key)
+                    Take(section.Path, new GivenValue(key, value, origin));
+            }
+        }
     }
 
     private void Take(SectionInstance section, ConfEntry entry, ConfigurationOrigin origin)

@@ -13,6 +13,8 @@ internal sealed class RefusedValues(GivenValues given, ConfigurationIssues issue
         string found = key.IsSecret ? key.Name : $"{key.Name} = \"{ConfText.Printable(text)}\"";
         string allowed = problem.ShowAllowed ? $"; allowed: {key.Allowed}" : "";
         string meant = problem.Suggestion is null || key.IsSecret ? "" : $"; did you mean \"{problem.Suggestion}\"?";
-        issues.Error(origin, $"[{section}] {found} {problem.What}{allowed}{meant}");
+        var subject = new IssueSubject(
+            section, key.Name, key.IsSecret ? null : ConfText.Printable(text), problem.ShowAllowed ? key.Allowed : null);
+        issues.Error(origin, $"[{section}] {found} {problem.What}{allowed}{meant}", subject);
     }
 }

@@ -19,6 +19,11 @@ internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice
     private readonly Dictionary<string, SectionInstance> _byPath = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<SectionInstance> _inOrder = [];
 
+    public ConfigurationSchema Schema => schema;
+
+    /// <summary>How a section of which there are many is written.</summary>
+    public static string PathOf(SchemaSection kind, string name) => $"{kind.Name}:{name}";
+
     /// <summary>The sections of one kind, in order.</summary>
     public IEnumerable<SectionInstance> Of(SchemaSection kind) => _inOrder.Where(instance => instance.Schema == kind);
 
@@ -35,20 +40,21 @@ internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice
         {
             string meant = advice.MeantHeader(written) is { } header ? $"; did you mean [{header}]?" : advice.HomeOf(written);
             issues.Error(origin, $"there is no section [{shown}]; allowed: "
-                + $"{string.Join(", ", schema.Sections.Select(NameAdvice.Header))}{meant}");
+                + $"{string.Join(", ", schema.Sections.Select(NameAdvice.Header))}{meant}", new IssueSubject(shown));
             return null;
         }
 
         string name = colon < 0 ? "" : written[(colon + 1)..];
         if (section.IsNamed && name.Length == 0)
-            issues.Error(origin, $"[{shown}] needs a name of its own: [{section.Header}]");
+            issues.Error(origin, $"[{shown}] needs a name of its own: [{section.Header}]", new IssueSubject(shown));
         else if (!section.IsNamed && colon >= 0)
-            issues.Error(origin, $"[{shown}]: there is only one [{section.Name}], it takes no name");
+            issues.Error(origin, $"[{shown}]: there is only one [{section.Name}], it takes no name", new IssueSubject(shown));
         else if (section.IsNamed && !section.IsName(name))
         {
             string form = section.NameForm == "name" ? "" : $"{section.NameForm}, each of them ";
             issues.Error(
-                origin, $"[{shown}] has a name that is not allowed; allowed: {form}letters, digits, '-', '_' and '.', up to 64 of them");
+                origin, $"[{shown}] has a name that is not allowed; allowed: {form}letters, digits, '-', '_' and '.', up to 64 of them",
+                new IssueSubject(shown));
         }
         else
             return Add(new SectionInstance(section, name, section.IsNamed ? $"{section.Name}:{name}" : section.Name), origin);
@@ -69,8 +75,19 @@ internal sealed class SectionTable(ConfigurationSchema schema, NameAdvice advice
         given.AddUnknown(section.Path);
         string allowed = string.Join(", ", section.Schema.Keys.Select(one => one.Name));
         issues.Error(origin, $"[{section.Path}] has no key \"{ConfText.Printable(key)}\"; allowed: "
-            + $"{allowed}{advice.OfKey(section.Schema, key, value)}");
+            + $"{allowed}{advice.OfKey(section.Schema, key, value)}",
+            new IssueSubject(section.Path, ConfText.Printable(key), null, allowed));
         return null;
+    }
+
+    /// <summary>Takes a named section out, as if nobody had named it. True when there was one.</summary>
+    public bool Remove(string path)
+    {
+        if (!_byPath.Remove(path, out var instance))
+            return false;
+        _inOrder.Remove(instance);
+        given.RemoveSection(instance.Path);
+        return true;
     }
 
     private SectionInstance Add(SectionInstance instance, ConfigurationOrigin origin)

@@ -48,7 +48,8 @@ internal sealed class WorkerCompletion(GivenValues given, ConfigurationIssues is
 
         CompleteLink(options, section, Error);
 
-        void Error(string key, string message) => issues.Error(given.OriginOf(section, key), $"[{section}] {message}");
+        void Error(string key, string message) => issues.Error(
+            given.OriginOf(section, key), $"[{section}] {message}", new IssueSubject(section, key));
     }
 
     /// <summary>A link is bound by interface and by address, so it needs both; one of them alone would leave a way around it.</summary>

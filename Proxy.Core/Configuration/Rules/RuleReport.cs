@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Configuration.Rules;
 
@@ -9,7 +10,11 @@ internal sealed class RuleReport(GivenValues given, ConfigurationIssues issues)
     /// <param name="section">The section's path: "Balancing" or "Worker:w1".</param>
     /// <param name="key">The key to blame.</param>
     /// <param name="message">What was found and what is allowed.</param>
-    public void Error(string section, string key, string message) => issues.Error(given.OriginOf(section, key), $"[{section}] {message}");
+    public void Error(string section, string key, string message)
+    {
+        string? found = given.Find(section, key) is { IsSet: true, Key.IsSecret: false } value ? ConfText.Printable(value.Text) : null;
+        issues.Error(given.OriginOf(section, key), $"[{section}] {message}", new IssueSubject(section, key, found));
+    }
 
     /// <summary>It may be meant, but is worth a second look.</summary>
     /// <inheritdoc cref="Error"/>

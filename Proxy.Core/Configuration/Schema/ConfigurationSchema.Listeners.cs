@@ -7,7 +7,7 @@ namespace TorBalancer.Configuration.Schema;
 internal sealed partial class ConfigurationSchema
 {
     public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>(
-            "Admin", "Where the admin API listens, and what it may take.")
+            "Admin", "Where the admin API listens, and what it may take.", needsRestart: true)
         .Key("Address", Values.AdminAddress, "127.0.0.1:1081",
             "Address of the admin API, the metrics and the dashboard; none turns it off.",
             (options, value) => (options.Address, options.IsAddressConfigured) = (value, true))
@@ -23,9 +23,9 @@ internal sealed partial class ConfigurationSchema
         .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",
             (options, value) => options.Level = value)
         .Key("Format", Values.Word("a format", "text", "json"), "text", "How a line looks.",
-            (options, value) => options.Format = value)
+            (options, value) => options.Format = value, restart: true)
         .Key("File", Values.FilePath, "", "A file to write to besides standard output.",
-            (options, value) => options.File = value)
+            (options, value) => options.File = value, restart: true)
         .Key("Access", Values.YesNo, "yes", "One line per connection at level info.",
             (options, value) => options.Access = value)
         .Key("Targets", Values.YesNo, "no", "Show target hosts and client addresses: they are what people use Tor to hide.",

@@ -50,13 +50,13 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.EndWhenWorkerIsGone = value)
         .Key("KeepAlive", Values.Duration(Seconds(5), TimeSpan.FromHours(2), offIsZero: true), "60s",
             "How long a connection is quiet before TCP asks whether the peer is still there.",
-            (options, value) => options.KeepAlive = value)
+            (options, value) => options.KeepAlive = value, restart: true)
         .Key("UserTimeout", Values.Duration(Seconds(5), TimeSpan.FromHours(2), offIsZero: true), "60s",
             "How long sent data may stay unacknowledged on a worker's link before the link counts as broken.",
-            (options, value) => options.UserTimeout = value);
+            (options, value) => options.UserTimeout = value, restart: true);
 
     public SchemaSection<EngineOptions> Engine { get; } = new SchemaSection<EngineOptions>(
-            "Engine", "What moves the bytes. The defaults are right but for experiments.")
+            "Engine", "What moves the bytes. The defaults are right but for experiments.", needsRestart: true)
         .Key("Transport", Engines(), "auto",
             "What moves the bytes: linux (epoll and splice), sockets (any platform); auto: linux where it runs.",
             (options, value) => options.Transport = value)
@@ -106,7 +106,7 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.Isolation = value)
         .Key("KeyFile", Values.AutoOrPath, "auto",
             "The key that clients and sessions get their circuits by: auto (in the state directory), or a file that gateways share.",
-            (options, value) => options.KeyFile = value)
+            (options, value) => options.KeyFile = value, restart: true)
         .Key("Panic", Panics(), "fail_fast", "When no worker is eligible: answer at once, or try those that health holds back.",
             (options, value) => options.Panic = value)
         .Key("PassOver", Values.Duration(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), offIsZero: true), "2s",

@@ -109,7 +109,7 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.IsTor = value);
 
     public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>(
-            "ManagedWorkers", "Tor processes that the daemon starts itself when there is no [Worker:name].")
+            "ManagedWorkers", "Tor processes that the daemon starts itself when there is no [Worker:name].", needsRestart: true)
         .Key("Count", Values.Number(0, ManagedWorkersOptions.MostWorkers), "3",
             "How many tor processes to start when no worker is configured; 0: none.",
             (options, value) => options.Count = value)

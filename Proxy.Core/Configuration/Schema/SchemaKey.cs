@@ -27,6 +27,11 @@ internal abstract class SchemaKey(
     /// <summary>True where a value may be any text: what is not surely a value of this key is not repeated as one.</summary>
     public bool IsFree { get; } = isFree;
 
+    /// <summary>
+    /// True when the daemon reads it at its start and not again: a reload names it and leaves it as it is. All others are live.
+    /// </summary>
+    public bool NeedsRestart { get; init; }
+
     /// <summary>Judges a value and puts it nowhere: what a message suggests is tried here first.</summary>
     public Func<string, ValueContext, ValueProblem?> Check { get; } = check;
 }

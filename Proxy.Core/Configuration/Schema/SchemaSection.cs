@@ -8,7 +8,8 @@ namespace TorBalancer.Configuration.Schema;
 /// <param name="nameForm">
 /// For sections of which there are many, what stands behind the colon: [Worker:name], [Instance:service/name]. Null: there is only one.
 /// </param>
-internal abstract class SchemaSection(string name, string about, string? nameForm)
+/// <param name="needsRestart">True where the daemon reads every key when it starts, and not again.</param>
+internal abstract class SchemaSection(string name, string about, string? nameForm, bool needsRestart)
 {
     public string Name { get; } = name;
 
@@ -33,13 +34,17 @@ internal abstract class SchemaSection(string name, string about, string? nameFor
             : ConfText.IsName(name);
     }
 
+    /// <summary>True when no key of it is live.</summary>
+    public bool NeedsRestart { get; } = needsRestart;
+
     public abstract IReadOnlyList<SchemaKey> Keys { get; }
 
     public SchemaKey? Find(string key) => Keys.FirstOrDefault(row => string.Equals(row.Name, key, StringComparison.OrdinalIgnoreCase));
 }
 
 /// <summary>A section whose values go into a <typeparamref name="TTarget"/>.</summary>
-internal sealed class SchemaSection<TTarget>(string name, string about, string? nameForm = null) : SchemaSection(name, about, nameForm)
+internal sealed class SchemaSection<TTarget>(string name, string about, string? nameForm = null, bool needsRestart = false)
+    : SchemaSection(name, about, nameForm, needsRestart)
 {
     private readonly List<SchemaKey<TTarget>> _rows = [];
 
@@ -48,8 +53,10 @@ internal sealed class SchemaSection<TTarget>(string name, string about, string? 
     public IReadOnlyList<SchemaKey<TTarget>> Rows => _rows;
 
     /// <summary>Adds a row.</summary>
+    /// <param name="restart">True when a change of it needs a restart; all others are put into force by a reload.</param>
     public SchemaSection<TTarget> Key<TValue>(
-        string name, ValueParser<TValue> parser, string defaultText, string description, Action<TTarget, TValue> set, bool secret = false)
+        string name, ValueParser<TValue> parser, string defaultText, string description, Action<TTarget, TValue> set, bool secret = false,
+        bool restart = false)
     {
         _rows.Add(new SchemaKey<TTarget>(name, parser.Allowed, defaultText, description, secret, parser.IsFree, (target, text, context) =>
         {
@@ -58,7 +65,10 @@ internal sealed class SchemaSection<TTarget>(string name, string about, string? 
                 set(target, value);
             return problem;
         },
-        (text, context) => parser.Parse(text, context, out _)));
+        (text, context) => parser.Parse(text, context, out _))
+        {
+            NeedsRestart = NeedsRestart || restart,
+        });
         return this;
     }
 

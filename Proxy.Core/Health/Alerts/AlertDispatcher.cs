@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Health.Alerts;
 
@@ -8,20 +9,31 @@ namespace TorBalancer.Health.Alerts;
 /// failure before it. What was held back is counted in the next one.
 /// </summary>
 internal sealed class AlertDispatcher(
-    HealthEvents events, IReadOnlyList<IAlertSink> sinks, TimeSpan minInterval, TimeProvider time) : IAsyncDisposable
+    HealthEvents events, IReadOnlyList<IAlertSink> sinks, Live<TimeSpan> minInterval, TimeProvider time) : IAsyncDisposable
 {
     private readonly Dictionary<(string Worker, HealthEventKind Kind, string To), (long SentAt, int HeldBack)> _sent = [];
     private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly List<IAlertSink> _retired = [];
+    private IReadOnlyList<IAlertSink> _sinks = sinks;
     private ChannelReader<HealthEvent>? _reader;
     private Task? _running;
 
-    /// <summary>Begins. Without sinks there is nothing to do.</summary>
+    /// <summary>Begins.</summary>
     public void Start()
     {
-        if (sinks.Count == 0)
-            return;
         _reader = events.Subscribe();
         _running = RunAsync(_reader);
+    }
+
+    /// <summary>Others are told from the next event on. The old ones end what they are at, and are disposed of then.</summary>
+    public void Replace(IReadOnlyList<IAlertSink> next)
+    {
+        lock (_lock)
+        {
+            _retired.AddRange(_sinks);
+            _sinks = next;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -31,8 +43,20 @@ internal sealed class AlertDispatcher(
         await _stop.CancelAsync();
         if (_running is not null)
             await _running;
-        foreach (var sink in sinks.OfType<IDisposable>())
-            sink.Dispose();
+        Replace([]);
+        _ = Current();
+    }
+
+    /// <summary>Called when none of them is at work.</summary>
+    private IReadOnlyList<IAlertSink> Current()
+    {
+        lock (_lock)
+        {
+            foreach (var sink in _retired.OfType<IDisposable>())
+                sink.Dispose();
+            _retired.Clear();
+            return _sinks;
+        }
     }
 
     private async Task RunAsync(ChannelReader<HealthEvent> reader)
@@ -43,7 +67,7 @@ internal sealed class AlertDispatcher(
             {
                 if (Admit(happened) is not { } admitted)
                     continue;
-                foreach (var sink in sinks)
+                foreach (var sink in Current())
                     await sink.SendAsync(admitted, _stop.Token);
             }
         }
@@ -56,7 +80,7 @@ internal sealed class AlertDispatcher(
     {
         var key = (happened.Worker, happened.Kind, happened.To);
         long now = time.GetTimestamp();
-        if (_sent.TryGetValue(key, out var last) && time.GetElapsedTime(last.SentAt, now) < minInterval)
+        if (_sent.TryGetValue(key, out var last) && time.GetElapsedTime(last.SentAt, now) < minInterval.Value)
         {
             _sent[key] = last with { HeldBack = last.HeldBack + 1 };
             return null;

@@ -1,3 +1,5 @@
+using TorBalancer.Configuration.Options;
+
 namespace TorBalancer.TorControl.Relays;
 
 /// <summary>Failures in a row of what uses one token; for streams without one, of one circuit.</summary>
@@ -32,7 +34,7 @@ internal sealed record BrokenCircuit(FailureRun Run, IReadOnlyList<string> Circu
 /// Tells a broken circuit from a bad request: <paramref name="threshold"/> failures in a row, which the circuit or its
 /// exit is to blame for, or which several destinations share. Not for several threads.
 /// </summary>
-internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, int threshold)
+internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, Live<int> threshold)
 {
     private const int MaxRuns = 1024;
     private const int MaxCircuits = 4;
@@ -71,7 +73,8 @@ internal sealed class CircuitRebuilder(string workerId, CircuitEpochs epochs, in
         }
 
         Count(run, verdict);
-        if (run.Failures < threshold || (run.Certain < threshold && run.Destinations.Count < MinDestinations) || !run.TryBeginRebuild())
+        int enough = threshold.Value;
+        if (run.Failures < enough || (run.Certain < enough && run.Destinations.Count < MinDestinations) || !run.TryBeginRebuild())
             return null;
         return new BrokenCircuit(run, [.. run.Circuits], run.Failures, password);
     }

@@ -10,7 +10,7 @@ namespace TorBalancer.TorControl.Relays;
 /// events and waits for nothing; everything that sends commands is called by the one maintenance loop. Thread-safe.
 /// </summary>
 internal sealed partial class CircuitReplacement(
-    string workerId, BlacklistOptions options, CircuitTable table, CircuitEpochs epochs, RelayWatchTiming timing, TimeProvider time,
+    string workerId, Live<BlacklistOptions> options, CircuitTable table, CircuitEpochs epochs, RelayWatchTiming timing, TimeProvider time,
     ILogger logger)
 {
     /// <summary>More at a time would be a storm: what fails so widely is not one circuit's fault.</summary>
@@ -25,7 +25,7 @@ internal sealed partial class CircuitReplacement(
     private readonly Lock _lock = new();
 
     // Under the lock.
-    private readonly CircuitRebuilder _rebuilder = new(workerId, epochs, options.FailureThreshold);
+    private readonly CircuitRebuilder _rebuilder = new(workerId, epochs, options.Select(static one => one.FailureThreshold));
     private readonly Queue<BrokenCircuit> _pending = new();
     private readonly List<PendingRebuild> _building = [];
 
@@ -61,7 +61,7 @@ internal sealed partial class CircuitReplacement(
                     hasWork |= one.Observe(circuit);
             }
 
-            if (!options.Rebuild)
+            if (!options.Value.Rebuild)
                 return hasWork;
             foreach (var verdict in verdicts)
             {

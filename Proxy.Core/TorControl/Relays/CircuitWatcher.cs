@@ -42,7 +42,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private Task _running = Task.CompletedTask;
 
     public CircuitWatcher(
-        ControlPortTarget target, BlacklistOptions options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing,
+        ControlPortTarget target, Live<BlacklistOptions> options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing,
         TimeProvider time, ILogger logger)
     {
         _target = target;
@@ -70,7 +70,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         CountryExits = _countryExits.Count,
         Faults = _level.Faults,
         MayUseConflux = _level.MayUseConflux,
-        Warm = _warmer?.Facts,
+        Warm = _warmer is { IsOff: false } ? _warmer.Facts : null,
     };
 
     /// <summary>Which release it is; null: not known.</summary>
@@ -106,6 +106,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     {
         Volatile.Read(ref _nudge).TrySetResult();
         _work.Set();
+        _warmer?.Wake();
     }
 
     /// <summary>Puts tor's options back and ends.</summary>

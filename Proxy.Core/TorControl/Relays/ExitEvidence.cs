@@ -1,3 +1,4 @@
+using TorBalancer.Configuration.Options;
 using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl.Relays;
@@ -14,7 +15,7 @@ internal readonly record struct EvidenceView(int Failures, int Circuits, int Des
 /// or a relay in front of the exit, could otherwise steer us away from honest exits. Not for several threads.
 /// </summary>
 /// <param name="threshold">Failures that are needed.</param>
-internal sealed class ExitEvidence(TimeProvider time, int threshold)
+internal sealed class ExitEvidence(TimeProvider time, Live<int> threshold)
 {
     /// <summary>A guard or middle that drops circuits shows up on one circuit, or on many exits, not on one exit from several.</summary>
     internal const int MinCircuits = 2;
@@ -71,7 +72,7 @@ internal sealed class ExitEvidence(TimeProvider time, int threshold)
             counted.Select(static failure => failure.Circuit).Distinct().Count(),
             counted.Select(static failure => failure.Destination).Distinct().Count(),
             counted.Count(static failure => failure.IsCertain));
-        return view.Failures >= threshold && view.Circuits >= MinCircuits && view.Destinations >= MinDestinations ? view : null;
+        return view.Failures >= threshold.Value && view.Circuits >= MinCircuits && view.Destinations >= MinDestinations ? view : null;
     }
 
     private bool FailsElsewhere(string exit, string destination) =>

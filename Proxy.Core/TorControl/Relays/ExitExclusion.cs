@@ -10,7 +10,7 @@ namespace TorBalancer.TorControl.Relays;
 /// nothing; everything that sends commands is called by the one maintenance loop. Thread-safe.
 /// </summary>
 internal sealed partial class ExitExclusion(
-    string workerId, BlacklistOptions options, CircuitTable table, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time,
+    string workerId, Live<BlacklistOptions> options, CircuitTable table, ExclusionMemory memory, RelayWatchTiming timing, TimeProvider time,
     ILogger logger)
 {
     /// <summary>Failures come in bursts: one change of options for all of them.</summary>
@@ -24,7 +24,7 @@ internal sealed partial class ExitExclusion(
     private readonly Lock _lock = new();
 
     // Under the lock.
-    private readonly ExitEvidence _evidence = new(time, options.FailureThreshold);
+    private readonly ExitEvidence _evidence = new(time, options.Select(static one => one.FailureThreshold));
     private readonly GlobalBrake _brake = new(time);
     private readonly Queue<Finding> _pending = new();
 
@@ -85,11 +85,12 @@ internal sealed partial class ExitExclusion(
         }
     }
 
-    private bool Excludes => options.Relays == "exits";
+    private bool Excludes => options.Value.Relays == "exits";
 
     private string[] Listed => [.. Blacklist.Entries.Select(static entry => entry.Relay.Fingerprint)];
 
-    private bool IsDirty => Excludes && _applier.Differs(Listed);
+    /// <summary>Where nothing is to be avoided, only what we have put there is a reason to touch tor's option.</summary>
+    private bool IsDirty => (Excludes || _applier.IsInForce) && _applier.Differs(Listed);
 
     /// <summary>The time until something is due without an event; null: nothing is.</summary>
     public TimeSpan? UntilDue
@@ -198,6 +199,8 @@ internal sealed partial class ExitExclusion(
     /// <summary>Lets entries expire, and brings tor's option up to date when that is allowed.</summary>
     public async Task UpdateAsync(ControlConnection control, CancellationToken cancellationToken)
     {
+        if (!Excludes && Blacklist.Clear())
+            Log.ListEmptied(logger, workerId);
         foreach (var entry in Blacklist.RemoveExpired())
             Log.RelayRemoved(logger, workerId, entry.Relay.ToString(), "its time is over");
         if (!IsDirty)
@@ -262,7 +265,7 @@ internal sealed partial class ExitExclusion(
         string? refused = BrakeReason;
         if (refused is null && Blacklist.Contains(relay.Fingerprint))
             return false;
-        if (refused is null && Choice() is { } exits && exits - Blacklist.Entries.Count <= options.MinRemainingExits)
+        if (refused is null && Choice() is { } exits && exits - Blacklist.Entries.Count <= options.Value.MinRemainingExits)
             refused = $"too few exits of its country would remain of {exits}";
         try
         {
@@ -284,7 +287,8 @@ internal sealed partial class ExitExclusion(
         lock (_lock)
             _evidence.Succeeded(relay);
         Log.RelayListed(
-            logger, workerId, relay.ToString(), evidence.Failures, evidence.Circuits, evidence.Destinations, options.Duration.TotalSeconds);
+            logger, workerId, relay.ToString(), evidence.Failures, evidence.Circuits, evidence.Destinations,
+            options.Value.Duration.TotalSeconds);
         foreach (string circuit in table.CircuitsThrough(relay))
             await UnusedCircuits.TryCloseAsync(control, workerId, circuit, logger, cancellationToken);
         return true;

@@ -14,7 +14,7 @@ internal sealed record BlacklistEntry(RelayName Relay, EvidenceView Evidence, Da
 /// The exits that one worker avoids: an immutable set, swapped whole. It only ever holds a small part of what there is,
 /// because whoever makes honest exits look bad would otherwise choose ours.
 /// </summary>
-internal sealed class RelayBlacklist(BlacklistOptions options, TimeProvider time)
+internal sealed class RelayBlacklist(Live<BlacklistOptions> options, TimeProvider time)
 {
     /// <summary>Below this many exits a share of their weight means nothing, and a share of their number is used.</summary>
     internal const int SmallNetwork = 50;
@@ -45,7 +45,7 @@ internal sealed class RelayBlacklist(BlacklistOptions options, TimeProvider time
             return false;
 
         var now = time.GetUtcNow();
-        var entry = new BlacklistEntry(relay, evidence, now, now + options.Duration, time.GetTimestamp());
+        var entry = new BlacklistEntry(relay, evidence, now, now + options.Value.Duration, time.GetTimestamp());
         lock (_lock)
         {
             List<BlacklistEntry> next = [.. _entries.Where(old => old.Relay.Fingerprint != relay.Fingerprint && !IsOver(old)), entry];
@@ -85,14 +85,14 @@ internal sealed class RelayBlacklist(BlacklistOptions options, TimeProvider time
         TimeSpan? next = null;
         foreach (var entry in Entries)
         {
-            var left = options.Duration - time.GetElapsedTime(entry.Listed);
+            var left = entry.Until - entry.Since - time.GetElapsedTime(entry.Listed);
             next = next is null || left < next ? left : next;
         }
 
         return next < TimeSpan.Zero ? TimeSpan.Zero : next;
     }
 
-    private bool IsOver(BlacklistEntry entry) => time.GetElapsedTime(entry.Listed) >= options.Duration;
+    private bool IsOver(BlacklistEntry entry) => time.GetElapsedTime(entry.Listed) >= entry.Until - entry.Since;
 
     private List<BlacklistEntry> RemoveWhere(Predicate<BlacklistEntry> condition)
     {
@@ -109,9 +109,9 @@ internal sealed class RelayBlacklist(BlacklistOptions options, TimeProvider time
     private string? Problem(List<string> relays, ExitConsensus consensus)
     {
         int remaining = consensus.Count - relays.Count;
-        if (relays.Count > options.MaxRelays)
+        if (relays.Count > options.Value.MaxRelays)
             return "too many relays";
-        if (remaining < options.MinRemainingExits)
+        if (remaining < options.Value.MinRemainingExits)
             return $"only {remaining} exits would remain";
         if (consensus.Count < SmallNetwork)
             return remaining < consensus.Count * MinRemainingShare ? "too small a share of the exits would remain" : null;

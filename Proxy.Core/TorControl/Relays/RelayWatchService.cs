@@ -15,7 +15,7 @@ internal readonly record struct ExclusionDirectory(string? Path);
 /// the pool is filled and stop it before the workers.
 /// </summary>
 internal sealed class RelayWatchService(
-    WorkerPool pool, BlacklistOptions options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
+    WorkerPool pool, Live<BlacklistOptions> options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
     RelayWatchTiming? timing = null, ExclusionDirectory directory = default)
     : ICircuitEpochs, ICircuitJoin, ITorFacts, ITorVersions, IAsyncDisposable
 {
@@ -42,7 +42,12 @@ internal sealed class RelayWatchService(
     /// <summary>Keeps circuits ready; null: nobody does.</summary>
     public CircuitWarming? Warming { get; init; }
 
-    public void Start() => _running = RunAsync(_stop.Token);
+    public void Start()
+    {
+        options.Follow(_ => NudgeAll());
+        Warming?.Options.Follow(_ => NudgeAll());
+        _running = RunAsync(_stop.Token);
+    }
 
     /// <summary>Ends all watching and puts back what was changed in the workers' tors. A second call does nothing.</summary>
     public async Task StopAsync()
@@ -75,6 +80,13 @@ internal sealed class RelayWatchService(
 
     internal CircuitWatcher? Find(string workerId) =>
         Volatile.Read(ref _watchers).TryGetValue(workerId, out var pair) ? pair.Watcher : null;
+
+    /// <summary>What was configured has changed.</summary>
+    private void NudgeAll()
+    {
+        foreach (var (_, watcher) in Volatile.Read(ref _watchers).Values)
+            watcher.Nudge();
+    }
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {

@@ -15,7 +15,8 @@ namespace TorBalancer.TorControl.Warm;
 /// <param name="account">What the worker's circuits have cost before.</param>
 /// <param name="held">Why nothing may be launched now; null: it may.</param>
 internal sealed partial class CircuitWarmer(
-    string workerId, CircuitsOptions options, WarmAccount account, Func<string?> held, TimeProvider time, ILogger logger) : IWarmCircuits
+    string workerId, Live<CircuitsOptions> options, WarmAccount account, Func<string?> held, TimeProvider time, ILogger logger)
+    : IWarmCircuits
 {
     private const int MaxSuccessors = 64;
 
@@ -52,7 +53,10 @@ internal sealed partial class CircuitWarmer(
     private int _missed;
 
     /// <inheritdoc />
-    public int? Clean => Volatile.Read(ref _clean) is >= 0 and var clean ? clean : null;
+    public int? Clean => Volatile.Read(ref _clean) is >= 0 and var clean && !IsOff ? clean : null;
+
+    /// <summary>[Circuits] Warm = off: it counts what there is, and keeps none ready.</summary>
+    public bool IsOff => options.Value.Warm == WarmCount.Off;
 
     /// <summary>A copy of what is known now.</summary>
     public WarmFacts Facts
@@ -90,6 +94,9 @@ internal sealed partial class CircuitWarmer(
     /// <inheritdoc />
     public void Missed()
     {
+        if (IsOff)
+            return;
+
         // Whoever picks a worker does not wait for events that are being taken in.
         Interlocked.Increment(ref _missed);
         _work.Set();
@@ -98,6 +105,8 @@ internal sealed partial class CircuitWarmer(
     /// <inheritdoc />
     public IDisposable? ExpectSuccessor(TimeSpan within)
     {
+        if (IsOff)
+            return null;
         Successor successor;
         lock (_lock)
         {
@@ -111,6 +120,9 @@ internal sealed partial class CircuitWarmer(
         _work.Set();
         return successor;
     }
+
+    /// <summary>Looks at once whether more are wanted: what it goes by has changed.</summary>
+    public void Wake() => _work.Set();
 
     /// <summary>What GETINFO circuit-status and stream-status say.</summary>
     public void Load(IEnumerable<string> circuits, IEnumerable<string> streams)
@@ -199,7 +211,7 @@ internal sealed partial class CircuitWarmer(
         {
             bool wanted;
             lock (_lock)
-                wanted = Target_NeedsLock() > _ledger.Clean + _ledger.Building || _replacesProbed;
+                wanted = !IsOff && (Target_NeedsLock() > _ledger.Clean + _ledger.Building || _replacesProbed);
             string? reason = wanted ? held() ?? await _dormancy.AskAsync(control, cancellationToken) : null;
             lock (_lock)
             {
@@ -243,12 +255,13 @@ internal sealed partial class CircuitWarmer(
     {
         for (int missed = Interlocked.Exchange(ref _missed, 0); missed > 0; missed--)
             _demand.Add();
-        if (options.Warm.Fixed is { } fixedCount)
+        var wanted = options.Value;
+        if (wanted.Warm.Fixed is { } fixedCount)
             return fixedCount;
         RemoveOver_NeedsLock();
         int demanded = WarmPlanner.Target(
-            _demand.PerSecond, _demand.LastMinute, _demand.IsSteady, _ledger.BuildTimes.Planned, options.MaxWarm);
-        return Math.Min(demanded + _successors.Count, options.MaxWarm);
+            _demand.PerSecond, _demand.LastMinute, _demand.IsSteady, _ledger.BuildTimes.Planned, wanted.MaxWarm);
+        return Math.Min(demanded + _successors.Count, wanted.MaxWarm);
     }
 
     private void RemoveOver_NeedsLock() => _successors.RemoveAll(one => time.GetElapsedTime(one.Since) > one.Within);

@@ -5,17 +5,18 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.TorControl.Warm;
 
-/// <summary>Makes the warmer of each worker, when [Circuits] wants any.</summary>
+/// <summary>Makes the warmer of each worker.</summary>
 /// <param name="isUplinkFrozen">Our own way to the network seems to be away: circuits would fail for nobody's good.</param>
-internal sealed class CircuitWarming(CircuitsOptions options, Func<bool> isUplinkFrozen, TimeProvider time, ILogger<CircuitWarming> logger)
+internal sealed class CircuitWarming(
+    Live<CircuitsOptions> options, Func<bool> isUplinkFrozen, TimeProvider time, ILogger<CircuitWarming> logger)
 {
     private readonly ConcurrentDictionary<string, WarmAccount> _accounts = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Null when none are to be kept.</summary>
+    /// <summary>What they go by.</summary>
+    public Live<CircuitsOptions> Options => options;
+
     /// <param name="tor">Why this tor cannot build circuits now; null: it can.</param>
-    public CircuitWarmer? Create(WorkerState worker, Func<string?> tor) => options.Warm == WarmCount.Off
-        ? null
-        : new CircuitWarmer(
-            worker.Id, options, _accounts.GetOrAdd(worker.Id, static (_, clock) => new WarmAccount(clock), time),
-            () => !worker.IsEligible ? "the worker carries nothing now" : isUplinkFrozen() ? "the uplink is away" : tor(), time, logger);
+    public CircuitWarmer Create(WorkerState worker, Func<string?> tor) => new(
+        worker.Id, options, _accounts.GetOrAdd(worker.Id, static (_, clock) => new WarmAccount(clock), time),
+        () => !worker.IsEligible ? "the worker carries nothing now" : isUplinkFrozen() ? "the uplink is away" : tor(), time, logger);
 }

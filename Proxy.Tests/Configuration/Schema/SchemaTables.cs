@@ -23,11 +23,12 @@ internal static partial class SchemaTables
 
     private static string Render(SchemaSection section)
     {
-        var table = new StringBuilder("| Key | Default | Allowed | What it is |\n|---|---|---|---|\n");
+        var table = new StringBuilder("| Key | Default | Allowed | Reload | What it is |\n|---|---|---|---|---|\n");
         foreach (var key in section.Keys)
         {
             string value = key.Default.Length == 0 ? "" : $"`{key.Default}`";
-            table.Append($"| `{key.Name}` | {value} | {Cell(key.Allowed)} | {Cell(key.Description)} |\n");
+            string reload = key.NeedsRestart ? "restart" : "live";
+            table.Append($"| `{key.Name}` | {value} | {Cell(key.Allowed)} | {reload} | {Cell(key.Description)} |\n");
         }
 
         return table.ToString();

@@ -1,0 +1,209 @@
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Reload;
+using TorBalancer.Connecting;
+using TorBalancer.Health;
+using TorBalancer.Server;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin.Reload;
+
+/// <summary>
+/// Puts another configuration into force while the daemon runs, whole or not at all: first it is read and judged, then new addresses
+/// are bound, and only then anything changes. One at a time. What lives goes on: connections, counters, health, sessions.
+/// </summary>
+internal sealed partial class ConfigurationReloader(
+    RunningConfiguration running, LiveOptions live, ProxyServer server, WorkerPool pool, WorkerHosts hosts, TimeProvider time,
+    ILogger<ConfigurationReloader> logger) : IAsyncDisposable
+{
+    /// <summary>How often it is looked whether the last connection of a worker that leaves has finished.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly CancellationTokenSource _stop = new();
+    private Task? _watching;
+
+    /// <summary>Reads the configuration again and puts it into force.</summary>
+    /// <param name="by">Who asked for it, for the log.</param>
+    public async Task<ReloadOutcome> ReloadAsync(string by)
+    {
+        await _one.WaitAsync();
+        try
+        {
+            if (server.Connections.Stopping.IsCancellationRequested)
+                return ReloadOutcome.Stopping;
+
+            // Files are read, which may take a while where they are elsewhere.
+            var next = await Task.Run(running.Read);
+            var outcome = await ApplyAsync(next);
+            Tell(by, next, outcome);
+            return outcome;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Puts a change of the operator's into force; serialised with reloads.</summary>
+    /// <param name="prepare">Makes the configuration to put into force, and what is to be done right before; null: it is refused.</param>
+    public async Task<ReloadOutcome?> ChangeAsync(Func<RunningConfiguration, (NextConfiguration Next, Action? Before)?> prepare)
+    {
+        await _one.WaitAsync();
+        try
+        {
+            if (server.Connections.Stopping.IsCancellationRequested)
+                return ReloadOutcome.Stopping;
+            if (prepare(running) is not { } change)
+                return null;
+            if (!change.Next.Result.IsValid)
+                return ReloadOutcome.Failed(change.Next.Result.Errors);
+            var outcome = await ApplyAsync(change.Next, change.Before);
+            foreach (var one in outcome.Changed)
+                Log.KeyChanged(logger, one.ToString());
+            return outcome;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        if (_watching is not null)
+            await _watching;
+        _stop.Dispose();
+        _one.Dispose();
+    }
+
+    private async Task<ReloadOutcome> ApplyAsync(NextConfiguration next, Action? before = null)
+    {
+        if (!next.Result.IsValid)
+            return ReloadOutcome.Failed(next.Result.Errors);
+        var options = next.Result.Options;
+        if (ForbiddenLinks(next) is { Count: > 0 } forbidden)
+            return ReloadOutcome.Failed(forbidden);
+        before?.Invoke();
+        ListenerChange listeners;
+        try
+        {
+            listeners = await server.PrepareAsync(ListenerModel.AllOf(options));
+        }
+        catch (ListenException failure)
+        {
+            string section = $"Listener:{failure.Listener}";
+            var subject = new IssueSubject(section, "Address", next.Result.Given.Find(section, "Address")?.Text);
+            return ReloadOutcome.Failed(
+                [new ConfigurationIssue(next.Result.Given.OriginOf(section, "Address"), failure.Message) { Subject = subject }]);
+        }
+
+        // Nothing fails from here on.
+        live.Set(options);
+        hosts.Replace(options.Workers);
+        pool.Apply([.. Managed(), .. options.Workers.Select(WorkerModel.Of)]);
+        WatchLeaving();
+        await server.ApplyAsync(listeners);
+        running.Take(next);
+        return new ReloadOutcome(next.Changes, next.RestartNeeded, []);
+    }
+
+    /// <summary>They are no part of the configuration: they come and go with the daemon.</summary>
+    private IEnumerable<WorkerModel> Managed() =>
+        pool.Snapshot.All.Where(static worker => worker.Model.IsManaged).Select(static worker => worker.Model);
+
+    /// <summary>What would keep the daemon from starting.</summary>
+    private List<ConfigurationIssue> ForbiddenLinks(NextConfiguration next)
+    {
+        var forbidden = new List<ConfigurationIssue>();
+        foreach (var worker in next.Result.Options.Workers.Where(static worker => worker.WgInterface.Length > 0))
+        {
+            bool isKnown = pool.Find(worker.Name)?.Model.Link?.Interface == worker.WgInterface;
+            if (isKnown || LinkFault.WhyForbidden(worker.WgInterface) is not { } why)
+                continue;
+            string section = $"Worker:{worker.Name}";
+            forbidden.Add(
+                new ConfigurationIssue(
+                    next.Result.Given.OriginOf(section, "WgInterface"), $"[{section}] WgInterface = {worker.WgInterface}: {why}")
+                {
+                    Subject = new IssueSubject(section, "WgInterface", worker.WgInterface),
+                });
+        }
+
+        return forbidden;
+    }
+
+    private void WatchLeaving()
+    {
+        foreach (var worker in pool.Snapshot.All.Where(static one => one.Administrative == WorkerAdministrativeState.Leaving))
+            Log.WorkerLeaves(logger, worker.Id, worker.Active);
+        _watching ??= WatchAsync();
+    }
+
+    private async Task WatchAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            // Taken before the workers are looked at: a change in between is seen in the next round.
+            var changed = pool.Changed;
+            bool goesOn = pool.RemoveFinished(out var left);
+            foreach (var worker in left)
+                Log.WorkerGone(logger, worker.Id);
+            var wait = goesOn ? Task.Delay(LookInterval, time, _stop.Token) : changed.WaitAsync(_stop.Token);
+            await wait.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Tell(string by, NextConfiguration next, ReloadOutcome outcome)
+    {
+        foreach (var warning in next.Result.Warnings)
+            Log.Warning(logger, warning.ToString());
+        if (!outcome.IsDone)
+        {
+            Log.Failed(logger, by, next.Result.Source, outcome.Errors.Count);
+            foreach (var error in outcome.Errors)
+                Log.Error(logger, error.ToString());
+            return;
+        }
+
+        Log.Reloaded(logger, by, next.Result.Source, outcome.Changed.Count, outcome.RestartNeeded.Count);
+        foreach (var change in outcome.Changed)
+            Log.KeyChanged(logger, change.ToString());
+        foreach (var change in outcome.RestartNeeded)
+            Log.RestartNeeded(logger, change.ToString());
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            ReloadEventIds.Reloaded, LogLevel.Information,
+            "Reloaded by {By} from {Source}: {Changed} changes are in force, {Restart} need a restart")]
+        public static partial void Reloaded(ILogger logger, string by, string source, int changed, int restart);
+
+        [LoggerMessage(ReloadEventIds.KeyChanged, LogLevel.Information, "Changed: {Change}")]
+        public static partial void KeyChanged(ILogger logger, string change);
+
+        [LoggerMessage(ReloadEventIds.RestartNeeded, LogLevel.Warning, "Needs a restart, and is as it was: {Change}")]
+        public static partial void RestartNeeded(ILogger logger, string change);
+
+        [LoggerMessage(
+            ReloadEventIds.ReloadFailed, LogLevel.Error,
+            "The reload by {By} from {Source} failed; the configuration is as it was. {Count} errors follow")]
+        public static partial void Failed(ILogger logger, string by, string source, int count);
+
+        [LoggerMessage(ReloadEventIds.ReloadError, LogLevel.Error, "{Error}")]
+        public static partial void Error(ILogger logger, string error);
+
+        [LoggerMessage(ReloadEventIds.ReloadWarning, LogLevel.Warning, "{Warning}")]
+        public static partial void Warning(ILogger logger, string warning);
+
+        [LoggerMessage(
+            ReloadEventIds.WorkerLeaves, LogLevel.Information, "Worker {Worker} leaves: no new connections; {Active} live ones finish")]
+        public static partial void WorkerLeaves(ILogger logger, string worker, int active);
+
+        [LoggerMessage(ReloadEventIds.WorkerGone, LogLevel.Information, "Worker {Worker} is gone: its last connection has finished")]
+        public static partial void WorkerGone(ILogger logger, string worker);
+    }
+}
