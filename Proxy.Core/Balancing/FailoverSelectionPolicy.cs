@@ -17,4 +17,11 @@ internal sealed class FailoverSelectionPolicy : IWorkerSelectionPolicy
 
         return null;
     }
+
+    public void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds)
+    {
+        // Picking changes nothing here.
+        if (Pick(snapshot, context) is { } worker)
+            odds.Add(worker, 1);
+    }
 }

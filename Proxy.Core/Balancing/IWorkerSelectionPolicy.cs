@@ -18,6 +18,41 @@ internal interface IWorkerSelectionPolicy
         active = -1;
         return Pick(snapshot, context);
     }
+
+    /// <summary>
+    /// Adds how likely each worker is to be the next pick, by what <c>Pick</c> goes by itself; takes no turn. For people who ask: may
+    /// allocate.
+    /// </summary>
+    void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds);
+
+    /// <summary>
+    /// The turn of one selection, for a mode whose picks depend on one: all picks of a selection then go by the same. 0: they do not.
+    /// </summary>
+    uint TakeTurn() => 0;
+
+    /// <summary>What <see cref="TakeTurn"/> would give now.</summary>
+    uint NextTurn => 0;
+}
+
+/// <summary>Why a worker that may carry traffic is not for one pick.</summary>
+internal enum SelectionObjection : byte
+{
+    None,
+
+    /// <summary>This connection has tried it.</summary>
+    Tried,
+
+    /// <summary>It is not of the country that was asked for.</summary>
+    Country,
+
+    /// <summary>It has no link for this route.</summary>
+    Link,
+
+    /// <summary>It could not be reached a moment ago.</summary>
+    PassedOver,
+
+    /// <summary>It has no clean circuit.</summary>
+    NoCleanCircuit,
 }
 
 /// <summary>What one pick may depend on.</summary>
@@ -27,32 +62,47 @@ internal interface IWorkerSelectionPolicy
 /// <param name="link">Only workers whose link carries one of these; none: a link is not needed.</param>
 /// <param name="needsCleanCircuit">Only workers that are known to have a clean circuit.</param>
 /// <param name="passOverAt">Now, when workers that could not be reached a moment ago are to be passed over; 0 when not.</param>
+/// <param name="turn">What <see cref="IWorkerSelectionPolicy.TakeTurn"/> gave for this selection; 0: the pick takes one of its own.</param>
 internal readonly ref struct SelectionContext(
     ulong key, ReadOnlySpan<WorkerState> tried = default, string? country = null, long passOverAt = 0,
-    LinkFamilies link = LinkFamilies.None, bool needsCleanCircuit = false)
+    LinkFamilies link = LinkFamilies.None, bool needsCleanCircuit = false, uint turn = 0)
 {
     private readonly ReadOnlySpan<WorkerState> _tried = tried;
 
     public ulong Key { get; } = key;
 
+    public uint Turn => turn;
+
+    public ReadOnlySpan<WorkerState> Tried => _tried;
+
     public string? Country => country;
+
+    public bool NeedsCleanCircuit => needsCleanCircuit;
+
+    public bool PassesOver => passOverAt != 0;
 
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
     public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0 && link == LinkFamilies.None
         && !needsCleanCircuit;
 
-    public bool Admits(WorkerState worker)
+    public bool Admits(WorkerState worker) => ObjectionTo(worker) == SelectionObjection.None;
+
+    /// <summary>What speaks against a worker, apart from whether it may carry traffic at all.</summary>
+    public SelectionObjection ObjectionTo(WorkerState worker)
     {
         foreach (var tried in _tried)
         {
             if (ReferenceEquals(tried, worker))
-                return false;
+                return SelectionObjection.Tried;
         }
 
-        return (country is null || worker.Model.Country == country)
-            && (link == LinkFamilies.None || (worker.Model.LinkFamilies & link) != 0)
-            && (passOverAt == 0 || worker.PassedOverUntil <= passOverAt)
-            && (!needsCleanCircuit || worker.Warm?.Clean > 0);
+        if (country is not null && worker.Model.Country != country)
+            return SelectionObjection.Country;
+        if (link != LinkFamilies.None && (worker.Model.LinkFamilies & link) == 0)
+            return SelectionObjection.Link;
+        if (passOverAt != 0 && worker.PassedOverUntil > passOverAt)
+            return SelectionObjection.PassedOver;
+        return needsCleanCircuit && !(worker.Warm?.Clean > 0) ? SelectionObjection.NoCleanCircuit : SelectionObjection.None;
     }
 
     public int CountAdmitted(WorkerState[] workers)

@@ -17,10 +17,26 @@ internal sealed class LeastConnectionsSelectionPolicy : IWorkerSelectionPolicy
     public WorkerState? Pick(WorkerSnapshot snapshot, in SelectionContext context, out int active)
     {
         active = 0;
-        var eligible = snapshot.EligibleWorkers;
-        if (eligible.Length == 0)
-            return null;
-        int start = (int)(Interlocked.Increment(ref _offset) % (uint)eligible.Length);
+        return snapshot.EligibleWorkers.Length == 0
+            ? null
+            : Find(snapshot.EligibleWorkers, context, context.Turn != 0 ? context.Turn : TakeTurn(), out active);
+    }
+
+    public void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds)
+    {
+        if (snapshot.EligibleWorkers.Length > 0
+            && Find(snapshot.EligibleWorkers, context, context.Turn != 0 ? context.Turn : NextTurn, out _) is { } worker)
+            odds.Add(worker, 1);
+    }
+
+    public uint TakeTurn() => Interlocked.Increment(ref _offset);
+
+    public uint NextTurn => Volatile.Read(ref _offset) + 1;
+
+    private static WorkerState? Find(WorkerState[] eligible, in SelectionContext context, uint turn, out int active)
+    {
+        active = 0;
+        int start = (int)(turn % (uint)eligible.Length);
         WorkerState? best = null;
         double least = double.MaxValue;
         for (int step = 0; step < eligible.Length; step++)

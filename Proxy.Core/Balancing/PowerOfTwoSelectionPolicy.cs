@@ -26,8 +26,34 @@ internal abstract class TwoChoicesSelectionPolicy(IRandomSource random) : IWorke
         if (second >= first)
             second++;
         var b = Nth(eligible, second, context);
-        return a is null || b is null ? a ?? b : Cost(a) <= Cost(b) ? a : b;
+        return a is null || b is null ? a ?? b : Cheaper(a, b);
     }
+
+    public void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds)
+    {
+        var eligible = snapshot.EligibleWorkers;
+        var admitted = new List<WorkerState>(eligible.Length);
+        for (int i = 0, count = context.CountAdmitted(eligible); i < count; i++)
+        {
+            if (Nth(eligible, i, context) is { } worker)
+                admitted.Add(worker);
+        }
+
+        if (admitted.Count == 1)
+            odds.Add(admitted[0], 1);
+        double share = 1.0 / (admitted.Count * (admitted.Count - 1L));
+        for (int first = 0; first < admitted.Count; first++)
+        {
+            for (int second = 0; second < admitted.Count; second++)
+            {
+                if (second != first)
+                    odds.Add(Cheaper(admitted[first], admitted[second]), share);
+            }
+        }
+    }
+
+    /// <summary>Of two picks; of equals the first.</summary>
+    private WorkerState Cheaper(WorkerState a, WorkerState b) => Cost(a) <= Cost(b) ? a : b;
 
     protected abstract double Cost(WorkerState worker);
 

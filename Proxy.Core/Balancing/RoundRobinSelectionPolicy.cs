@@ -36,25 +36,38 @@ internal sealed class RoundRobinSelectionPolicy : IWorkerSelectionPolicy
         while (true)
         {
             long cursor = Volatile.Read(ref position.Value);
-            int start = (int)((ulong)cursor % (ulong)slots.Length);
-            int step = 0;
-            WorkerState? found = null;
-            for (; step < slots.Length; step++)
-            {
-                int at = start + step;
-                var worker = slots[at < slots.Length ? at : at - slots.Length];
-                if (snapshot.MayPick(worker) && context.Admits(worker))
-                {
-                    found = worker;
-                    break;
-                }
-            }
-
-            if (found is null)
+            if (Find(slots, cursor, snapshot, context, out int step) is not { } found)
                 return null;
             if (Interlocked.CompareExchange(ref position.Value, cursor + step + 1, cursor) == cursor)
                 return found;
         }
+    }
+
+    public void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds)
+    {
+        var slots = RingOf(snapshot);
+        if (snapshot.EligibleWorkers.Length == 0 || slots.Length == 0)
+            return;
+        var position = context.Country is { } country ? _ofCountry.GetValueOrDefault(country) : _ofAll;
+        long cursor = position is null ? 0 : Volatile.Read(ref position.Value);
+        if (Find(slots, cursor, snapshot, context, out _) is { } worker)
+            odds.Add(worker, 1);
+    }
+
+    /// <summary>The next worker from there on, and how many slots further it is; null: there is none.</summary>
+    private static WorkerState? Find(
+        WorkerState[] slots, long cursor, WorkerSnapshot snapshot, in SelectionContext context, out int step)
+    {
+        int start = (int)((ulong)cursor % (ulong)slots.Length);
+        for (step = 0; step < slots.Length; step++)
+        {
+            int at = start + step;
+            var worker = slots[at < slots.Length ? at : at - slots.Length];
+            if (snapshot.MayPick(worker) && context.Admits(worker))
+                return worker;
+        }
+
+        return null;
     }
 
     private WorkerState[] RingOf(WorkerSnapshot snapshot)

@@ -46,6 +46,13 @@ internal sealed class StickySelectionPolicy : IWorkerSelectionPolicy
         return best;
     }
 
+    public void Weigh(WorkerSnapshot snapshot, in SelectionContext context, SelectionOdds odds)
+    {
+        // Picking changes nothing here.
+        if (Pick(snapshot, context) is { } worker)
+            odds.Add(worker, 1);
+    }
+
     /// <summary>-weight / ln(u), u uniform in (0, 1): the winner is each worker with its weight's share of chance.</summary>
     private static double Score(ulong hash, int weight) => -weight / Math.Log(((hash >> 11) + 0.5) * (1.0 / (1UL << 53)));
 }

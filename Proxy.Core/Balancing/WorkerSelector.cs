@@ -21,7 +21,7 @@ internal readonly record struct SelectionRequest(
 internal readonly record struct SelectionOptions(TimeSpan PassOver = default, bool TryAllWhenNoneIsEligible = false);
 
 /// <summary>Picks a worker and takes a lease on it in one step; a retry is the same call with the tried ones named.</summary>
-internal sealed class WorkerSelector
+internal sealed partial class WorkerSelector
 {
     private const int MaxRaces = 100;
 
@@ -54,20 +54,20 @@ internal sealed class WorkerSelector
     /// <summary>A lease on the next worker, or the reason why there is none.</summary>
     public (WorkerLease? Lease, ProxyError Error) Select(in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
     {
-        var snapshot = _pool.Snapshot;
         if (request.WorkerId is { } id)
-            return SelectPinned(id, request, tried);
-        if (snapshot.EligibleWorkers.Length == 0 && _options.Value.TryAllWhenNoneIsEligible)
-            snapshot = snapshot.LastResort;
+            return FindPinned(id, request, tried, out var refused) is { } pinned ? (pinned.Lease(), default) : (null, refused);
+        var snapshot = InForce(_pool.Snapshot);
         var policy = _policies[request.Mode];
-        for (int race = 0; Pick(policy, snapshot, request, tried, out int active) is { } worker; race++)
+        var chance = new DecidedChance(_random);
+        for (int race = 0; ; race++)
         {
-            if (IsHeldBack(worker, request.Mode) && Pick(policy, snapshot, request, [.. tried, worker], out int other) is { } instead)
-                (worker, active) = (instead, other);
+            var round = new Round(policy, snapshot, request, tried, policy.TakeTurn(), Now());
+            if (Pick(chance, round, out int active) is not { } first)
+                break;
+            var worker = HandOnWhileStarting(chance, round, first, ref active);
             WorkerState? passedOver = null;
-            if (LacksCleanCircuit(worker, request) && PickWithCleanCircuit(policy, snapshot, request, tried, out int ready) is { } better
-                && !IsHeldBack(better, request.Mode))
-                (passedOver, worker, active) = (worker, better, ready);
+            if (MoveToCleanCircuit(chance, round, worker, ref active) is { } better)
+                (passedOver, worker) = (worker, better);
 
             // Lost races mean that others are being served; after many of them an uneven share is the smaller evil.
             if ((active < 0 || race == MaxRaces ? worker.Lease() : worker.TryLease(active)) is { } lease)
@@ -79,9 +79,7 @@ internal sealed class WorkerSelector
             }
         }
 
-        return (null, request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
-            ? error
-            : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried.Length)));
+        return (null, NoneLeft(snapshot, request, tried.Length));
     }
 
     /// <summary>
@@ -101,49 +99,69 @@ internal sealed class WorkerSelector
         Volatile.Write(ref _passOverUntil, until);
     }
 
-    private WorkerState? Pick(
-        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried,
-        out int active)
+    /// <summary>When nobody is eligible, and the operator wants it so, everybody who is not drained.</summary>
+    private WorkerSnapshot InForce(WorkerSnapshot snapshot) =>
+        snapshot.EligibleWorkers.Length == 0 && _options.Value.TryAllWhenNoneIsEligible ? snapshot.LastResort : snapshot;
+
+    /// <summary>A timestamp while somebody may be passed over; 0: nobody is.</summary>
+    private long Now()
     {
         long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
-        if (until > now && EnoughRemain(snapshot.EligibleWorkers, now))
+        return until > now ? now : 0;
+    }
+
+    // The three steps of a selection. They say nothing to anybody and take nothing but turns and chances, which are handed in: what they
+    // do for a connection they do for Foresee.
+    private static WorkerState? Pick<TChance>(TChance chance, in Round round, out int active)
+        where TChance : ISelectionChance
+    {
+        if (round.PassesOver)
         {
-            var preferred = policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, now, request.Link), out active);
+            var preferred = chance.Pick(round.Policy, round.Snapshot, round.Context(passesOver: true), out active);
             if (preferred is not null)
                 return preferred;
         }
 
-        return policy.Pick(snapshot, new SelectionContext(request.Key, tried, request.Country, link: request.Link), out active);
+        return chance.Pick(round.Policy, round.Snapshot, round.Context(passesOver: false), out active);
+    }
+
+    /// <summary>The same worker, or the one that its turn is handed on to.</summary>
+    private WorkerState HandOnWhileStarting<TChance>(TChance chance, in Round round, WorkerState worker, ref int active)
+        where TChance : ISelectionChance
+    {
+        if (!IsHeldBack(chance, worker, round.Mode)
+            || Pick(chance, round.Besides([.. round.Tried, worker]), out int other) is not { } instead)
+            return worker;
+        active = other;
+        return instead;
     }
 
     /// <summary>True when a new identity would have to wait there for a circuit and may go elsewhere.</summary>
-    private static bool LacksCleanCircuit(WorkerState worker, in SelectionRequest request) =>
-        request.IsFresh && worker.Warm is { Clean: 0 } && LeavesChoice(request.Mode);
+    private static bool LacksCleanCircuit(WorkerState worker, string mode) => worker.Warm is { Clean: 0 } && LeavesChoice(mode);
 
     /// <summary>
-    /// What the mode picks among those that have a clean circuit; null: nobody has. Who is passed over for that hears of it, so that it has
-    /// one the next time: else the others would keep all new identities for themselves.
+    /// What the mode picks among those that have a clean circuit, where that worker has none; null: the worker stays, or nobody has. Who is
+    /// passed over for that hears of it, so that it has one the next time: else the others would keep all new identities for themselves.
     /// </summary>
-    private WorkerState? PickWithCleanCircuit(
-        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, in SelectionRequest request, ReadOnlySpan<WorkerState> tried,
-        out int active)
+    private WorkerState? MoveToCleanCircuit<TChance>(TChance chance, in Round round, WorkerState worker, ref int active)
+        where TChance : ISelectionChance
     {
-        long until = Volatile.Read(ref _passOverUntil), now = until == 0 ? 0 : _time.GetTimestamp();
-        var context = new SelectionContext(
-            request.Key, tried, request.Country, until > now ? now : 0, request.Link, needsCleanCircuit: true);
-        return policy.Pick(snapshot, context, out active);
+        if (!round.IsFresh || !LacksCleanCircuit(worker, round.Mode)
+            || chance.Pick(round.Policy, round.Snapshot, round.CleanContext, out int ready) is not { } better
+            || IsHeldBack(chance, better, round.Mode))
+            return null;
+        active = ready;
+        return better;
     }
 
     /// <summary>
     /// Slow start: a worker that has just come back takes a growing share of its turns and hands on the others. Where a
     /// connection belongs to a certain worker (sticky, failover), nothing is handed on.
     /// </summary>
-    private bool IsHeldBack(WorkerState worker, string mode)
-    {
-        const int steps = 1000;
-        return mode is not (SelectionPolicyNames.Sticky or SelectionPolicyNames.Failover)
-            && worker.RampFactor(_time) is < 1 and var share && _random.Next(steps) >= share * steps;
-    }
+    private bool IsHeldBack<TChance>(TChance chance, WorkerState worker, string mode)
+        where TChance : ISelectionChance =>
+        mode is not (SelectionPolicyNames.Sticky or SelectionPolicyNames.Failover)
+            && worker.RampFactor(_time) is < 1 and var share && !chance.Happens(share);
 
     /// <summary>With half of the workers or more passed over, the rest would be flooded: then nobody is.</summary>
     private static bool EnoughRemain(WorkerState[] eligible, long now)
@@ -158,22 +176,29 @@ internal sealed class WorkerSelector
         return passedOver * 2 < eligible.Length || (passedOver == 1 && eligible.Length == 2);
     }
 
-    private (WorkerLease?, ProxyError) SelectPinned(string id, in SelectionRequest request, ReadOnlySpan<WorkerState> tried)
+    /// <summary>The worker that was asked for by name; null with the reason when it cannot be had.</summary>
+    private WorkerState? FindPinned(string id, in SelectionRequest request, ReadOnlySpan<WorkerState> tried, out ProxyError refused)
     {
         var worker = _pool.Find(id);
         if (worker is null)
-            return (null, new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker"));
-        if (request.Country is { } country && worker.Model.Country != country)
-            return (null, new ProxyError(
-                FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names"));
-        if (LacksLink(worker, request.Link))
-            return (null, new ProxyError(
-                FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route"));
-        if (!worker.IsEligible || tried.Contains(worker))
-            return (null, new ProxyError(
-                FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available"));
-        return (worker.Lease(), default);
+            refused = new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker");
+        else if (request.Country is { } country && worker.Model.Country != country)
+            refused = new ProxyError(
+                FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names");
+        else if (LacksLink(worker, request.Link))
+            refused = new ProxyError(
+                FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route");
+        else if (!worker.IsEligible || tried.Contains(worker))
+            refused = new ProxyError(FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and is not available");
+        else
+            refused = default;
+        return refused.IsError ? null : worker;
     }
+
+    private static ProxyError NoneLeft(WorkerSnapshot snapshot, in SelectionRequest request, int tried) =>
+        request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
+            ? error
+            : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried));
 
     /// <summary>Waiting would not help a client that asks for a country of no worker's.</summary>
     private static ProxyError NotServed(WorkerSnapshot snapshot, string country)
@@ -195,7 +220,7 @@ internal sealed class WorkerSelector
             return "no worker is ready yet";
         if (snapshot.EligibleWorkers.Length == 0)
         {
-            string some = string.Join("; ", snapshot.AllWorkers.Take(3).Select(Describe));
+            string some = string.Join("; ", snapshot.AllWorkers.Take(3).Select(static worker => $"{worker.Id}: {Describe(worker)}"));
             return $"none of {snapshot.AllWorkers.Length} workers may carry traffic now ({some})";
         }
 
@@ -216,7 +241,38 @@ internal sealed class WorkerSelector
         need != LinkFamilies.None && (worker.Model.LinkFamilies & need) == 0;
 
     private static string Describe(WorkerState worker) =>
-        worker.Administrative == WorkerAdministrativeState.Draining ? $"{worker.Id}: draining"
-        : worker.OperationalReason.Length > 0 ? $"{worker.Id}: {worker.OperationalReason}"
-        : $"{worker.Id}: {worker.Operational}";
+        worker.Administrative == WorkerAdministrativeState.Draining ? "draining"
+        : worker.OperationalReason.Length > 0 ? worker.OperationalReason
+        : worker.Operational.ToString();
+
+    /// <summary>What all steps of one selection go by.</summary>
+    /// <param name="turn">The mode's.</param>
+    /// <param name="now">A timestamp when workers may have to be passed over; 0: none have.</param>
+    private readonly ref struct Round(
+        IWorkerSelectionPolicy policy, WorkerSnapshot snapshot, scoped in SelectionRequest request, ReadOnlySpan<WorkerState> tried,
+        uint turn, long now)
+    {
+        private readonly SelectionRequest _request = request;
+
+        public IWorkerSelectionPolicy Policy => policy;
+
+        public WorkerSnapshot Snapshot => snapshot;
+
+        public ReadOnlySpan<WorkerState> Tried { get; } = tried;
+
+        public string Mode => _request.Mode;
+
+        public bool IsFresh => _request.IsFresh;
+
+        /// <summary>True when those that could not be reached are passed over, if another is left.</summary>
+        public bool PassesOver => now != 0 && EnoughRemain(snapshot.EligibleWorkers, now);
+
+        public SelectionContext CleanContext =>
+            new(_request.Key, Tried, _request.Country, now, _request.Link, needsCleanCircuit: true, turn);
+
+        public SelectionContext Context(bool passesOver) =>
+            new(_request.Key, Tried, _request.Country, passesOver ? now : 0, _request.Link, turn: turn);
+
+        public Round Besides(ReadOnlySpan<WorkerState> more) => new(policy, snapshot, _request, more, turn, now);
+    }
 }

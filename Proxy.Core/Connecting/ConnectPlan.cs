@@ -12,6 +12,9 @@ namespace TorBalancer.Connecting;
 internal sealed record ConnectPlan(
     ProxyRequest Request, SelectionRequest Selection, IsolationToken Token, SessionUse? Session, ClearnetRoute Route)
 {
+    /// <summary>Who is told of the attempts; null: nobody.</summary>
+    public IAttemptWatcher? Watcher { get; init; }
+
     /// <summary>True when this worker is to be reached over its link. With route wireguard only workers with a link are picked.</summary>
     public bool UsesLink(WorkerModel worker) => Route switch
     {

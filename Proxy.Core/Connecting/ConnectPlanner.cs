@@ -30,26 +30,57 @@ internal sealed class ConnectPlanner(
             session = use;
         }
 
-        // A session pins its worker too, unless another mode is asked for in the same breath.
-        string mode = parameters.Mode
-            ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Value.Mode);
-        if (route != ClearnetRoute.Socks && routes.Value.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation))
-            route = ClearnetRoute.Socks;
+        string mode = ModeOf(parameters, defaultMode);
+        route = RouteOf(owner, isolation, route);
         var token = tokens.Create(isolation, owner, request.Target);
-
-        // An onion service's circuits are others; and where no token is sent, everybody shares.
-        bool isFresh = WorkerSelector.LeavesChoice(mode) && !token.IsNone && !request.Target.IsOnion
-            && (isolation == IsolationMode.Connection || _recent.IsNew(token));
-        ulong key = mode == SelectionPolicyNames.Sticky ? StickyKey(request, owner) : 0;
-        return new ConnectPlan(
-            request,
-            new SelectionRequest(
-                mode, key, parameters.Worker, parameters.Country,
-                route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None, isFresh),
-            token,
-            session,
-            route);
+        bool isFresh = MayBeFresh(request, mode, token) && (isolation == IsolationMode.Connection || _recent.IsNew(token));
+        return new ConnectPlan(request, SelectionOf(request, owner, mode, route, isFresh), token, session, route)
+        {
+            Watcher = owner.Watcher,
+        };
     }
+
+    /// <summary>
+    /// The plan that <see cref="Plan"/> would make now for the same arguments. Nothing is used up by it: no use of a session is counted,
+    /// and the identity is not seen.
+    /// </summary>
+    /// <remarks>Its token is for nobody where the next connection will have one that no other had.</remarks>
+    public ConnectPlan Foresee(
+        ProxyRequest request, ConnectionOwner owner, string? defaultMode, IsolationMode isolation, ClearnetRoute route)
+    {
+        bool isNew = isolation == IsolationMode.Connection;
+        if (owner.Parameters.Session is not null)
+        {
+            long? epoch = sessions.Foresee(SessionKey(owner, isolation), owner.Parameters);
+            owner = owner with { SessionEpoch = epoch ?? 0 };
+            isNew |= epoch is null;
+        }
+
+        string mode = ModeOf(owner.Parameters, defaultMode);
+        route = RouteOf(owner, isolation, route);
+        var token = tokens.Create(isolation, owner, request.Target);
+        bool isFresh = MayBeFresh(request, mode, token) && (isNew || _recent.WouldBeNew(token));
+        return new ConnectPlan(request, SelectionOf(request, owner, mode, route, isFresh), token, null, route);
+    }
+
+    /// <summary>A session pins its worker too, unless another mode is asked for in the same breath.</summary>
+    public string ModeOf(UserParameters parameters, string? defaultMode) =>
+        parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Value.Mode);
+
+    private ClearnetRoute RouteOf(in ConnectionOwner owner, IsolationMode isolation, ClearnetRoute route) =>
+        route != ClearnetRoute.Socks && routes.Value.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation)
+            ? ClearnetRoute.Socks : route;
+
+    /// <summary>An onion service's circuits are others; and where no token is sent, everybody shares.</summary>
+    private static bool MayBeFresh(ProxyRequest request, string mode, IsolationToken token) =>
+        WorkerSelector.LeavesChoice(mode) && !token.IsNone && !request.Target.IsOnion;
+
+    private SelectionRequest SelectionOf(
+        ProxyRequest request, in ConnectionOwner owner, string mode, ClearnetRoute route, bool isFresh) =>
+        new(
+            mode, mode == SelectionPolicyNames.Sticky ? StableHash.Of(owner.StickyTo ?? Key(request, owner).Text) : 0,
+            owner.Parameters.Worker, owner.Parameters.Country,
+            route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None, isFresh);
 
     /// <summary>
     /// On a link tor sees one address for all of us and no token. So whatever a token is to keep apart stays with SOCKS: users,
@@ -71,18 +102,23 @@ internal sealed class ConnectPlanner(
         _ => LinkFamilies.Any,
     };
 
-    private ulong StickyKey(ProxyRequest request, in ConnectionOwner owner)
+    /// <summary>What the sticky key of such a connection is made of.</summary>
+    /// <returns>auto: of the session.</returns>
+    public StickyBy KeyedBy(ProxyRequest request, in ConnectionOwner owner) => Key(request, owner).By;
+
+    private (StickyBy By, string Text) Key(ProxyRequest request, in ConnectionOwner owner)
     {
-        string client = owner.ClientAddress?.ToString() ?? "unix";
-        string? user = User(owner);
-        return StableHash.Of(owner.StickyTo ?? balancing.Value.StickyBy switch
+        switch (balancing.Value.StickyBy)
         {
-            StickyBy.User => user ?? client,
-            StickyBy.Client => client,
-            StickyBy.Destination => request.Target.Host,
-            _ when owner.Parameters.Session is { } session => $"{owner.Parameters.BaseUser}\0{session}",
-            _ => user ?? client,
-        });
+            case StickyBy.Destination:
+                return (StickyBy.Destination, request.Target.Host);
+            case StickyBy.Auto when owner.Parameters.Session is { } session:
+                return (StickyBy.Auto, $"{owner.Parameters.BaseUser}\0{session}");
+            case not StickyBy.Client when User(owner) is { } user:
+                return (StickyBy.User, user);
+            default:
+                return (StickyBy.Client, owner.ClientAddress?.ToString() ?? "unix");
+        }
     }
 
     /// <summary>

@@ -58,6 +58,7 @@ internal sealed class ConnectRun(
         start = new AttemptStart(
             lease, TokenFor(lease.Worker), left < _options.AttemptTimeout ? left : _options.AttemptTimeout,
             time.GetTimestamp());
+        plan.Watcher?.AttemptBegan(lease.Worker, plan.UsesLink(lease.Worker.Model), start.Started);
         return true;
     }
 
@@ -98,6 +99,7 @@ internal sealed class ConnectRun(
     public ConnectOutcome Won(ConnectAttempt attempt)
     {
         var worker = attempt.Lease.Worker;
+        plan.Watcher?.AttemptSucceeded(worker, attempt.Elapsed);
         if (attempt.Result.IsProven)
         {
             worker.ObserveConnectTime(attempt.Elapsed);
@@ -127,6 +129,7 @@ internal sealed class ConnectRun(
         var worker = attempt.Lease.Worker;
         var error = attempt.Result.Error;
         attempt.Lease.Dispose();
+        plan.Watcher?.AttemptFailed(worker, attempt.Result.ViaLink, error, attempt.Elapsed);
 
         // Only a rule sends such a target here. tor says 01 for it, which elsewhere means a broken circuit, and so would every worker.
         bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && plan.Request.Target.IsPrivate;

@@ -22,6 +22,9 @@ internal readonly record struct ConnectionOwner(
     /// <summary>Grows when a session is rotated.</summary>
     public long SessionEpoch { get; init; }
 
+    /// <summary>Who is told of the attempts to connect it; null: nobody.</summary>
+    public IAttemptWatcher? Watcher { get; init; }
+
     /// <summary>What it sticks to in mode sticky, whatever [Balancing] StickyBy says; null: as that says.</summary>
     public string? StickyTo { get; init; }
 }

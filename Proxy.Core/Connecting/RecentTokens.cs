@@ -19,14 +19,20 @@ internal sealed class RecentTokens
     /// <summary>True when it was not seen since others took its place; it is seen now.</summary>
     public bool IsNew(IsolationToken token)
     {
+        if (!IsUnseen(token, out ulong hash))
+            return false;
+        Volatile.Write(ref _seen[hash & (Places - 1)], hash);
+        return true;
+    }
+
+    /// <summary>What <see cref="IsNew"/> would say; it is not seen by that.</summary>
+    public bool WouldBeNew(IsolationToken token) => IsUnseen(token, out _);
+
+    private bool IsUnseen(IsolationToken token, out ulong hash)
+    {
         // An HMAC: any part of it is as good as a hash of all.
         var digits = token.Password.AsSpan(0, HashDigits);
-        if (!ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong hash))
-            return false;
-        ref ulong place = ref _seen[hash & (Places - 1)];
-        if (Volatile.Read(ref place) == hash)
-            return false;
-        Volatile.Write(ref place, hash);
-        return true;
+        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out hash)
+            && Volatile.Read(ref _seen[hash & (Places - 1)]) != hash;
     }
 }

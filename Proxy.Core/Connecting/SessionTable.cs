@@ -47,17 +47,9 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         var wall = time.GetUtcNow();
         lock (_lock)
         {
-            var rotation = RotationOf_NeedsLock(name, key);
-            long window = parameters.SessionLifetime is { } lifetime ? WindowOf(key, lifetime, wall) : 0;
-
-            bool isNew = !table.TryGetValue(key, out var session);
-            if (session is not null && session.Lifetime == parameters.SessionLifetime)
-                window = NotBefore(session.Window, window, parameters.SessionLifetime);
-
-            // A rotation holds for the life-time in which it was made, however far ahead the clock was then; where there is none, for ever.
-            bool isRotationOver = window > rotation.At || time.GetElapsedTime(rotation.Since, now) >= parameters.SessionLifetime;
-            long basis = isRotationOver ? window : rotation.Epoch;
-            if (isNew)
+            table.TryGetValue(key, out var session);
+            var (window, basis, begins) = Next_NeedsLock(session, name, key, parameters, wall);
+            if (session is null)
             {
                 if (table.Count >= capacity)
                     RemoveOldest_NeedsLock(table);
@@ -65,12 +57,12 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
                 table.Add(key, session);
             }
 
-            if (isNew || session!.Base != basis || session.Uses >= parameters.RotateAfterUses)
+            if (begins)
             {
                 // What is counted is known to this process alone, and no number of it is used twice, so that a session that was forgotten
                 // cannot get an old circuit back. Everything else follows from clock and name, here and elsewhere.
-                Begin_NeedsLock(session!, parameters.RotateAfterUses is null ? basis : NextEpoch_NeedsLock(), now);
-                session!.Base = basis;
+                Begin_NeedsLock(session, parameters.RotateAfterUses is null ? basis : NextEpoch_NeedsLock(), now);
+                session.Base = basis;
             }
 
             session.Window = window;
@@ -79,6 +71,21 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             session.Lifetime = parameters.SessionLifetime;
             session.MaxUses = parameters.RotateAfterUses;
             return new SessionUse(session, session.Epoch);
+        }
+    }
+
+    /// <summary>
+    /// The epoch that the next <see cref="Use"/> would belong to; it is not one. Null: an epoch that nobody had before.
+    /// </summary>
+    public long? Foresee(string key, UserParameters parameters)
+    {
+        bool isLimited = parameters.SessionLifetime is not null || parameters.RotateAfterUses is not null;
+        var wall = time.GetUtcNow();
+        lock (_lock)
+        {
+            (isLimited ? _limited : _plain).TryGetValue(key, out var session);
+            var (_, basis, begins) = Next_NeedsLock(session, parameters.Session ?? "", key, parameters, wall);
+            return !begins ? session!.Epoch : parameters.RotateAfterUses is null ? basis : null;
         }
     }
 
@@ -125,6 +132,21 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
                     .OrderByDescending(static one => one.LastUsed)
                     .Select(one => InfoOf_NeedsLock(one, now, wall, time)),
             ];
+    }
+
+    /// <summary>What the next use of a session goes by: its life-time, what its epoch follows from, and whether it begins anew.</summary>
+    private (long Window, long Basis, bool Begins) Next_NeedsLock(
+        Session? session, string name, string key, UserParameters parameters, DateTimeOffset wall)
+    {
+        var rotation = RotationOf_NeedsLock(name, key);
+        long window = parameters.SessionLifetime is { } lifetime ? WindowOf(key, lifetime, wall) : 0;
+        if (session is not null && session.Lifetime == parameters.SessionLifetime)
+            window = NotBefore(session.Window, window, parameters.SessionLifetime);
+
+        // A rotation holds for the life-time in which it was made, however far ahead the clock was then; where there is none, for ever.
+        bool isRotationOver = window > rotation.At || time.GetElapsedTime(rotation.Since) >= parameters.SessionLifetime;
+        long basis = isRotationOver ? window : rotation.Epoch;
+        return (window, basis, session is null || session.Base != basis || session.Uses >= parameters.RotateAfterUses);
     }
 
     private Rotation RotationOf_NeedsLock(string name, string key)

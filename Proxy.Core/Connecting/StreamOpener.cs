@@ -9,6 +9,17 @@ namespace TorBalancer.Connecting;
 /// </summary>
 internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, RetryConnector connector)
 {
+    /// <summary>
+    /// What <see cref="OpenAsync"/> would do first for the same arguments: the way and the plan, which is null where the way leads nowhere.
+    /// Nothing is used up by it.
+    /// </summary>
+    public (RouteDecision Way, ConnectPlan? Plan) Foresee(
+        ProxyRequest request, in ConnectionOwner owner, string? mode, IsolationMode isolation)
+    {
+        var decision = routes.Decide(request);
+        return (decision, decision.IsReject ? null : planner.Foresee(request, owner, mode, isolation, decision.Route));
+    }
+
     /// <summary>Throws <see cref="OperationCanceledException"/> only when the token is cancelled: nobody waits any more.</summary>
     /// <param name="owner">Who it is for.</param>
     /// <param name="mode">The balancing mode unless the owner asks for another; null: the pool's.</param>
