@@ -108,6 +108,9 @@ public enum FailureCause : byte
     TooManyConnections,
     ConnectTimeout,
     ShuttingDown,
+
+    /// <summary>Somebody asked the admin API to end the connection.</summary>
+    ClosedByOperator,
     InternalError,
     OutOfDescriptors,
 

@@ -68,6 +68,7 @@ public static class FailureCauses
         Row(FailureCause.CountryNotServed, "country_not_served", ours with { Stage = FailureStage.Select, Side = FailureSide.Client });
         Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
         Row(FailureCause.ShuttingDown, "shutting_down", ours);
+        Row(FailureCause.ClosedByOperator, "closed_by_operator", ours);
         Row(FailureCause.InternalError, "internal_error", ours);
         Row(FailureCause.OutOfDescriptors, "out_of_descriptors", ours);
 

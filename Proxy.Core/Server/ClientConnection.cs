@@ -64,7 +64,8 @@ internal sealed partial class ClientConnection(
         }
         catch (OperationCanceledException) when (_abort is { IsCancellationRequested: true })
         {
-            Context.Fail(new ProxyError(FailureCause.ShuttingDown));
+            Context.Fail(new ProxyError(
+                _aborted && _abortReason == TunnelEnd.Aborted ? FailureCause.ClosedByOperator : FailureCause.ShuttingDown));
             client.Abort();
         }
         catch (IOException)
@@ -154,7 +155,7 @@ internal sealed partial class ClientConnection(
             Context.IsTunnel = false;
 
             // Asked before our side is closed: after that tor forgets the stream.
-            Context.Exit = services.Exits.Of(Context.Stream);
+            Context.Circuit = services.Exits.Of(Context.Stream);
             Context.End = how == TunnelEnd.Aborted ? _abortReason : how;
             _farewell = how switch
             {
@@ -197,6 +198,7 @@ internal sealed partial class ClientConnection(
         if (!isLeft)
             await LeaveAsync();
         Dispose();
+        Context.Ended = services.Time.GetTimestamp();
         services.Registry.Remove(this);
         places.GiveBack();
     }

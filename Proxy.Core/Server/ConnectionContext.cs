@@ -3,15 +3,19 @@ using System.Net;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
 
 /// <summary>What is known of one client connection while it lives; views and the access log read it.</summary>
-internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started)
+internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started) : AttemptHistory
 {
     /// <summary>Unique in this process; the word that logs and error answers share.</summary>
     public string Id => string.Create(CultureInfo.InvariantCulture, $"c{id}");
+
+    /// <summary>The same as a number.</summary>
+    public long Number => id;
 
     public ListenerModel Listener { get; } = listener;
 
@@ -36,8 +40,16 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>How its stream is found among the worker's; null before there is one.</summary>
     public StreamKey? Stream { get; set; }
 
-    /// <summary>The exit that carried it, as tor names it; null where nobody knows. Asked for when the tunnel has ended.</summary>
-    public string? Exit { get; set; }
+    /// <summary>The circuit that carried it; null where nobody knows. Asked for when the tunnel, or a request of it, has ended.</summary>
+    public CircuitExit? Circuit { get; set; }
+
+    /// <summary>Its exit, as tor names it; null where nobody knows, and of an onion service.</summary>
+    public string? Exit => Stream is { Target.IsOnion: true } ? null : Circuit?.Exit.ToString();
+
+    /// <summary>When it ended, a timestamp; 0: it has not.</summary>
+    public long Ended { get; set; }
+
+    protected override bool IsOver => Ended != 0;
 
     /// <summary>From the request's end to the worker's answer.</summary>
     public TimeSpan ConnectTime { get; set; }

@@ -10,7 +10,12 @@ namespace TorBalancer.Server;
 /// </summary>
 internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 {
+    /// <summary>Connections that have ended and are remembered for people who ask; a power of two.</summary>
+    internal const int MaxRecent = 1024;
+
     private readonly Lock _lock = new();
+    private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
+    private int _ended;
     private LiveConnection? _first;
     private int _count;
     private TaskCompletionSource? _empty;
@@ -45,6 +50,28 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
     }
 
+    /// <summary>A live connection by its number; null: there is none.</summary>
+    public LiveConnection? Find(long number)
+    {
+        lock (_lock)
+        {
+            for (var one = _first; one is not null; one = one.Next)
+            {
+                if (one.Context.Number == number)
+                    return one;
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>One of the last that ended, by its number; null: none of them.</summary>
+    public ConnectionContext? FindRecent(long number)
+    {
+        lock (_lock)
+            return Array.Find(_recent, one => one?.Number == number);
+    }
+
     /// <summary>A number for the next connection; no other has it.</summary>
     public long NextId() => Interlocked.Increment(ref _lastId);
 
@@ -76,6 +103,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
             if (connection.Next is { } next)
                 next.Previous = connection.Previous;
             connection.Previous = connection.Next = null;
+            _recent[_ended++ & (MaxRecent - 1)] = connection.Context;
             if (--_count == 0)
                 _empty?.TrySetResult();
         }

@@ -45,12 +45,16 @@ internal sealed record ConnectionServices
 
     /// <summary>Opens a stream for a request of a connection's, by its listener's rules. As <see cref="StreamOpener.OpenAsync"/>.</summary>
     public ValueTask<ConnectOutcome> OpenAsync(
-        ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken) =>
-        Opener.OpenAsync(
+        ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken)
+    {
+        context.BeginAttempts();
+        return Opener.OpenAsync(
             request,
             new ConnectionOwner(context.Listener.Name, context.ClientAddress, request.Credentials, parameters)
             {
                 Isolation = request.Isolation,
+                Watcher = context,
             },
             context.Listener.Mode, context.Listener.Isolation, cancellationToken);
+    }
 }

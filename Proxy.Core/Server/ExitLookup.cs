@@ -14,8 +14,12 @@ internal sealed class ExitLookup(ICircuitJoin circuits, Live<LogOptions> log)
 
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>For the access log; null also when there is none.</summary>
-    public string? Of(StreamKey? stream) => log.Value.Access ? Find(stream) : null;
+    /// <summary>For the access log, and views of connections that have ended; null also when there is no log.</summary>
+    public CircuitExit? Of(StreamKey? stream) => log.Value.Access && stream is not { Target.IsOnion: true } ? FindCircuit(stream) : null;
+
+    /// <summary>The circuit that carries a stream; null where nobody knows.</summary>
+    public CircuitExit? FindCircuit(StreamKey? stream) =>
+        stream is null ? null : circuits.FindExit(stream.WorkerId, stream.Password, stream.LocalPort, stream.Target.ToString());
 
     /// <summary>
     /// For a client that has been waiting for its connection: <c>$FINGERPRINT~nickname</c>, <c>none</c> of an onion service,
@@ -41,12 +45,5 @@ internal sealed class ExitLookup(ICircuitJoin circuits, Live<LogOptions> log)
     /// <c>$FINGERPRINT~nickname</c>; null where nobody knows. A stream to an onion service has no exit: its circuit ends at
     /// a rendezvous point.
     /// </summary>
-    public string? Find(StreamKey? stream)
-    {
-        if (stream is null || stream.Target.IsOnion)
-            return null;
-        return circuits.FindExit(stream.WorkerId, stream.Password, stream.LocalPort, stream.Target.ToString()) is { } found
-            ? found.Exit.ToString()
-            : null;
-    }
+    public string? Find(StreamKey? stream) => stream is { Target.IsOnion: true } ? null : FindCircuit(stream)?.Exit.ToString();
 }

@@ -107,6 +107,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     private void Tell(in HttpExchange exchange)
     {
         context.Requests++;
-        services.AccessLog.WriteRequest(context, exchange, exchange.WorkerId is null ? null : services.Exits.Of(context.Stream));
+        context.Circuit = exchange.WorkerId is null ? null : services.Exits.Of(context.Stream);
+        services.AccessLog.WriteRequest(context, exchange, context.Exit);
     }
 }

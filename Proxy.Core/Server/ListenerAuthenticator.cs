@@ -38,6 +38,19 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
         return error;
     }
 
+    /// <summary>As <see cref="Check"/> for a client that knows the password of whoever it says it is: for somebody who only asks.</summary>
+    /// <param name="user">The name as the parsers give it; null: it sends none.</param>
+    /// <param name="credentials">What such a client would send.</param>
+    public ProxyError Assume(string? user, out ClientCredentials? credentials)
+    {
+        string? known = user is null || listener.Auth == ListenerAuth.None
+            ? null : UserParametersParser.FindKnownUser(user, listener.Users);
+        credentials = user is null
+            ? null
+            : new ClientCredentials(user, known is null ? "" : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(listener.Users[known])));
+        return Check(credentials);
+    }
+
     private ProxyError Accept(ClientCredentials? credentials, UserParameters parameters)
     {
         _checked = credentials;

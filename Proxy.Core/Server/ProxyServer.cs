@@ -18,6 +18,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
         [.. Volatile.Read(ref _listeners).Select(static entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
 
+    /// <summary>What is configured of those that listen, in the order of the file.</summary>
+    public IReadOnlyList<ListenerModel> Listeners => [.. _listeners.Select(static entry => entry.Listener.Model)];
+
     /// <summary>
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.

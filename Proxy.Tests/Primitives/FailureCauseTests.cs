@@ -52,6 +52,7 @@ public class FailureCauseTests
     [TestCase(FailureCause.TooManyConnections, "too_many_connections", "Handshake Internal Never None", "")]
     [TestCase(FailureCause.ConnectTimeout, "connect_timeout", "Dial None Always Ambiguous", "")]
     [TestCase(FailureCause.ShuttingDown, "shutting_down", "Dial Internal Never None", "")]
+    [TestCase(FailureCause.ClosedByOperator, "closed_by_operator", "Dial Internal Never None", "")]
     [TestCase(FailureCause.InternalError, "internal_error", "Dial Internal Never None", "")]
     [TestCase(FailureCause.OutOfDescriptors, "out_of_descriptors", "Dial Internal Never None", "")]
     [TestCase(FailureCause.WorkerRefused, "worker_refused", "Dial Worker Always Full", "passed over, proves Refused, circuit Fails")]

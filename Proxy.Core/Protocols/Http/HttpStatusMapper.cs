@@ -46,6 +46,7 @@ internal static class HttpStatusMapper
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),
+        FailureCause.ClosedByOperator => Row(503, Internal, "The operator of the proxy has closed the connection."),
         FailureCause.OutOfDescriptors => Row(503, Internal, "The proxy has no room for another connection at the moment."),
         FailureCause.InternalError => Row(500, Internal, "The proxy failed; its log says more."),
 

@@ -35,6 +35,7 @@ public sealed class HttpStatusMapperTests
 
     [TestCase(FailureCause.NoWorkerAvailable, 503)]
     [TestCase(FailureCause.ShuttingDown, 503)]
+    [TestCase(FailureCause.ClosedByOperator, 503)]
     [TestCase(FailureCause.WorkerRefused, 502)]
     [TestCase(FailureCause.WorkerUnreachable, 502)]
     [TestCase(FailureCause.WorkerProtocol, 502)]
