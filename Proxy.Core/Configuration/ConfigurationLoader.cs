@@ -42,6 +42,7 @@ internal static class ConfigurationLoader
             Errors = issues.Errors(),
             Warnings = issues.Warnings(),
             FilePath = path,
+            Effective = EffectiveConfiguration.Of(schema, given),
             HasUsageErrors = isNameless || !areOverrides,
         };
     }

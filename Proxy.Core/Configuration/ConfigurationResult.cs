@@ -24,6 +24,9 @@ internal sealed class ConfigurationResult
     /// <summary>The file that was read, or was to be read; null: none, the built-in defaults.</summary>
     public required string? FilePath { get; init; }
 
+    /// <summary>Every value that holds, with its origin; secrets hidden.</summary>
+    public required IReadOnlyList<EffectiveSection> Effective { get; init; }
+
     /// <summary>True when an argument was no override at all: the command was called wrongly.</summary>
     public required bool HasUsageErrors { get; init; }
 

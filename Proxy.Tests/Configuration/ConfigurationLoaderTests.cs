@@ -52,8 +52,13 @@ public class ConfigurationLoaderTests
         "t.conf:2: [Route] Clearnet = \"wiregard\" is not a route; allowed: auto, socks, wireguard; did you mean \"wireguard\"?")]
     [TestCase("[Route]\nOnion = direct", "t.conf:2: [Route] Onion = \"direct\" is not a route for onion services; allowed: socks")]
     [TestCase("[Admin]\nAddress = 0.0.0.0:1081",
-        "t.conf:2: [Admin] Address = \"0.0.0.0:1081\" is not on loopback; the admin API has no passwords and must not be reachable from "
-        + "elsewhere; allowed: host:port or [v6]:port on loopback, or none")]
+        "t.conf:2: [Admin] Address = \"0.0.0.0:1081\" is not on loopback: whoever reaches the admin API commands the daemon. Allowed "
+        + "with a Token or TokenFile")]
+    [TestCase("[Admin]\nToken = geheim",
+        "t.conf:2: [Admin] Token is too short; allowed: 16 to 256 letters, digits and - . _ ~ + / =, for instance of openssl rand -hex 32")]
+    [TestCase("[Admin]\nTls = /a",
+        "t.conf:2: [Admin] Tls = \"/a\" names one file; allowed: cert.pem, key.pem: the paths of two files in PEM")]
+    [TestCase("[Admin]\nTokenFile = /nowhere/token", "t.conf:2: [Admin] TokenFile /nowhere/token does not exist")]
     [TestCase("[Admin]\nAddress = unix:/a", "t.conf:2: [Admin] Address = \"unix:/a\" is a unix socket; that goes into Socket")]
     [TestCase("[Admin]\nSocket = /a",
         "t.conf:2: [Admin] Socket = \"/a\" is not a unix socket; allowed: auto, unix:/path or none; did you mean \"unix:/a\"?")]

@@ -2,13 +2,16 @@ using System.Net;
 
 namespace TorBalancer.Configuration.Options;
 
+/// <summary>A certificate with its chain, and its private key, both in PEM; absolute paths.</summary>
+public sealed record CertificateFiles(string Certificate, string Key);
+
 /// <summary>[Admin]: the admin API's address and the command line's socket.</summary>
 public sealed class AdminOptions
 {
     /// <summary>256 MiB.</summary>
     internal const long DefaultFetchMemory = 256L << 20;
 
-    /// <summary>host:port; loopback only. Default 127.0.0.1:1081; null: none.</summary>
+    /// <summary>host:port; beyond loopback only with <see cref="Token"/>. Default 127.0.0.1:1081; null: none.</summary>
     public IPEndPoint? Address { get; set; } = new(IPAddress.Loopback, 1081);
 
     /// <summary>True when somebody asked for the address by name: then it must be had. The default one is a convenience.</summary>
@@ -16,6 +19,15 @@ public sealed class AdminOptions
 
     /// <summary>auto, unix:/path or none. Default auto: the service's runtime directory, else the user's.</summary>
     public string Socket { get; set; } = "auto";
+
+    /// <summary>What clients of the address must send as a bearer token, 16 to 256 signs; empty: nothing. Default empty.</summary>
+    public string Token { get; set; } = "";
+
+    /// <summary>A file that holds the token; null: none. Its content is in <see cref="Token"/> after reading.</summary>
+    public string? TokenFile { get; set; }
+
+    /// <summary>The certificate that the address is served with, in https; null: in plain HTTP.</summary>
+    public CertificateFiles? Tls { get; set; }
 
     /// <summary>Bytes that all fetches together may hold, 64 MiB to 64 GiB. Default 256 MiB.</summary>
     public long FetchMemory { get; set; } = DefaultFetchMemory;

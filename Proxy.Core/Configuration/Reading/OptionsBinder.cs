@@ -20,6 +20,7 @@ internal sealed class OptionsBinder(
     {
         var options = new TorBalancerOptions();
         Fill(schema.Admin, options.Admin);
+        new AdminCompletion(_given, files, issues).Complete(options.Admin);
         Fill(schema.Balancing, options.Balancing);
         Fill(schema.Circuits, options.Circuits);
         Fill(schema.Connect, options.Connect);

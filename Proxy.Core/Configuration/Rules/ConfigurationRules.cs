@@ -26,6 +26,7 @@ internal static class ConfigurationRules
             return;
         new ListenerRules(options, given, report).Check();
         new AddressRules(options, given, report).Check();
+        new AdminRules(options.Admin, given, files, report).Check();
         new ConnectRules(options.Connect, given, report).Check();
         new WorkerRules(options, given, report).Check();
         new StartRules(options, given, files, report).Check();

@@ -14,6 +14,13 @@ internal sealed partial class ConfigurationSchema
         .Key("Socket", Values.AdminSocket, "auto",
             "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
             (options, value) => options.Socket = value)
+        .Key("Token", Values.BearerToken, "",
+            "What clients of Address must send as \"Authorization: Bearer\"; needed beyond loopback. The socket never asks for it.",
+            (options, value) => options.Token = value, secret: true)
+        .Key("TokenFile", Values.FilePath, "", "A file that holds the token, alone on its first line.",
+            (options, value) => options.TokenFile = value)
+        .Key("Tls", Values.CertificateFiles, "", "Serve Address in https with this certificate and key (PEM).",
+            (options, value) => options.Tls = value)
         .Key("FetchMemory", Values.Size(64L << 20, 64L << 30), "256MiB",
             "What all fetches of the admin API together may hold in memory; "
                 + "more of them wait, and are answered with 503 when their time is over.",

@@ -19,7 +19,7 @@ internal static partial class Values
 
     /// <summary>[Admin] Address; null for none.</summary>
     public static ValueParser<IPEndPoint?> AdminAddress { get; } =
-        new("host:port or [v6]:port on loopback, or none", ParseAdminAddress);
+        new("host:port or [v6]:port, or none", ParseAdminAddress);
 
     /// <summary>[Worker:…] Address: an IP address (as an end point with port 0) or a unix socket.</summary>
     public static ValueParser<EndPoint> WorkerAddress { get; } = new("an IP address, localhost or unix:/path", ParseWorkerAddress);
@@ -76,11 +76,7 @@ internal static partial class Values
             return new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false);
         var problem = AddressText.ParseIPEndPoint(text, out var endPoint);
         value = endPoint;
-        if (problem is not null)
-            return AddressDiagnosis.OfEndPoint(text, problem, 1081);
-        return IPAddress.IsLoopback(endPoint.Address)
-            ? null
-            : new ValueProblem("is not on loopback; the admin API has no passwords and must not be reachable from elsewhere");
+        return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1081);
     }
 
     private static ValueProblem? ParseReachable(string text, ValueContext context, out IPEndPoint value)

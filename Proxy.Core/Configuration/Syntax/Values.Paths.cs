@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration.Syntax;
@@ -39,6 +40,20 @@ internal static partial class Values
             value = text;
             return ParseUnix(text, out _);
         });
+
+    /// <summary>[Admin] Tls.</summary>
+    public static ValueParser<CertificateFiles?> CertificateFiles { get; } = new("cert.pem, key.pem: the paths of two files in PEM",
+        static (string text, ValueContext context, out CertificateFiles? value) =>
+        {
+            value = null;
+            string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+            if (parts is not [{ Length: > 0 } certificate, { Length: > 0 } key])
+                return new ValueProblem(parts.Length == 1 ? "names one file" : "is no pair of files");
+            if ((ParsePath(certificate, context, out certificate) ?? ParsePath(key, context, out key)) is { } problem)
+                return problem;
+            value = new CertificateFiles(certificate, key);
+            return null;
+        }, IsFree: true);
 
     private static bool IsUnix(string text) => text.StartsWith(UnixPrefix, StringComparison.OrdinalIgnoreCase);
 

@@ -8,6 +8,11 @@ internal static partial class Values
 {
     private static readonly string[] YesNoWords = ["yes", "no", "true", "false", "on", "off"];
 
+    private const int MinToken = 16, MaxToken = 256;
+
+    private static readonly System.Buffers.SearchValues<char> TokenSigns =
+        System.Buffers.SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
+
     public static ValueParser<bool> YesNo { get; } = new("yes or no", ParseYesNo);
 
     public static ValueParser<string> Country { get; } = new("a country's two letters, such as de", ParseCountry);
@@ -26,6 +31,19 @@ internal static partial class Values
                 return new ValueProblem("holds a control character");
             return text.Length == 61 && text.StartsWith("16:", StringComparison.Ordinal) && text[3..].All(char.IsAsciiHexDigit)
                 ? new ValueProblem("is torrc's HashedControlPassword; the password itself belongs here", ShowAllowed: false)
+                : null;
+        });
+
+    /// <summary>[Admin] Token: what fits into a header (RFC 6750, section 2.1, b64token).</summary>
+    public static ValueParser<string> BearerToken { get; } = new(
+        "16 to 256 letters, digits and - . _ ~ + / =, for instance of openssl rand -hex 32",
+        static (string text, ValueContext _, out string value) =>
+        {
+            value = text;
+            if (text.AsSpan().ContainsAnyExcept(TokenSigns))
+                return new ValueProblem("holds another sign");
+            return text.Length < MinToken ? new ValueProblem("is too short")
+                : text.Length > MaxToken ? new ValueProblem("is too long")
                 : null;
         });
 
