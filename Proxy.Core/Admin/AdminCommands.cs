@@ -2,12 +2,16 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
+using TorBalancer.TorControl.Relays;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin;
 
 /// <summary>What an operator may change while the daemon runs. Every command may be given twice.</summary>
-internal sealed partial class AdminCommands(WorkerPool pool, HealthMonitor health, SessionTable sessions, ILogger<AdminCommands> logger)
+internal sealed partial class AdminCommands(
+    WorkerPool pool, HealthMonitor health, SessionTable sessions, ConnectionViews connections, RelayWatchService relays,
+    ILogger<AdminCommands> logger)
 {
     /// <summary>Reloads; null: there is no configuration that could be read again.</summary>
     public ConfigurationReloader? Reloader { get; init; }
@@ -46,8 +50,26 @@ internal sealed partial class AdminCommands(WorkerPool pool, HealthMonitor healt
         return rotated;
     }
 
+    /// <summary>Ends a live connection whatever it is doing; what it was then. Null when there is no such one.</summary>
+    public ConnectionDetailView? Close(string id)
+    {
+        if (connections.FindLive(id) is not { } connection)
+            return null;
+        var view = connections.DetailOf(connection.Context);
+        connection.Abort(TunnelEnd.Aborted);
+        Log.Closed(logger, connection.Context.Id, view.State);
+        return view;
+    }
+
+    /// <summary>Exits are used again before their time is over. How many were avoided until now, over all workers.</summary>
+    /// <param name="fingerprint">Only that relay; null: all of them.</param>
+    public int Forgive(string? fingerprint) => relays.Forgive(fingerprint);
+
     private static partial class Log
     {
+        [LoggerMessage(AdminEventIds.ConnectionClosed, LogLevel.Information, "Connection {Id} is closed on request (it was {State})")]
+        public static partial void Closed(ILogger logger, string id, string state);
+
         [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "{Count} sessions were rotated on request")]
         public static partial void Rotated(ILogger logger, int count);
 

@@ -11,5 +11,8 @@ internal static class AdminEventIds
     public const int WorkerDraining = 7010;
     public const int WorkerEnabled = 7011;
     public const int SessionRotated = 7012;
+    public const int ConnectionClosed = 7013;
+    public const int EventReaderDropped = 7014;
+    public const int NotEncrypted = 7015;
     public const int Fetched = 7020;
 }

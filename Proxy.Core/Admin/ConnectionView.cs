@@ -6,6 +6,9 @@ internal sealed record ConnectionView
     /// <summary>As in the log.</summary>
     public required string Id { get; init; }
 
+    /// <summary>handshake, connecting or open.</summary>
+    public required string State { get; init; }
+
     /// <summary>The listener that it came by.</summary>
     public required string Listener { get; init; }
 

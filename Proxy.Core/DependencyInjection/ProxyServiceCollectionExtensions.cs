@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Balancing;
@@ -169,13 +170,16 @@ internal static class ProxyServiceCollectionExtensions
     private static IServiceCollection AddAdmin(this IServiceCollection services) => services
         .AddSingleton<WorkerViews>()
         .AddSingleton(static provider => new AdminCommands(
-            provider.Get<WorkerPool>(), provider.Get<HealthMonitor>(), provider.Get<SessionTable>(),
-            provider.Get<ILogger<AdminCommands>>())
+            provider.Get<WorkerPool>(), provider.Get<HealthMonitor>(), provider.Get<SessionTable>(), provider.Get<ConnectionViews>(),
+            provider.Get<RelayWatchService>(), provider.Get<ILogger<AdminCommands>>())
         {
             Reloader = provider.GetService<ConfigurationReloader>(),
             Workers = provider.GetService<WorkerCommands>(),
         })
+        .AddSingleton<ConnectionViews>()
+        .AddSingleton<BlacklistViews>()
         .AddSingleton<AdminViews>()
+        .AddSingleton<Explainer>()
         .AddSingleton<FetchConnector>()
         .AddSingleton(static provider => new FetchServices(
             provider.Get<FetchConnector>(), provider.Get<Live<LogOptions>>(), provider.Get<TimeProvider>())

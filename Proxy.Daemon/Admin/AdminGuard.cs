@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace TorBalancer.Daemon.Admin;
 
 /// <summary>
-/// Keeps web pages out. There are no passwords here: whoever can connect may ask, and a browser on this machine can
+/// Keeps web pages out. On loopback there need be no password: whoever can connect may ask, and a browser on this machine can
 /// connect on behalf of any page. Three things give such requests away: a Host that is not ours (DNS rebinding), an Origin
 /// that is not ours, and Sec-Fetch-Site. Nothing here ever sends a CORS header.
 /// </summary>
@@ -19,10 +19,12 @@ internal static class AdminGuard
         headers.XContentTypeOptions = "nosniff";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
 
-        // A unix socket has no address, and no page can reach one.
+        // A unix socket has no address, and no page can reach one. Beyond loopback whoever asks must have the token, which no page has, and
+        // the daemon goes by names that nobody has told it.
         bool overTcp = context.Connection.LocalIpAddress is not null;
         if (overTcp
             && HostOf(context) is { } host
+            && IPAddress.IsLoopback(Plain(context.Connection.LocalIpAddress!))
             && !IsOurHost(host, context.Connection.LocalPort, context.Connection.LocalIpAddress!.ToString()))
             return context.WriteProblemAsync(
                 StatusCodes.Status421MisdirectedRequest, "Host must be the address of the admin API, or localhost, with its port or none");
@@ -80,9 +82,11 @@ internal static class AdminGuard
             || name == $"[{localAddress}]";
     }
 
+    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
     private static bool IsOurOrigin(HttpRequest request)
     {
         var origin = request.Headers.Origin;
-        return origin.Count == 0 || (origin.Count == 1 && request.Host.HasValue && origin[0] == $"http://{request.Host.Value}");
+        return origin.Count == 0 || (origin.Count == 1 && request.Host.HasValue && origin[0] == $"{request.Scheme}://{request.Host.Value}");
     }
 }

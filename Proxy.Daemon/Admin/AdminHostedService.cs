@@ -1,9 +1,14 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Events;
+using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Configuration.Reload;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Processes;
@@ -79,15 +84,48 @@ internal sealed partial class AdminHostedService(
     {
         if (address is null && _place is null)
             return;
+        var running = services.GetRequiredService<RunningConfiguration>();
+        var (certificate, chain) = LoadCertificate(options.Admin.Tls);
         _server = new AdminServer(
-            services.GetRequiredService<AdminViews>(), services.GetRequiredService<AdminCommands>(),
-            services.GetRequiredService<FetchEngine>(), loggers,
-            address, _place?.BindPath, services.GetRequiredService<DescriptorBudget>());
+            new AdminServices
+            {
+                Views = services.GetRequiredService<AdminViews>(),
+                Blacklist = services.GetRequiredService<BlacklistViews>(),
+                Explainer = services.GetRequiredService<Explainer>(),
+                Events = services.GetRequiredService<EventHub>(),
+                Commands = services.GetRequiredService<AdminCommands>(),
+                Fetch = services.GetRequiredService<FetchEngine>(),
+                Configuration = () => ConfigView.From(running.Current),
+            },
+            new AdminEndPoints(address, _place?.BindPath) { Token = options.Admin.Token, Certificate = certificate, Chain = chain },
+            loggers, services.GetRequiredService<DescriptorBudget>());
         await _server.StartAsync(cancellationToken);
         if (_server.Address is { } bound)
-            Log.Listening(logger, bound.ToString());
+        {
+            Log.Listening(logger, certificate is null ? bound.ToString() : $"https://{bound}");
+            if (certificate is null && !IPAddress.IsLoopback(bound.Address))
+                Log.NotEncrypted(logger, bound.ToString());
+        }
+
         if (_place is not null)
             Log.Listening(logger, "unix:" + _place.Path);
+    }
+
+    private static (X509Certificate2? Certificate, X509Certificate2Collection? Chain) LoadCertificate(CertificateFiles? files)
+    {
+        if (files is null)
+            return default;
+        try
+        {
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPemFile(files.Certificate);
+            return (X509Certificate2.CreateFromPemFile(files.Certificate, files.Key), chain);
+        }
+        catch (Exception failure) when (failure is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(
+                $"[Admin] Tls: no certificate with its key is in {files.Certificate} and {files.Key}: {failure.Message}", failure);
+        }
     }
 
     /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
@@ -109,6 +147,11 @@ internal sealed partial class AdminHostedService(
     {
         [LoggerMessage(AdminEventIds.Listening, LogLevel.Information, "Admin API on {Address}")]
         public static partial void Listening(ILogger logger, string address);
+
+        [LoggerMessage(
+            AdminEventIds.NotEncrypted, LogLevel.Warning,
+            "The admin API on {Address} is not encrypted: its token can be read on the way. [Admin] Tls = cert.pem, key.pem helps")]
+        public static partial void NotEncrypted(ILogger logger, string address);
 
         [LoggerMessage(
             AdminEventIds.AddressSkipped, LogLevel.Warning, "No admin API over TCP: {Trouble}. Name another [Admin] Address, or none")]

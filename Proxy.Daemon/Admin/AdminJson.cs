@@ -1,7 +1,9 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Reload;
 
 namespace TorBalancer.Daemon.Admin;
@@ -29,8 +31,14 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 [JsonSerializable(typeof(ConnectionsView))]
 [JsonSerializable(typeof(SessionsView))]
 [JsonSerializable(typeof(RotationView))]
+[JsonSerializable(typeof(ExplainView))]
+[JsonSerializable(typeof(ConnectionDetailView))]
+[JsonSerializable(typeof(BlacklistedRelaysView))]
+[JsonSerializable(typeof(BlacklistRemovalView))]
+[JsonSerializable(typeof(ConfigView))]
 [JsonSerializable(typeof(ReloadView))]
 [JsonSerializable(typeof(ProblemView))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {
     /// <summary>snake_case, nulls left out. Bodies of web pages stay readable: the answers are never part of a page.</summary>

@@ -15,14 +15,51 @@ internal sealed class AdminReloadRoutes(ConfigurationReloader reloader, WorkerCo
     /// <summary>Bytes; a worker has some hundred.</summary>
     private const int MaxBody = 16 * 1024;
 
+    private static readonly int[] Refusals =
+    [
+        StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict,
+        StatusCodes.Status422UnprocessableEntity, StatusCodes.Status503ServiceUnavailable,
+    ];
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 8 };
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/api/v1/reload", ["POST"], ReloadAsync);
-        routes.MapMethods("/api/v1/workers", ["POST"], AddAsync);
-        routes.MapMethods("/api/v1/workers/{id}", ["DELETE"], RemoveAsync);
-        routes.MapMethods("/api/v1/workers/{id}", ["PATCH"], ChangeAsync);
+        routes.MapMethods("/api/v1/reload", ["POST"], ReloadAsync).WithMetadata(
+            new AdminOperation("reload", "Reads the configuration again and puts it into force, whole or not at all")
+            {
+                Answer = AdminJson.Instance.ReloadView,
+                Problems = [StatusCodes.Status422UnprocessableEntity, StatusCodes.Status503ServiceUnavailable],
+            });
+        routes.MapMethods("/api/v1/workers", ["POST"], AddAsync).WithMetadata(
+            new AdminOperation("addWorker", "A worker more, until the next reload unless it is saved")
+            {
+                Answer = AdminJson.Instance.WorkerView,
+                AnswerStatus = StatusCodes.Status201Created,
+                BodySchema = """
+                    {"type": "object", "required": ["id"], "properties": {
+                      "id": {"type": "string"}, "save": {"type": "boolean"}},
+                      "additionalProperties": {"type": ["string", "number", "boolean", "array"], "description": "A key of [Worker:name]"}}
+                    """,
+                Problems = Refusals,
+            });
+        routes.MapMethods("/api/v1/workers/{id}", ["DELETE"], RemoveAsync).WithMetadata(
+            new AdminOperation("removeWorker", "Drains a worker, which goes when its last connection has finished")
+            {
+                Answer = AdminJson.Instance.WorkerView,
+                Parameters = [new AdminParameter("save", "Whether the file that a save wrote goes too", Allowed: ["true", "false"])],
+                Problems = Refusals,
+            });
+        routes.MapMethods("/api/v1/workers/{id}", ["PATCH"], ChangeAsync).WithMetadata(
+            new AdminOperation("changeWorker", "Another weight")
+            {
+                Answer = AdminJson.Instance.WorkerView,
+                BodySchema = """
+                    {"type": "object", "required": ["weight"], "additionalProperties": false, "properties": {
+                      "weight": {"type": "integer", "minimum": 1, "maximum": 100}, "save": {"type": "boolean"}}}
+                    """,
+                Problems = Refusals,
+            });
     }
 
     private async Task ReloadAsync(HttpContext context)

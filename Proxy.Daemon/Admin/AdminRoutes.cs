@@ -10,7 +10,9 @@ using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Admin;
 
-/// <summary>The paths of the API. Further ones (reload, metrics, the page) are further lines in <see cref="Map"/>.</summary>
+/// <summary>
+/// The paths of workers, sessions, connections and fetches. Every route has an <see cref="AdminOperation"/>, by which it is described.
+/// </summary>
 internal sealed class AdminRoutes(
     AdminViews views, AdminCommands commands, FetchEngine fetch, Func<bool> refusesFetches, CancellationToken stopping)
 {
@@ -32,23 +34,50 @@ internal sealed class AdminRoutes(
     {
         routes.MapMethods(
             "/api/v1/health", Read,
-            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView));
+            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView))
+            .WithMetadata(new AdminOperation("getHealth", "The pool at a glance") { Answer = AdminJson.Instance.HealthView });
         routes.MapMethods(
             "/api/v1/workers", Read,
-            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView));
+            context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView))
+            .WithMetadata(new AdminOperation("getWorkers", "All workers with all their counters")
+            {
+                Answer = AdminJson.Instance.WorkersView,
+            });
         routes.MapMethods(
             "/api/v1/connections", Read,
-            context => ListAsync(context, views.ConnectionCount * ConnectionMemory, views.Connections, AdminJson.Instance.ConnectionsView));
-        routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain));
-        routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable));
+            context => ListAsync(
+                context, views.Connections.Count * ConnectionMemory,
+                () => views.Connections.All(context.Request.Query["worker"].FirstOrDefault()), AdminJson.Instance.ConnectionsView))
+            .WithMetadata(new AdminOperation("getConnections", "Live client connections")
+            {
+                Answer = AdminJson.Instance.ConnectionsView,
+                Parameters = [new AdminParameter("worker", "Only those of this worker")],
+            });
+        routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain))
+            .WithMetadata(Command("drainWorker", "No new connections for a worker", AdminJson.Instance.WorkerView));
+        routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable))
+            .WithMetadata(Command("enableWorker", "Back into the pool", AdminJson.Instance.WorkerView));
         routes.MapMethods(
             "/api/v1/sessions", Read,
-            context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView));
-        routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync);
-        routes.MapMethods("/api/v1/fetch", Write, FetchAsync);
+            context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView))
+            .WithMetadata(new AdminOperation("getSessions", "Sessions that clients use") { Answer = AdminJson.Instance.SessionsView });
+        routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync)
+            .WithMetadata(Command("rotateSession", "A new circuit for a session", AdminJson.Instance.RotationView));
+        routes.MapMethods("/api/v1/fetch", Write, FetchAsync).WithMetadata(new AdminOperation("fetch", "Fetches a URL through a worker")
+        {
+            BodySchema = AdminFetchSchemas.Request,
+            AnswerSchema = AdminFetchSchemas.Answer,
+            Problems = [StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType],
+        });
         if (commands is { Reloader: { } reloader, Workers: { } workers })
             new AdminReloadRoutes(reloader, workers, views.Workers).Map(routes);
     }
+
+    private static AdminOperation Command(string id, string summary, JsonTypeInfo answer) => new(id, summary)
+    {
+        Answer = answer,
+        Problems = [StatusCodes.Status404NotFound],
+    };
 
     /// <summary>A list stands in memory until its reader has it all, and there may be as many readers as places.</summary>
     /// <param name="size">About how much that is, bytes.</param>

@@ -6,13 +6,13 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using TorBalancer.Admin;
-using TorBalancer.Admin.Fetch;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Interop;
 using TorBalancer.Transport;
@@ -47,9 +47,10 @@ internal sealed class AdminServer : IAsyncDisposable
     private volatile bool _refusesFetches;
 
     public AdminServer(
-        AdminViews views, AdminCommands commands, FetchEngine fetch, ILoggerFactory loggers, IPEndPoint? address, string? socketPath,
-        DescriptorBudget? descriptors = null)
+        AdminServices services, AdminEndPoints endPoints, ILoggerFactory loggers, DescriptorBudget? descriptors = null,
+        AdminEventTiming? timing = null)
     {
+        var (address, socketPath) = (endPoints.Address, endPoints.SocketPath);
         descriptors ??= DescriptorBudget.Unlimited();
         var builder = WebApplication.CreateEmptyBuilder(
             new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
@@ -65,9 +66,9 @@ internal sealed class AdminServer : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = BodyRate;
             kestrel.Limits.MinResponseDataRate = AnswerRate;
             if (address is not null)
-                kestrel.Listen(address, listen => Configure(listen, places));
+                kestrel.Listen(address, listen => Configure(listen, places, endPoints));
             if (socketPath is not null)
-                kestrel.ListenUnixSocket(socketPath, listen => Configure(listen, places));
+                kestrel.ListenUnixSocket(socketPath, listen => Configure(listen, places, null));
         });
         builder.Services.AddSingleton<IConnectionListenerFactory>(
             new AdminListener.Factory(Bind, descriptors, TimeProvider.System, new QuietLoggerFactory(loggers).CreateLogger("Kestrel")));
@@ -80,15 +81,25 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.Use(AdminPlace.InvokeAsync);
         _application.Use((context, next) => AdminErrors.InvokeAsync(context, next, logger));
         _application.Use(AdminGuard.InvokeAsync);
+        if (endPoints.Token.Length > 0)
+            _application.Use(new AdminToken(endPoints.Token).InvokeAsync);
         _application.UseRouting();
         _application.Use(AskedItselfAsync);
-        new AdminRoutes(views, commands, fetch, () => _refusesFetches, _stopping.Token).Map(_application);
+        new AdminRoutes(services.Views, services.Commands, services.Fetch, () => _refusesFetches, _stopping.Token).Map(_application);
+        new AdminSteeringRoutes(services).Map(_application);
+        new AdminEventRoutes(services.Events, timing ?? AdminEventTiming.Default, logger, _stopping.Token).Map(_application);
+        new AdminDescription(() => Routes).Map(_application);
     }
+
+    /// <summary>All routes of the API.</summary>
+    public IEnumerable<RouteEndpoint> Routes =>
+        ((IEndpointRouteBuilder)_application).DataSources.SelectMany(static source => source.Endpoints).OfType<RouteEndpoint>();
 
     /// <summary>The address that is listened on, with its real port; null when there is none.</summary>
     public IPEndPoint? Address => _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses
         .Select(
-            static text => IPEndPoint.TryParse(text.Replace("http://", "", StringComparison.Ordinal), out var endPoint) ? endPoint : null)
+            static text => IPEndPoint.TryParse(text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..], out var endPoint)
+                ? endPoint : null)
         .FirstOrDefault(static endPoint => endPoint is not null);
 
     /// <summary>Throws <see cref="StartupException"/> naming the key whose address cannot be had.</summary>
@@ -136,7 +147,7 @@ internal sealed class AdminServer : IAsyncDisposable
             && (HttpMethods.IsOptions(method) || HttpMethods.IsHead(method) || HttpMethods.IsGet(method)))
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
-            context.Response.Headers.Allow = "GET, HEAD, POST, OPTIONS";
+            context.Response.Headers.Allow = "GET, HEAD, POST, DELETE, OPTIONS";
             return;
         }
 
@@ -147,12 +158,23 @@ internal sealed class AdminServer : IAsyncDisposable
     }
 
     /// <summary>Each address has its own places, so that who takes those of one does not close the other.</summary>
-    private static void Configure(ListenOptions listen, int limit)
+    /// <param name="limit">Places.</param>
+    /// <param name="secured">Whose certificate is to be shown; null: nobody's.</param>
+    private static void Configure(ListenOptions listen, int limit, AdminEndPoints? secured)
     {
         listen.Protocols = HttpProtocols.Http1;
         var places = new AdminPlaces(limit);
         listen.Use(next => connection => places.RunAsync(connection, next));
         listen.Use(static next => connection => AdminFinishedClients.ServeAsync(connection, next));
+        if (secured?.Certificate is { } certificate)
+        {
+            listen.UseHttps(new HttpsConnectionAdapterOptions
+            {
+                ServerCertificate = certificate,
+                ServerCertificateChain = secured.Chain,
+                HandshakeTimeout = HeadTimeout,
+            });
+        }
     }
 
     private static Socket Bind(EndPoint endPoint)

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Events;
 using Microsoft.Extensions.Options;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
@@ -170,6 +171,9 @@ internal static class RunCommand
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton<SystemdNotifier>();
         builder.Services.AddSingleton<SignalledReloads>();
+        var events = new EventHub(TimeProvider.System);
+        EventLoggerProvider.AddTo(builder.Logging, events);
+        builder.Services.AddSingleton(events);
         builder.Services.AddSingleton<StartHints>();
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));
         builder.Services.Configure<HostOptions>(host =>

@@ -96,7 +96,7 @@ public class AdminGuardTests
     [TestCase("GET", "/api/v1/workers/worker-01/drain", 405, "POST")]
     [TestCase("POST", "/api/v1/workers", 405, "GET, HEAD")]
     [TestCase("GET", "/api/v1/nothing", 404, null)]
-    [TestCase("GET", "/", 204, "GET, HEAD, POST, OPTIONS")]
+    [TestCase("GET", "/", 204, "GET, HEAD, POST, DELETE, OPTIONS")]
     [TestCase("OPTIONS", "/api/v1/fetch", 204, "POST")]
     [TestCase("OPTIONS", "/api/v1/nothing", 404, null)]
     [CancelAfter(30_000)]

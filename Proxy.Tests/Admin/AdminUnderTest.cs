@@ -5,6 +5,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Events;
+using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
@@ -12,6 +14,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Routing;
 using TorBalancer.Server;
+using TorBalancer.Tests.Configuration;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport.Sockets;
@@ -24,11 +27,14 @@ internal sealed class AdminUnderTest : IAsyncDisposable
 {
     private readonly AdminServer _server;
 
-    private AdminUnderTest(ProxyUnderTest proxy, AdminServer server)
+    private AdminUnderTest(ProxyUnderTest proxy, AdminServer server, EventHub events)
     {
         Proxy = proxy;
         _server = server;
+        Events = events;
     }
+
+    public EventHub Events { get; }
 
     public ProxyUnderTest Proxy { get; }
 
@@ -40,7 +46,8 @@ internal sealed class AdminUnderTest : IAsyncDisposable
 
     public static async Task<AdminUnderTest> StartAsync(
         IEnumerable<EndPoint> workers, Action<TorBalancerOptions>? configure = null, X509Certificate2Collection? trusted = null,
-        string? socket = null, EndPoint? control = null)
+        string? socket = null, EndPoint? control = null, AdminEventTiming? timing = null,
+        Func<AdminEndPoints, AdminEndPoints>? endPoints = null)
     {
         TorBalancerOptions options = null!;
         var proxy = await ProxyUnderTest.StartAsync(workers, given =>
@@ -58,12 +65,24 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             TrustedRoots = trusted,
             Memory = new MemoryBudget(options.Admin.FetchMemory),
         };
+        var events = new EventHub(time);
+        proxy.Log.AddProvider(new EventLoggerProvider(events));
+        var configuration = Loading.Text("[Admin]\nToken = of-the-file-0123456789\n");
+        var places = new AdminEndPoints(new IPEndPoint(IPAddress.Loopback, 0), socket);
         var server = new AdminServer(
-            proxy.Get<AdminViews>(),
-            new AdminCommands(proxy.Pool, proxy.Health, proxy.Get<SessionTable>(), new Logger<AdminCommands>(proxy.Log)),
-            new FetchEngine(services, new Logger<FetchEngine>(proxy.Log)), proxy.Log, new IPEndPoint(IPAddress.Loopback, 0), socket);
+            new AdminServices
+            {
+                Views = proxy.Get<AdminViews>(),
+                Blacklist = proxy.Get<BlacklistViews>(),
+                Explainer = proxy.Get<Explainer>(),
+                Events = events,
+                Commands = proxy.Get<AdminCommands>(),
+                Fetch = new FetchEngine(services, new Logger<FetchEngine>(proxy.Log)),
+                Configuration = () => ConfigView.From(configuration),
+            },
+            endPoints?.Invoke(places) ?? places, proxy.Log, timing: timing);
         await server.StartAsync(CancellationToken.None);
-        return new AdminUnderTest(proxy, server);
+        return new AdminUnderTest(proxy, server, events);
     }
 
     public static Task<AdminUnderTest> StartAsync(params FakeTorWorker[] workers) =>

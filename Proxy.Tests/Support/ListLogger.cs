@@ -10,6 +10,7 @@ internal sealed record LogEntry(string Category, LogLevel Level, EventId Event, 
 internal sealed class ListLogger : ILoggerFactory
 {
     private readonly SemaphoreSlim _added = new(0);
+    private readonly ConcurrentBag<ILoggerProvider> _others = [];
 
     public ConcurrentQueue<LogEntry> Entries { get; } = new();
 
@@ -29,9 +30,8 @@ internal sealed class ListLogger : ILoggerFactory
 
     public ILogger CreateLogger(string categoryName) => new Writer(this, categoryName);
 
-    public void AddProvider(ILoggerProvider provider)
-    {
-    }
+    /// <summary>Hears everything from now on as well.</summary>
+    public void AddProvider(ILoggerProvider provider) => _others.Add(provider);
 
     public void Dispose() => _added.Dispose();
 
@@ -46,6 +46,8 @@ internal sealed class ListLogger : ILoggerFactory
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             owner.Entries.Enqueue(new LogEntry(category, logLevel, eventId, formatter(state, exception), exception));
+            foreach (var other in owner._others)
+                other.CreateLogger(category).Log(logLevel, eventId, state, exception, formatter);
             try
             {
                 owner._added.Release();

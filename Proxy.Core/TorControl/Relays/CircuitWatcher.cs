@@ -82,6 +82,15 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     /// <summary>The same, for people.</summary>
     public IReadOnlyList<BlacklistView> BlacklistViews => _exclusion.Views;
 
+    /// <inheritdoc cref="ExitExclusion.Forgive"/>
+    public int Forgive(string? fingerprint)
+    {
+        int removed = _exclusion.Forgive(fingerprint);
+        if (removed > 0)
+            Nudge();
+        return removed;
+    }
+
     /// <param name="warming">Keeps circuits ready.</param>
     /// <param name="worker">Whose they are; told of them.</param>
     public void Start(CircuitWarming? warming, WorkerState worker)

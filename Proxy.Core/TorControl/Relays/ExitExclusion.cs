@@ -158,6 +158,22 @@ internal sealed partial class ExitExclusion(
         return hasWork;
     }
 
+    /// <summary>Takes an exit off the list on request, or all of them; tor is told by the maintenance loop. How many that were.</summary>
+    /// <param name="fingerprint">Null: all.</param>
+    public int Forgive(string? fingerprint)
+    {
+        int removed = 0;
+        foreach (var entry in Blacklist.Entries)
+        {
+            if ((fingerprint is not null && entry.Relay.Fingerprint != fingerprint) || !Blacklist.Remove(entry.Relay.Fingerprint))
+                continue;
+            Log.RelayRemoved(logger, workerId, entry.Relay.ToString(), "on request");
+            removed++;
+        }
+
+        return removed;
+    }
+
     /// <summary>Another process may answer next: what was seen of this one goes.</summary>
     public void Clear()
     {

@@ -32,6 +32,10 @@ internal sealed class RelayWatchService(
     /// <summary>The exits that are avoided now, by which worker and why.</summary>
     public IReadOnlyList<BlacklistView> Blacklist => [.. All.SelectMany(static watcher => watcher.BlacklistViews)];
 
+    /// <summary>Takes an exit off all lists, or all exits. How many entries that were.</summary>
+    /// <param name="fingerprint">40 hexadecimal digits in capitals; null: all.</param>
+    public int Forgive(string? fingerprint) => All.Sum(watcher => watcher.Forgive(fingerprint));
+
     /// <summary>Circuits that were given up as broken, of all workers.</summary>
     public long Rebuilds => All.Sum(static watcher => watcher.Facts.Rebuilds);
 

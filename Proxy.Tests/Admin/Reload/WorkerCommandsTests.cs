@@ -4,7 +4,10 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using TorBalancer.Admin;
+using TorBalancer.Admin.Events;
+using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Configuration.Reload;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Tests.Support;
@@ -32,8 +35,17 @@ public sealed class WorkerCommandsTests
         (_first, _second) = (new FakeTorWorker(), new FakeTorWorker());
         _proxy = await ReloadableProxy.StartAsync(Main);
         _server = new AdminServer(
-            _proxy.Get<AdminViews>(), _proxy.Get<AdminCommands>(), _proxy.Get<FetchEngine>(), _proxy.Log,
-            new IPEndPoint(IPAddress.Loopback, 0), null);
+            new AdminServices
+            {
+                Views = _proxy.Get<AdminViews>(),
+                Blacklist = _proxy.Get<BlacklistViews>(),
+                Explainer = _proxy.Get<Explainer>(),
+                Events = new EventHub(TimeProvider.System),
+                Commands = _proxy.Get<AdminCommands>(),
+                Fetch = _proxy.Get<FetchEngine>(),
+                Configuration = () => ConfigView.From(_proxy.Get<RunningConfiguration>().Current),
+            },
+            new AdminEndPoints(new IPEndPoint(IPAddress.Loopback, 0), null), _proxy.Log);
         await _server.StartAsync(CancellationToken.None);
     }
 

@@ -1,0 +1,128 @@
+using System.Globalization;
+using TorBalancer.Admin.Fetch;
+using TorBalancer.Balancing;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Server;
+using TorBalancer.Workers;
+
+namespace TorBalancer.Admin.Explain;
+
+/// <summary>
+/// Says what would become of the next connection, and why. It asks those who would decide about that connection, so its answer is theirs;
+/// nothing is used up by the question.
+/// </summary>
+internal sealed class Explainer(
+    ProxyServer server, UserParametersParser parser, StreamOpener opener, ConnectPlanner planner, WorkerSelector selector,
+    Live<RouteOptions> routes)
+{
+    /// <summary>The answer, or which parameter is wrong.</summary>
+    public (ExplainView? View, FieldProblem? Problem) Explain(in ExplainParameters given)
+    {
+        var (question, problem) = ExplainQuestion.Read(given, server.Listeners);
+        return question is null ? (null, problem) : (Explain(question), null);
+    }
+
+    private ExplainView Explain(ExplainQuestion question)
+    {
+        var listener = question.Listener;
+        var authenticator = new ListenerAuthenticator(listener, parser);
+        ClientCredentials? credentials = null;
+        var error = listener.Allows(question.Client)
+            ? authenticator.Assume(question.User, out credentials)
+            : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
+        var own = authenticator.Parameters;
+        var parameters = question.Mode is null ? own : own with { Mode = question.Mode };
+        var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters);
+        var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, question.Target, credentials);
+        var (way, plan) = opener.Foresee(request, owner, listener.Mode, listener.Isolation);
+        if (!error.IsError)
+            error = way.Error;
+        if (error.IsError)
+            plan = null;
+        var forecast = plan is null ? null : selector.Foresee(plan.Selection);
+        if (forecast is { Error.IsError: true })
+            error = forecast.Error;
+        string mode = plan?.Selection.Mode ?? planner.ModeOf(parameters, listener.Mode);
+        bool isSticky = plan is not null && mode == SelectionPolicyNames.Sticky && parameters.Worker is null;
+        return new ExplainView
+        {
+            Target = question.Target.ToString(),
+            Listener = listener.Name,
+            Client = question.Client?.ToString() ?? ExplainQuestion.UnixClient,
+            Route = way.IsReject ? "reject" : Word(plan?.Route ?? way.Route),
+            Rule = way.Rule,
+            RouteWhy = WhyRoute(question.Target, way.Rule, way.Error, way.Route, plan?.Route),
+            Error = error.IsError ? new ExplainErrorView(error.Word, error.Detail ?? error.Word) : null,
+            Mode = mode,
+            ModeFrom = ModeFrom(question, own),
+            Isolation = listener.Isolation.ToString().ToLowerInvariant(),
+            KeptApartBy = KeptApartBy(listener.Isolation, parameters),
+            Session = parameters.Session,
+            StickyBy = isSticky ? StickyWord(planner.KeyedBy(request, owner)) : null,
+            StickyKey = isSticky ? plan!.Selection.Key.ToString("x16", CultureInfo.InvariantCulture) : null,
+            Fresh = plan is { Selection.IsFresh: true },
+            LastResort = forecast is { IsLastResort: true },
+            Candidates = forecast is null ? [] : [.. forecast.Candidates.Select(one => Of(one, plan!))],
+            Chosen = forecast?.Chosen?.Id,
+        };
+    }
+
+    private static ExplainCandidateView Of(SelectionCandidate candidate, ConnectPlan plan)
+    {
+        var worker = candidate.Worker;
+        return new ExplainCandidateView
+        {
+            Worker = worker.Id,
+            Eligible = candidate.IsEligible,
+            Why = candidate.Why,
+            Odds = candidate.Odds,
+            Route = plan.UsesLink(worker.Model) ? "wireguard" : "socks",
+            State = worker.Operational.ToString().ToUpperInvariant(),
+            Administrative = worker.Administrative == WorkerAdministrativeState.Draining ? "draining" : "enabled",
+            Weight = worker.Model.Weight,
+            Connections = worker.Active,
+            ConnectMs = worker.ConnectTimeMs > 0 ? Math.Round(worker.ConnectTimeMs, 1) : null,
+            CleanCircuits = worker.Warm?.Clean,
+        };
+    }
+
+    private string WhyRoute(HostEndPoint target, string? rule, ProxyError error, ClearnetRoute route, ClearnetRoute? planned)
+    {
+        string why = rule is not null ? $"[Rule:{rule}]"
+            : error.IsError ? error.Detail ?? error.Word
+            : target.IsOnion ? "onion services are reached by the SocksPort alone"
+            : $"[Route] Clearnet = {Word(routes.Value.Clearnet)}";
+        return planned is { } taken && taken != route
+            ? $"{why}; [Route] Isolated = socks: what a token is to keep apart does not take a link" : why;
+    }
+
+    private static string ModeFrom(ExplainQuestion question, UserParameters own) =>
+        question.Mode is not null ? "request"
+        : own.Mode is not null ? "user"
+        : own.Session is not null ? "session"
+        : question.Listener.Mode is not null ? "listener"
+        : "pool";
+
+    /// <summary>The row of docs/isolation.md.</summary>
+    private static IReadOnlyList<string> KeptApartBy(IsolationMode isolation, UserParameters parameters)
+    {
+        bool reaches = isolation is not (IsolationMode.User or IsolationMode.None);
+        if (parameters.Session is not null)
+            return reaches ? ["listener", "client", "user", "session"] : ["user", "session"];
+        return isolation switch
+        {
+            IsolationMode.None => [],
+            IsolationMode.Connection => ["connection"],
+            IsolationMode.User => ["user"],
+            IsolationMode.Destination => ["listener", "client", "user", "destination"],
+            _ => ["listener", "client", "user"],
+        };
+    }
+
+    private static string Word(ClearnetRoute route) => route.ToString().ToLowerInvariant();
+
+    private static string StickyWord(StickyBy by) => by == StickyBy.Auto ? "session" : by.ToString().ToLowerInvariant();
+}
