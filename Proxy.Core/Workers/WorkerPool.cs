@@ -22,12 +22,20 @@ public sealed class WorkerPool
     /// </summary>
     /// <param name="models">In the order of the file.</param>
     /// <param name="initial">The state of workers that were not there before.</param>
-    public void Apply(IReadOnlyList<WorkerModel> models, WorkerOperationalState initial = WorkerOperationalState.Healthy)
+    /// <param name="keepsManaged">True: those that the daemon runs itself stay in front of them, as they are.</param>
+    public void Apply(
+        IReadOnlyList<WorkerModel> models, WorkerOperationalState initial = WorkerOperationalState.Healthy, bool keepsManaged = false)
     {
         lock (_lock)
         {
             var known = _snapshot.AllWorkers.ToDictionary(static worker => worker.Id, StringComparer.OrdinalIgnoreCase);
             var next = new List<WorkerState>(models.Count);
+            foreach (var managed in _snapshot.AllWorkers.Where(worker => keepsManaged && worker.Model.IsManaged))
+            {
+                known.Remove(managed.Id);
+                next.Add(managed);
+            }
+
             foreach (var model in models)
             {
                 if (known.Remove(model.Id, out var worker))
@@ -44,10 +52,11 @@ public sealed class WorkerPool
                 next.Add(worker);
             }
 
-            foreach (var gone in known.Values.Where(static gone => gone.Active > 0))
+            foreach (var gone in known.Values)
             {
                 gone.Administrative = WorkerAdministrativeState.Leaving;
-                next.Add(gone);
+                if (gone.Active > 0)
+                    next.Add(gone);
             }
 
             Swap_NeedsLock(new WorkerSnapshot([.. next], _snapshot.Generation + 1));

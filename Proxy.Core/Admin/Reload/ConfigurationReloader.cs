@@ -103,16 +103,12 @@ internal sealed partial class ConfigurationReloader(
         // Nothing fails from here on.
         live.Set(options);
         hosts.Replace(options.Workers);
-        pool.Apply([.. Managed(), .. options.Workers.Select(WorkerModel.Of)]);
+        pool.Apply([.. options.Workers.Select(WorkerModel.Of)], keepsManaged: true);
         WatchLeaving();
         await server.ApplyAsync(listeners);
         running.Take(next);
         return new ReloadOutcome(next.Changes, next.RestartNeeded, []);
     }
-
-    /// <summary>They are no part of the configuration: they come and go with the daemon.</summary>
-    private IEnumerable<WorkerModel> Managed() =>
-        pool.Snapshot.All.Where(static worker => worker.Model.IsManaged).Select(static worker => worker.Model);
 
     /// <summary>What would keep the daemon from starting.</summary>
     private List<ConfigurationIssue> ForbiddenLinks(NextConfiguration next)

@@ -51,7 +51,7 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
                 return refusal;
             return Changed(
                 running.With(changes, [.. running.Current.Texts.Where(text => text.Path != file.Path)]),
-                () => File.Delete(file.Path), file.Name);
+                () => File.Delete(file.Path), file.Name + " (removed)");
         });
 
     /// <summary>Gives a worker another weight.</summary>
@@ -133,7 +133,7 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
         return null;
     }
 
-    private Plan Saved(RunningConfiguration running, WorkerChange change, List<WorkerChange> others, bool mayReplace)
+    private static Plan Saved(RunningConfiguration running, WorkerChange change, List<WorkerChange> others, bool mayReplace)
     {
         if (running.HasManagedWorkers || running.HasNetwork)
         {
@@ -210,7 +210,7 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
 
     private static partial class Log
     {
-        [LoggerMessage(ReloadEventIds.WorkerSaved, LogLevel.Information, "Worker {Worker}: the change was saved to {File}")]
+        [LoggerMessage(ReloadEventIds.WorkerSaved, LogLevel.Information, "Worker {Worker}: the change outlasts the next reload, in {File}")]
         public static partial void Saved(ILogger logger, string worker, string file);
     }
 }

@@ -10,26 +10,26 @@ namespace TorBalancer.Configuration.Options;
 /// </remarks>
 internal sealed class LiveOptions(TorBalancerOptions options)
 {
-    public Live<AlertsOptions> Alerts { get; } = options.Alerts;
+    public LiveSource<AlertsOptions> Alerts { get; } = new(options.Alerts);
 
-    public Live<BalancingOptions> Balancing { get; } = options.Balancing;
+    public LiveSource<BalancingOptions> Balancing { get; } = new(options.Balancing);
 
-    public Live<BlacklistOptions> Blacklist { get; } = options.Blacklist;
+    public LiveSource<BlacklistOptions> Blacklist { get; } = new(options.Blacklist);
 
-    public Live<CircuitsOptions> Circuits { get; } = options.Circuits;
+    public LiveSource<CircuitsOptions> Circuits { get; } = new(options.Circuits);
 
-    public Live<ConnectOptions> Connect { get; } = options.Connect;
+    public LiveSource<ConnectOptions> Connect { get; } = new(options.Connect);
 
-    public Live<HealthOptions> Health { get; } = options.Health;
+    public LiveSource<HealthOptions> Health { get; } = new(options.Health);
 
-    public Live<LogOptions> Log { get; } = options.Log;
+    public LiveSource<LogOptions> Log { get; } = new(options.Log);
 
-    public Live<RouteOptions> Route { get; } = options.Route;
+    public LiveSource<RouteOptions> Route { get; } = new(options.Route);
 
-    public Live<TunnelOptions> Tunnel { get; } = options.Tunnel;
+    public LiveSource<TunnelOptions> Tunnel { get; } = new(options.Tunnel);
 
     /// <summary>Everything as it is now; for what is made of several sections.</summary>
-    public Live<TorBalancerOptions> All { get; } = options;
+    public LiveSource<TorBalancerOptions> All { get; } = new(options);
 
     /// <summary>Puts new options in the place of the old ones. Cannot fail: they have been judged.</summary>
     public void Set(TorBalancerOptions next)

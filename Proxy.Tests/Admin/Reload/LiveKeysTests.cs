@@ -171,6 +171,7 @@ public sealed class LiveKeysTests
         Assert.Multiple(() =>
         {
             Assert.That(outcome.Errors, Is.Empty, name);
+
             bool IsThis(ConfigurationChange change) => change.Section == path && change.Key == key.Name;
             Assert.That(outcome.Changed.Any(IsThis), Is.EqualTo(!key.NeedsRestart), $"{name} in changed");
             Assert.That(outcome.RestartNeeded.Any(IsThis), Is.EqualTo(key.NeedsRestart), $"{name} in restart_needed");
