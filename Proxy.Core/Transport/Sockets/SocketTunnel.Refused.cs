@@ -50,14 +50,26 @@ internal sealed partial class SocketTunnel
     /// The worker's stream has ended and its connection is over. A reset that came behind a FIN is told as EPIPE (tcp_reset in the
     /// kernel's tcp_input.c), to the write that heard of it or, when there was none, to whoever asks.
     /// </summary>
-    private bool FinishedBeforeItBroke()
+    private async ValueTask<bool> FinishedBeforeItBrokeAsync()
     {
+        // A write that fails on a broken connection does so at once: after a few turns of the others at the most.
+        const int turns = 1000;
         if (!settings.LeavesClient || !upstream.IsBroken || _upstreamFinished)
             return false;
-        if (_refusal != SocketError.Success)
-            return _refusal == SocketError.Shutdown;
+        if (_refusal == SocketError.Success && TakeUpstreamError() is not 0 and var error)
+            return error == Errno.BrokenPipe;
+
+        // The kernel tells it once. Where it has nothing to tell, a write has heard of it and may not have said so here yet.
+        for (int turn = 0; turn < turns && _sending && _refusal == SocketError.Success; turn++)
+            await Task.Yield();
+        return _refusal == SocketError.Shutdown;
+    }
+
+    private int TakeUpstreamError()
+    {
         Span<byte> error = stackalloc byte[sizeof(int)];
         return upstream.Socket.GetRawSocketOption(OptionNumbers.SolSocket, OptionNumbers.SoError, error) == sizeof(int)
-            && BitConverter.ToInt32(error) == Errno.BrokenPipe;
+            ? BitConverter.ToInt32(error)
+            : 0;
     }
 }

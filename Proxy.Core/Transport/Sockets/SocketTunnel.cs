@@ -167,7 +167,7 @@ internal sealed partial class SocketTunnel(
 
                 if (count == 0)
                 {
-                    if (!fromClient && FinishedBeforeItBroke())
+                    if (!fromClient && await FinishedBeforeItBrokeAsync())
                     {
                         UpstreamClosed();
                         return;
@@ -175,7 +175,11 @@ internal sealed partial class SocketTunnel(
 
                     if (WasReset(source, fromClient))
                     {
-                        End(readFault);
+                        // It may have broken between the two questions.
+                        if (!fromClient && await FinishedBeforeItBrokeAsync())
+                            UpstreamClosed();
+                        else
+                            End(readFault);
                         return;
                     }
 
