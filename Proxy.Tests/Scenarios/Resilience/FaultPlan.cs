@@ -20,6 +20,12 @@ internal sealed class FaultPlan(TestNetwork network)
     /// <summary>Circuits are built anew and relays are connected to again after a relay has come back.</summary>
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// The same for onion services: a relay that restarts forgets whose introduction point it is, and tor passes over one that has
+    /// refused for two minutes (HS_CACHE_CLIENT_INTRO_STATE_MAX_AGE), while all that the service has may be among them.
+    /// </summary>
+    public static readonly TimeSpan OnionSettle = TimeSpan.FromMinutes(2);
+
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(4);
 
     private readonly long _begun = Stopwatch.GetTimestamp();
@@ -54,12 +60,13 @@ internal sealed class FaultPlan(TestNetwork network)
     /// have. A worker that was only paused explains none: what it carries goes on, and what is new goes to others.
     /// </summary>
     /// <param name="worker">Who carried it; null: nobody knows.</param>
-    public IReadOnlyList<Fault> Explaining(string? worker, TimeSpan from, TimeSpan until) =>
+    /// <param name="isOnion">True: its target was an onion service.</param>
+    public IReadOnlyList<Fault> Explaining(string? worker, bool isOnion, TimeSpan from, TimeSpan until) =>
         [
             .. Faults.Where(
                 one =>
                     one.From <= until
-                        && from <= one.Until + Settle
+                        && from <= one.Until + (isOnion && !one.IsWorker ? OnionSettle : Settle)
                         && (!one.IsWorker || (one.IsKill && (worker is null || one.Node == worker)))),
         ];
 
@@ -101,7 +108,7 @@ internal sealed class FaultPlan(TestNetwork network)
     {
         lock (_lock)
         {
-            _faults.Add(new Fault(node.Name, isWorker, isKill, Now, TimeSpan.MaxValue - Settle));
+            _faults.Add(new Fault(node.Name, isWorker, isKill, Now, TimeSpan.MaxValue - OnionSettle));
             return _faults.Count - 1;
         }
     }
