@@ -180,12 +180,31 @@ public sealed class CircuitWarmerTests
         Run();
         _warmer.Missed();
         await UntilAsync(() => _warmer.Clean == 1, token);
+        Assert.That(_warmer.Facts.Demand, Is.Zero, "another worker's circuit was taken");
         _warmer.Claim();
         Assert.That(_warmer.Clean, Is.Zero);
         _warmer.Claim();
         Assert.That(_warmer.Clean, Is.Zero);
         _warmer.Disconnect();
         Assert.That(_warmer.Clean, Is.Null);
+    }
+
+    [Test]
+    public async Task Successor_at_the_same_worker_goes_on_with_its_totals_and_its_budget(CancellationToken token)
+    {
+        _options.Warm = new WarmCount(16);
+        _options.MaxWarm = 16;
+        _warmer.Load([], []);
+        Run();
+        await UntilAsync(() => _warmer.Facts.Clean == 16, token);
+        await _stop.CancelAsync();
+        await _running;
+        _warmer.Disconnect();
+        var next = new CircuitWarmer("w", _options, _account, static () => null, _clock, new Logger<CircuitWarmer>(new ListLogger()));
+        Assert.That(next.Facts, Has.Property("Launched").EqualTo(16).And.Property("Unused").EqualTo(16).And.Property("Clean").Zero);
+        for (int i = 0; i < LaunchBudget.Burst - 16; i++)
+            Assert.That(_account.Budget.TryTake(), Is.True);
+        Assert.That(_account.Budget.TryTake(), Is.False);
     }
 
     private void Run() => _running = _warmer.RunAsync(_control, _stop.Token);
