@@ -7,6 +7,10 @@ namespace TorBalancer.Transport.Sockets;
 /// <summary>A worker's side that takes nothing more while the client still sends.</summary>
 internal sealed partial class SocketTunnel
 {
+    // Of the direction from the worker alone, until both are over.
+    private int _upstreamError;
+    private bool _waitsForRefusal;
+
     private async ValueTask SinkBrokeAsync(TunnelEnd fault, bool fromClient)
     {
         EndWhenDrained(fault);
@@ -47,23 +51,33 @@ internal sealed partial class SocketTunnel
     }
 
     /// <summary>
-    /// The worker's stream has ended and its connection is over. A reset that came behind a FIN is told as EPIPE (tcp_reset in the
-    /// kernel's tcp_input.c), to the write that heard of it or, when there was none, to whoever asks.
+    /// Ends a tunnel whose worker has finished and broke then. A reset that came behind a FIN is told as EPIPE (tcp_reset in the kernel's
+    /// tcp_input.c), once: to the write that heard of it or, when there was none, to whoever asks. False: it is not over, or was reset.
     /// </summary>
-    private async ValueTask<bool> FinishedBeforeItBrokeAsync()
+    private bool EndedBroken()
     {
-        // A write that fails on a broken connection does so at once: after a few turns of the others at the most.
-        const int turns = 1000;
         if (!settings.LeavesClient || !upstream.IsBroken || _upstreamFinished)
             return false;
-        if (_refusal == SocketError.Success && TakeUpstreamError() is not 0 and var error)
-            return error == Errno.BrokenPipe;
+        if (_upstreamError == 0 && _refusal == SocketError.Success)
+            _upstreamError = TakeUpstreamError();
+        if (_upstreamError == Errno.BrokenPipe || (_upstreamError == 0 && _refusal == SocketError.Shutdown))
+        {
+            UpstreamClosed();
+            return true;
+        }
 
-        // The kernel tells it once. Where it has nothing to tell, a write has heard of it and may not have said so here yet.
-        for (int turn = 0; turn < turns && _sending && _refusal == SocketError.Success; turn++)
-            await Task.Yield();
-        return _refusal == SocketError.Shutdown;
+        if (_upstreamError != 0 || _refusal != SocketError.Success)
+            return false;
+
+        // The kernel has nothing to tell: a write has heard of it and has not said so here yet. When both directions are over it has.
+        _waitsForRefusal = true;
+        EndWhenDrained(TunnelEnd.UpstreamReset);
+        StopReadingClient();
+        return true;
     }
+
+    /// <summary>Of a worker that broke: what the write heard says that it had finished before.</summary>
+    private bool FinishedAfterAll => _waitsForRefusal && _refusal == SocketError.Shutdown;
 
     private int TakeUpstreamError()
     {

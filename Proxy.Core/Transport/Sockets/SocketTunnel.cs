@@ -62,7 +62,7 @@ internal sealed partial class SocketTunnel(
 
         // What ended by a fault must not look finished to the side that is still there.
         upstream.Abort();
-        if (settings.LeavesClient && _end == (int)TunnelEnd.UpstreamReset && _clientFinished)
+        if (settings.LeavesClient && _end == (int)TunnelEnd.UpstreamReset && (_clientFinished || FinishedAfterAll))
             _end = (int)TunnelEnd.UpstreamClosed;
         if (_end != (int)TunnelEnd.UpstreamClosed && !LeavesClient((TunnelEnd)_end))
             client.Abort();
@@ -167,18 +167,12 @@ internal sealed partial class SocketTunnel(
 
                 if (count == 0)
                 {
-                    if (!fromClient && await FinishedBeforeItBrokeAsync())
-                    {
-                        UpstreamClosed();
+                    if (!fromClient && EndedBroken())
                         return;
-                    }
-
                     if (WasReset(source, fromClient))
                     {
                         // It may have broken between the two questions.
-                        if (!fromClient && await FinishedBeforeItBrokeAsync())
-                            UpstreamClosed();
-                        else
+                        if (fromClient || !EndedBroken())
                             End(readFault);
                         return;
                     }
