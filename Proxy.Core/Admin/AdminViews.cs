@@ -1,17 +1,27 @@
+using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
+    /// <summary>
+    /// What a browser is told to use: the first listener over TCP that it can speak to. Null: there is none.
+    /// </summary>
+    /// <param name="asked">The host by which the asker reached the admin API; that of a listener at all addresses too.</param>
+    public string? AutoConfig(HostEndPoint asked)
+    {
+        foreach (var (listener, address) in server.Bound)
+        {
+            bool http = listener.Speaks(DetectedProtocol.Http), socks5 = listener.Speaks(DetectedProtocol.Socks5);
+            if (address is not IPEndPoint own || !(http || socks5))
+                continue;
+            bool isAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
+            var said = isAny && HostEndPoint.TryCreate(asked.Host, own.Port, out var host, out _) ? host : default;
+            if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy))
+                return ProxyAutoConfig.Build(proxy, http, socks5);
+        }
 
-namespace TorBalancer.Admin;
+        return null;
+    }
 
-/// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
-internal sealed class AdminViews(
-    WorkerViews workers, ConnectionViews connections, SessionTable sessions, Live<LogOptions> log)
-{
-    /// <summary>Those of workers.</summary>
-    public WorkerViews Workers => workers;
-
-    /// <summary>Those of client connections.</summary>
-    public ConnectionViews Connections => connections;
+    public int ConnectionCount => server.Connections.Count;
 
     public int SessionCount => sessions.Count;
 

@@ -21,6 +21,10 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// <summary>What is configured of those that listen, in the order of the file.</summary>
     public IReadOnlyList<ListenerModel> Listeners => [.. _listeners.Select(static entry => entry.Listener.Model)];
 
+    /// <summary>The listeners that are open, with their real addresses.</summary>
+    public IEnumerable<(ListenerModel Model, EndPoint Address)> Bound =>
+        _listeners.Select(static entry => (entry.Listener.Model, entry.Listener.LocalEndPoint));
+
     /// <summary>
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.

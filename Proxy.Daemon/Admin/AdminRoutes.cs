@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols.Http;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Admin;
@@ -71,6 +73,7 @@ internal sealed class AdminRoutes(
         });
         if (commands is { Reloader: { } reloader, Workers: { } workers })
             new AdminReloadRoutes(reloader, workers, views.Workers).Map(routes);
+        routes.MapMethods(ProxyAutoConfig.Path, Read, AutoConfigAsync);
     }
 
     private static AdminOperation Command(string id, string summary, JsonTypeInfo answer) => new(id, summary)
@@ -151,6 +154,15 @@ internal sealed class AdminRoutes(
         {
             await StoppingAsync(context);
         }
+    }
+
+    private Task AutoConfigAsync(HttpContext context)
+    {
+        HostEndPoint.TryParseAuthority(context.Request.Host.Value ?? "", defaultPort: 80, out var asked);
+        if (views.AutoConfig(asked) is not { } script)
+            return context.WriteProblemAsync(StatusCodes.Status404NotFound, "no listener over TCP speaks HTTP or SOCKS5");
+        context.Response.ContentType = ProxyAutoConfig.ContentType;
+        return context.Response.WriteAsync(script, context.RequestAborted);
     }
 
     private static Task StoppingAsync(HttpContext context) =>

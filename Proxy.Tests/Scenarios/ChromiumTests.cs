@@ -31,8 +31,19 @@ public sealed class ChromiumTests : ScenarioFixture
         Assert.That(result.Output, Does.Contain("TorBalancer test origin"), result.Error);
     }
 
+    /// <summary>The proxy itself tells the browser where it is; how a browser asks for that is the browser's own.</summary>
+    [Test, CancelAfter(120_000)]
+    public async Task Proxy_that_its_own_file_names(CancellationToken token)
+    {
+        var result = await DumpAsync([$"--proxy-pac-url=http://{Address}/proxy.pac"], OriginByOnion + "/", token);
+        Assert.That(result.Output, Does.Contain("TorBalancer test origin"), result.Error);
+    }
+
+    private Task<ClientResult> DumpAsync(string scheme, string url, CancellationToken token) =>
+        DumpAsync([$"--proxy-server={scheme}://{Address}", "--proxy-bypass-list=<-loopback>"], url, token);
+
     /// <summary>Loads the page with a fresh profile and returns its document after the load event.</summary>
-    private async Task<ClientResult> DumpAsync(string scheme, string url, CancellationToken token)
+    private static async Task<ClientResult> DumpAsync(string[] proxy, string url, CancellationToken token)
     {
         string profile = Directory.CreateTempSubdirectory("tbw").FullName;
         try
@@ -45,7 +56,7 @@ public sealed class ChromiumTests : ScenarioFixture
                     $"--user-data-dir={profile}",
 
                     // It must have no way around the proxy, and no name is its own to resolve.
-                    $"--proxy-server={scheme}://{Address}", "--proxy-bypass-list=<-loopback>",
+                    .. proxy,
                     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                     "--dump-dom", url,
                 ],

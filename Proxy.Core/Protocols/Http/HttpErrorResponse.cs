@@ -26,6 +26,17 @@ internal static class HttpErrorResponse
         + "Tor-Capabilities: Tor-Stream-Isolation X-Tor-Stream-Isolation\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
         + (close ? "Connection: close\r\n\r\n" : tellKeepAlive ? "Connection: keep-alive\r\n\r\n" : "\r\n"));
 
+    /// <summary>
+    /// Answers a request for <see cref="ProxyAutoConfig"/>. Two fields keep a page of elsewhere from running it as a script, and so from
+    /// finding out that there is a proxy.
+    /// </summary>
+    public static byte[] AutoConfig(string script, bool withBody, bool close, bool tellKeepAlive) => Encoding.ASCII.GetBytes(
+        $"HTTP/1.1 200 OK\r\nContent-Type: {ProxyAutoConfig.ContentType}\r\n"
+        + string.Create(CultureInfo.InvariantCulture, $"Content-Length: {script.Length}\r\nCache-Control: no-store\r\n")
+        + "X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+        + (close ? "Connection: close\r\n\r\n" : tellKeepAlive ? "Connection: keep-alive\r\n\r\n" : "\r\n")
+        + (withBody ? script : ""));
+
     /// <param name="error">The failure.</param>
     /// <param name="status">0: as the cause says.</param>
     /// <param name="info">What else is known.</param>

@@ -11,6 +11,8 @@ internal sealed partial class HttpRequestHead
 
     private const int LeastAuthority = 32;
 
+    private static readonly byte[] AutoConfigPath = Encoding.ASCII.GetBytes(ProxyAutoConfig.Path);
+
     //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3); no user information, and no program sends any here
     private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
     {
@@ -33,7 +35,8 @@ internal sealed partial class HttpRequestHead
         var target = Span(range.Start, range.Length);
         IsAboutProxy = target is [(byte)'*'] && Method == "OPTIONS" && IsForThisMachine();
         _path = (range.Start, 0);
-        if (IsAboutProxy)
+        AsksForAutoConfig = target.SequenceEqual(AutoConfigPath) && Method is "GET" or "HEAD";
+        if (IsAboutProxy || AsksForAutoConfig)
             return true;
         if (target[0] == '/' || target is [(byte)'*'])
             return Refuse(HttpReject.BadRequest(HttpReject.ThisIsAProxy), out reject);
@@ -73,6 +76,18 @@ internal sealed partial class HttpRequestHead
 
         _path = (range.Start + colon + 3 + end, rest.Length - end);
         return true;
+    }
+
+    /// <summary>What the Host field names; the default when that is nothing, or no host.</summary>
+    public HostEndPoint SaidHost()
+    {
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Id == HttpFieldId.Host && TryParseAuthority(Value(field), defaultPort: 80, out var host, out _))
+                return host;
+        }
+
+        return default;
     }
 
     /// <summary>

@@ -69,6 +69,9 @@ internal sealed partial class HttpRequestHead : HttpHead
     /// <summary>An OPTIONS that is meant for this proxy: its target is "*", or its Max-Forwards are used up.</summary>
     public bool IsAboutProxy { get; private set; }
 
+    /// <summary>A GET or HEAD of <see cref="ProxyAutoConfig.Path"/> in origin-form: of this proxy's own.</summary>
+    public bool AsksForAutoConfig { get; private set; }
+
     /// <summary>Forgets the last request.</summary>
     public void Clear()
     {
@@ -80,6 +83,7 @@ internal sealed partial class HttpRequestHead : HttpHead
         Credentials = null;
         Isolation = null;
         IsAboutProxy = false;
+        AsksForAutoConfig = false;
     }
 
     internal bool Parse(in ReadOnlySequence<byte> head, out HttpReject reject)

@@ -22,9 +22,32 @@ internal sealed partial class HttpServerConnection
 
     private async ValueTask<HttpServerRequest> AnswerOptionsAsync(CancellationToken cancellationToken)
     {
+        bool goesOn = await MayContinueAsync(cancellationToken);
+        return await AnsweredAsync(HttpErrorResponse.Options(!goesOn, Head.WantsKeepAliveTold), goesOn, cancellationToken);
+    }
+
+    private async ValueTask<HttpServerRequest> AnswerAutoConfigAsync(CancellationToken cancellationToken)
+    {
+        if (!ProxyAutoConfig.TryFindProxy(Head.SaidHost(), Connection.LocalEndPoint, out var proxy))
+        {
+            var reject = HttpReject.BadRequest(HttpReject.ThisIsAProxy);
+            return Refused(null, reject, await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken));
+        }
+
+        bool goesOn = await MayContinueAsync(cancellationToken);
+        byte[] answer = HttpErrorResponse.AutoConfig(
+            ProxyAutoConfig.Build(proxy, http: true, Settings.SpeaksSocks5), withBody: !Head.IsHead, !goesOn, Head.WantsKeepAliveTold);
+        return await AnsweredAsync(answer, goesOn, cancellationToken);
+    }
+
+    /// <summary>The client may send another request behind this one, whose body is out of the way then.</summary>
+    private async ValueTask<bool> MayContinueAsync(CancellationToken cancellationToken) =>
+        Head.KeepAlive && (Head.Body == HttpBodyKind.None || await TryDrainBodyAsync(cancellationToken));
+
+    private async ValueTask<HttpServerRequest> AnsweredAsync(byte[] answer, bool goesOn, CancellationToken cancellationToken)
+    {
         const int ok = 200;
-        bool goesOn = Head.KeepAlive && (Head.Body == HttpBodyKind.None || await TryDrainBodyAsync(cancellationToken));
-        var end = await AnswerAsync(HttpErrorResponse.Options(!goesOn, Head.WantsKeepAliveTold), goesOn, cancellationToken);
+        var end = await AnswerAsync(answer, goesOn, cancellationToken);
         return new HttpServerRequest(HttpServerRequestKind.Answered, null, Status: ok)
         {
             IsLast = end != HttpReplyEnd.Continue,

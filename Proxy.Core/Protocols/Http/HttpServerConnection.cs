@@ -73,6 +73,9 @@ internal sealed partial class HttpServerConnection : IDisposable
         if (!found)
             return Refused(null, reject, await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken));
 
+        // Whoever may connect may know the address that he has connected to; and who fetches such files sends no credentials.
+        if (Head.AsksForAutoConfig)
+            return await AnswerAutoConfigAsync(cancellationToken);
         var error = Head.HasBadCredentials
             ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
             : _authenticator.Check(Head.Credentials);

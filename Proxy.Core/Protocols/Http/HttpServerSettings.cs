@@ -10,6 +10,9 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
     /// <summary>How long a kept connection may wait for its next request. Default 60 s.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The listener speaks SOCKS5 too.</summary>
+    public bool SpeaksSocks5 { get; init; }
+
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }
 

@@ -1,0 +1,65 @@
+using System.Buffers;
+using System.Net;
+using TorBalancer.Primitives;
+
+namespace TorBalancer.Protocols.Http;
+
+/// <summary>
+/// The file from which browsers and desktops take their proxy (the "Proxy Auto-Configuration" of Netscape 2.0): JavaScript with a function
+/// that is asked for each URL.
+/// </summary>
+internal static class ProxyAutoConfig
+{
+    /// <summary>The one path at which a listener has it.</summary>
+    public const string Path = "/proxy.pac";
+
+    public const string ContentType = "application/x-ns-proxy-autoconfig";
+
+    // What a host may be made of that is written into a program. HostEndPoint takes more names than that.
+    private static readonly SearchValues<char> HostChars =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:");
+
+    /// <summary>
+    /// Everything goes through the proxy but what no exit could reach anyhow and <c>torbalancer env</c> leaves out too. There is no DIRECT
+    /// to fall back on, and nothing that looks a name up (isInNet, dnsResolve): either would tell others where the browser goes.
+    /// </summary>
+    /// <param name="proxy">Where the asker reaches the listener.</param>
+    /// <param name="http">The listener speaks HTTP.</param>
+    /// <param name="socks5">The listener speaks SOCKS5; then that is tried where HTTP fails.</param>
+    public static string Build(HostEndPoint proxy, bool http, bool socks5)
+    {
+        string chain = (http, socks5) switch
+        {
+            (true, true) => $"PROXY {proxy}; SOCKS5 {proxy}",
+            (true, false) => $"PROXY {proxy}",
+            _ => $"SOCKS5 {proxy}",
+        };
+        return $$"""
+            function FindProxyForURL(url, host) {
+              if (host === "localhost" || host === "127.0.0.1" || host === "::1" || host === "[::1]")
+                return "DIRECT";
+              return "{{chain}}";
+            }
+
+            """;
+    }
+
+    /// <summary>True when this can stand in a program.</summary>
+    public static bool CanName(HostEndPoint proxy) =>
+        proxy is { Host.Length: > 0, Port: > 0 } && !proxy.Host.AsSpan().ContainsAnyExcept(HostChars);
+
+    /// <summary>Where the asker reaches us: what it says itself, since the port may be mapped; else our end of its connection.</summary>
+    /// <param name="said">The Host field; the default: it named none that can be used.</param>
+    /// <param name="local">Our end of the connection; null: it has no address.</param>
+    /// <param name="proxy">One that <see cref="Build"/> can name.</param>
+    public static bool TryFindProxy(HostEndPoint said, EndPoint? local, out HostEndPoint proxy)
+    {
+        proxy = said;
+        if (CanName(said))
+            return true;
+        if (local is not IPEndPoint own)
+            return false;
+        proxy = HostEndPoint.FromAddress(own.Address.IsIPv4MappedToIPv6 ? own.Address.MapToIPv4() : own.Address, own.Port);
+        return CanName(proxy);
+    }
+}
