@@ -1,6 +1,23 @@
 using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
+using TorBalancer.Server;
+
+namespace TorBalancer.Admin;
+
+/// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
+internal sealed class AdminViews(
+    WorkerViews workers, ConnectionViews connections, ProxyServer server, SessionTable sessions, Live<LogOptions> log)
+{
+    /// <summary>Those of workers.</summary>
+    public WorkerViews Workers => workers;
+
+    /// <summary>Those of client connections.</summary>
+    public ConnectionViews Connections => connections;
+
     /// <summary>
     /// What a browser is told to use: the first listener over TCP that it can speak to. Null: there is none.
     /// </summary>
@@ -20,8 +37,6 @@ using TorBalancer.Connecting;
 
         return null;
     }
-
-    public int ConnectionCount => server.Connections.Count;
 
     public int SessionCount => sessions.Count;
 

@@ -32,7 +32,8 @@ internal sealed class ConnectRun(
     public bool IsDecided { get; private set; }
 
     /// <summary>Takes a worker for the next attempt; false when attempts, time, budget or workers are used up.</summary>
-    public bool TryStart(out AttemptStart start)
+    /// <param name="isHedge">It is made although none has failed yet.</param>
+    public bool TryStart(out AttemptStart start, bool isHedge = false)
     {
         start = default;
         if (_attempts == _tried.Length)
@@ -45,7 +46,11 @@ internal sealed class ConnectRun(
         }
 
         if (_attempts > 0 && !policy.Budget.TryTakeRetry())
+        {
+            accounting.Counters.RetryRefused();
             return false;
+        }
+
         var (lease, none) = selector.Select(plan.Selection, _tried.AsSpan(0, _attempts));
         if (lease is null)
         {
@@ -53,6 +58,10 @@ internal sealed class ConnectRun(
             return false;
         }
 
+        if (isHedge)
+            accounting.Counters.Hedged();
+        else if (_attempts > 0)
+            accounting.Counters.Retried();
         _tried[_attempts++] = lease.Worker;
         _workerId = lease.Worker.Id;
         start = new AttemptStart(
@@ -100,6 +109,8 @@ internal sealed class ConnectRun(
     {
         var worker = attempt.Lease.Worker;
         plan.Watcher?.AttemptSucceeded(worker, attempt.Elapsed);
+        worker.Meters.Attempts.Add(FailureCause.None);
+        accounting.Counters.Ended(plan.Selection.Mode, FailureCause.None);
         if (attempt.Result.IsProven)
         {
             worker.ObserveConnectTime(attempt.Elapsed);
@@ -121,7 +132,11 @@ internal sealed class ConnectRun(
     }
 
     /// <summary>Ends the run without one.</summary>
-    public ConnectOutcome Lost() => new(null, default, _told, _attempts, _workerId, _viaLink, plan.Session);
+    public ConnectOutcome Lost()
+    {
+        accounting.Counters.Ended(plan.Selection.Mode, _told.Cause);
+        return new ConnectOutcome(null, default, _told, _attempts, _workerId, _viaLink, plan.Session);
+    }
 
     /// <summary>Learns from a failed attempt and gives its lease back. True when another worker may be tried.</summary>
     public bool MayRetryAfter(ConnectAttempt attempt)
@@ -130,6 +145,7 @@ internal sealed class ConnectRun(
         var error = attempt.Result.Error;
         attempt.Lease.Dispose();
         plan.Watcher?.AttemptFailed(worker, attempt.Result.ViaLink, error, attempt.Elapsed);
+        worker.Meters.Attempts.Add(error.Cause);
 
         // Only a rule sends such a target here. tor says 01 for it, which elsewhere means a broken circuit, and so would every worker.
         bool refusedPrivate = error.Cause == FailureCause.GeneralFailure && plan.Request.Target.IsPrivate;

@@ -8,7 +8,7 @@ namespace TorBalancer.Connecting;
 /// Accounts for a stream over a link, once. A TransPort takes every connection and never says why it ends one: whether the
 /// worker carried it shows at the first byte that comes back, and ending before that says perhaps something of it.
 /// </summary>
-internal sealed class FirstByteWatch : IDisposable
+internal sealed class FirstByteWatch : IFirstByteObserver, IDisposable
 {
     private readonly WorkerState _worker;
     private readonly TunnelCounters _counters;
@@ -25,7 +25,7 @@ internal sealed class FirstByteWatch : IDisposable
     {
         (_worker, _counters, _accounting) = (worker, counters, accounting);
         (_started, _clientBefore, _upstreamBefore) = (accounting.Time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
-        counters.NextFromUpstream = OnFirstByte;
+        counters.NextFromUpstream = this;
         _longest = accounting.FirstByteTimeout.Value;
         if (!watchesSilence || _longest <= TimeSpan.Zero)
             return;
@@ -48,20 +48,21 @@ internal sealed class FirstByteWatch : IDisposable
         return isFailure ? Tell("the stream ended before its first byte") : default;
     }
 
+    public void FirstByteCame()
+    {
+        Interlocked.Exchange(ref _told, 1);
+        _accounting.Outcomes.DialSucceeded(_worker, _accounting.Time.GetElapsedTime(_started));
+    }
+
     public void Dispose()
     {
-        _counters.NextFromClient = _counters.NextFromUpstream = null;
+        _counters.NextFromClient = null;
+        _counters.NextFromUpstream = null;
         _timer?.Dispose();
     }
 
     /// <summary>A client that connects ahead of time and says nothing has no answer to wait for.</summary>
     private void OnClientSpoke() => _timer!.Change(_longest, Timeout.InfiniteTimeSpan);
-
-    private void OnFirstByte()
-    {
-        Interlocked.Exchange(ref _told, 1);
-        _accounting.Outcomes.DialSucceeded(_worker, _accounting.Time.GetElapsedTime(_started));
-    }
 
     private void OnSilence()
     {

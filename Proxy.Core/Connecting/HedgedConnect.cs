@@ -6,10 +6,12 @@ namespace TorBalancer.Connecting;
 /// One connect with a second worker asked as well when the first is slow. The first success wins; the loser is cancelled
 /// and awaited, and its worker is not blamed.
 /// </summary>
-internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider time, DescriptorBudget descriptors)
+internal sealed class HedgedConnect(
+    ConnectRun run, TimeSpan delay, TimeProvider time, DescriptorBudget descriptors, ConnectCounters counters)
 {
     private readonly List<Task<ConnectAttempt>> _running = new(2);
     private bool _hasSecond;
+    private Task<ConnectAttempt>? _hedge;
 
     public async ValueTask<ConnectOutcome> RunAsync(CancellationToken cancellationToken)
     {
@@ -49,8 +51,8 @@ internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider
 
                 // One connection to a worker was promised to the client; a second one must not take another client's.
                 _hasSecond = descriptors.TryTakeSpare(1);
-                if (_hasSecond)
-                    TryStart(cancellationToken);
+                if (_hasSecond && TryStart(cancellationToken, isHedge: true))
+                    _hedge = _running[^1];
                 continue;
             }
 
@@ -58,16 +60,21 @@ internal sealed class HedgedConnect(ConnectRun run, TimeSpan delay, TimeProvider
             _running.Remove(finished);
             var attempt = await finished;
             if (attempt.Succeeded)
+            {
+                if (finished == _hedge)
+                    counters.HedgeWon();
                 return run.Won(attempt);
+            }
+
             mayStart = run.MayRetryAfter(attempt);
             if (run.IsDecided)
                 return run.Lost();
         }
     }
 
-    private bool TryStart(CancellationToken cancellationToken)
+    private bool TryStart(CancellationToken cancellationToken, bool isHedge = false)
     {
-        if (!run.TryStart(out var start))
+        if (!run.TryStart(out var start, isHedge))
             return false;
         _running.Add(run.AttemptAsync(start, cancellationToken));
         return true;

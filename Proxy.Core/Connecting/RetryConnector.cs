@@ -20,7 +20,7 @@ internal sealed class RetryConnector(
         policy.Budget.CountConnection();
         var run = new ConnectRun(plan, selector, dialer, policy, epochs, accounting, time);
         return policy.Hedge.For(plan.Request.Target) is { } delay
-            ? new HedgedConnect(run, delay, time, descriptors).RunAsync(cancellationToken)
+            ? new HedgedConnect(run, delay, time, descriptors, accounting.Counters).RunAsync(cancellationToken)
             : OneAfterTheOtherAsync(run, cancellationToken);
     }
 

@@ -7,4 +7,8 @@ namespace TorBalancer.Connecting;
 /// <param name="Outcomes">Is told how workers fare.</param>
 /// <param name="FirstByteTimeout">[Route] FirstByteTimeout: silence of a link that is told as a failure; zero: none is.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record StreamAccounting(IOutcomeSink Outcomes, Live<TimeSpan> FirstByteTimeout, TimeProvider Time);
+internal sealed record StreamAccounting(IOutcomeSink Outcomes, Live<TimeSpan> FirstByteTimeout, TimeProvider Time)
+{
+    /// <summary>What connecting comes to.</summary>
+    public ConnectCounters Counters { get; } = new();
+}

@@ -11,7 +11,7 @@ namespace TorBalancer.Connecting;
 /// over, and disposes it. One that never began has nothing to be accounted for.
 /// </summary>
 /// <remarks>Most live for hours as idle tunnels: nothing in here that those do not need.</remarks>
-internal sealed class WorkerStream : IAsyncDisposable
+internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
 {
     private readonly WorkerLease _lease;
     private readonly StreamAccounting _accounting;
@@ -21,7 +21,8 @@ internal sealed class WorkerStream : IAsyncDisposable
 
     // What of the counters is another stream's, or has been counted.
     private long _fromClient, _fromUpstream;
-    private bool _answered;
+    private long _began;
+    private volatile bool _answered;
     private int _ended;
 
     /// <param name="attempt">One that has opened a connection; both are the stream's from here on.</param>
@@ -56,19 +57,35 @@ internal sealed class WorkerStream : IAsyncDisposable
         // A SocksPort has said that it reached the target. A link has not: see FirstByteWatch.
         if (_viaLink)
             _firstByte = new FirstByteWatch(Worker, counters, _accounting, watchesSilence);
+
+        // In the watch's place: it is told by this.
+        _began = _accounting.Time.GetTimestamp();
+        counters.NextFromUpstream = this;
+    }
+
+    void IFirstByteObserver.FirstByteCame()
+    {
+        Worker.Meters.FirstByteCame(Worker.Id, _accounting.Time.GetElapsedTime(_began));
+        _firstByte?.FirstByteCame();
     }
 
     /// <summary>
-    /// Adds to the worker's totals what has moved since they were last told. Whoever carries a stream in parts says it behind each.
+    /// Adds to the worker's totals what has moved since they were last told. Whoever carries a stream in parts says it behind each, and of
+    /// a tunnel that lives anybody may say it at any time: no byte is counted twice.
     /// </summary>
     public void CountBytes()
     {
         if (_counters is not { } counters)
             return;
-        long fromClient = counters.FromClient - _fromClient, fromUpstream = counters.FromUpstream - _fromUpstream;
-        (_fromClient, _fromUpstream) = (_fromClient + fromClient, _fromUpstream + fromUpstream);
-        _answered |= fromUpstream > 0;
-        Worker.CountBytes(fromClient, fromUpstream);
+        long fromClient = Take(ref _fromClient, counters.FromClient);
+
+        // Noted before it is counted: whoever finds it counted must find that, too.
+        long upstream = counters.FromUpstream;
+        if (upstream > Interlocked.Read(ref _fromUpstream))
+            _answered = true;
+        long fromUpstream = Take(ref _fromUpstream, upstream);
+        if ((fromClient | fromUpstream) != 0)
+            Worker.CountBytes(fromClient, fromUpstream);
     }
 
     /// <summary>
@@ -93,7 +110,24 @@ internal sealed class WorkerStream : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _firstByte?.Dispose();
+        if (_counters is { } counters && ReferenceEquals(counters.NextFromUpstream, this))
+            counters.NextFromUpstream = null;
         await Connection.DisposeAsync();
         _lease.Dispose();
+    }
+
+    /// <summary>What is more than was counted; counted from now on. Several may ask at one time, some with what is old already.</summary>
+    private static long Take(ref long counted, long moved)
+    {
+        long before = Interlocked.Read(ref counted);
+        while (moved > before)
+        {
+            long found = Interlocked.CompareExchange(ref counted, moved, before);
+            if (found == before)
+                return moved - before;
+            before = found;
+        }
+
+        return 0;
     }
 }

@@ -154,6 +154,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     /// <param name="episode">The episode in which it began; a result of an earlier one does not count.</param>
     internal void ProbeDone(MonitoredWorker health, ProbeReport report, long episode)
     {
+        health.Counters.Add(report);
         if (report.IsInconclusive)
         {
             Log.ProbeNotMade(_logger, health.Worker.Id, report.Steps.First(static step => step.IsOurLack).Detail);
@@ -230,6 +231,7 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             worker.BeginRamp(_time, _options.Value.SlowStart);
         foreach (var transition in step.Transitions)
         {
+            health.Counters.Add(transition);
             var change = _announcer.StateChanged(worker, transition, signal.Reason);
             _pool.SetOperational(worker, transition.To, transition.To == WorkerOperationalState.Healthy ? "" : change.Reason);
             happened.Add(change);

@@ -16,6 +16,9 @@ internal sealed class MonitoredWorker(WorkerState worker, WorkerHealthState stat
 
     public WorkerState Worker { get; } = worker;
 
+    /// <summary>What happened to it so far.</summary>
+    public HealthCounters Counters { get; } = new();
+
     /// <summary>Read and written under the monitor's lock.</summary>
     public WorkerHealthState State { get; private set; } = state;
 

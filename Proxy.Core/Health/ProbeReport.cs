@@ -67,6 +67,9 @@ internal static class ProbeSteps
     public const string Circuit = "circuit";
     public const string Onion = "onion";
     public const string Control = "control";
+
+    /// <summary>All of them, in the order in which they are made.</summary>
+    public static IReadOnlyList<string> All { get; } = [Host, Link, Reconnect, Socks, Paths, Circuit, Onion, Control];
 }
 
 /// <summary>Makes one complete probe of a worker.</summary>

@@ -35,6 +35,9 @@ public static class FailureCauses
 {
     private static readonly FailureCauseInfo[] Table = BuildTable();
 
+    /// <summary>How many there are, success included.</summary>
+    public static int Count => Table.Length;
+
     public static FailureCauseInfo Info(this FailureCause cause) => Table[(int)cause];
 
     /// <summary>The snake_case word that stands for the cause everywhere outside.</summary>

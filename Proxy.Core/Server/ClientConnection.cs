@@ -40,6 +40,12 @@ internal sealed partial class ClientConnection(
         }
     }
 
+    public override void CountBytes()
+    {
+        if (Context.IsTunnel)
+            Volatile.Read(ref _stream)?.CountBytes();
+    }
+
     void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 
     /// <summary>
@@ -56,7 +62,7 @@ internal sealed partial class ClientConnection(
                 _farewell = end.Farewell;
                 if (end.Stream is not null)
                 {
-                    _stream = end.Stream;
+                    Volatile.Write(ref _stream, end.Stream);
                     BeginTunnel(end.Stream);
                     return;
                 }
@@ -193,8 +199,15 @@ internal sealed partial class ClientConnection(
             await client.DisposeAsync();
 
         // Requests in absolute form have had their lines; a connection that never got to one still gets its own.
+        var counters = services.Counters.Of(Context.Listener);
+        if (Context.End is { } end)
+            counters.CountEnd(end);
         if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0)
+        {
+            counters.CountRequest(Context.Protocol, Context.Error.Cause);
             services.AccessLog.Write(Context);
+        }
+
         if (!isLeft)
             await LeaveAsync();
         Dispose();

@@ -40,6 +40,9 @@ internal sealed record ConnectionServices
 
     public required TimeProvider Time { get; init; }
 
+    /// <summary>What comes to the listeners.</summary>
+    public ServerCounters Counters { get; } = new();
+
     /// <summary>The connections' own.</summary>
     public required ILogger Logger { get; init; }
 

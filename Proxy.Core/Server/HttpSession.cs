@@ -108,6 +108,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     private void Tell(in HttpExchange exchange)
     {
         context.Requests++;
+        services.Counters.Of(context.Listener).CountRequest(ClientProtocol.HttpForward, exchange.Error.Cause);
         context.Circuit = exchange.WorkerId is null ? null : services.Exits.Of(context.Stream);
         services.AccessLog.WriteRequest(context, exchange, context.Exit);
     }

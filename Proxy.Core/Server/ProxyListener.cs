@@ -19,6 +19,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private readonly TimeProvider _time = services.Time;
     private readonly ListenerPlaces _places = new(services.Descriptors);
     private volatile ListenerModel _model = first;
+    private readonly ListenerCounters _counters = services.Counters.Of(first);
     private long _fullSaidAt;
     private long _heldSaidAt;
     private int _failures;
@@ -211,6 +212,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             address = address.MapToIPv4();
         if (!model.Allows(address))
         {
+            _counters.CountNotAllowed();
             Log.NotAllowed(logger, model.Name);
             connection.Abort();
             return false;
@@ -218,6 +220,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
         if (!_places.TryTake(model.MaxConnections))
         {
+            _counters.CountFull();
             connection.Abort();
 
             // A full listener turns many away; once a minute says it.
@@ -237,6 +240,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         // Tracked by the registry until it has ended.
         services.Registry.Add(client);
         services.Trim?.Touch();
+        _counters.CountAccepted();
         connection.Schedule(client);
         return true;
     }

@@ -10,7 +10,7 @@ public class TunnelCounters
     internal Action? NextFromClient { get; set; }
 
     /// <summary>Called once, by whoever moves bytes, at the next that the worker sent; it must neither wait nor throw.</summary>
-    internal Action? NextFromUpstream { get; set; }
+    internal IFirstByteObserver? NextFromUpstream { get; set; }
 
     /// <summary>Bytes taken from the client and given to the worker.</summary>
     public long FromClient => Volatile.Read(ref _fromClient);
@@ -34,7 +34,7 @@ public class TunnelCounters
         if (bytes > 0 && NextFromUpstream is { } tell)
         {
             NextFromUpstream = null;
-            tell();
+            tell.FirstByteCame();
         }
     }
 }

@@ -35,14 +35,17 @@ public sealed class WorkerState
     /// <summary>Dials that failed by the worker's own fault.</summary>
     public long TotalFailures => Interlocked.Read(ref _totalFailures);
 
-    /// <summary>Bytes that clients sent through it, of ended tunnels.</summary>
+    /// <summary>Bytes that clients sent through it; of tunnels that live, as far as they have been counted.</summary>
     public long BytesSent => Interlocked.Read(ref _bytesSent);
 
-    /// <summary>Bytes that clients received through it, of ended tunnels.</summary>
+    /// <summary>Bytes that clients received through it; of tunnels that live, as far as they have been counted.</summary>
     public long BytesReceived => Interlocked.Read(ref _bytesReceived);
 
     /// <summary>Moving average of the time from dial to connected, milliseconds; 0 until one was measured.</summary>
     public double ConnectTimeMs => Volatile.Read(ref _connectTimeMs);
+
+    /// <summary>What its connections are measured by.</summary>
+    internal WorkerMeters Meters { get; } = new();
 
     public WorkerOperationalState Operational { get; internal set; }
 
@@ -124,12 +127,13 @@ public sealed class WorkerState
         Interlocked.Add(ref _bytesReceived, received);
     }
 
-    /// <summary>Feeds the average; a lost update between two threads costs one sample and nothing else.</summary>
+    /// <summary>Feeds average and histogram; of the average a lost update between two threads costs one sample and nothing else.</summary>
     internal void ObserveConnectTime(TimeSpan elapsed)
     {
         const double weightOfNew = 0.2;
         double sample = elapsed.TotalMilliseconds, old = Volatile.Read(ref _connectTimeMs);
         Volatile.Write(ref _connectTimeMs, old == 0 ? sample : old + ((sample - old) * weightOfNew));
+        Meters.Connected(Id, elapsed);
     }
 
     private sealed record Ramp(long From, TimeSpan Duration);

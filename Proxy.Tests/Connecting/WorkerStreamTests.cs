@@ -54,6 +54,58 @@ public class WorkerStreamTests
         Assert.That(_outcomes.Told, Is.EqualTo(new[] { "ended" }), "once, and what was counted before is an answer too");
     }
 
+    /// <summary>Whoever looks on asks for what has moved while the tunnel moves and ends: no byte is lost or told twice.</summary>
+    [Test]
+    public async Task CountBytes_by_others_while_it_lives_and_ends_tells_each_byte_once(CancellationToken token)
+    {
+        const int chunks = 20_000;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(token);
+        await using var stream = await OpenAsync();
+        stream.Begin(_counters);
+        var lookers = Enumerable.Range(0, 2).Select(_ => Task.Run(
+            () =>
+            {
+                while (!over.IsCancellationRequested)
+                    stream.CountBytes();
+            }, CancellationToken.None)).ToArray();
+        long last = 0;
+        for (int i = 0; i < chunks; i++)
+        {
+            _counters.AddFromClient(3);
+            _counters.AddFromUpstream(5);
+            long now = _worker.BytesReceived;
+            Assert.That(now, Is.GreaterThanOrEqualTo(last), "a total never falls");
+            last = now;
+        }
+
+        stream.End(TunnelEnd.UpstreamReset);
+        Assert.That(_outcomes.Told, Is.EqualTo(new[] { "ended" }), "it was answered, whoever counted the answer");
+        await over.CancelAsync();
+        await Task.WhenAll(lookers);
+        Assert.That((_worker.BytesSent, _worker.BytesReceived), Is.EqualTo((3L * chunks, 5L * chunks)));
+    }
+
+    [Test]
+    public async Task First_byte_is_measured_once_for_each_stream()
+    {
+        await using (var stream = await OpenAsync())
+        {
+            stream.Begin(_counters);
+            _counters.AddFromClient(1);
+            _counters.AddFromUpstream(1);
+            _counters.AddFromUpstream(1);
+            stream.End(TunnelEnd.Finished);
+        }
+
+        await using (var silent = await OpenAsync())
+            silent.Begin(_counters);
+        _counters.AddFromUpstream(1);
+
+        long[] counts = new long[DurationHistogram.Bounds.Count + 1];
+        _worker.Meters.FirstByte.CopyTo(counts);
+        Assert.That(counts.Sum(), Is.EqualTo(1), "what came after a stream was disposed is not its own");
+    }
+
     [Test]
     public async Task End_without_an_answer_says_so()
     {
