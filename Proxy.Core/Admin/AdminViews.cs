@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Admin.Metrics;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
@@ -10,13 +11,16 @@ namespace TorBalancer.Admin;
 
 /// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
 internal sealed class AdminViews(
-    WorkerViews workers, ConnectionViews connections, ProxyServer server, SessionTable sessions, Live<LogOptions> log)
+    WorkerViews workers, ConnectionViews connections, ProxyServer server, SessionTable sessions, Live<LogOptions> log, MetricParts metrics)
 {
     /// <summary>Those of workers.</summary>
     public WorkerViews Workers => workers;
 
     /// <summary>Those of client connections.</summary>
     public ConnectionViews Connections => connections;
+
+    /// <summary>What all metrics are read from.</summary>
+    public MetricParts Metrics => metrics;
 
     /// <summary>
     /// What a browser is told to use: the first listener over TCP that it can speak to. Null: there is none.

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin;
 using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Admin.Metrics;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
@@ -178,6 +179,7 @@ internal static class ProxyServiceCollectionExtensions
         })
         .AddSingleton<ConnectionViews>()
         .AddSingleton<BlacklistViews>()
+        .AddSingleton<MetricParts>()
         .AddSingleton<AdminViews>()
         .AddSingleton<Explainer>()
         .AddSingleton<FetchConnector>()

@@ -74,6 +74,7 @@ internal sealed class AdminRoutes(
         if (commands is { Reloader: { } reloader, Workers: { } workers })
             new AdminReloadRoutes(reloader, workers, views.Workers).Map(routes);
         routes.MapMethods(ProxyAutoConfig.Path, Read, AutoConfigAsync);
+        routes.MapMethods("/metrics", Read, context => MetricsRoute.ServeAsync(context, views.Metrics));
     }
 
     private static AdminOperation Command(string id, string summary, JsonTypeInfo answer) => new(id, summary)

@@ -12,6 +12,7 @@ using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
+using TorBalancer.Daemon.Metrics;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
@@ -191,6 +192,7 @@ internal static class RunCommand
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
         builder.Services.AddHostedService<AdminHostedService>();
+        builder.Services.AddHostedService<OtlpHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();
         builder.Services.AddHostedService<ReadyHostedService>();
         return builder.Build();

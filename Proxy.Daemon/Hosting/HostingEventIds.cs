@@ -14,6 +14,8 @@ internal static class HostingEventIds
     public const int LogsNotReopened = 1017;
     public const int NoLogFile = 1018;
     public const int KeyNotKept = 1019;
+    public const int MetricsNotSent = 1020;
+    public const int MetricsSent = 1021;
     public const int PublisherService = 1030;
     public const int PublisherStatus = 1031;
     public const int PublisherNoStatus = 1032;

@@ -29,6 +29,15 @@ public sealed class AdminOptions
     /// <summary>The certificate that the address is served with, in https; null: in plain HTTP.</summary>
     public CertificateFiles? Tls { get; set; }
 
+    /// <summary>
+    /// An http or https URL that metrics are sent to by OpenTelemetry's protocol (OTLP, protobuf over HTTP); empty: none. Its host is an IP
+    /// address or localhost: a name would have to be resolved outside Tor. The request itself does not go through Tor either.
+    /// </summary>
+    public string Otlp { get; set; } = "";
+
+    /// <summary>How often they are sent, 1 s to 1 h. Default 60 s.</summary>
+    public TimeSpan OtlpInterval { get; set; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Bytes that all fetches together may hold, 64 MiB to 64 GiB. Default 256 MiB.</summary>
     public long FetchMemory { get; set; } = DefaultFetchMemory;
 }

@@ -24,7 +24,12 @@ internal sealed partial class ConfigurationSchema
         .Key("FetchMemory", Values.Size(64L << 20, 64L << 30), "256MiB",
             "What all fetches of the admin API together may hold in memory; "
                 + "more of them wait, and are answered with 503 when their time is over.",
-            (options, value) => options.FetchMemory = value);
+            (options, value) => options.FetchMemory = value)
+        .Key("Otlp", Values.Webhook, "",
+            "A collector that gets the metrics by OpenTelemetry's protocol over HTTP; the request does not go through Tor.",
+            (options, value) => options.Otlp = value)
+        .Key("OtlpInterval", Values.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "60s", "How often it gets them.",
+            (options, value) => options.OtlpInterval = value);
 
     public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log", "What is written down.")
         .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",
