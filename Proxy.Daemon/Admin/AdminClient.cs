@@ -89,7 +89,7 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDi
         }
     }
 
-    /// <summary>Gives a command; the status and the JSON of the answer, whatever they are. Throws <see cref="AdminClientException"/>.</summary>
+    /// <summary>Gives a command; the answer's status and JSON, whatever they are. Throws <see cref="AdminClientException"/>.</summary>
     public async Task<(HttpStatusCode Status, JsonDocument Answer)> PostAsync(string path, CancellationToken cancellationToken)
     {
         try

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Daemon.Commands;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Daemon.Commands;
 

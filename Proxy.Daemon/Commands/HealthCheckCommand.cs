@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Processes;

@@ -33,7 +33,9 @@ internal static class OnionDrainCommand
                     var console = parsed.InvocationConfiguration;
                     if (status != HttpStatusCode.OK)
                     {
-                        string detail = answer.RootElement.TryGetProperty("detail", out var text) ? text.GetString()! : $"status {(int)status}";
+                        string detail = answer.RootElement.TryGetProperty("detail", out var text)
+                            ? text.GetString()!
+                            : $"status {(int)status}";
                         await console.Error.WriteLineAsync($"torbalancer onion {verb}: {detail}");
                         return ExitFailed;
                     }

@@ -18,7 +18,8 @@ internal static class OnionStatusCommand
     {
         var json = new Option<bool>("--json") { Description = "As JSON, with everything there is" };
         var command = new Command(
-            "status", "Show what the running publisher knows and has published; exit status 0: every service is at its directories, 1: not.")
+            "status",
+            "Show what the running publisher knows and has published; exit status 0: every service is at its directories, 1: not.")
         {
             json,
         };
@@ -41,7 +42,7 @@ internal static class OnionStatusCommand
     /// <summary>Both descriptors of every service are at all their directories.</summary>
     internal static bool IsPublished(PublisherView view) =>
         view.Problem is null && view.Services.All(static service => service.Problem is null && service.Descriptors.Count == 2
-            && service.Descriptors.All(static one => one.Directories.All(static directory => directory.Uploaded is not null)));
+            && service.Descriptors.All(static one => one.Directories.All(static directory => directory.State == "uploaded")));
 
     internal static string Describe(PublisherView view)
     {

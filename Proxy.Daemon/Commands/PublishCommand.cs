@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Publishing;
@@ -26,7 +27,8 @@ internal static class PublishCommand
 
     public static Command Create()
     {
-        var command = new Command(Name, "Publish the onion services of the configuration, each over its instances, until SIGTERM or Ctrl-C.");
+        var command = new Command(
+            Name, "Publish the onion services of the configuration, each over its instances, until SIGTERM or Ctrl-C.");
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {

@@ -7,6 +7,7 @@ using TorBalancer.Admin.Events;
 using Microsoft.Extensions.Options;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Reload;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;

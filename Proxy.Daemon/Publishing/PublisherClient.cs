@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net.Sockets;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Processes;

@@ -26,7 +26,9 @@ internal static class ManagedTorrc
         lines.AddRange(
         [
             "DataDirectory " + Quote(paths.DataDirectory(id)),
-            "SocksPort " + (!paths.HasSocksPort ? "0" : paths.SocksSocket(id) is { } socks ? Quote($"unix:{Quote(socks)} {flags}") : "127.0.0.1:auto " + flags),
+            "SocksPort " + (!paths.HasSocksPort ? "0"
+                : paths.SocksSocket(id) is { } socks ? Quote($"unix:{Quote(socks)} {flags}")
+                : "127.0.0.1:auto " + flags),
         ]);
         if (paths.ControlSocket(id) is { } control)
         {

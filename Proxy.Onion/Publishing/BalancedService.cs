@@ -37,7 +37,7 @@ internal sealed class BalancedService
     /// <summary>What was published of the address when this publisher began; null: nothing, or nothing is known yet.</summary>
     public PublishedBefore? Before { get; private set; }
 
-    /// <summary>The fetch of the address's own descriptor: before anything is published, and when directories refuse what is sent.</summary>
+    /// <summary>The fetch of the address's own descriptor: before anything is published, and when directories refuse.</summary>
     public OwnDescriptorFetch Own => _own;
 
     /// <summary>Why nothing new is published at the moment; null: nothing is wrong.</summary>
@@ -48,7 +48,9 @@ internal sealed class BalancedService
 
     public DescriptorVersion? Version(DescriptorOrder order) => _versions[(int)order];
 
-    /// <summary>A directory gave a descriptor of the address itself: ours of before, another publisher's, or that of a tor which served it.</summary>
+    /// <summary>
+    /// A directory gave a descriptor of the address itself: ours of before, another publisher's, or that of a tor which served it.
+    /// </summary>
     /// <param name="periods">In which it may be published.</param>
     public void OwnDescriptor(string text, ReadOnlySpan<TimePeriod> periods, DateTimeOffset now)
     {
@@ -62,8 +64,8 @@ internal sealed class BalancedService
     }
 
     /// <summary>
-    /// Makes new versions of both descriptors where they are needed. Until all instances are judged, or time is up, nothing is made: what is
-    /// published already is better than half of it.
+    /// Makes new versions of both descriptors where they are needed. Until all instances are judged, or time is up, nothing is made: what
+    /// is published already is better than half of it.
     /// </summary>
     /// <returns>What was made, and why.</returns>
     public IReadOnlyList<(DescriptorVersion Version, string Reason)> Rebuild(

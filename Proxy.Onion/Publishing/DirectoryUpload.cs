@@ -74,7 +74,8 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
             (State, _since) = (UploadState.Waiting, now + timing.RetryAfter(Failures));
     }
 
-    public bool IsOverdue(DateTimeOffset now, PublishTiming timing) => State == UploadState.UnderWay && now - _since >= timing.UploadTimeout;
+    public bool IsOverdue(DateTimeOffset now, PublishTiming timing) =>
+        State == UploadState.UnderWay && now - _since >= timing.UploadTimeout;
 
     /// <summary>When it is to be looked at again; null: there is nothing to wait for.</summary>
     public DateTimeOffset? NextAt(PublishTiming timing) => State switch

@@ -73,7 +73,8 @@ internal static class InstanceChecker
         await ReadAsync(stream, answer, cancellationToken);
         if (answer is not [5, 2])
             throw new InvalidDataException("the SOCKS port takes no user name and password: it is not tor's");
-        byte[] name = Encoding.ASCII.GetBytes("<torS0X>0"), password = Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32, lowercase: true));
+        byte[] name = Encoding.ASCII.GetBytes("<torS0X>0");
+        byte[] password = Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32, lowercase: true));
         await stream.WriteAsync((byte[])[1, (byte)name.Length, .. name, (byte)password.Length, .. password], cancellationToken);
         await ReadAsync(stream, answer, cancellationToken);
         if (answer[1] != 0)

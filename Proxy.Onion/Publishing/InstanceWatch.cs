@@ -52,7 +52,9 @@ internal sealed class InstanceWatch
     /// <summary>Taken out by the operator, however it fares.</summary>
     public bool IsDrained { get; set; }
 
-    /// <summary>True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it.</summary>
+    /// <summary>
+    /// True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it.
+    /// </summary>
     public bool IsJudged(PublishTiming timing) => State.ReceivedAt is null
         ? Misses > 0
         : Check.Kind == InstanceCheckKind.None || (CheckedAt is not null && (FailedChecks == 0 || FailedChecks >= timing.ChecksToFail));

@@ -60,15 +60,17 @@ internal sealed record PublishTiming
     public TimeSpan MaxReceiptAge { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// How long an instance's descriptor may stay the same: a tor makes a new one after 60 to 120 minutes (HS_SERVICE_NEXT_UPLOAD_TIME_MAX),
-    /// while directories keep that of a dead one for three hours.
+    /// How long an instance's descriptor may stay the same: a tor makes a new one after 60 to 120 minutes
+    /// (HS_SERVICE_NEXT_UPLOAD_TIME_MAX), while directories keep that of a dead one for three hours.
     /// </summary>
     public TimeSpan MaxRevisionAge { get; init; } = TimeSpan.FromMinutes(150);
 
-    /// <summary>How long the first descriptor waits for instances that are not judged yet; four times as long while an older one is out.</summary>
+    /// <summary>
+    /// How long the first descriptor waits for instances that are not judged yet; four times as long while an older one is out.
+    /// </summary>
     public TimeSpan GatherTime { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Descriptors are made anew after this: Onionbalance's FETCH/PUBLISH lifetime, a third of what directories keep them for.</summary>
+    /// <summary>Descriptors are made anew after this, as Onionbalance's: a third of the time that directories keep them.</summary>
     public TimeSpan RepublishAge { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>At least between two versions of one descriptor, when an instance goes: revision counters rise once a second.</summary>

@@ -7,7 +7,8 @@ internal sealed partial class PublisherState
     private static partial class Log
     {
         [LoggerMessage(
-            PublishingEventIds.ConsensusRead, LogLevel.Information, "Consensus of {ValidAfter:u}: {Directories} directories keep descriptors")]
+            PublishingEventIds.ConsensusRead, LogLevel.Information,
+            "Consensus of {ValidAfter:u}: {Directories} directories keep descriptors")]
         public static partial void ConsensusRead(ILogger logger, DateTime validAfter, int directories);
 
         [LoggerMessage(PublishingEventIds.ConsensusUnusable, LogLevel.Warning, "Nothing is published: {Problem}")]
@@ -37,7 +38,8 @@ internal sealed partial class PublisherState
             "Service {Service}: the {Order} descriptor is at all its {Directories} directories")]
         public static partial void Published(ILogger logger, string service, string order, int directories);
 
-        [LoggerMessage(PublishingEventIds.UploadDone, LogLevel.Debug, "Service {Service}: directory {Directory} has the {Order} descriptor")]
+        [LoggerMessage(
+            PublishingEventIds.UploadDone, LogLevel.Debug, "Service {Service}: directory {Directory} has the {Order} descriptor")]
         public static partial void UploadDone(ILogger logger, string service, string order, string directory);
 
         [LoggerMessage(

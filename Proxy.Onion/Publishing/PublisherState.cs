@@ -145,7 +145,13 @@ internal sealed partial class PublisherState
     {
         if (passed == false)
             Interlocked.Increment(ref _counters.ChecksFailed);
-        Log.CheckDone(_logger, instance.FullName, passed switch { true => "passed", false => "failed", null => "could not be made" }, detail);
+        string result = passed switch
+        {
+            true => "passed",
+            false => "failed",
+            null => "could not be made",
+        };
+        Log.CheckDone(_logger, instance.FullName, result, detail);
         instance.Checked(passed, detail, now, Timing);
     }
 
@@ -219,7 +225,8 @@ internal sealed partial class PublisherState
     // Fetches and uploads of one address fail with the same event; only the reason tells them apart.
     private void HandleOwn(BalancedService service, HsDescEvent heard, DateTimeOffset now)
     {
-        if (heard is { Action: "FAILED", Reason: "NOT_FOUND" or "BAD_DESC" or "QUERY_REJECTED" or "QUERY_NO_HSDIR" or "QUERY_RATE_LIMITED" })
+        bool isOfFetch = heard.Reason is "NOT_FOUND" or "BAD_DESC" or "QUERY_REJECTED" or "QUERY_NO_HSDIR" or "QUERY_RATE_LIMITED";
+        if (heard.Action == "FAILED" && isOfFetch)
             service.Own.Missed(now, Timing);
         else if (heard.Action is "UPLOADED" or "FAILED" && heard.HsDir is { } directory)
         {

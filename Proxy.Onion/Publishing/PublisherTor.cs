@@ -135,8 +135,9 @@ internal sealed partial class PublisherTor : IAsyncDisposable
             var tokens = new ControlTokens(open);
             if (tokens.TryWord(out string address))
             {
+                address = address.Trim('"');
                 throw new PublisherException(
-                    $"the tor at [Publisher] ControlPort serves clients ({kind} port {address.Trim('"')}): "
+                    $"the tor at [Publisher] ControlPort serves clients ({kind} port {address}): "
                         + "fetching and publishing would disturb them, and they the publisher. Give it a tor of its own with SocksPort 0, "
                         + "or set Managed = yes");
             }

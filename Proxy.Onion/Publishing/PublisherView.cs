@@ -13,7 +13,8 @@ internal sealed record PublisherView(
         state.IsTestingNetwork,
         state.Problem,
         state.Consensus is { } consensus
-            ? new ConsensusView(consensus.ValidAfter, consensus.ValidUntil, consensus.Directories.Count, consensus.DirectoriesWithoutIdentity)
+            ? new ConsensusView(
+                consensus.ValidAfter, consensus.ValidUntil, consensus.Directories.Count, consensus.DirectoriesWithoutIdentity)
             : null,
         [.. state.Services.Select(service => ServiceView.Of(service, state.Timing, now))],
         CountersView.Of(counters));
@@ -94,7 +95,8 @@ internal sealed record CountersView(
     long Checks, long ChecksFailed, long VersionsBuilt)
 {
     public static CountersView Of(PublishCounters counters) => new(
-        Interlocked.Read(ref counters.Fetches), Interlocked.Read(ref counters.FetchesReceived), Interlocked.Read(ref counters.FetchesFailed),
+        Interlocked.Read(ref counters.Fetches), Interlocked.Read(ref counters.FetchesReceived),
+        Interlocked.Read(ref counters.FetchesFailed),
         Interlocked.Read(ref counters.DescriptorsRefused), Interlocked.Read(ref counters.Uploads),
         Interlocked.Read(ref counters.UploadsDone), Interlocked.Read(ref counters.UploadsFailed), Interlocked.Read(ref counters.Checks),
         Interlocked.Read(ref counters.ChecksFailed), Interlocked.Read(ref counters.VersionsBuilt));

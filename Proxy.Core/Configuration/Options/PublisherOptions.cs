@@ -30,7 +30,9 @@ public sealed class PublisherOptions
     /// <summary>auto, none or unix:/path. Default auto: the service's runtime directory, else the user's.</summary>
     public string Status { get; set; } = "auto";
 
-    /// <summary>auto or a path. Default auto: the service's state directory, else the user's. Where the managed tor keeps its guards.</summary>
+    /// <summary>
+    /// Where the managed tor keeps its guards: auto or a path. Default auto: the service's state directory, else the user's.
+    /// </summary>
     public string DataDirectory { get; set; } = "auto";
 
     /// <summary>The tor executable of the managed tor: auto (searched in PATH) or a path.</summary>

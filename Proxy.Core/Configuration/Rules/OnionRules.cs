@@ -39,7 +39,7 @@ internal sealed class OnionRules(TorBalancerOptions options, GivenValues given, 
             report.Error(section, "Descriptors", string.Create(
                 CultureInfo.InvariantCulture,
                 $"Descriptors = single, but there are {count} instances: "
-                    + $"clients take {OnionServiceOptions.MostInOneDescriptor} introduction points at the most; auto or distinct is needed"));
+                    + $"clients take no more than {OnionServiceOptions.MostInOneDescriptor} introduction points; take auto or distinct"));
         }
     }
 

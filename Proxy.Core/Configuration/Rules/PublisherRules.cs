@@ -53,14 +53,20 @@ internal sealed class PublisherRules(TorBalancerOptions options, GivenValues giv
     private void CheckManaged()
     {
         if (_publisher.ControlEndPoint is not null)
-            report.Error(Section, "ControlPort", "ControlPort contradicts Managed = yes, which starts a tor of its own; give one of the two");
+        {
+            report.Error(
+                Section, "ControlPort", "ControlPort contradicts Managed = yes, which starts a tor of its own; give one of the two");
+        }
+
         string? login = _publisher.ControlPassword.Length > 0 ? "ControlPassword"
             : _publisher.ControlCookie.Length > 0 ? "ControlCookie" : null;
         if (login is not null && _publisher.ControlEndPoint is null)
             report.Warning(Section, login, $"{login} is not used: there is no ControlPort");
         if (_publisher.ExtraTorrc.Length > 0)
         {
-            string? wrong = files.TryRead(_publisher.ExtraTorrc, out string text, out string problem) ? TorrcText.Parse(text).Problem : problem;
+            string? wrong = files.TryRead(_publisher.ExtraTorrc, out string text, out string problem)
+                ? TorrcText.Parse(text).Problem
+                : problem;
             if (wrong is not null)
                 Error("ExtraTorrc", _publisher.ExtraTorrc, wrong);
         }

@@ -69,5 +69,6 @@ internal sealed partial class ConfigurationSchema
             return problem is null ? null : problem with { What = "is neither auto nor yes nor no" };
         });
 
-    private static EndPoint OnLoopback(PortOrSocket where) => where.Socket is { } socket ? socket : new IPEndPoint(IPAddress.Loopback, where.Port);
+    private static EndPoint OnLoopback(PortOrSocket where) =>
+        where.Socket is { } socket ? socket : new IPEndPoint(IPAddress.Loopback, where.Port);
 }

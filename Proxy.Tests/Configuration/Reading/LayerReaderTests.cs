@@ -90,7 +90,8 @@ public class LayerReaderTests
         + "Panic, PassOver; did you mean \"Mode\"?")]
     [TestCase("TORBALANCER_Balancin__Mode", "random",
         "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, Admin, Balancing, "
-        + "Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers; did you mean "
+        + "Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
+        + "Publisher, OnionService:name, Instance:service/name; did you mean "
         + "[Balancing]?")]
     [TestCase("TORBALANCER_Connect__Attempts", "many",
         "environment variable TORBALANCER_Connect__Attempts: [Connect] Attempts = \"many\" is not a whole number; allowed: a number from 1 "

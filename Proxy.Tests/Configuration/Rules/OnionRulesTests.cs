@@ -1,5 +1,6 @@
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Tests.Configuration.Rules;
 
@@ -53,7 +54,8 @@ public class OnionRulesTests
         });
     }
 
-    [TestCase("[Instance:a]\nAddress = x", "t.conf:1: [Instance:a] has a name that is not allowed; allowed: service/name, each of them letters")]
+    [TestCase("[Instance:a]\nAddress = x",
+        "t.conf:1: [Instance:a] has a name that is not allowed; allowed: service/name, each of them letters")]
     [TestCase("[Instance]", "t.conf:1: [Instance] needs a name of its own: [Instance:service/name]")]
     [TestCase("[OnionService:a/b]", "t.conf:1: [OnionService:a/b] has a name that is not allowed; allowed: letters")]
     [TestCase(Service, "t.conf:2: [OnionService:shop] has no instance; add an [Instance:shop/name] for each backend")]
@@ -62,8 +64,10 @@ public class OnionRulesTests
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Instance:shoo/b]\nAddress = {2}",
         "t.conf:6: [Instance:shoo/b] belongs to no service: there is no [OnionService:shoo]; did you mean [Instance:shop/b]?")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Instance:shop/b]\nAddress = {1}.onion",
-        "t.conf:6: [Instance:shop/b] 2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion is the address of [Instance:shop/a] already")]
-    [TestCase("[OnionService:shop]\nKey = /none\n[Instance:shop/a]\nAddress = {1}", "t.conf:2: [OnionService:shop] Key = \"/none\" does not exist")]
+        "t.conf:6: [Instance:shop/b] 2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion is the address of "
+            + "[Instance:shop/a] already")]
+    [TestCase("[OnionService:shop]\nKey = /none\n[Instance:shop/a]\nAddress = {1}",
+        "t.conf:2: [OnionService:shop] Key = \"/none\" does not exist")]
     [TestCase("[OnionService:shop]\nKey = /open\n[Instance:shop/a]\nAddress = {1}",
         "t.conf:2: [OnionService:shop] Key = \"/open\" can be read or written by others (mode 640): only mode 0600 or less is taken")]
     [TestCase(Service + "[OnionService:b]\nKey = /k\n[Instance:shop/a]\nAddress = {1}\n[Instance:b/a]\nAddress = {2}",
@@ -71,22 +75,27 @@ public class OnionRulesTests
     [TestCase(Service + "[Instance:shop/a]\nAddress = 2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wie",
         "is not a valid onion address (its checksum does not match)")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = http://{1}.onion", "is more than an onion address")]
-    [TestCase(Service + "[Instance:shop/a]\nAddress = expyuzz4wqqyqhjn.onion", "is an onion address of version 2, which tor serves no more")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = expyuzz4wqqyqhjn.onion",
+        "is an onion address of version 2, which tor serves no more")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = www.{1}.onion", "has a dot in front of .onion")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = tcp", "has no port from 1 to 65535 behind tcp:")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = tcp:80/x", "did you mean \"http:80/x\"?")]
-    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = https:443/", "is no kind of check; allowed: none, tcp:PORT or http:PORT/path")]
-    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = http:80/a b", "has a path with characters that no request can carry")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = https:443/",
+        "is no kind of check; allowed: none, tcp:PORT or http:PORT/path")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = http:80/a b",
+        "has a path with characters that no request can carry")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nManaged = no",
         "t.conf:6: [Publisher] Managed = no needs ControlPort, the control port of a tor that nobody else uses")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nManaged = yes\nControlPort = 9051",
         "t.conf:7: [Publisher] ControlPort contradicts Managed = yes")]
-    [TestCase("[Publisher]\nControlPort = 9051\nControlCookie = /c\nControlPassword = p", "[Publisher] ControlPassword and ControlCookie contradict")]
+    [TestCase("[Publisher]\nControlPort = 9051\nControlCookie = /c\nControlPassword = p",
+        "[Publisher] ControlPassword and ControlCookie contradict")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nHealthCheck = tcp:80\n[Publisher]\nControlPort = 9051",
         "t.conf:5: [Instance:shop/a] HealthCheck needs a client to connect through: [Publisher] SocksPort = a worker's, or Managed = yes")]
     [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nControlPort = 9051\n[Worker:w]\nControlPort = 9051",
         "t.conf:6: [Publisher] 127.0.0.1:9051 is the control port of [Worker:w]")]
-    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nExtraTorrc = /nope", "[Publisher] ExtraTorrc = \"/nope\" does not exist")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nExtraTorrc = /nope",
+        "[Publisher] ExtraTorrc = \"/nope\" does not exist")]
     public void Mistakes_are_named(string text, string expected)
     {
         var result = Load(text.Replace("{1}", First, StringComparison.Ordinal).Replace("{2}", Second, StringComparison.Ordinal));

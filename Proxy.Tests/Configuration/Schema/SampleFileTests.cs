@@ -11,7 +11,7 @@ public partial class SampleFileTests
     private static readonly string Sample = File.ReadAllText(InRepository("torbalancer.conf"));
 
     /// <summary>
-    /// The rule's section and the onion service's are examples too: a rule that says nothing is an error, and so is a service without a key.
+    /// The rule's section and the onion service's are examples too: a rule that says nothing is an error, and so is a keyless service.
     /// </summary>
     private static string WithoutRule
     {

@@ -61,7 +61,9 @@ public class InstanceCheckerTests
 
         Assert.That((await RunAsync(new IPEndPoint(IPAddress.Loopback, port), Tcp)).Passed, Is.Null);
         using var silent = new Server([5, 2], [1, 0]);
-        Assert.That((await RunAsync(silent.EndPoint, Tcp)).Detail, Is.EqualTo("port 80: no answer within 1 s").Or.EqualTo("port 80: the connection broke"));
+        Assert.That(
+            (await RunAsync(silent.EndPoint, Tcp)).Detail,
+            Is.EqualTo("port 80: no answer within 1 s").Or.EqualTo("port 80: the connection broke"));
     }
 
     private static Task<CheckOutcome> RunAsync(EndPoint socks, InstanceCheck check) =>

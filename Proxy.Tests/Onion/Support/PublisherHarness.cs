@@ -64,7 +64,11 @@ internal sealed class PublisherHarness
             Parameters = new Dictionary<string, long>(),
             CurrentSharedRandom = Place(1_000_001),
             PreviousSharedRandom = Place(1_000_000),
-            Directories = [.. Enumerable.Range(first, directories).Select(static i => new DirectoryRelay(i.ToString("X40", CultureInfo.InvariantCulture), Place(i)))],
+            Directories =
+            [
+                .. Enumerable.Range(first, directories)
+                    .Select(static i => new DirectoryRelay(i.ToString("X40", CultureInfo.InvariantCulture), Place(i))),
+            ],
             DirectoriesWithoutIdentity = 0,
         };
     }
@@ -155,7 +159,8 @@ internal sealed class PublisherHarness
     {
         switch (action)
         {
-            case PublisherAction.Fetch fetch when Service.Instances.FirstOrDefault(one => one.State.Address.Label == fetch.Address) is { } one:
+            case PublisherAction.Fetch fetch
+                when Service.Instances.FirstOrDefault(one => one.State.Address.Label == fetch.Address) is { } one:
                 if (IsFound(one))
                     TellContent(one.State.Address, _published[fetch.Address]);
                 else

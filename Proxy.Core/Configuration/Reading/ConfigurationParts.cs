@@ -1,4 +1,4 @@
-namespace TorBalancer.Configuration;
+namespace TorBalancer.Configuration.Reading;
 
 /// <summary>
 /// Whose parts of a configuration are judged. Both programs may read one file, but neither needs what only the other uses: a key that it
