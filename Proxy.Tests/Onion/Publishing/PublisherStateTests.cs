@@ -78,7 +78,9 @@ public class PublisherStateTests
         Assert.That(tries, Is.EqualTo(3));
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
         Assert.That(version.Uploads.Single(one => one.Fingerprint == unlucky).Failures, Is.EqualTo(2));
-        Assert.That(harness.Taken.Where(one => one.Version == version).GroupBy(static one => one.Directory), Has.All.Count.EqualTo(1));
+        Assert.That(
+            harness.Taken.Where(one => one.Version == version).CountBy(static one => one.Directory).Select(static one => one.Value),
+            Is.All.EqualTo(1));
         Assert.That((harness.Counters.UploadsFailed, harness.Counters.UploadsDone), Is.EqualTo((2, 16)));
     }
 

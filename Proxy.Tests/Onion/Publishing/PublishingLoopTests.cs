@@ -82,6 +82,10 @@ public class PublishingLoopTests
     /// <summary>A tor with the consensus and the descriptors of the vectors.</summary>
     private sealed class TorOfVectors : IAsyncDisposable
     {
+        // With those that the vectors leave out of a network to see what becomes of them.
+        private static readonly string Microdescriptors = OnionVectors.Balanced.Text("microdescriptors")
+            + string.Concat(OnionVectors.All["relays"]!.AsArray().Select(static one => one![1]!.GetValue<string>()));
+
         private readonly HashSet<string> _refused = [];
 
         public TorOfVectors() => Port.Script = Answer;
@@ -110,7 +114,7 @@ public class PublishingLoopTests
                     return "250-consensus/valid-after=2026-11-20 09:00:00\r\n250 OK\r\n";
                 case "GETINFO":
                     return Data(words[1], OnionVectors.Balanced.Text("consensus"))
-                        + Data(words[2], OnionVectors.Balanced.Text("microdescriptors")) + "250 OK\r\n";
+                        + Data(words[2], Microdescriptors) + "250 OK\r\n";
                 case "GETCONF":
                     return "250 TestingTorNetwork=1\r\n";
                 case "HSFETCH":
