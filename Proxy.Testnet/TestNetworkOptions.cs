@@ -37,6 +37,12 @@ internal sealed record TestNetworkOptions
     /// </summary>
     public TimeSpan Latency { get; init; }
 
+    /// <summary>
+    /// Time between consensuses, in whole seconds. Default 60 s, 10 s to 5 min. Time periods of onion services last 24 of them. Less costs
+    /// processor time all along.
+    /// </summary>
+    public TimeSpan VotingInterval { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Path of tor; null: searched in PATH and the system's directories.</summary>
     public string? TorPath { get; init; }
 
@@ -52,6 +58,12 @@ internal sealed record TestNetworkOptions
         Check("relays", Relays, 3, 32);
         Check("exits", Exits, 1, 16);
         Check("workers", Workers, 1, 32);
+        if (VotingInterval < TimeSpan.FromSeconds(10) || VotingInterval > TimeSpan.FromMinutes(5))
+        {
+            throw new TestNetworkException(string.Create(
+                CultureInfo.InvariantCulture, $"{VotingInterval.TotalSeconds} s between consensuses: 10 to 300 are possible"));
+        }
+
         if (Latency < TimeSpan.Zero || Latency > MaxLatency)
         {
             throw new TestNetworkException(string.Create(

@@ -109,7 +109,7 @@ internal sealed class TestNetworkStarter(
     /// <summary>Writes every node's torrc; consensuses are made at <paramref name="consensus"/> and each interval after.</summary>
     private void WriteTorrcs(IReadOnlyList<string> authorityLines, DateTimeOffset consensus)
     {
-        Torrc = new Torrc(plan, authorityLines, (int)(consensus.ToUnixTimeSeconds() % Torrc.VotingInterval));
+        Torrc = new Torrc(plan, authorityLines, (int)(consensus.ToUnixTimeSeconds() % plan.VotingInterval));
         foreach (TestNode node in plan.Nodes)
             PrivateFiles.Write(node.TorrcPath, Torrc.Render(node));
     }

@@ -12,6 +12,7 @@ internal sealed class TestNetworkPlan
     {
         _documentationAddresses = options.DocumentationAddresses;
         Latency = options.Latency;
+        VotingInterval = (int)options.VotingInterval.TotalSeconds;
         Directory = directory;
         Nodes = nodes;
         OriginPort = ports.Next();
@@ -29,6 +30,9 @@ internal sealed class TestNetworkPlan
 
     /// <summary>How far relays and exits are away, one way.</summary>
     public TimeSpan Latency { get; }
+
+    /// <summary>Seconds between consensuses.</summary>
+    public int VotingInterval { get; }
 
     /// <summary>All, in the order in which they are to start.</summary>
     public IReadOnlyList<TestNode> Nodes { get; }

@@ -9,12 +9,9 @@ namespace TorBalancer.Testnet.Nodes;
 /// </summary>
 /// <param name="plan">The network.</param>
 /// <param name="authorityLines">The DirAuthority lines.</param>
-/// <param name="votingOffset">Seconds past the full minute at which consensuses are made.</param>
+/// <param name="votingOffset">Seconds past each full interval at which consensuses are made.</param>
 internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorityLines, int votingOffset)
 {
-    /// <summary>Seconds between consensuses.</summary>
-    public const int VotingInterval = 60;
-
     /// <summary>How long before a consensus its vote begins: the vote delay and the distribution delay.</summary>
     public static readonly TimeSpan VotingTime = TimeSpan.FromSeconds(4);
 
@@ -113,11 +110,11 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
 
         // One grid for the first vote and all others. It is moved while they run, so that the first consensus comes as
         // soon as everybody has uploaded: one that lacks relays would stand for a whole interval.
-        Line($"V3AuthVotingInterval {VotingInterval}"),
+        Line($"V3AuthVotingInterval {plan.VotingInterval}"),
         "V3AuthVoteDelay 2",
         "V3AuthDistDelay 2",
         "V3AuthNIntervalsValid 3",
-        Line($"TestingV3AuthInitialVotingInterval {VotingInterval}"),
+        Line($"TestingV3AuthInitialVotingInterval {plan.VotingInterval}"),
         "TestingV3AuthInitialVoteDelay 2",
         "TestingV3AuthInitialDistDelay 2",
         Line($"TestingV3AuthVotingStartOffset {votingOffset}"),
