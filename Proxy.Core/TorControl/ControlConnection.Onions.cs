@@ -10,6 +10,12 @@ internal sealed partial class ControlConnection
     public Task FetchDescriptorAsync(string address, CancellationToken cancellationToken) =>
         CommandAsync("HSFETCH " + Word(address), cancellationToken);
 
+    /// <summary>Begins to fetch a service's descriptor, that of the current time period, from one directory.</summary>
+    /// <param name="address">Without .onion.</param>
+    /// <param name="directory">Its fingerprint. ControlReplyException when tor does not know it.</param>
+    public Task FetchDescriptorAsync(string address, string directory, CancellationToken cancellationToken) =>
+        CommandAsync($"HSFETCH {Word(address)} SERVER={Word(directory)}", cancellationToken);
+
     /// <summary>Begins to upload a descriptor. ControlReplyException when tor cannot read it or does not know a directory.</summary>
     /// <param name="address">Of the service, without .onion.</param>
     /// <param name="directories">Fingerprints of those who are to get it.</param>

@@ -1,3 +1,4 @@
+using System.Text;
 using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Commands;
@@ -23,7 +24,9 @@ internal sealed class InitFiles(string directory, bool force)
                 $"{Path.Combine(Directory, taken)} is there already; name another --output, or --force to replace it and its keys");
     }
 
-    public void Write(string path, string text)
+    public void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
+
+    public void Write(string path, ReadOnlySpan<byte> content)
     {
         string full = Path.Combine(Directory, path);
         try
@@ -32,10 +35,14 @@ internal sealed class InitFiles(string directory, bool force)
             System.IO.Directory.CreateDirectory(Path.GetDirectoryName(full)!, PrivateFolder);
             SharedFolders.Check(full);
             File.Delete(full);
-            using var file = new StreamWriter(
-                new FileStream(
-                    full, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile }));
-            file.Write(text);
+            // Unbuffered: what is written may be a key, and no copy of it stays behind.
+            using var file = new FileStream(
+                full,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile, BufferSize = 0,
+                });
+            file.Write(content);
             Written++;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

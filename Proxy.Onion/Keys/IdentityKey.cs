@@ -21,6 +21,22 @@ internal sealed class IdentityKey : IDisposable
 
     public Bytes32 PublicKey => _secret.PublicKey;
 
+    /// <summary>A new one, in tor's form: publishers and tors can all have it as it is.</summary>
+    public static IdentityKey Generate()
+    {
+        Span<byte> expanded = stackalloc byte[Ed25519SecretKey.ExpandedLength];
+        using var secret = Ed25519SecretKey.Generate();
+        secret.CopyTo(expanded);
+        try
+        {
+            return FromExpanded(expanded);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(expanded);
+        }
+    }
+
     /// <summary>From the 32 bytes of a PKCS#8 key.</summary>
     public static IdentityKey FromSeed(ReadOnlySpan<byte> seed) => new(Ed25519SecretKey.FromSeed(seed), seed);
 
@@ -45,6 +61,9 @@ internal sealed class IdentityKey : IDisposable
         using var hash = new Sha3();
         hash.Add("rev-counter-generation"u8).Add(_asStored).Finish(destination);
     }
+
+    /// <summary>Copies the 64 bytes of tor's hs_ed25519_secret_key; the copy is the caller's to zero.</summary>
+    public void CopyTo(Span<byte> destination) => _secret.CopyTo(destination);
 
     public void Dispose()
     {

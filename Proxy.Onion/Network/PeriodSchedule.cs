@@ -47,6 +47,9 @@ internal sealed class PeriodSchedule(NetworkConsensus consensus, bool isTestingN
         ? Math.Max(1, RunDuration / 60)
         : consensus.Parameter("hsdir_interval", 1440, 30, 14_400);
 
+    /// <summary>How many minutes past the epoch the first time period begins.</summary>
+    public long OffsetMinutes => PhaseDuration / 60;
+
     /// <summary>The time period that the consensus is in.</summary>
     public TimePeriod Current => PeriodAt(_validAfter);
 
@@ -81,7 +84,7 @@ internal sealed class PeriodSchedule(NetworkConsensus consensus, bool isTestingN
 
     private TimePeriod PeriodAt(long seconds)
     {
-        long minutes = Math.Max(0, (seconds / 60) - (PhaseDuration / 60));
+        long minutes = Math.Max(0, (seconds / 60) - OffsetMinutes);
         return new TimePeriod((ulong)(minutes / PeriodLength), (ulong)PeriodLength);
     }
 

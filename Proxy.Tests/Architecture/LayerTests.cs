@@ -42,7 +42,9 @@ public class LayerTests
         ("Keys", ["Crypto"]),
         ("Network", ["Crypto", "Keys"]),
         ("Descriptors", ["Crypto", "Keys"]),
-        ("Publishing", ["Crypto", "Keys", "Network", "Descriptors"]));
+        ("Publishing", ["Crypto", "Keys", "Network", "Descriptors"]),
+        ("Inspection", ["Crypto", "Keys", "Network", "Descriptors"]),
+        ("Importing", ["Keys"]));
 
     private static readonly string[] Libraries = [Core.Project, Onion.Project];
 

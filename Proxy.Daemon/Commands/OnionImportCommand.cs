@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Globalization;
+using TorBalancer.Onion.Crypto;
+using TorBalancer.Onion.Importing;
+using TorBalancer.Onion.Keys;
+
+namespace TorBalancer.Daemon.Commands;
+
+/// <summary><c>torbalancer onion import</c>: our sections from an Onionbalance configuration.</summary>
+internal static class OnionImportCommand
+{
+    private const int ExitOk = 0;
+    private const int ExitFailed = 1;
+
+    public static Command Create()
+    {
+        var file = new Argument<string>("file")
+        {
+            Description = "A config.yaml of Onionbalance, for version 3 services",
+            HelpName = "FILE",
+        };
+        var output = new Option<string?>("--output", "-o")
+        {
+            Description = "The file to write the sections to; without it they are printed",
+            HelpName = "FILE",
+        };
+        var force = new Option<bool>("--force") { Description = "Overwrite that file when it is there already" };
+        var command = new Command("import", "Write the sections of torbalancer.conf that an Onionbalance configuration comes to.")
+        {
+            file, output, force,
+        };
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed.GetValue(file)!, parsed.GetValue(output), parsed.GetValue(force), parsed.InvocationConfiguration.Output,
+            parsed.InvocationConfiguration.Error, cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        string path, string? target, bool force, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        string text;
+        try
+        {
+            text = await File.ReadAllTextAsync(path, cancellationToken);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            await error.WriteLineAsync($"torbalancer onion import: cannot read {path}: {failure.Message}");
+            return ExitFailed;
+        }
+
+        string full = Path.GetFullPath(path);
+        var configuration = OnionbalanceReader.Read(text, Path.GetDirectoryName(full)!, out var errors, out var warnings);
+        foreach (var problem in errors)
+            await error.WriteLineAsync(Line(path, problem.Line, problem.Message));
+        foreach (var problem in warnings)
+            await error.WriteLineAsync(Line(path, problem.Line, $"warning: {problem.Message}"));
+        if (configuration is null)
+            return ExitFailed;
+        var (sections, problems) = SectionsOf(configuration, full);
+        foreach (var problem in problems)
+            await error.WriteLineAsync(Line(path, problem.Line, $"warning: {problem.Message}"));
+        try
+        {
+            await WriteAsync(sections, target, force, output);
+            return ExitOk;
+        }
+        catch (InitException failure)
+        {
+            await error.WriteLineAsync($"torbalancer onion import: {failure.Message}");
+            return ExitFailed;
+        }
+    }
+
+    private static (string Text, List<ImportProblem> Problems) SectionsOf(OnionbalanceConfiguration configuration, string path)
+    {
+        var problems = new List<ImportProblem>();
+        var sections = new OnionSections(
+            $"Made by: torbalancer onion import {path}",
+            "Onionbalance and torbalancer publish may run at the same time: with one key in one file they do no harm to each other.");
+        const string managed = "A tor of the publisher's own. To use the one that Onionbalance has:\nControlPort = unix:/run/tor/control";
+        (string, string, string)[] keys = [("Managed", "yes", managed)];
+        if (configuration.StatusSocket is { } socket)
+            keys = [.. keys, ("Status", $"unix:{socket}", "Where Onionbalance had its own.")];
+        sections.AddPublisher(keys);
+        foreach (var service in configuration.Services)
+        {
+            var address = AddressOf(service, problems);
+            if (address is { } own && service.Instances.Any(instance => instance.Address == own))
+                problems.Add(new ImportProblem(service.Line, $"{own} is among its own instances: take that one out"));
+            sections.AddService(
+                NameOf(service.Key), service.Key, address, service.Instances.Select(static one => (one.Name, one.Address)));
+        }
+
+        return (sections.ToString(), problems);
+    }
+
+    // onionbalance-config calls a key by the address, of which the beginning is name enough.
+    private static string NameOf(string keyPath)
+    {
+        const int addressPart = 16;
+        string name = Path.GetFileNameWithoutExtension(keyPath);
+        if (name == TorKeyFiles.SecretName)
+            name = Path.GetFileName(Path.GetDirectoryName(keyPath)) ?? name;
+        return OnionServiceAddress.TryParse(name, out var address, out _) ? address.Label[..addressPart] : name;
+    }
+
+    // What is wrong with a key does not hinder the import, which may be made by somebody who may not read it.
+    private static OnionServiceAddress? AddressOf(OnionbalanceService service, List<ImportProblem> problems)
+    {
+        try
+        {
+            using var key = KeyFile.Load(service.Key);
+            return key.Address;
+        }
+        catch (Exception failure) when (failure is KeyFileException or OnionCryptoException)
+        {
+            problems.Add(new ImportProblem(service.Line, failure.Message));
+            return null;
+        }
+    }
+
+    private static async Task WriteAsync(string sections, string? target, bool force, TextWriter output)
+    {
+        if (target is null)
+        {
+            await output.WriteAsync(sections);
+            return;
+        }
+
+        string full = Path.GetFullPath(target);
+        var files = new InitFiles(Path.GetDirectoryName(full)!, force);
+        if (!force && File.Exists(full))
+            throw new InitException($"{full} is there already; name another --output, or --force to replace it");
+        files.Write(Path.GetFileName(full), sections);
+        await output.WriteLineAsync($"{full}: written; torbalancer onion check --config {full} says whether it works");
+    }
+
+    private static string Line(string path, int line, string message) =>
+        string.Create(CultureInfo.InvariantCulture, $"{path}:{line}: {message}");
+}

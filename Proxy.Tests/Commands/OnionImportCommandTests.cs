@@ -1,0 +1,93 @@
+using TorBalancer.Tests.Onion.Support;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Commands;
+
+public class OnionImportCommandTests
+{
+    private const string Generator = "onionbalance-config";
+
+    private string _directory = "";
+
+    [SetUp]
+    public void CreateDirectory() => _directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+
+    [TearDown]
+    public void DeleteDirectory() => Directory.Delete(_directory, recursive: true);
+
+    /// <summary>What Debian's onionbalance-config writes, its instances filled in.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Configuration_of_the_generator_becomes_ours(CancellationToken token)
+    {
+        var made = await ClientProcess.RunAsync(
+            Generator, ["-n", "2", "--hs-version", "v3", "--no-interactive", "--output", _directory], token);
+        Assert.That(made.ExitCode, Is.Zero, made.Error);
+        string config = Path.Combine(_directory, "config.yaml"), key = Directory.GetFiles(_directory, "*.key").Single();
+        string address = Path.GetFileNameWithoutExtension(key);
+        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var (code, output, error) = await OnionCommands.RunAsync("import", config);
+        Assert.That((code, output), Is.EqualTo((1, "")), "placeholders are no addresses");
+        Assert.That(error, Does.Contain("stands where an instance's address belongs").And.Contain($"{config}:"));
+
+        string text = File.ReadAllText(config);
+        foreach (var (instance, _) in Instances.All.Take(2))
+        {
+            int at = text.IndexOf('<'), end = text.IndexOf('>');
+            text = text[..at] + instance + text[(end + 1)..];
+        }
+
+        File.WriteAllText(config, text);
+        (code, output, error) = await OnionCommands.RunAsync("import", config);
+
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        string name = address[..16];
+        string label = address.Replace(".onion", "", StringComparison.Ordinal);
+        Assert.That(output, Does.Contain($"[OnionService:{name}]\n; {label}.onion\nKey = {key}\n"));
+        Assert.That(output, Does.Contain($"[Instance:{name}/node1]\nAddress = {Instances.All[0].Address}\n"));
+        Assert.That(output, Does.Contain($"[Instance:{name}/node2]\nAddress = {Instances.All[1].Address}\n"));
+        var result = Configuration.Loading.Text(output);
+        Assert.That(result.Errors.Select(static issue => issue.Message), Has.All.Contains("does not exist"), "the key's path");
+    }
+
+    [Test]
+    public async Task Names_are_made_fit_and_unique()
+    {
+        string config = Path.Combine(_directory, "c.yaml");
+        File.WriteAllText(
+            config,
+            $"status-socket-location: /run/ob.sock\nservices:\n- key: my shop.key\n  instances:\n  - address: {Instances.All[0].Address}\n"
+                + $"    name: 'web one'\n  - address: {Instances.All[1].Address}\n    name: web-one\n- key: x/my-shop.pem\n"
+                + $"  instances: [{{address: {Instances.All[0].Address}}}]\n");
+
+        var (code, output, error) = await OnionCommands.RunAsync("import", config);
+
+        Assert.That(code, Is.Zero);
+        Assert.That(error, Does.Contain("c.yaml:3: warning: ").And.Contain("there is no such file"), "a key that cannot be read");
+        Assert.That(
+            output.Split('\n').Where(static line => line.StartsWith('[')),
+            Is.EqualTo(new[]
+            {
+                "[Publisher]", "[OnionService:my-shop]", "[Instance:my-shop/web-one]", "[Instance:my-shop/web-one-2]",
+                "[OnionService:my-shop-2]", "[Instance:my-shop-2/node1]",
+            }));
+        Assert.That(output, Does.Contain("\nStatus = unix:/run/ob.sock\n"));
+        var result = Configuration.Loading.Text(output);
+        Assert.That(result.Errors.Select(static issue => issue.Message), Has.All.Contains("does not exist"), "the key's path");
+    }
+
+    [Test]
+    public async Task Output_is_not_overwritten_unasked()
+    {
+        string config = Path.Combine(_directory, "c.yaml"), target = Path.Combine(_directory, "out.conf");
+        File.WriteAllText(config, $"services:\n- key: a\n  instances: [{{address: {Instances.All[0].Address}}}]\n");
+        File.WriteAllText(target, "mine");
+
+        var (code, _, error) = await OnionCommands.RunAsync("import", config, "--output", target);
+        Assert.That((code, File.ReadAllText(target)), Is.EqualTo((1, "mine")));
+        Assert.That(error, Does.Contain("--force"));
+
+        (code, _, _) = await OnionCommands.RunAsync("import", config, "--output", target, "--force");
+        Assert.That((code, File.ReadAllText(target)), Is.EqualTo((0, File.ReadAllText(target))));
+        Assert.That(File.ReadAllText(target), Does.Contain("[OnionService:a]"));
+    }
+}
