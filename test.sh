@@ -9,7 +9,7 @@ require_dotnet
 install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     curl=curl torsocks=torsocks proxychains4=proxychains4 git=git openssh-client=ssh openssh-server=sshd \
     netcat-openbsd=/bin/nc.openbsd python3=/usr/bin/python3 python3-requests=py:requests python3-socks=py:socks chromium=chromium \
-    libsodium23=lib:libsodium.so.23 python3-stem=py:stem python3-cryptography=py:cryptography \
+    libsodium23=lib:libsodium.so.23 onionbalance=onionbalance python3-stem=py:stem python3-cryptography=py:cryptography \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
     nftables=nft haproxy=haproxy wget=wget microsocks=microsocks dante-server=danted \
     logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \

@@ -17,6 +17,11 @@ internal sealed class ClientTor : IAsyncDisposable
         _process = process;
     }
 
+    /// <summary>Its control port.</summary>
+    public EndPoint Control => new UnixDomainSocketEndPoint(Path.Combine(_directory, "control"));
+
+    public int ProcessId => _process.ProcessId;
+
     public IPEndPoint Socks { get; private set; } = new(IPAddress.Loopback, 0);
 
     /// <summary>Starts it and returns when it is connected.</summary>
@@ -46,6 +51,9 @@ internal sealed class ClientTor : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Ends its process; its files stay until it is disposed.</summary>
+    public async Task StopAsync() => await _process.DisposeAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -10,6 +10,7 @@ internal sealed class ForegroundProcess : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
     private readonly Task _reading;
+    private int _disposed;
     private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ForegroundProcess(Process process)
@@ -55,6 +56,8 @@ internal sealed class ForegroundProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         if (!_process.HasExited)
         {
             ProcessSignals.Terminate(_process.Id);

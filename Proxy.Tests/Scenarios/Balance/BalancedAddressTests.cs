@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using TorBalancer.Onion.Keys;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Scenarios.Balance;
+
+/// <summary>
+/// One address over many backends, all of it real: tors with the instances, the program as a publisher with a tor of its own, tors as
+/// clients. TORBALANCER_INSTANCES=2,10,11,20,40,60 for other numbers of instances, TORBALANCER_REQUESTS=300 for more requests to each.
+/// </summary>
+[NonParallelizable] // It loads the machine.
+[SupportedOSPlatform("linux")]
+public sealed class BalancedAddressTests
+{
+    private const double Tolerance = 0.2;
+
+    private static readonly int[] Sizes =
+    [
+        .. (Environment.GetEnvironmentVariable("TORBALANCER_INSTANCES") ?? "2,25").Split(',')
+            .Select(static one => int.Parse(one, CultureInfo.InvariantCulture)),
+    ];
+
+    private static readonly int RequestsEach =
+        int.Parse(Environment.GetEnvironmentVariable("TORBALANCER_REQUESTS") ?? "20", CultureInfo.InvariantCulture);
+
+    [TestCaseSource(nameof(Sizes)), CancelAfter(540_000)]
+    public async Task Clients_are_spread_evenly_over_all_instances(int instances, CancellationToken token)
+    {
+        var network = await SharedTestNetwork.GetAsync();
+        using var identity = IdentityKey.Generate();
+        await using var fleet = await BackendFleet.StartAsync(network, [identity.Address], instances, Math.Min(instances, 4), token);
+        await using var publisher = await OnionPublisher.StartAsync(network, identity, fleet.Addresses, token);
+        OnionClient[] clients =
+        [
+            .. network.Workers.Select(static worker => new OnionClient(
+                new IPEndPoint(IPAddress.Loopback, worker.SocksPort), new UnixDomainSocketEndPoint(worker.ControlPath))),
+        ];
+        var watch = Stopwatch.StartNew();
+        var shares = await EvenAsync(clients[0], identity.Address, fleet, publisher, token);
+        TestContext.Progress.WriteLine($"{instances} instances, {watch.Elapsed.TotalSeconds:F0} s after the publisher's start: {shares}");
+
+        // Each as tor does it: it asks a directory that it picks.
+        foreach (var client in clients)
+            Assert.That((await client.RequestAsync(identity.Address, token)).Failure, Is.Empty);
+
+        // Then each directory's clients are as many, which chance does where there are very many of them.
+        watch.Restart();
+        var answered = new List<int>();
+        var failures = new List<string>();
+        await Task.WhenAll(clients.Select(async (client, number) =>
+        {
+            for (int i = number; i < shares.Asked.Count; i += clients.Length)
+            {
+                if (shares.Sets > 1)
+                    Assert.That(await client.FetchFromAsync(identity.Address, shares.Asked[i].Fingerprint, token), Is.True);
+                await AskAsync(client, identity.Address, instances * RequestsEach / shares.Asked.Count, answered, failures, token);
+            }
+        }));
+        var spread = new Spread(instances, answered);
+        TestContext.Progress.WriteLine($"{spread}; {failures.Count} failed, {spread.Total / watch.Elapsed.TotalSeconds:F0} a second");
+
+        Assert.That(failures, Is.Empty);
+        double allowed = Tolerance + (3.5 * spread.Chance);
+        Assert.That(spread.Extremes.Least, Is.GreaterThan(1 - allowed));
+        Assert.That(spread.Extremes.Most, Is.LessThan(1 + allowed));
+        Assert.That(spread.Probability, Is.GreaterThan(1e-4), "the spread is not even");
+    }
+
+    /// <summary>Waits until all directories have descriptors of one revision, with all instances in them.</summary>
+    private static async Task<DirectoryShares> EvenAsync(
+        OnionClient client, OnionServiceAddress address, BackendFleet fleet, OnionPublisher publisher, CancellationToken token)
+    {
+        DirectoryShares? shares = null;
+        try
+        {
+            while (true)
+            {
+                // The address last: no instance is asked before it is there.
+                if (await client.FetchFromAsync(address, null, token))
+                {
+                    shares = await DirectoryShares.ReadAsync(client, address, fleet.Addresses, token);
+                    if (shares.Report.Problems.Count == 0
+                        && shares.Shares.All(static share => Math.Abs(share - 1) <= Tolerance)
+                        && shares.Asked.All(static one => one.Descriptor?.InnerLayer?.IntroductionPoints.Count <= 20))
+                        return shares;
+                }
+
+                await Task.Delay(500, token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{shares}\n{string.Join('\n', shares?.Report.Problems ?? [])}\n{publisher}");
+            throw;
+        }
+    }
+
+    private static async Task AskAsync(
+        OnionClient client, OnionServiceAddress address, int requests, List<int> answered, List<string> failures, CancellationToken token)
+    {
+        const int atOnce = 4;
+        int left = requests;
+        await Task.WhenAll(Enumerable.Range(0, atOnce).Select(async _ =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var (instance, failure) = await client.RequestAsync(address, token);
+                lock (answered)
+                {
+                    if (instance is { } known)
+                        answered.Add(known);
+                    else
+                        failures.Add(failure);
+                }
+            }
+        }));
+    }
+}

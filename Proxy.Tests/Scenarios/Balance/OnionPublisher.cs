@@ -1,0 +1,61 @@
+using System.Runtime.Versioning;
+using System.Text;
+using TorBalancer.Onion.Keys;
+using TorBalancer.Testnet;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Scenarios.Balance;
+
+/// <summary>The real program as a publisher, with a tor of its own in the test network.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed class OnionPublisher : IAsyncDisposable
+{
+    private readonly string _directory;
+    private readonly ForegroundProcess _process;
+
+    private OnionPublisher(string directory, ForegroundProcess process)
+    {
+        _directory = directory;
+        _process = process;
+    }
+
+    public string ConfigurationPath => Path.Combine(_directory, "publish.conf");
+
+    /// <summary>Starts it; the address can be reached some seconds after its instances can.</summary>
+    public static async Task<OnionPublisher> StartAsync(
+        TestNetwork network, IdentityKey identity, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token)
+    {
+        string directory = Directory.CreateTempSubdirectory("tbp").FullName;
+        string key = Path.Combine(directory, "main.key"), torrc = Path.Combine(directory, "extra");
+        File.WriteAllBytes(key, TorKeyFiles.Secret(identity));
+        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.WriteAllLinesAsync(torrc, network.ClientTorrc, token);
+        var text = new StringBuilder($"""
+            [Publisher]
+            ExtraTorrc = {torrc}
+            DataDirectory = {directory}/data
+            Status = unix:{directory}/status
+
+            [OnionService:main]
+            Key = {key}
+
+            """);
+        for (int i = 0; i < instances.Count; i++)
+            text.Append($"\n[Instance:main/node{i}]\nAddress = {instances[i]}\n");
+        var path = Path.Combine(directory, "publish.conf");
+        await File.WriteAllTextAsync(path, text.ToString(), token);
+        return new OnionPublisher(directory, ForegroundProcess.Start([ProgramRun.Daemon, "publish", "--config", path]));
+    }
+
+    /// <summary>Ends it; its files stay until it is disposed.</summary>
+    public async Task StopAsync() => await _process.DisposeAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    /// <summary>All that it printed.</summary>
+    public override string ToString() => _process.ToString();
+}
