@@ -40,7 +40,10 @@ internal sealed class InitFiles(string directory, bool force)
                 full,
                 new FileStreamOptions
                 {
-                    Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile, BufferSize = 0,
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = PrivateFile,
+                    BufferSize = 0,
                 });
             file.Write(content);
             Written++;

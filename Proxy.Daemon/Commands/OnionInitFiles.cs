@@ -10,7 +10,7 @@ namespace TorBalancer.Daemon.Commands;
 /// </summary>
 internal sealed class OnionInitFiles : IDisposable
 {
-    private const string PublisherConf = "torbalancer-publish.conf", Torrc = "torrc", Configuration = "ob_config";
+    private const string PublisherConf = "publish.conf", Torrc = "torrc", Configuration = "ob_config";
 
     private readonly OnionPlan _plan;
     private readonly IdentityKey _identity;
@@ -105,8 +105,8 @@ internal sealed class OnionInitFiles : IDisposable
     private string Publisher()
     {
         var sections = new OnionSections(
-            "Made by: torbalancer onion init", "To /etc/torbalancer/torbalancer-publish.conf, beside its key. Then:",
-            "  torbalancer onion check --config /etc/torbalancer/torbalancer-publish.conf",
+            "Made by: torbalancer onion init", "To /etc/torbalancer/publish.conf, beside its key. Then:",
+            "  torbalancer onion check --config /etc/torbalancer/publish.conf",
             "  systemctl enable --now torbalancer-publish");
         sections.AddPublisher(
             ("Managed", "yes", "A tor of its own. Or one that nobody else has, by its control port:\nControlPort = unix:/run/tor/control"));

@@ -74,8 +74,8 @@ internal static class OnionReadMe
 
             {publishers}
               {plan.Name}.key   to /etc/torbalancer/{plan.Name}.key: chown torbalancer-publish: and chmod 600
-              torbalancer-publish.conf   to /etc/torbalancer
-              then: torbalancer onion check --config /etc/torbalancer/torbalancer-publish.conf
+              publish.conf   to /etc/torbalancer
+              then: torbalancer onion check --config /etc/torbalancer/publish.conf
                     systemctl enable --now torbalancer-publish
                     torbalancer onion status
 

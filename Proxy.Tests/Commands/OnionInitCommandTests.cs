@@ -29,7 +29,7 @@ public class OnionInitCommandTests
         using var key = KeyFile.Load(Path.Combine(Out, "publisher/shop.key"));
         Assert.That(output, Does.Contain($"18 files for {key.Address}"));
         Assert.That(Text("README.txt"), Does.StartWith(key.Address.ToString()).And.Contain("COSTS").And.Contain("No proof of work"));
-        string conf = Text("publisher/torbalancer-publish.conf");
+        string conf = Text("publisher/publish.conf");
         Assert.That(conf, Does.Contain($"[OnionService:shop]\n; {key.Address}\nKey = /etc/torbalancer/shop.key\n"));
         byte[] secret = File.ReadAllBytes(Path.Combine(Out, "publisher/shop.key"));
         for (int i = 1; i <= 3; i++)

@@ -64,6 +64,12 @@ public sealed class BalancedAddressTests
         TestContext.Progress.WriteLine($"{spread}; {failures.Count} failed, {spread.Total / watch.Elapsed.TotalSeconds:F0} a second");
 
         Assert.That(failures, Is.Empty);
+        if (!shares.AreApart)
+        {
+            TestContext.Progress.WriteLine("not judged: there are introduction points at one relay, which clients take for one");
+            return;
+        }
+
         double allowed = Tolerance + (3.5 * spread.Chance);
         Assert.That(spread.Extremes.Least, Is.GreaterThan(1 - allowed));
         Assert.That(spread.Extremes.Most, Is.LessThan(1 + allowed));

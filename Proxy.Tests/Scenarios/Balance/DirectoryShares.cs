@@ -15,6 +15,10 @@ internal sealed record DirectoryShares(DirectoriesReport Report, IReadOnlyList<d
     /// <summary>Different descriptors among them, by their introduction points.</summary>
     public int Sets => Asked.Select(static one => string.Join(' ', KeysOf(one.Descriptor).Order())).Distinct().Count();
 
+    /// <summary>False when a descriptor has two introduction points at one relay: tor's clients then use the first only.</summary>
+    public bool AreApart => Asked.Select(static one => one.Descriptor?.InnerLayer?.IntroductionPoints ?? []).All(
+        static points => points.DistinctBy(static point => point.Fingerprint).Count() == points.Count);
+
     /// <summary>Asks them all through a client.</summary>
     public static async Task<DirectoryShares> ReadAsync(
         OnionClient client, OnionServiceAddress address, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token)
