@@ -14,6 +14,29 @@ internal sealed record IntroductionPoint
     /// <summary>Where the relay is, in base64.</summary>
     public required string LinkSpecifiers { get; init; }
 
+    /// <summary>
+    /// Which relay it is, as tor's clients tell relays apart: by the fingerprint of the RSA identity. The link specifiers themselves when
+    /// they name none.
+    /// </summary>
+    public string Relay
+    {
+        get
+        {
+            const byte rsaIdentity = 2;
+            if (Base64Text.DecodeLines(LinkSpecifiers) is not { Length: > 0 } bytes)
+                return LinkSpecifiers;
+            var rest = bytes.AsSpan(1);
+            while (rest.Length > 2 && rest.Length >= 2 + rest[1])
+            {
+                if (rest[0] == rsaIdentity)
+                    return Convert.ToHexString(rest.Slice(2, rest[1]));
+                rest = rest[(2 + rest[1])..];
+            }
+
+            return LinkSpecifiers;
+        }
+    }
+
     /// <summary>The relay's ntor key, in base64.</summary>
     public required string OnionKey { get; init; }
 

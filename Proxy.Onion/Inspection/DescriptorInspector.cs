@@ -184,6 +184,11 @@ internal sealed class DescriptorInspector
         int twice = points.Count - points.DistinctBy(static point => point.AuthenticationKey).Count();
         if (twice > 0)
             _problems.Add(Text($"{twice} of its introduction points are there twice"));
+
+        // find_desc_intro_point_by_legacy_id in hs_client.c: the first one of that relay is taken.
+        int hidden = points.Count - twice - points.DistinctBy(static point => point.Fingerprint ?? point.AuthenticationKey).Count();
+        if (hidden > 0)
+            _notes.Add(Text($"{hidden} of its introduction points are at the relay of another before them: tor's clients do not use them"));
     }
 
     private static DocumentItem? Find(IReadOnlyList<DocumentItem> items, string keyword) =>

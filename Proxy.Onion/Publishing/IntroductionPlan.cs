@@ -17,7 +17,7 @@ internal static class IntroductionPlan
         int[] counts = Apportionment.Divide(
             [.. chosen.Select(static one => one.Weight)], [.. chosen.Select(static one => one.Points.Count)],
             DescriptorBuilder.MaxIntroductionPoints);
-        var points = chosen.SelectMany((one, i) => Shuffled(one.Points, random).Take(counts[i])).ToArray();
+        var points = Place([.. chosen.SelectMany((one, i) => Enumerable.Repeat(Shuffled(one.Points, random), counts[i]))]);
         random.Shuffle(points);
         return points;
     }
@@ -52,18 +52,18 @@ internal static class IntroductionPlan
             // Sizes that differ by one at most; a place within the sequence goes on from set to set, around and around.
             int inCycle = set % fetched;
             int size = ((inCycle + 1) * sequence.Length / fetched) - (inCycle * sequence.Length / fetched);
-            var points = new List<IntroductionPoint>(size);
+            var slots = new List<IReadOnlyList<IntroductionPoint>>(size);
             var present = new HashSet<int>();
             for (int i = 0; i < size; i++)
             {
                 int instance = sequence[at++ % sequence.Length];
                 if (present.Add(instance))
-                    points.Add(order[instance].Points[used[instance]++ % order[instance].Points.Count]);
+                    slots.Add(Rotated(order[instance].Points, used[instance]++));
             }
 
-            var shuffled = points.ToArray();
-            random.Shuffle(shuffled);
-            sets[set] = shuffled;
+            var points = Place(slots);
+            random.Shuffle(points);
+            sets[set] = points;
         }
 
         return sets;
@@ -78,6 +78,52 @@ internal static class IntroductionPlan
             .OrderBy(static place => place.At).ThenBy(static place => place.Instance)
             .Select(static place => place.Instance),
     ];
+
+    /// <summary>
+    /// A point for each slot, at different relays as far as that can be: of two introduction points at one relay tor's clients only ever
+    /// use the one that comes first in the descriptor, whichever of them they picked (find_desc_intro_point_by_legacy_id in hs_client.c),
+    /// and its instance would have the load of both.
+    /// </summary>
+    /// <param name="slots">What each may take, the best first: all points of its instance.</param>
+    private static IntroductionPoint[] Place(IReadOnlyList<IReadOnlyList<IntroductionPoint>> slots)
+    {
+        var taken = new IntroductionPoint?[slots.Count];
+        var holders = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int slot = 0; slot < slots.Count; slot++)
+            TryTake(slot, new HashSet<string>(StringComparer.Ordinal));
+
+        // Who got none takes what its instance has left.
+        var used = new HashSet<IntroductionPoint>(taken.OfType<IntroductionPoint>(), ReferenceEqualityComparer.Instance);
+        for (int slot = 0; slot < slots.Count; slot++)
+        {
+            if (taken[slot] is not null)
+                continue;
+            var left = slots[slot].First(point => !used.Contains(point));
+            used.Add(left);
+            taken[slot] = left;
+        }
+
+        return taken!;
+
+        // Whoever holds the relay already may have another one instead.
+        bool TryTake(int slot, HashSet<string> tried)
+        {
+            foreach (var point in slots[slot])
+            {
+                if (tried.Add(point.Relay) && (!holders.TryGetValue(point.Relay, out int holder) || TryTake(holder, tried)))
+                {
+                    holders[point.Relay] = slot;
+                    taken[slot] = point;
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    private static T[] Rotated<T>(IReadOnlyList<T> items, int by) =>
+        [.. Enumerable.Range(0, items.Count).Select(i => items[(i + by) % items.Count])];
 
     private static T[] Shuffled<T>(IReadOnlyList<T> items, Random random)
     {

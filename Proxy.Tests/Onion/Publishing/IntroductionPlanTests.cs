@@ -105,6 +105,41 @@ public class IntroductionPlanTests
         Assert.That(load[..5].Average() / load[5..].Average(), Is.EqualTo(2).Within(0.2));
     }
 
+    /// <summary>Of two at one relay clients would use the first only.</summary>
+    [TestCase(2, 60)]
+    [TestCase(10, 60)]
+    [TestCase(20, 40)]
+    [TestCase(25, 40)]
+    [TestCase(60, 40)]
+    public void Introduction_points_of_a_descriptor_are_at_different_relays(int count, int relays)
+    {
+        for (int seed = 0; seed < 50; seed++)
+        {
+            var random = new Random(seed);
+            var instances = Make(count, 3).Select(one => one with
+            {
+                Points =
+                [
+                    .. one.Points.Zip(Different(relays, 3, random), static (point, relay) => point with { LinkSpecifiers = At(relay) }),
+                ],
+            }).ToArray();
+            var sets = count > 20 ? IntroductionPlan.Distinct(instances, 6, 8, random) : [IntroductionPlan.Single(instances, random)];
+
+            foreach (var set in sets)
+                Assert.That(set.Select(static point => point.Relay).Distinct().Count(), Is.GreaterThanOrEqualTo(set.Count - 1), $"{seed}");
+        }
+
+        static int[] Different(int relays, int count, Random random)
+        {
+            int[] all = [.. Enumerable.Range(0, relays)];
+            random.Shuffle(all);
+            return all[..count];
+        }
+
+        // NSPEC, then the type of an RSA identity, its length, and 20 bytes.
+        static string At(int relay) => Convert.ToBase64String([1, 2, 20, .. Enumerable.Repeat((byte)relay, 20)]);
+    }
+
     private static InstancePoints[] Make(int count, int each) =>
         [.. Enumerable.Range(0, count).Select(i => new InstancePoints(i.ToString(), 1, [.. Points.Skip(i * each).Take(each)]))];
 

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.Versioning;
 using TorBalancer.Onion.Keys;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios.Balance;
@@ -27,10 +28,29 @@ public sealed class BalancedAddressTests
     private static readonly int RequestsEach =
         int.Parse(Environment.GetEnvironmentVariable("TORBALANCER_REQUESTS") ?? "20", CultureInfo.InvariantCulture);
 
+    // Relays enough for 20 introduction points at different ones: of two at one relay tor's clients use the first only.
+    private static readonly TestNetworkOptions Network = new() { Relays = 24, Exits = 1 };
+
+    private TestNetwork _network = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        SharedTestNetwork.RequireTor();
+        _network = await TestNetwork.StartAsync(Network);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_network is not null)
+            await _network.DisposeAsync();
+    }
+
     [TestCaseSource(nameof(Sizes)), CancelAfter(540_000)]
     public async Task Clients_are_spread_evenly_over_all_instances(int instances, CancellationToken token)
     {
-        var network = await SharedTestNetwork.GetAsync();
+        var network = _network;
         using var identity = IdentityKey.Generate();
         await using var fleet = await BackendFleet.StartAsync(network, [identity.Address], instances, Math.Min(instances, 4), token);
         await using var publisher = await OnionPublisher.StartAsync(network, identity, fleet.Addresses, token);
