@@ -22,6 +22,9 @@ internal sealed class ConfigurationArguments
     {
     }
 
+    /// <summary>Whether a file was named on the command line.</summary>
+    public bool IsNamed(ParseResult parsed) => parsed.GetResult(_config) is { Implicit: false };
+
     /// <summary>Adds the options to a command. What the command does not know itself is then taken for an override.</summary>
     public static ConfigurationArguments AddTo(Command command)
     {
@@ -31,9 +34,6 @@ internal sealed class ConfigurationArguments
         return arguments;
     }
 
-    /// <summary>Whether a file was named on the command line.</summary>
-    public bool IsNamed(ParseResult parsed) => parsed.GetResult(_config) is { Implicit: false };
-
     /// <summary>Reads the configuration of this call: file, environment and what stands on the command line.</summary>
     /// <param name="parts">Whose parts of it are judged.</param>
     public ConfigurationResult Load(ParseResult parsed, ConfigurationParts parts) => ConfigurationLoader.Load(Sources(parsed, parts));
@@ -42,7 +42,8 @@ internal sealed class ConfigurationArguments
     /// <param name="parts">Whose parts of it are judged.</param>
     public ConfigurationSources Sources(ParseResult parsed, ConfigurationParts parts)
     {
-        string? path = parsed.GetValue(_config) ?? (IsNamed(parsed) ? "" : null);
+        bool isNamed = parsed.GetResult(_config) is { Implicit: false };
+        string? path = parsed.GetValue(_config) ?? (isNamed ? "" : null);
         return ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts);
     }
 }

@@ -99,7 +99,7 @@ internal static partial class ExplainCommand
         if (one.Member("circuit") is { } circuit)
         {
             string conflux = circuit.Text("conflux") is { } set ? $" (conflux set {set})" : "";
-            await session.WriteAsync("circuit", $"{circuit.Text("id")}{conflux}: {string.Join(" -> ", circuit.Texts("path"))}");
+            await session.WriteAsync("circuit", $"{circuit.Text("id")}{conflux}: {string.Join(" -> ", circuit.Texts("path").Select(Brief))}");
         }
 
         await session.WriteAsync("exit", one.Text("exit"));
@@ -125,6 +125,14 @@ internal static partial class ExplainCommand
             return;
         await session.Output.WriteLineAsync();
         await session.WriteAsync(table);
+    }
+
+    /// <summary>$FINGERPRINT~name, of the fingerprint as much as tells relays apart: three whole ones are no line to read.</summary>
+    private static string Brief(string relay)
+    {
+        const int digits = 8;
+        int name = relay.IndexOf('~');
+        return name > digits + 1 && relay[0] == '$' ? relay[..(digits + 1)] + relay[name..] : relay;
     }
 
     private static string? Milliseconds(double? time) =>

@@ -45,12 +45,13 @@ internal static class StatusCommand
         await session.Output.WriteLineAsync($"TorBalancer at {session.Place}: {session.Style.Paint(carry, tone)}");
         if (configuration.Text("source") is { } source)
         {
-            string mode = ValueOf(configuration, "Balancing", "Mode") ?? "-", isolation = ValueOf(configuration, "Balancing", "Isolation") ?? "-";
+            string? mode = ValueOf(configuration, "Balancing", "Mode"), isolation = ValueOf(configuration, "Balancing", "Isolation");
             string listeners = string.Join(", ", configuration.Items("sections")
                 .Where(static one => one.Text("section")?.StartsWith("Listener:", StringComparison.Ordinal) == true)
                 .Select(static one => $"{one.Text("section")!["Listener:".Length..]} {ValueOf(one, "Address")}"));
+            string where = listeners.Length > 0 ? $", listening: {listeners}" : "";
             await session.Output.WriteLineAsync(
-                Printable.Of($"mode {mode}, isolation {isolation}, listening: {listeners}, configuration: {source}"));
+                Printable.Of($"mode {mode}, isolation {isolation}{where}, configuration: {source}"));
         }
 
         await session.Output.WriteLineAsync();
