@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Daemon.Doctor;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Admin;
 using TorBalancer.Tests.Support;
-using TorBalancer.Testnet;
 using TorBalancer.TorControl;
 using TorBalancer.Workers;
 
