@@ -203,6 +203,11 @@ def daemon(directory, engine, log_format):
         subject.ask("POST", "/api/v1/workers/stub/drain")
         subject.ask("POST", "/api/v1/workers/stub/enable")
 
+        for command, expected in (("status", "stub"), ("connections", ""), ("sessions", ""), ("drain stub", "drains"), ("enable stub", "enabled"),
+                                  ("top --interval 200ms", "stub"), ("status --json", "available_workers"), ("words workers", "stub")):
+            code, output, error = run(*command.split(), "--admin", f"unix:{subject.admin}")
+            expect(code == 0 and expected in output, f"{command}: {code} {output!r} {error!r}")
+
         code, _, error = run("run", "--config", subject.conf)
         expect(code == 1 and error, f"a second daemon on the same address ended with {code}")
         expect(subject.stop() == 0, f"SIGTERM ended it with {subject.process.returncode}")
@@ -237,6 +242,12 @@ def commands(directory):
     expect(code == 0 and os.listdir(f"{directory}/links"), f"init: {code} {error}")
     code, output, _ = run("env")
     expect(code == 0 and "proxy" in output, f"env: {code} {output!r}")
+    code, output, error = run("init", "--worker", "192.0.2.1", "--gateway", "192.0.2.2", "--control", "--output", f"{directory}/hosts")
+    expect(code == 0 and os.path.exists(f"{directory}/hosts/worker-01/torrc"), f"init: {code} {error}")
+    code, _, error = run("status", "--admin", f"unix:{directory}/nobody.sock")
+    expect(code == 3 and "no such socket" in error, f"status of nobody: {code} {error!r}")
+    code, output, error = run("doctor", "--json", "--config", wrong)
+    expect(code == 1 and any(one["check"] == "configuration" for one in json.loads(output)["findings"]), f"doctor: {code} {output} {error}")
 
 
 def main():

@@ -99,10 +99,11 @@ internal sealed class DaemonArguments
         {
             return ExitCodes.Interrupted;
         }
-        catch (IOException failure) when (failure is not FileNotFoundException)
+        catch (IOException failure)
         {
-            // Whoever read our output has gone, as `head` does.
-            return ExitCodes.Failed;
+            await parsed.InvocationConfiguration.Error.WriteLineAsync(
+                $"torbalancer {NameOf(parsed)}: the connection to the daemon broke off: {failure.Message}");
+            return ExitCodes.NoDaemon;
         }
     }
 

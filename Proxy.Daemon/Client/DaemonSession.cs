@@ -37,6 +37,9 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
     /// <summary>True when a person looks on. Tests and pipes are none.</summary>
     public bool IsTerminal { get; } = ReferenceEquals(console.Output, Console.Out) && TerminalCalls.IsTerminal(TerminalCalls.Output);
 
+    /// <summary>True when nobody reads what is written, as behind <c>| head</c>: something without an end is to end then.</summary>
+    public bool IsUnread => ReferenceEquals(console.Output, Console.Out) && TerminalCalls.IsUnread(TerminalCalls.Output);
+
     public TextStyle Style => TextStyle.For(IsTerminal, Environment.GetEnvironmentVariable);
 
     /// <summary>Of the terminal; 0: nothing is to be cut.</summary>

@@ -80,6 +80,21 @@ internal static unsafe partial class TerminalCalls
         }
     }
 
+    /// <summary>
+    /// True when a descriptor is a pipe that nobody reads any more. The runtime takes the signal for that, and Console keeps the error to
+    /// itself: who writes without an end has to ask.
+    /// </summary>
+    public static bool IsUnread(int fd)
+    {
+        // struct pollfd: descriptor, events, and what came of them.
+        const long hasError = 8;
+        long poll = (uint)fd;
+        return Poll(&poll, 1, 0) == 1 && ((poll >> 48) & hasError) != 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int Poll(long* descriptors, nuint count, int timeout);
+
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(int fd, byte* buffer, nuint count);
 

@@ -76,6 +76,8 @@ internal static class EventsCommand
                 {
                     last = one.Id ?? last;
                     await WriteAsync(session, one, asJson);
+                    if (session.IsUnread)
+                        return;
                 }
             }
             catch (Exception failure)
