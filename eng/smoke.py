@@ -203,8 +203,11 @@ def daemon(directory, engine, log_format):
         subject.ask("POST", "/api/v1/workers/stub/drain")
         subject.ask("POST", "/api/v1/workers/stub/enable")
 
-        for command, expected in (("status", "stub"), ("connections", ""), ("sessions", ""), ("drain stub", "drains"), ("enable stub", "enabled"),
-                                  ("top --interval 200ms", "stub"), ("status --json", "available_workers"), ("words workers", "stub")):
+        answers = {
+            "status": "stub", "status --json": "available_workers", "connections": "", "sessions": "", "words workers": "stub",
+            "drain stub": "drains", "enable stub": "enabled", "top --interval 200ms": "stub",
+        }
+        for command, expected in answers.items():
             code, output, error = run(*command.split(), "--admin", f"unix:{subject.admin}")
             expect(code == 0 and expected in output, f"{command}: {code} {output!r} {error!r}")
 
