@@ -78,7 +78,9 @@ internal static class Program
     /// <summary>The whole table of commands.</summary>
     internal static RootCommand CreateRootCommand() => CreateRootCommand(null);
 
-    /// <param name="called">The command that is called: the others are left out, each costs a part of a start. Null, or no command: all.</param>
+    /// <param name="called">
+    /// The command that is called: the others are left out, each costs a part of a start. Null, or no command: all.
+    /// </param>
     private static RootCommand CreateRootCommand(string? called)
     {
         var root = new RootCommand("One local proxy port in front of several Tor workers.");

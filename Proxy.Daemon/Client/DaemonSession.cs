@@ -128,7 +128,8 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
             }
             catch (AdminClientException failure)
             {
-                throw new DaemonException(ExitCodes.NoDaemon, $"the daemon at {Place} does not answer any more: {failure.Message}", failure);
+                throw new DaemonException(
+                    ExitCodes.NoDaemon, $"the daemon at {Place} does not answer any more: {failure.Message}", failure);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -144,8 +145,8 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
     {
         if (places.Count == 0)
             return "there is nothing to ask: [Admin] Address is none and there is no socket; name the daemon's with --admin";
-        string advice = "Is it running (systemctl status torbalancer)? torbalancer run starts it; --config FILE names another configuration, "
-            + "--admin ADDRESS another daemon.";
+        string advice = "Is it running (systemctl status torbalancer)? torbalancer run starts it; --config FILE names another "
+            + "configuration, --admin ADDRESS another daemon.";
         return string.Join('\n', _failures.Prepend("no daemon answers").Append(advice).Concat(Note is null ? [] : [Note]));
     }
 

@@ -37,7 +37,8 @@ internal sealed record CommandOutline(
             .Select(child => Of(child, path.Length == 0 ? child.Name : $"{path} {child.Name}", recursive));
         return new CommandOutline(
             path, Sentence(command.Description), [.. options],
-            [.. command.Arguments.Where(static argument => !argument.Hidden).Select(ValueOutline.Of)], [.. children], !command.TreatUnmatchedTokensAsErrors)
+            [.. command.Arguments.Where(static argument => !argument.Hidden).Select(ValueOutline.Of)], [.. children],
+            !command.TreatUnmatchedTokensAsErrors)
         {
             IsCallable = command.Action is not null,
         };

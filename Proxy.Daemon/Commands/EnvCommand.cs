@@ -78,7 +78,8 @@ internal static class EnvCommand
         string url = $"{scheme}://{reachable}";
         if (program is not null)
         {
-            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5), hasHttp = listener.Protocols.HasFlag(ListenerProtocols.Http);
+            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5);
+            bool hasHttp = listener.Protocols.HasFlag(ListenerProtocols.Http);
             if (EnvPrograms.ProblemOf(program, hasHttp, hasSocks) is { } problem)
             {
                 error.WriteLine($"torbalancer: {program} {problem}; [Listener:{listener.Name}] Protocols says what is spoken there");

@@ -68,7 +68,7 @@ internal static class EnvPrograms
             "npm" => "# for this shell: eval \"$(torbalancer env --for npm)\"; for good: npm config set proxy URL, and https-proxy",
             "pip" => "# for this shell: eval \"$(torbalancer env --for pip)\"; for good: pip config set global.proxy URL",
             "go" => "# for this shell: eval \"$(torbalancer env --for go)\"; what go fetches with git needs env --for git too",
-            "dotnet" => "# for this shell: eval \"$(torbalancer env --for dotnet)\"; SocketsHttpHandler reads these, and so does dotnet restore",
+            "dotnet" => "# for this shell: eval \"$(torbalancer env --for dotnet)\"; HttpClient reads these, and so does dotnet restore",
             "chromium" => "# for this shell: eval \"$(torbalancer env --for chromium)\"; close every window of that profile first",
             "firefox" => "// at the end of user.js in the profile's directory (about:profiles shows it)",
             "docker" => "# /etc/docker/daemon.json (Docker 23 or later), then: systemctl restart docker. It is for pulling images; in a "

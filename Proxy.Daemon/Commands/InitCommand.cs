@@ -67,8 +67,8 @@ internal static class InitCommand
             if (!parsed.GetValue(wireguard))
             {
                 var answers = new InitAnswers();
-                bool isTold = Array.Exists(
-                    (Option[])[workers, gateway, listen, mode, managed, control], option => parsed.GetResult(option) is { Implicit: false });
+                Option[] flags = [workers, gateway, listen, mode, managed, control];
+                bool isTold = Array.Exists(flags, option => parsed.GetResult(option) is { Implicit: false });
                 answers = answers with
                 {
                     Workers = parsed.GetValue(workers) ?? [],
@@ -96,7 +96,8 @@ internal static class InitCommand
         new(name) { Description = description, HelpName = value };
 
     private static async Task<int> HostsAsync(
-        InitAnswers answers, bool isTold, string directory, bool force, InvocationConfiguration console, CancellationToken cancellationToken)
+        InitAnswers answers, bool isTold, string directory, bool force, InvocationConfiguration console,
+        CancellationToken cancellationToken)
     {
         if (!isTold)
         {
@@ -105,7 +106,8 @@ internal static class InitCommand
             {
                 return await UsageAsync(
                     console.Error,
-                    "say what to write: init --worker ADDRESS --gateway ADDRESS …, init --managed N, or init --wireguard --endpoint ADDRESS …");
+                    "say what to write: init --worker ADDRESS --gateway ADDRESS …, init --managed N, or "
+                        + "init --wireguard --endpoint ADDRESS …");
             }
 
             if (await new InitQuestions(Console.In, console.Output).AskAsync(answers, cancellationToken) is not { } given)

@@ -47,7 +47,8 @@ internal sealed record InitPlan(
             return (null, $"--listen {answers.Listen} is not an IP address with a port, such as 127.0.0.1:1080");
         if (!SelectionPolicyNames.All.Contains(answers.Mode, StringComparer.OrdinalIgnoreCase))
             return (null, $"--mode {answers.Mode} is not allowed; allowed are {string.Join(", ", SelectionPolicyNames.All)}");
-        if (!int.TryParse(answers.Managed, NumberStyles.None, CultureInfo.InvariantCulture, out int managed) || managed is 0 or > MostManaged)
+        if (!int.TryParse(answers.Managed, NumberStyles.None, CultureInfo.InvariantCulture, out int managed)
+            || managed is 0 or > MostManaged)
             return (null, $"--managed {answers.Managed} is not a number from 1 to {MostManaged}");
         var workers = new List<IPEndPoint>();
         foreach (string text in answers.Workers)

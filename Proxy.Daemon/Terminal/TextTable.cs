@@ -15,7 +15,9 @@ internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
     public static Cell FromInt64(long number) => number;
 }
 
-/// <summary>Columns that stand under one another. What comes from the daemon is made printable: a name could hold control characters.</summary>
+/// <summary>
+/// Columns that stand under one another. What comes from the daemon is made printable: a name could hold control characters.
+/// </summary>
 /// <param name="columns">The heads; one that begins with > has its column set to the right.</param>
 internal sealed class TextTable(params string[] columns)
 {

@@ -18,7 +18,8 @@ public class CommandLineDocumentationTests
     [Test]
     public void Docs_tables_show_every_check_of_the_doctor() => GeneratedTable.Check(
         Page, "doctor",
-        "| Check | It looks for |\n|---|---|\n" + string.Concat(DoctorChecks.All.Select(static one => $"| `{one.Name}` | {one.About} |\n")));
+        "| Check | It looks for |\n|---|---|\n"
+            + string.Concat(DoctorChecks.All.Select(static one => $"| `{one.Name}` | {one.About} |\n")));
 
     [Test]
     public void Checks_have_names_of_their_own() =>

@@ -8,7 +8,8 @@ public class ServerSentEventsTests
     [Test]
     public async Task Events_come_with_id_name_and_data_and_comments_are_passed_over()
     {
-        const string text = ": keep-alive\n\nid: 1-7\nevent: worker_state\ndata: {\"a\":1}\n\ndata: two\ndata:lines\n\n: keep-alive\n\nid: 1-8\ndata: cut";
+        const string text = ": keep-alive\n\nid: 1-7\nevent: worker_state\ndata: {\"a\":1}\n\ndata: two\ndata:lines\n\n"
+            + ": keep-alive\n\nid: 1-8\ndata: cut";
 
         var found = await ReadAsync(text);
 

@@ -50,7 +50,8 @@ public class InitHostsTests
         Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
         var worker = Loading.Text(Text("torbalancer.conf")).Options.Workers[0];
         Assert.That(worker.ControlPassword, Has.Length.EqualTo(32));
-        string hash = Text("worker-01/torrc").Split('\n').Single(static line => line.StartsWith("HashedControlPassword", StringComparison.Ordinal));
+        string hash = Text("worker-01/torrc").Split('\n')
+            .Single(static line => line.StartsWith("HashedControlPassword", StringComparison.Ordinal));
         await using var tor = await RealTor.StartAsync(token, hash);
         await using var control = await tor.ConnectAsync(token, new ControlCredentials(Password: worker.ControlPassword));
         Assert.That(control.Info.Methods, Does.Contain("HASHEDPASSWORD"));
@@ -109,7 +110,8 @@ public class InitHostsTests
 
         Assert.That(answers!.Workers, Is.EqualTo(new[] { "10.0.0.5", "10.0.0.6" }));
         Assert.That(
-            (answers.Listen, answers.Gateway, answers.HasControl, answers.Mode), Is.EqualTo(("127.0.0.1:1080", "10.0.0.1", true, "sticky")));
+            (answers.Listen, answers.Gateway, answers.HasControl, answers.Mode),
+            Is.EqualTo(("127.0.0.1:1080", "10.0.0.1", true, "sticky")));
         Assert.That(InitPlan.Create(answers).Plan, Is.Not.Null);
     }
 

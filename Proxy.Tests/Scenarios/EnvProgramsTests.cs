@@ -66,7 +66,8 @@ public sealed class EnvProgramsTests : ScenarioFixture
         ClientProcess.Require("go");
         await ShellAsync(
             "go", protocols,
-            $"export GOPROXY={WebByName}/env/go-{protocols} GONOSUMDB=* GOFLAGS=-mod=mod; go mod init x; go get example.com/some@v1.0.0", token);
+            $"export GOPROXY={WebByName}/env/go-{protocols} GONOSUMDB=* GOFLAGS=-mod=mod; go mod init x; go get example.com/some@v1.0.0",
+            token);
         Arrived($"/env/go-{protocols}/example.com/some/@v/v1.0.0.info");
     }
 

@@ -48,7 +48,8 @@ public sealed class SteeringTests
             string user = string.Create(CultureInfo.InvariantCulture, $"session-explain{i}");
             var plan = await RunAsync("explain", Target, "--user", user);
             Assert.That(plan.Code, Is.Zero, plan.Error);
-            string chosen = plan.Lines.Single(static line => line.StartsWith("chosen ", StringComparison.Ordinal))["chosen".Length..].Trim();
+            string row = plan.Lines.Single(static line => line.StartsWith("chosen ", StringComparison.Ordinal));
+            string chosen = row["chosen".Length..].Trim();
             await using var client = await ConnectAsync(user, token);
 
             var connections = await RunAsync("connections");
@@ -89,7 +90,8 @@ public sealed class SteeringTests
         var events = await RunAsync("events");
 
         Assert.That(events.Code, Is.Zero, events.Error);
-        Assert.That(events.Output, Does.Contain("worker_drain").And.Contain("Worker worker-02 drains on request").And.Contain("worker_enable"));
+        Assert.That(
+            events.Output, Does.Contain("worker_drain").And.Contain("Worker worker-02 drains on request").And.Contain("worker_enable"));
     }
 
     [Test, CancelAfter(60_000)]

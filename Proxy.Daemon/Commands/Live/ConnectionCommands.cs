@@ -11,7 +11,11 @@ internal static class ConnectionCommands
     public static Command CreateConnections()
     {
         var json = LiveArguments.Json();
-        var worker = new Option<string?>("--worker") { Description = "Only those that this worker carries", HelpName = LiveArguments.Worker };
+        var worker = new Option<string?>("--worker")
+        {
+            Description = "Only those that this worker carries",
+            HelpName = LiveArguments.Worker,
+        };
         var command = new Command("connections", "List the live connections of clients, the oldest first.") { worker, json };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {

@@ -16,7 +16,10 @@ internal static class DoctorCommand
     {
         var json = new Option<bool>("--json") { Description = "The findings in JSON" };
         var command = new Command(
-            "doctor", "Look for what is wrong with the configuration, the workers' tors and this machine, and say how to mend it.") { json };
+            "doctor", "Look for what is wrong with the configuration, the workers' tors and this machine, and say how to mend it.")
+        {
+            json,
+        };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {
             var configuration = session.Configuration ?? throw new DaemonException(

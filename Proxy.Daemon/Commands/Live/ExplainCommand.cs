@@ -99,7 +99,8 @@ internal static partial class ExplainCommand
         if (one.Member("circuit") is { } circuit)
         {
             string conflux = circuit.Text("conflux") is { } set ? $" (conflux set {set})" : "";
-            await session.WriteAsync("circuit", $"{circuit.Text("id")}{conflux}: {string.Join(" -> ", circuit.Texts("path").Select(Brief))}");
+            string path = string.Join(" -> ", circuit.Texts("path").Select(Brief));
+            await session.WriteAsync("circuit", $"{circuit.Text("id")}{conflux}: {path}");
         }
 
         await session.WriteAsync("exit", one.Text("exit"));

@@ -56,7 +56,9 @@ internal static class WorkerCommand
             string path = $"{Workers}/{LiveArguments.Segment(parsed.GetValue(id)!)}{(parsed.GetValue(save) ? "?save=true" : "")}";
             using var answer = await ChangeAsync(session, HttpMethod.Delete, path, body: null, cancellationToken);
             long left = answer.RootElement.Member("health")?.Whole("connections") ?? 0;
-            string what = left == 0 ? "is removed" : $"takes no more connections, and goes when {Units.Count(left, "connection")} on it have ended";
+            string what = left == 0
+                ? "is removed"
+                : $"takes no more connections, and goes when {Units.Count(left, "connection")} on it have ended";
             await session.Output.WriteLineAsync(Printable.Of($"{answer.RootElement.Text("id")} {what}{Until(parsed, save)}"));
             return ExitCodes.Done;
         });

@@ -41,7 +41,8 @@ internal static class ControlChecks
     public static IEnumerable<Finding> Open(Patient patient) => patient.Workers
         .Where(static worker => worker.Control?.IsOpen == true && !worker.Model.IsManaged)
         .Select(static worker => Finding.Warning(
-            worker.Id, $"its control port {worker.Model.ControlEndPoint} asks for neither cookie nor password: every program on its machine "
-                + "may see all streams and change everything",
+            worker.Id,
+            $"its control port {worker.Model.ControlEndPoint} asks for neither cookie nor password: every program on its machine may "
+                + "see all streams and change everything",
             "CookieAuthentication 1 in its torrc"));
 }

@@ -42,7 +42,8 @@ internal static class LeakChecks
     }
 
     private static Finding Of(string where, (string Scheme, string Better) found) => Finding.Warning(
-        where, $"with {found.Scheme} curl, git and Python look names up on this machine before they ask the proxy: your DNS server hears them",
+        where,
+        $"with {found.Scheme} curl, git and Python look names up on this machine before they ask the proxy: your DNS server hears them",
         $"write {found.Better}, or http:// (torbalancer env prints what is best)");
 
     private static (string Scheme, string Better)? Find(string text, string[] ours)

@@ -39,7 +39,8 @@ internal static class MachineChecks
         if (patient.System.Number(SystemFacts.SomaxConn) is < ShortQueue and var queue)
         {
             yield return Finding.Warning(
-                "net.core.somaxconn", $"{queue}: so few clients may wait while others are accepted; in a rush the rest is refused or retries",
+                "net.core.somaxconn",
+                $"{queue}: so few clients may wait while others are accepted; in a rush the rest is refused or retries",
                 "sysctl -w net.core.somaxconn=4096, and the same in /etc/sysctl.d");
         }
 
@@ -54,7 +55,8 @@ internal static class MachineChecks
 
     public static IEnumerable<Finding> Links(Patient patient)
     {
-        var interfaces = patient.Workers.Any(static worker => worker.Model.Link is not null) ? NetworkInterface.GetAllNetworkInterfaces() : [];
+        bool anyHas = patient.Workers.Any(static worker => worker.Model.Link is not null);
+        NetworkInterface[] interfaces = anyHas ? NetworkInterface.GetAllNetworkInterfaces() : [];
         foreach (var worker in patient.Workers)
         {
             if (worker.Model.Link is not { } link)
@@ -88,7 +90,8 @@ internal static class MachineChecks
         if (SystemFacts.ModeOf(key) is { } mode && (mode & FileModes.Others) != 0)
         {
             yield return Finding.Error(
-                key, $"the isolation key has mode {Octal(mode)}, and the daemon takes 0600 or less: with it others can join anybody's circuits",
+                key,
+                $"the isolation key has mode {Octal(mode)}, and the daemon takes 0600 or less: with it others can join anybody's circuits",
                 $"chmod 600 {key}; if somebody may have read it, remove it: a new one is made");
         }
 

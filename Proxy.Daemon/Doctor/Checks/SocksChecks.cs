@@ -25,8 +25,8 @@ internal static class SocksChecks
             {
                 yield return Finding.Error(
                     worker.Id,
-                    $"what answers at {worker.Model.SocksEndPoint} is not tor ({worker.SocksProblem}): it looks names up by its own resolver "
-                        + "and keeps nobody apart",
+                    $"what answers at {worker.Model.SocksEndPoint} is not tor ({worker.SocksProblem}): it looks names up by its own "
+                        + "resolver and keeps nobody apart",
                     $"point [Worker:{worker.Id}] SocksPort at a tor; if another SOCKS server is meant, say so with Tor = no");
             }
             else if (!isTor)
@@ -78,13 +78,15 @@ internal static class SocksChecks
             if (control.HasFlag("OnionTrafficOnly"))
             {
                 yield return Finding.Error(
-                    where, "OnionTrafficOnly at its SocksPort refuses every target that is no onion service", "take it out of that line, or take the worker out");
+                    where, "OnionTrafficOnly at its SocksPort refuses every target that is no onion service",
+                    "take it out of that line, or take the worker out");
             }
 
             if (control.HasFlag("NoOnionTraffic"))
             {
                 yield return Finding.Warning(
-                    where, "NoOnionTraffic at its SocksPort refuses onion services, which are asked for over every worker", "take it out of that line");
+                    where, "NoOnionTraffic at its SocksPort refuses onion services, which are asked for over every worker",
+                    "take it out of that line");
             }
 
             foreach (string flag in (string[])["IsolateDestAddr", "IsolateDestPort"])
@@ -92,7 +94,8 @@ internal static class SocksChecks
                 if (control.HasFlag(flag))
                 {
                     yield return Finding.Note(
-                        where, $"{flag} at its SocksPort takes a circuit for each target, whoever asks: slower, and more for the network to carry",
+                        where,
+                        $"{flag} at its SocksPort takes a circuit for each target, whoever asks: slower, and more for the network to carry",
                         "leave it out; [Balancing] Isolation = destination does the same where it is wanted");
                 }
             }
@@ -103,7 +106,8 @@ internal static class SocksChecks
         .Where(static worker => worker.Control is { SocksLine: not null } control && !control.HasFlag("ExtendedErrors"))
         .Select(static worker => Finding.Warning(
             worker.Id,
-            "without ExtendedErrors at its SocksPort tor tells failures of onion services as failures of its own: they count against the worker",
+            "without ExtendedErrors at its SocksPort tor tells failures of onion services as failures of its own: they count against the "
+                + "worker",
             "add ExtendedErrors to the SocksPort line of its torrc and reload tor"));
 
     public static IEnumerable<Finding> Sessions(Patient patient) => patient.Workers
@@ -111,14 +115,16 @@ internal static class SocksChecks
         .Select(static worker => Finding.Note(
             worker.Id,
             "a session changes its exit ten minutes after its first connection (MaxCircuitDirtiness), also while it is in use",
-            "for sessions that keep their exit as long as they are used, add KeepAliveIsolateSOCKSAuth to the SocksPort line of its torrc"));
+            "for sessions that keep their exit as long as they are used, add KeepAliveIsolateSOCKSAuth to the SocksPort line of its "
+                + "torrc"));
 
     public static IEnumerable<Finding> OpenToAll(Patient patient)
     {
         foreach (var worker in patient.Workers.Where(static worker => worker.Control?.SocksLine is not null))
         {
             string address = worker.Control!.SocksLine!.Split(' ')[0];
-            bool isForAll = address.StartsWith("0.0.0.0:", StringComparison.Ordinal) || address.StartsWith("[::]:", StringComparison.Ordinal);
+            bool isForAll = address.StartsWith("0.0.0.0:", StringComparison.Ordinal)
+                || address.StartsWith("[::]:", StringComparison.Ordinal);
             bool isGuarded = worker.Control.Settings.Any(
                 static one => one.Key == "SocksPolicy" && one.Value?.Contains("reject", StringComparison.OrdinalIgnoreCase) == true);
             if (isForAll && !isGuarded)

@@ -118,7 +118,7 @@ internal static class TorChecks
                     worker.Id,
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"its clock says {now:yyyy-MM-dd HH:mm} UTC, and its list of relays holds from {consensus.From:yyyy-MM-dd HH:mm} to "
+                        $"its clock says {now:yyyy-MM-dd HH:mm} UTC, its list of relays holds from {consensus.From:yyyy-MM-dd HH:mm} to "
                             + $"{consensus.Until:yyyy-MM-dd HH:mm}: tor does not work with either a wrong clock or so old a list"),
                     "set the clock (timedatectl set-ntp true); if it is right, see why tor gets no new list");
             }

@@ -19,10 +19,11 @@ public class AnswerTests
     public async Task Explain_target_asks_for_all_that_was_said_and_shows_the_rule_and_the_odds()
     {
         _admin.Answers["GET /api/v1/explain?target=example.com%3A443&client=10.0.0.9&user=session-a&listener=lan&mode=random"] = (200, """
-            {"target":"example.com:443","listener":"lan","client":"10.0.0.9","route":"socks","rule":"web","mode":"random","mode_from":"request",
-             "isolation":"client","kept_apart_by":["listener","client","user"],"session":"a","fresh":true,"last_resort":false,"candidates":[
-             {"worker":"worker-01","eligible":true,"why":"healthy","odds":0.3333,"route":"socks","state":"HEALTHY","administrative":"enabled",
-              "weight":1,"connections":3,"connect_ms":210.5,"clean_circuits":2},
+            {"target":"example.com:443","listener":"lan","client":"10.0.0.9","route":"socks","rule":"web","mode":"random",
+             "mode_from":"request","isolation":"client","kept_apart_by":["listener","client","user"],"session":"a","fresh":true,
+             "last_resort":false,"candidates":[
+             {"worker":"worker-01","eligible":true,"why":"healthy","odds":0.3333,"route":"socks","state":"HEALTHY",
+              "administrative":"enabled","weight":1,"connections":3,"connect_ms":210.5,"clean_circuits":2},
              {"worker":"worker-02","eligible":false,"why":"draining","odds":0,"route":"socks","state":"HEALTHY","administrative":"draining",
               "weight":1,"connections":0}],"chosen":null}
             """);
@@ -117,7 +118,8 @@ public class AnswerTests
     {
         _admin.Answers["POST /api/v1/reload"] = (422, """
             {"title":"Unprocessable Content","status":422,"detail":"…","errors":[
-             {"message":"Mode = \"x\" is no mode","origin":"/etc/t.conf:3"},{"message":"SocksPort = \"y\" is no port","origin":"/etc/t.conf:9"}]}
+             {"message":"Mode = \"x\" is no mode","origin":"/etc/t.conf:3"},
+             {"message":"SocksPort = \"y\" is no port","origin":"/etc/t.conf:9"}]}
             """);
 
         var run = await _admin.RunAsync("reload");

@@ -191,7 +191,8 @@ public class LiveCommandTests
 
         Assert.That((run.Code, run.Output), Is.EqualTo((ExitCodes.NoDaemon, "")));
         Assert.That(
-            run.Error, Does.StartWith($"torbalancer {line.Split(' ')[0]}: no daemon answers\n  {closed.LocalEndPoint}: Connection refused\n")
+            run.Error,
+            Does.StartWith($"torbalancer {line.Split(' ')[0]}: no daemon answers\n  {closed.LocalEndPoint}: Connection refused\n")
                 .And.Contain("torbalancer run starts it"));
     }
 

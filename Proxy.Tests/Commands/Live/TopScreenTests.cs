@@ -37,7 +37,9 @@ public class TopScreenTests
                     read(0.1)
                 if not step.get("keep"): shown = b""
             if "type" in step: os.write(master, step["type"].encode())
-            if "size" in step: fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *step["size"], 0, 0)); os.kill(pid, signal.SIGWINCH)
+            if "size" in step:
+                fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *step["size"], 0, 0))
+                os.kill(pid, signal.SIGWINCH)
             if "raw" in step:
                 end = time.time() + 10
                 while (termios.tcgetattr(slave)[3] & termios.ICANON == 0) != step["raw"]:

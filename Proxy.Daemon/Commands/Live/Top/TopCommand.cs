@@ -218,7 +218,9 @@ internal sealed class TopScreen(DaemonSession session, TopWatch watch, KeyTermin
         bool isClose = key == "x";
         if (_view.SelectedId is not { } id || isClose == _view.IsAtWorkers)
         {
-            _view.Message = isClose ? "tab goes to the connections, of which x closes one" : "tab goes to the workers, to drain or enable one";
+            _view.Message = isClose
+                ? "tab goes to the connections, of which x closes one"
+                : "tab goes to the workers, to drain or enable one";
             return;
         }
 
