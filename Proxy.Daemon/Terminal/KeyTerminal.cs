@@ -34,7 +34,7 @@ internal sealed class KeyTerminal : IDisposable
     /// <summary>Set when a signal ends it (SIGHUP, SIGQUIT); those of Ctrl-C and SIGTERM are the command's.</summary>
     public CancellationToken Ended => _ended.Token;
 
-    public (int Width, int Height) Size => TerminalCalls.SizeOf(TerminalCalls.Output) ?? (80, 24);
+    public static (int Width, int Height) Size => TerminalCalls.SizeOf(TerminalCalls.Output) ?? (80, 24);
 
     /// <summary>Null when input or output is no terminal, or one that cannot be drawn on.</summary>
     public static KeyTerminal? Open(TextWriter output, Func<string, string?> environment)

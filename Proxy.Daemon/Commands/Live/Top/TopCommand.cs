@@ -128,7 +128,7 @@ internal sealed class TopScreen(DaemonSession session, TopWatch watch, KeyTermin
 
     private void Draw()
     {
-        var (width, height) = terminal.Size;
+        var (width, height) = KeyTerminal.Size;
         terminal.Draw(_view.Lines(session.Place, session.Style, width, height));
     }
 
