@@ -58,7 +58,8 @@ internal sealed class DaemonArguments
     /// <summary>The daemon that is meant. Throws <see cref="DaemonException"/> for what stands on the command line.</summary>
     public DaemonSession Open(ParseResult parsed)
     {
-        var configuration = parsed.GetValue(_admin) is null || _configuration.IsNamed(parsed) ? _configuration.Load(parsed, ConfigurationParts.Proxy) : null;
+        bool isAsked = parsed.GetValue(_admin) is null || _configuration.IsNamed(parsed);
+        var configuration = isAsked ? _configuration.Load(parsed, ConfigurationParts.Proxy) : null;
         var places = parsed.GetValue(_admin) is { } named ? [Named(named)]
             : HealthCheckCommand.Places(configuration!.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
         return new DaemonSession(places, Token(parsed), parsed.InvocationConfiguration)

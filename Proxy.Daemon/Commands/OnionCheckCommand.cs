@@ -4,6 +4,7 @@ using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Configuration.Reading;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Inspection;
 using TorBalancer.Onion.Keys;
