@@ -103,7 +103,8 @@ public class OnionbalanceReaderTests
     [Test]
     public void What_has_no_counterpart_is_told()
     {
-        var read = Read(Text.Replace("services:", "refresh-interval: 600\nservices:", StringComparison.Ordinal), out _, out string warnings);
+        string text = Text.Replace("services:", "refresh-interval: 600\nservices:", StringComparison.Ordinal);
+        var read = Read(text, out _, out string warnings);
 
         Assert.That(read, Is.Not.Null);
         Assert.That(warnings, Is.EqualTo("3 refresh-interval has no counterpart and is left out"));

@@ -53,7 +53,8 @@ public class DescriptorInspectorTests
         Assert.Multiple(() =>
         {
             Assert.That(Problems("hello", address), Does.Contain("begin with hs-descriptor"));
-            Assert.That(Problems(text.Replace("lifetime 180", "lifetime 999", StringComparison.Ordinal), address), Does.Contain("lifetime"));
+            Assert.That(
+                Problems(text.Replace("lifetime 180", "lifetime 999", StringComparison.Ordinal), address), Does.Contain("lifetime"));
             Assert.That(
                 Problems(text.Replace("revision-counter 1000", "revision-counter 1001", StringComparison.Ordinal), address),
                 Does.Contain("signature").And.Contain("outer layer is not encrypted"));
