@@ -94,23 +94,6 @@ public sealed class EnvProgramsTests : ScenarioFixture
     }
 
     [TestCase("http"), TestCase("socks5"), CancelAfter(60_000)]
-    public async Task Firefox(string protocols, CancellationToken token)
-    {
-        ClientProcess.Require("firefox-esr");
-        Directory.CreateDirectory(Path.Combine(_directory, "profile"));
-        await File.WriteAllTextAsync(
-            Path.Combine(_directory, "profile", "user.js"), (await EnvAsync("firefox", protocols, token)).Output, token);
-        await ClientProcess.RunAsync(
-            "firefox-esr",
-            [
-                "--headless", "--profile", Path.Combine(_directory, "profile"), "--screenshot", Path.Combine(_directory, "x.png"),
-                $"{WebByName}/env/firefox-{protocols}",
-            ],
-            token, new Dictionary<string, string> { ["HOME"] = _directory });
-        Arrived($"/env/firefox-{protocols}");
-    }
-
-    [TestCase("http"), TestCase("socks5"), CancelAfter(60_000)]
     public async Task Apt(string protocols, CancellationToken token)
     {
         ClientProcess.Require("apt-get");
