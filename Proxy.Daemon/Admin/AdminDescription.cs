@@ -84,9 +84,9 @@ internal sealed class AdminDescription(Func<IEnumerable<RouteEndpoint>> all)
     {
         var parameters = new JsonArray();
         foreach (var part in endpoint.RoutePattern.Parameters)
-            parameters.Add(Parameter(new AdminParameter(part.Name, "Its id", "path", IsRequired: true)));
+            parameters.Add((JsonNode)Parameter(new AdminParameter(part.Name, "Its id", "path", IsRequired: true)));
         foreach (var parameter in operation.Parameters)
-            parameters.Add(Parameter(parameter));
+            parameters.Add((JsonNode)Parameter(parameter));
 
         JsonNode answer;
         if (operation.Answer is { } type)

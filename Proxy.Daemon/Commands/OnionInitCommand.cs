@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
@@ -179,10 +180,12 @@ internal static class OnionInitCommand
             return problem is null ? (plan, "") : (null, problem);
         }
 
+        private static readonly SearchValues<char> EndsValue = SearchValues.Create(" \t\r\n\"#\\");
+
         // It goes into a torrc as it is: nothing that could end the line or begin a comment.
         private static bool IsTarget(string text)
         {
-            if (text.AsSpan().ContainsAny(" \t\r\n\"#\\"))
+            if (text.AsSpan().ContainsAny(EndsValue))
                 return false;
             if (text.StartsWith("unix:/", StringComparison.Ordinal))
                 return !text.Any(char.IsControl);

@@ -116,7 +116,7 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
                     .FirstOrDefault(one => one.State.Name == name);
                 if (instance is null)
                     return default;
-                string? refusal = state.Drain(instance, isDrained, now);
+                string? refusal = state.Drain(instance, isDrained);
                 return (InstanceView.Of(instance, state.Timing, now), refusal);
             },
             context.RequestAborted);

@@ -85,7 +85,7 @@ internal static class IntroductionPlan
     /// and its instance would have the load of both.
     /// </summary>
     /// <param name="slots">What each may take, the best first: all points of its instance.</param>
-    private static IntroductionPoint[] Place(IReadOnlyList<IReadOnlyList<IntroductionPoint>> slots)
+    private static IntroductionPoint[] Place(List<IReadOnlyList<IntroductionPoint>> slots)
     {
         var taken = new IntroductionPoint?[slots.Count];
         var holders = new Dictionary<string, int>(StringComparer.Ordinal);

@@ -168,7 +168,7 @@ internal sealed partial class PublisherState
 
     /// <summary>Takes an instance out, or puts it back.</summary>
     /// <returns>Why it was not done; null: it was.</returns>
-    public string? Drain(InstanceWatch instance, bool isDrained, DateTimeOffset now)
+    public string? Drain(InstanceWatch instance, bool isDrained)
     {
         var service = Services.First(one => one.Instances.Contains(instance));
         if (isDrained && service.Instances.All(one => one == instance || one.IsDrained))
@@ -289,8 +289,10 @@ internal sealed partial class PublisherState
             return;
         _told[instance] = health;
         var level = health == InstanceHealth.Down ? LogLevel.Warning : LogLevel.Information;
-        if (told != health)
-            Log.Health(_logger, level, instance.FullName, health.ToString().ToLowerInvariant(), reason is null ? "" : $": {reason}");
+        if (told == health)
+            return;
+        string word = health.ToString().ToLowerInvariant(), why = reason is null ? "" : $": {reason}";
+        Log.Health(_logger, level, instance.FullName, word, why);
     }
 
     private void TakeOwn(BalancedService service, string text, DateTimeOffset now)
@@ -312,9 +314,9 @@ internal sealed partial class PublisherState
         else
         {
             Interlocked.Increment(ref _counters.FetchesReceived);
-            Log.Received(
-                _logger, receipt == Receipt.Changed ? LogLevel.Information : LogLevel.Debug, instance.FullName,
-                instance.State.Content!.IntroductionPoints.Count, receipt.ToString().ToLowerInvariant());
+            var level = receipt == Receipt.Changed ? LogLevel.Information : LogLevel.Debug;
+            string word = receipt.ToString().ToLowerInvariant();
+            Log.Received(_logger, level, instance.FullName, instance.State.Content!.IntroductionPoints.Count, word);
         }
     }
 

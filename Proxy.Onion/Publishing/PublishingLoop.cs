@@ -22,7 +22,7 @@ internal sealed partial class PublishingLoop
         new UnboundedChannelOptions { SingleReader = true });
 
     private readonly List<Task> _tasks = [];
-    private readonly CancellationTokenSource _stop = new();
+    private CancellationToken _stop;
     private PublisherTor? _tor;
     private bool _isConnecting, _isReadingConsensus;
     private int _failures;
@@ -46,7 +46,8 @@ internal sealed partial class PublishingLoop
     /// <summary>Runs until the token is cancelled. Throws <see cref="PublisherException"/> when tor is one that others use.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        using var registration = stopping.Register(() => _stop.Cancel());
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        _stop = stop.Token;
         try
         {
             while (!stopping.IsCancellationRequested)
@@ -59,12 +60,11 @@ internal sealed partial class PublishingLoop
         }
         finally
         {
-            await _stop.CancelAsync();
+            await stop.CancelAsync();
             _queue.Writer.TryComplete();
             await Task.WhenAll(_tasks);
             if (_tor is not null)
                 await _tor.DisposeAsync();
-            _stop.Dispose();
         }
     }
 
@@ -141,7 +141,7 @@ internal sealed partial class PublishingLoop
         {
             try
             {
-                var tor = await PublisherTor.ConnectAsync(await _access(_stop.Token), _logger, _time, _stop.Token);
+                var tor = await PublisherTor.ConnectAsync(await _access(_stop), _logger, _time, _stop);
                 if (!_queue.Writer.TryWrite(now => Connected(tor, now)))
                     await tor.DisposeAsync();
             }
@@ -167,7 +167,7 @@ internal sealed partial class PublishingLoop
 
         async Task PumpAsync()
         {
-            await foreach (var heard in tor.Subscription.Events.ReadAllAsync(_stop.Token))
+            await foreach (var heard in tor.Subscription.Events.ReadAllAsync(_stop))
                 Post(at => Hear(heard, at));
             Post(at =>
             {
@@ -220,9 +220,9 @@ internal sealed partial class PublishingLoop
         string? known = isNeeded ? null : _consensusTime;
         Track(Guard(async () =>
         {
-            string? current = await tor.ConsensusTimeAsync(_stop.Token);
+            string? current = await tor.ConsensusTimeAsync(_stop);
             bool isSame = current is not null && current == known;
-            var (consensus, problem) = isSame ? default : await tor.ReadConsensusAsync(_stop.Token);
+            var (consensus, problem) = isSame ? default : await tor.ReadConsensusAsync(_stop);
             Post(at =>
             {
                 _isReadingConsensus = false;
@@ -252,14 +252,14 @@ internal sealed partial class PublishingLoop
                 {
                     // A tor that nobody used for a day goes dormant.
                     if (wakes)
-                        await tor.Control.SignalAsync("ACTIVE", _stop.Token);
-                    await tor.Control.FetchDescriptorAsync(fetch.Address, _stop.Token);
+                        await tor.Control.SignalAsync("ACTIVE", _stop);
+                    await tor.Control.FetchDescriptorAsync(fetch.Address, _stop);
                 }, problem => _state.FetchFailed(fetch.Address, problem, _time.GetUtcNow())));
                 break;
             case PublisherAction.Upload upload:
                 Track(Guard(
                     () => tor.Control.PostDescriptorAsync(
-                        upload.Service.Identity.Address.Label, [upload.To.Fingerprint], upload.To.Text, _stop.Token),
+                        upload.Service.Identity.Address.Label, [upload.To.Fingerprint], upload.To.Text, _stop),
                     problem => _state.UploadFailed(upload.Service, upload.To, problem, _time.GetUtcNow())));
                 break;
             case PublisherAction.Check check:
@@ -272,7 +272,7 @@ internal sealed partial class PublishingLoop
     {
         var outcome = tor.Access.Socks is { } socks
             ? await InstanceChecker.RunAsync(
-                socks, instance.State.Address, instance.Check, _state.Timing.CheckTimeout, _time, _stop.Token)
+                socks, instance.State.Address, instance.Check, _state.Timing.CheckTimeout, _time, _stop)
             : new CheckOutcome(null, "there is no SOCKS port to check through");
         Post(now => _state.Checked(instance, outcome.Passed, outcome.Detail, now));
     }

@@ -157,7 +157,8 @@ public sealed class EventStreamTests
             loggers.CreateLogger(typeof(AccessLog).FullName!).IsEnabled(LogLevel.Critical), Is.False, "it would cost every connection");
         Assert.That(loggers.CreateLogger(typeof(ProxyServer).FullName!).IsEnabled(LogLevel.Information), Is.True);
         Assert.That(loggers.CreateLogger(typeof(ProxyServer).FullName!).IsEnabled(LogLevel.Debug), Is.False);
-        loggers.CreateLogger(typeof(ProxyServer).FullName!).Log(LogLevel.Information, new EventId(ServerEventIds.AcceptFailed), "no event");
+        loggers.CreateLogger(typeof(ProxyServer).FullName!).Log(
+            LogLevel.Information, new EventId(ServerEventIds.AcceptFailed), "no event", null, static (text, _) => text);
         Assert.That(hub.Last, Is.Zero);
     }
 

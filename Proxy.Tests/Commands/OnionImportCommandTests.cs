@@ -1,8 +1,10 @@
+using System.Runtime.Versioning;
 using TorBalancer.Tests.Onion.Support;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Commands;
 
+[SupportedOSPlatform("linux")]
 public class OnionImportCommandTests
 {
     private const string Generator = "onionbalance-config";

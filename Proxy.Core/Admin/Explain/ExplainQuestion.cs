@@ -37,8 +37,7 @@ internal sealed record ExplainQuestion(HostEndPoint Target, string? User, IPAddr
 
         string[] names = [.. listeners.Select(static one => one.Name)];
         string? name = given.Listener;
-        var listener = name is null
-            ? listeners.FirstOrDefault() : listeners.FirstOrDefault(one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        var listener = listeners.FirstOrDefault(one => name is null || one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
         if (listener is null)
         {
             return (null, new FieldProblem(

@@ -7,7 +7,7 @@ public enum DescriptorSets : byte
     Auto,
 
     /// <summary>The same for all directories: at most 20 introduction points, and so at most 20 instances.</summary>
-    Single,
+    One,
 
     /// <summary>One for each directory, with different instances: up to 60 instances.</summary>
     Distinct,

@@ -8,7 +8,7 @@ namespace TorBalancer.Configuration.Reload;
 
 /// <summary>
 /// What differs between two configurations, key by key, in the order of the schema. A key that is left out has its default, so
-/// writing the default down is no change.
+/// writing the default down is no change. What the publisher alone reads is left out.
 /// </summary>
 internal static class ConfigurationDiff
 {
@@ -17,7 +17,7 @@ internal static class ConfigurationDiff
     public static IReadOnlyList<ConfigurationChange> Of(ConfigurationSchema schema, ConfigurationResult old, ConfigurationResult next)
     {
         var changes = new List<ConfigurationChange>();
-        foreach (var section in schema.Sections)
+        foreach (var section in schema.Sections.Except(schema.OfPublisher))
         {
             foreach (string path in Paths(section, old.Given, next.Given))
                 AddKeys(section, path, old.Given, next.Given, changes);

@@ -34,7 +34,7 @@ internal sealed class OnionRules(TorBalancerOptions options, GivenValues given, 
             report.Error(section, "Key", string.Create(
                 CultureInfo.InvariantCulture, $"has {count} instances; {OnionServiceOptions.MostInstances} are the most"));
         }
-        else if (count > OnionServiceOptions.MostInOneDescriptor && service.Descriptors == DescriptorSets.Single)
+        else if (count > OnionServiceOptions.MostInOneDescriptor && service.Descriptors == DescriptorSets.One)
         {
             report.Error(section, "Descriptors", string.Create(
                 CultureInfo.InvariantCulture,

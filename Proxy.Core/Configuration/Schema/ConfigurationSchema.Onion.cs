@@ -7,10 +7,14 @@ namespace TorBalancer.Configuration.Schema;
 /// <summary>One onion address over many backends: [Publisher], [OnionService:…] and [Instance:…].</summary>
 internal sealed partial class ConfigurationSchema
 {
+    /// <summary>The sections that the publisher alone reads: nothing in them concerns the proxy.</summary>
+    public IReadOnlyList<SchemaSection> OfPublisher => [Publisher, OnionService, Instance];
+
     public SchemaSection<PublisherOptions> Publisher { get; } = new SchemaSection<PublisherOptions>(
             "Publisher",
             "How torbalancer publish reaches the Tor network, and who may ask it. What the proxy has stands in the other sections, "
-                + "and neither uses the other's.")
+                + "and neither uses the other's.",
+            needsRestart: true)
         .Key("Managed", Managed(), "auto",
             "Whether the publisher starts a tor of its own; auto: unless ControlPort is given.",
             (options, value) => options.Managed = value)
@@ -36,12 +40,12 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.ExtraTorrc = value);
 
     public SchemaSection<OnionServiceOptions> OnionService { get; } = new SchemaSection<OnionServiceOptions>(
-            "OnionService", "An onion address that torbalancer publish balances over its instances.", nameForm: "name")
+            "OnionService", "An onion address that torbalancer publish balances over its instances.", nameForm: "name", needsRestart: true)
         .Key("Key", Values.FilePath, "",
             "The address's secret key: PKCS#8 in PEM, or tor's hs_ed25519_secret_key; nobody but the publisher's user may read it.",
             (service, value) => service.Key = value)
         .Key("Descriptors", Values.OneOf("a choice of descriptors",
-                ("auto", DescriptorSets.Auto), ("single", DescriptorSets.Single), ("distinct", DescriptorSets.Distinct)), "auto",
+                ("auto", DescriptorSets.Auto), ("single", DescriptorSets.One), ("distinct", DescriptorSets.Distinct)), "auto",
             "The same descriptor for all directories (single: up to 20 instances) or one for each (distinct: up to 60); "
                 + "auto: distinct above 20 live instances.",
             (service, value) => service.Descriptors = value);
@@ -49,7 +53,7 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<InstanceOptions> Instance { get; } = new SchemaSection<InstanceOptions>(
             "Instance",
             "A backend of a service: an onion service of its own, whose tor has HiddenServiceOnionbalanceInstance 1.",
-            nameForm: "service/name")
+            nameForm: "service/name", needsRestart: true)
         .Key("Address", Values.OnionService, "", "Its own onion address.",
             (instance, value) => instance.Address = value)
         .Key("Weight", Values.Number(1, 100), "1", "Its share relative to the others.",

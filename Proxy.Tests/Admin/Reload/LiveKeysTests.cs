@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.Versioning;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reload;
 using TorBalancer.Configuration.Schema;
@@ -9,6 +10,7 @@ namespace TorBalancer.Tests.Admin.Reload;
 
 /// <summary>Every key is live or needs a restart, and is what it is said to be.</summary>
 [CancelAfter(60_000)]
+[SupportedOSPlatform("linux")]
 public sealed class LiveKeysTests
 {
     private const string Base =
@@ -33,6 +35,10 @@ public sealed class LiveKeysTests
         ["Admin.Address"] = "127.0.0.1:1999",
         ["Admin.Socket"] = "none",
         ["Admin.FetchMemory"] = "128MiB",
+        ["Admin.Token"] = "0123456789abcdef",
+        ["Admin.TokenFile"] = "token",
+        ["Admin.Otlp"] = "http://127.0.0.1:4318/",
+        ["Admin.OtlpInterval"] = "30s",
         ["Balancing.Mode"] = "random",
         ["Balancing.StickyBy"] = "user",
         ["Balancing.Isolation"] = "user",
@@ -108,7 +114,9 @@ public sealed class LiveKeysTests
         ["ManagedWorkers.ExtraTorrc"] = "extra",
     };
 
-    // These stand in what every test begins with; [Route] Onion has one value only; bridges and transports are long.
+    private static readonly SchemaSection[] OfProxy = [.. Loading.Schema.Sections.Except(Loading.Schema.OfPublisher)];
+
+    // These stand in what every test begins with; [Route] Onion has one value only; bridges, transports and certificates are long.
     private static readonly Dictionary<string, (string Old, string New)> Replaced = new(StringComparer.Ordinal)
     {
         ["Listener.Address"] = ("Address = 127.0.0.1:0", "Address = 127.0.0.2:0"),
@@ -119,7 +127,7 @@ public sealed class LiveKeysTests
         ["Worker.Address"] = ("[Worker:x]\nAddress = 127.0.0.1", "[Worker:x]\nAddress = 127.0.0.3"),
     };
 
-    private static readonly string[] Untried = ["Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports"];
+    private static readonly string[] Untried = ["Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports", "Admin.Tls"];
 
     /// <summary>What the sections that a reload may change are kept in.</summary>
     private static readonly Type[] Sections =
@@ -130,7 +138,7 @@ public sealed class LiveKeysTests
 
     [Test]
     public void Every_key_is_tried() => Assert.That(
-        Loading.Schema.Sections.SelectMany(static section => section.Keys.Select(key => $"{section.Name}.{key.Name}")),
+        OfProxy.SelectMany(static section => section.Keys.Select(key => $"{section.Name}.{key.Name}")),
         Is.EquivalentTo((IEnumerable<string>)[.. Others.Keys, .. Replaced.Keys, .. Untried]));
 
     [Test]
@@ -141,8 +149,11 @@ public sealed class LiveKeysTests
         await File.WriteAllTextAsync(Path.Combine(proxy.Directory, "extra"), "");
         string key = Path.Combine(proxy.Directory, "key");
         await File.WriteAllTextAsync(key, new string('k', 64));
-        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        foreach (var section in Loading.Schema.Sections)
+        string token = Path.Combine(proxy.Directory, "token");
+        await File.WriteAllTextAsync(token, "0123456789abcdef\n");
+        foreach (string secret in (string[])[key, token])
+            File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        foreach (var section in OfProxy)
         {
             foreach (var one in section.Keys.Where(one => !Untried.Contains($"{section.Name}.{one.Name}")))
                 await TryAsync(proxy, section, one);

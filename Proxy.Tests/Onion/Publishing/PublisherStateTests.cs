@@ -135,17 +135,17 @@ public class PublisherStateTests
         harness.Start();
         var before = harness.Service.Version(DescriptorOrder.First)!;
 
-        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true, harness.Now), Is.Null);
+        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true), Is.Null);
         harness.Pass(TimeSpan.FromSeconds(2));
         var version = harness.Service.Version(DescriptorOrder.First)!;
         Assert.That(version.Instances, Is.EqualTo(new[] { "n1" }));
         Assert.That(version.Revision, Is.GreaterThan(before.Revision));
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
         Assert.That(
-            harness.State.Drain(harness.Service.Instances[1], isDrained: true, harness.Now),
+            harness.State.Drain(harness.Service.Instances[1], isDrained: true),
             Does.StartWith("shop/n1 is the last instance of shop that is not drained"));
 
-        harness.State.Drain(harness.Service.Instances[0], isDrained: false, harness.Now);
+        harness.State.Drain(harness.Service.Instances[0], isDrained: false);
         harness.Pass(TimeSpan.FromSeconds(5));
         Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EquivalentTo(new[] { "n0", "n1" }));
     }
@@ -239,7 +239,7 @@ public class PublisherStateTests
             .Select(instance => (instance.State.Live(one.Now, TimeSpan.MaxValue)!, instance.State.Content!)).ToArray();
         var schedule = new PeriodSchedule(one.State.Consensus!, isTestingNetwork: true);
         var directories = one.Service.Version(DescriptorOrder.First)!.Uploads.Select(static upload => upload.Directory).ToArray();
-        foreach (var sets in new[] { DescriptorSets.Single, DescriptorSets.Distinct })
+        foreach (var sets in new[] { DescriptorSets.One, DescriptorSets.Distinct })
         {
             string Keys(IEnumerable<(InstancePoints, DescriptorContent)> from) => string.Join('|', ServicePlan.Of([.. from], sets)
                 .PointsFor(directories, 3, schedule.Current)

@@ -140,7 +140,7 @@ public sealed partial class MetricsScenarioTests : ResilienceFixture
         var health = worker.GetProperty("health");
         foreach (string state in (string[])["healthy", "suspect", "dead", "recovery"])
         {
-            bool isIn = health.GetProperty("state").GetString() == state.ToUpperInvariant();
+            bool isIn = state.Equals(health.GetProperty("state").GetString(), StringComparison.OrdinalIgnoreCase);
             if (values[$"torbalancer_worker_state{{worker=\"{id}\",state=\"{state}\"}}"] != (isIn ? 1 : 0))
                 throw new AssertionException($"{id} {state}");
         }
