@@ -20,7 +20,8 @@ public class WorkerLeaseBenchmark
         _worker = _pool.Snapshot.EligibleWorkers[0];
         _tried = [_worker];
         _selector = new WorkerSelector(
-            _pool, WorkerSelector.CreatePolicies(new SystemRandomSource()), default(SelectionOptions), TimeProvider.System, new SystemRandomSource());
+            _pool, WorkerSelector.CreatePolicies(new SystemRandomSource()), default(SelectionOptions), TimeProvider.System,
+            new SystemRandomSource());
     }
 
     [Benchmark(Baseline = true)]

@@ -139,16 +139,25 @@ internal sealed partial class AdminEventRoutes(EventHub hub, AdminEventTiming ti
     /// <summary>False: the reader did not take it in time, and was cut.</summary>
     private async Task<bool> SendAsync(HttpContext context, ArrayBufferWriter<byte> output, CancellationToken cancellationToken)
     {
-        context.Response.BodyWriter.Write(output.WrittenSpan);
-        output.ResetWrittenCount();
-        var sending = context.Response.BodyWriter.FlushAsync(cancellationToken).AsTask();
-        await ((Task)sending).WaitAsync(timing.Patience, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var sending = WriteAsync(context.Response.Body, output, cancellationToken);
+        await sending.WaitAsync(timing.Patience, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         if (sending.IsCompleted)
-            return !(await sending).IsCompleted;
+        {
+            await sending;
+            return true;
+        }
+
         Log.Dropped(logger, "it has not read for too long");
         context.Abort();
         return false;
+    }
+
+    private static async Task WriteAsync(Stream body, ArrayBufferWriter<byte> output, CancellationToken cancellationToken)
+    {
+        await body.WriteAsync(output.WrittenMemory, cancellationToken);
+        await body.FlushAsync(cancellationToken);
+        output.ResetWrittenCount();
     }
 
     private void Write(ArrayBufferWriter<byte> output, AdminEvent happened)

@@ -104,7 +104,7 @@ public sealed class ExplainTests
         Assert.That(Candidate(answer, "w-drained"), Is.EqualTo((false, "draining", 0.0)));
 
         await admin.PostAsync("/api/v1/workers/w-drained/enable", token);
-        await admin.PostAsync("/api/v1/workers/w-dead/enable", token);
+        admin.Proxy.Pool.SetOperational(admin.Proxy.Pool.Find("w-dead")!, WorkerOperationalState.Healthy, "");
         answer = await ExplainAsync(admin, "target=x.example:443&user=country-de&mode=random", token);
         Assert.That(answer.GetProperty("chosen").ValueKind, Is.EqualTo(JsonValueKind.Null), "chance decides, and the member is there");
         Assert.That(Candidate(answer, "w-de").Odds, Is.EqualTo(0.2).Within(1e-9));
