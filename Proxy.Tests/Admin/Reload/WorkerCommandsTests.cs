@@ -7,8 +7,8 @@ using TorBalancer.Admin;
 using TorBalancer.Admin.Events;
 using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
-using TorBalancer.Configuration.Reload;
 using TorBalancer.Admin.Reload;
+using TorBalancer.Configuration.Reload;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Tests.Support;
 
