@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using TorBalancer.Configuration;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Daemon.Commands;
@@ -43,6 +44,9 @@ internal sealed class DaemonArguments
     public static string? TokenOfEnvironment =>
         Environment.GetEnvironmentVariable(ConfigurationOverrides.TokenVariable) is { Length: > 0 } token ? token.Trim() : null;
 
+    /// <summary>What the configuration says the daemon asks for; null: nothing.</summary>
+    public static string? TokenOf(AdminOptions? admin) => admin is { Token.Length: > 0 } ? admin.Token : null;
+
     /// <summary>Adds the options to a command, behind its own.</summary>
     public static DaemonArguments AddTo(Command command) => new(command);
 
@@ -62,7 +66,7 @@ internal sealed class DaemonArguments
         var configuration = isAsked ? _configuration.Load(parsed, ConfigurationParts.Proxy) : null;
         var places = parsed.GetValue(_admin) is { } named ? [Named(named)]
             : HealthCheckCommand.Places(configuration!.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
-        return new DaemonSession(places, Token(parsed), parsed.InvocationConfiguration)
+        return new DaemonSession(places, Token(parsed) ?? TokenOf(configuration?.Options.Admin), parsed.InvocationConfiguration)
         {
             Configuration = configuration,
 

@@ -47,7 +47,7 @@ internal static class HealthCheckCommand
             {
                 try
                 {
-                    return await TellAsync([DaemonArguments.Named(named)], output, error, cancellationToken);
+                    return await TellAsync([DaemonArguments.Named(named)], null, output, error, cancellationToken);
                 }
                 catch (DaemonException failure)
                 {
@@ -62,15 +62,15 @@ internal static class HealthCheckCommand
             if (!result.IsValid)
                 return result.HasUsageErrors ? ExitUsage : ExitNotReady;
             var places = Places(result.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
-            return await TellAsync(places, output, error, cancellationToken);
+            return await TellAsync(places, DaemonArguments.TokenOf(result.Options.Admin), output, error, cancellationToken);
         });
         return command;
     }
 
     private static async Task<int> TellAsync(
-        IReadOnlyList<EndPoint> places, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+        IReadOnlyList<EndPoint> places, string? token, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        var (isReady, text) = await AskAsync(places, cancellationToken);
+        var (isReady, text) = await AskAsync(places, token, cancellationToken);
         await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
         return isReady ? ExitReady : ExitNotReady;
     }
@@ -92,7 +92,8 @@ internal static class HealthCheckCommand
     }
 
     /// <summary>The answer of the first that gives one.</summary>
-    internal static async Task<(bool IsReady, string Text)> AskAsync(IReadOnlyList<EndPoint> places, CancellationToken cancellationToken)
+    internal static async Task<(bool IsReady, string Text)> AskAsync(
+        IReadOnlyList<EndPoint> places, string? token, CancellationToken cancellationToken)
     {
         if (places.Count == 0)
             return (false, "there is nothing to ask: [Admin] Address is none and there is no socket");
@@ -103,7 +104,7 @@ internal static class HealthCheckCommand
         {
             try
             {
-                using var client = new AdminClient(place, DaemonArguments.TokenOfEnvironment);
+                using var client = new AdminClient(place, DaemonArguments.TokenOfEnvironment ?? token);
                 using var health = await client.GetAsync("/api/v1/health", timer.Token);
                 return Judge(health.RootElement);
             }

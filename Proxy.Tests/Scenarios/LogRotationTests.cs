@@ -88,7 +88,7 @@ public sealed class LogRotationTests
 
         await using var without = await DaemonUnderTest.StartAsync("[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token);
         ProcessSignals.HangUp(without.ProcessId);
-        await without.WaitForLineAsync(static line => line.Contains("SIGHUP: there is no [Log] File", StringComparison.Ordinal), token);
+        await without.WaitForLineAsync(static line => line.Contains("Reloaded by SIGHUP", StringComparison.Ordinal), token);
         Assert.That(await without.StopAsync(token), Is.Zero);
     }
 
