@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs every test. Arguments go to `dotnet test` (for example --filter Name~Socks5).
-# Without arguments it also builds the release, and runs the tests of the category Native a second time with it.
+# Without arguments it also builds the release, and runs the tests of the category Native a second time with it; it leaves out the
+# category Long, whose tests take many minutes each (docs/development.md).
 # The last line is: N passed, N failed, N skipped
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -87,6 +88,7 @@ if [ $# -eq 0 ]; then
         failed=1
     fi
 fi
+[ $# -gt 0 ] || set -- --filter 'TestCategory!=Long'
 suite tests "$@"
 [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
 

@@ -13,10 +13,11 @@ namespace TorBalancer.Tests.Scenarios.Balance;
 
 /// <summary>
 /// A network whose time periods last 6 minutes: over a new time period and a new shared random value the address is never away, and it is
-/// not while its topology changes. It takes minutes, and only with TORBALANCER_PERIODS=1.
+/// not while its topology changes. It takes minutes.
 /// </summary>
 [NonParallelizable]
 [SupportedOSPlatform("linux")]
+[Category("Long")]
 public sealed class PeriodChangeTests
 {
     private const int Instances = 25;
@@ -32,8 +33,6 @@ public sealed class PeriodChangeTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        if (Environment.GetEnvironmentVariable("TORBALANCER_PERIODS") is not { Length: > 0 })
-            Assert.Ignore("skipped: it takes minutes; TORBALANCER_PERIODS=1 runs it");
         SharedTestNetwork.RequireTor();
         _network = await TestNetwork.StartAsync(new TestNetworkOptions { VotingInterval = VotingInterval });
     }
