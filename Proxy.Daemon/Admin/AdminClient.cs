@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using TorBalancer.Transport.Sockets;
@@ -20,7 +22,8 @@ internal sealed record AdminAnswer(HttpStatusCode Status, JsonDocument Body) : I
 /// <summary>The command line's side of the admin API: asks a daemon that runs.</summary>
 /// <param name="endPoint">Its address or unix socket.</param>
 /// <param name="token">Of [Admin] Token; null: none is sent.</param>
-internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDisposable
+/// <param name="certificate">The file of [Admin] Tls, the only certificate that is taken then; null: it is asked in plain HTTP.</param>
+internal sealed class AdminClient(EndPoint endPoint, string? token = null, string? certificate = null) : IDisposable
 {
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
     {
@@ -28,6 +31,7 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDi
         UseCookies = false,
         AllowAutoRedirect = false,
         ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
+        SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => IsOurs(shown, certificate) },
     });
 
     /// <summary>The JSON behind a path of the API. Throws <see cref="AdminClientException"/>.</summary>
@@ -72,7 +76,7 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDi
         HttpMethod method, string path, string? body, CancellationToken cancellationToken, string? lastEventId = null)
     {
         // A host that the API takes for its own whatever its address is.
-        using var request = new HttpRequestMessage(method, new Uri("http://localhost" + path));
+        using var request = new HttpRequestMessage(method, UriOf(path));
         if (token is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (lastEventId is not null)
@@ -94,7 +98,7 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDi
     {
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://localhost" + path));
+            using var request = new HttpRequestMessage(HttpMethod.Post, UriOf(path));
             using var response = await _http.SendAsync(request, cancellationToken);
             await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
             return (response.StatusCode, await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken));
@@ -110,4 +114,22 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null) : IDi
     }
 
     public void Dispose() => _http.Dispose();
+
+    private Uri UriOf(string path) => new((certificate is null ? "http" : "https") + "://localhost" + path);
+
+    /// <summary>It is the very certificate that the configuration names: whoever signed it, and whatever names are in it.</summary>
+    private static bool IsOurs(X509Certificate? shown, string? file)
+    {
+        if (shown is null || file is null)
+            return false;
+        try
+        {
+            using var ours = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            return shown.GetRawCertData().AsSpan().SequenceEqual(ours.RawData);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            return false;
+        }
+    }
 }

@@ -83,6 +83,7 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
         string text = problem.Text("detail") ?? string.Create(CultureInfo.InvariantCulture, $"it answered with status {(int)status}");
         if (problem.Texts("allowed").ToArray() is { Length: > 0 } allowed)
             text += $"; allowed: {string.Join(", ", allowed)}";
+        text = Printable.Of(text);
         return status switch
         {
             HttpStatusCode.Unauthorized => new DaemonException(
@@ -110,7 +111,7 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
             bool isKnown = _client is not null;
             if (!isKnown && _next == places.Count)
                 throw new DaemonException(ExitCodes.NoDaemon, Nobody());
-            var client = _client ?? new AdminClient(places[_next], token);
+            var client = _client ?? new AdminClient(places[_next], token, CertificateOf(places[_next]));
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             timer.CancelAfter(Limit);
             try
@@ -133,13 +134,16 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                client.Dispose();
+                if (!isKnown)
+                    client.Dispose();
                 throw new DaemonException(
                     ExitCodes.NoDaemon,
                     string.Create(CultureInfo.InvariantCulture, $"{places[_next]} gives no answer within {Limit.TotalSeconds:0} s"));
             }
         }
     }
+
+    private string? CertificateOf(EndPoint place) => place is IPEndPoint ? Configuration?.Options.Admin.Tls?.Certificate : null;
 
     private string Nobody()
     {

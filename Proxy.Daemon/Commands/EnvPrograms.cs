@@ -40,8 +40,13 @@ internal static class EnvPrograms
             "ssh" => [$"ssh() {{ command ssh -o ProxyCommand='{connect}' \"$@\"; }}"],
             "npm" => [$"export npm_config_proxy={url} npm_config_https_proxy={url} npm_config_noproxy={Direct}"],
             "pip" => [$"export PIP_PROXY={url}"],
-            "go" => [$"export HTTP_PROXY={plain} HTTPS_PROXY={plain} NO_PROXY={Direct}"],
-            "dotnet" => [$"export http_proxy={plain} https_proxy={plain} all_proxy={plain} no_proxy={Direct}"],
+
+            // For these two alone: with socks5:// other programs of the shell, curl and git among them, look names up themselves.
+            "go" => [$"go() {{ HTTP_PROXY={plain} HTTPS_PROXY={plain} NO_PROXY={Direct} command go \"$@\"; }}"],
+            "dotnet" =>
+            [
+                $"dotnet() {{ http_proxy={plain} https_proxy={plain} all_proxy={plain} no_proxy={Direct} command dotnet \"$@\"; }}",
+            ],
             "chromium" =>
             [
                 $"chromium() {{ command chromium --proxy-server={plain} --webrtc-ip-handling-policy=disable_non_proxied_udp \"$@\"; }}",

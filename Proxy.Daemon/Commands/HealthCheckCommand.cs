@@ -9,6 +9,7 @@ using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Client;
+using TorBalancer.Daemon.Terminal;
 using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Commands;
@@ -62,15 +63,15 @@ internal static class HealthCheckCommand
             if (!result.IsValid)
                 return result.HasUsageErrors ? ExitUsage : ExitNotReady;
             var places = Places(result.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
-            return await TellAsync(places, DaemonArguments.TokenOf(result.Options.Admin), output, error, cancellationToken);
+            return await TellAsync(places, result.Options.Admin, output, error, cancellationToken);
         });
         return command;
     }
 
     private static async Task<int> TellAsync(
-        IReadOnlyList<EndPoint> places, string? token, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+        IReadOnlyList<EndPoint> places, AdminOptions? admin, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        var (isReady, text) = await AskAsync(places, token, cancellationToken);
+        var (isReady, text) = await AskAsync(places, admin, cancellationToken);
         await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
         return isReady ? ExitReady : ExitNotReady;
     }
@@ -93,7 +94,7 @@ internal static class HealthCheckCommand
 
     /// <summary>The answer of the first that gives one.</summary>
     internal static async Task<(bool IsReady, string Text)> AskAsync(
-        IReadOnlyList<EndPoint> places, string? token, CancellationToken cancellationToken)
+        IReadOnlyList<EndPoint> places, AdminOptions? admin, CancellationToken cancellationToken)
     {
         if (places.Count == 0)
             return (false, "there is nothing to ask: [Admin] Address is none and there is no socket");
@@ -104,7 +105,9 @@ internal static class HealthCheckCommand
         {
             try
             {
-                using var client = new AdminClient(place, DaemonArguments.TokenOfEnvironment ?? token);
+                string? certificate = place is IPEndPoint ? admin?.Tls?.Certificate : null;
+                using var client = new AdminClient(
+                    place, DaemonArguments.TokenOfEnvironment ?? DaemonArguments.TokenOf(admin), certificate);
                 using var health = await client.GetAsync("/api/v1/health", timer.Token);
                 return Judge(health.RootElement);
             }
@@ -146,6 +149,6 @@ internal static class HealthCheckCommand
                 why.Append(CultureInfo.InvariantCulture, $": {reason.GetString()}");
         }
 
-        return (false, why.ToString());
+        return (false, Printable.Of(why.ToString()));
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -56,7 +57,7 @@ internal sealed class InitHostFiles(InitPlan plan)
         {
             text.Append("""
                 ; Other machines can reach it: say which may use it, or ask for passwords.
-                AllowFrom = 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16
+                AllowFrom = 127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7
                 ;Auth = required
                 ;UsersFile = /etc/torbalancer/users
 
@@ -110,7 +111,8 @@ internal sealed class InitHostFiles(InitPlan plan)
     {
         var worker = plan.Workers[index];
         bool isLocal = IPAddress.IsLoopback(worker.Address);
-        string policy = isLocal ? "" : Text($"SocksPolicy accept {plan.Gateway}\nSocksPolicy reject *\n");
+        string gateway = plan.Gateway is { AddressFamily: AddressFamily.InterNetworkV6 } six ? $"[{six}]" : $"{plan.Gateway}";
+        string policy = isLocal ? "" : Text($"SocksPolicy accept {gateway}\nSocksPolicy reject *\n");
         var control = new IPEndPoint(worker.Address, InitPlan.ControlPortOf(worker));
         string port = plan.HasControl
             ? Text($"""

@@ -43,7 +43,7 @@ internal sealed record InitPlan(
     /// <summary>The plan, or what is wrong with the first answer that is, and what is allowed.</summary>
     public static (InitPlan? Plan, string Problem) Create(InitAnswers answers)
     {
-        if (!IPEndPoint.TryParse(answers.Listen, out var listen) || listen.Port == 0 || AddressDiagnosis.HidesPort(answers.Listen))
+        if (AddressText.ParseIPEndPoint(answers.Listen, out var listen) is not null || listen.Port == 0)
             return (null, $"--listen {answers.Listen} is not an IP address with a port, such as 127.0.0.1:1080");
         if (!SelectionPolicyNames.All.Contains(answers.Mode, StringComparer.OrdinalIgnoreCase))
             return (null, $"--mode {answers.Mode} is not allowed; allowed are {string.Join(", ", SelectionPolicyNames.All)}");
@@ -51,21 +51,22 @@ internal sealed record InitPlan(
             || managed is 0 or > MostManaged)
             return (null, $"--managed {answers.Managed} is not a number from 1 to {MostManaged}");
         var workers = new List<IPEndPoint>();
-        foreach (string text in answers.Workers)
+        foreach (string written in answers.Workers)
         {
+            string text = written;
+
             // A name would be looked up outside Tor each time the worker is used.
-            if (!IPEndPoint.TryParse(text, out var worker) || AddressDiagnosis.HidesPort(text)
-                || (!text.Contains(':') && worker.Address.ToString() != text))
-                return (null, $"--worker {text} is not an IP address, or one with a port; a name would be looked up outside Tor");
-            if (worker.Port == 0)
-                worker.Port = DefaultSocksPort;
+            if (AddressText.TryLiteral(text, out var address))
+                text = new IPEndPoint(address, DefaultSocksPort).ToString();
+            if (AddressText.ParseIPEndPoint(text, out var worker) is not null || worker.Port == 0)
+                return (null, $"--worker {written} is not an IP address, or one with a port; a name would be looked up outside Tor");
             if (workers.Contains(worker))
                 return (null, $"--worker {worker} is given twice");
             workers.Add(worker);
         }
 
         IPAddress? gateway = null;
-        if (answers.Gateway.Length > 0 && !IPAddress.TryParse(answers.Gateway, out gateway))
+        if (answers.Gateway.Length > 0 && !AddressText.TryLiteral(answers.Gateway, out gateway!))
             return (null, $"--gateway {answers.Gateway} is not an IP address");
         if (gateway is null && workers.Exists(static worker => !IPAddress.IsLoopback(worker.Address)))
         {
@@ -74,6 +75,9 @@ internal sealed record InitPlan(
                 "say who may use those workers: --gateway ADDRESS, this machine's address as they see it. Without it anybody could");
         }
 
+        var ports = workers.Select(static worker => new IPEndPoint(worker.Address, ControlPortOf(worker))).ToList();
+        if (answers.HasControl && (ports.Distinct().Count() < ports.Count || ports.Exists(workers.Contains)))
+            return (null, "a control port would be where another worker is: give the workers of one address ports that are two apart");
         return (new InitPlan(workers, gateway, listen, answers.Mode.ToLowerInvariant(), managed, answers.HasControl), "");
     }
 }

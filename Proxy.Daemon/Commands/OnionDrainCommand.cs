@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using TorBalancer.Daemon.Publishing;
+using TorBalancer.Daemon.Terminal;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -34,7 +35,7 @@ internal static class OnionDrainCommand
                     if (status != HttpStatusCode.OK)
                     {
                         string detail = answer.RootElement.TryGetProperty("detail", out var text)
-                            ? text.GetString()!
+                            ? Printable.Of(text.GetString()!)
                             : $"status {(int)status}";
                         await console.Error.WriteLineAsync($"torbalancer onion {verb}: {detail}");
                         return ExitFailed;

@@ -31,7 +31,12 @@ internal static class WordsCommand
             var (_, _, path, list, member) = Array.Find(Kinds, one => one.Kind == parsed.GetValue(kind));
             using var answer = await session.GetAsync(path, cancellationToken);
             foreach (string? word in answer.RootElement.Items(list).Select(item => item.Text(member)).Distinct())
-                await session.Output.WriteLineAsync(word);
+            {
+                // A shell may expand what it is given, and anybody may be who answers: only what an id is made of.
+                if (word is { Length: > 0 } && word.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+                    await session.Output.WriteLineAsync(word);
+            }
+
             return ExitCodes.Done;
         });
     }

@@ -16,7 +16,7 @@ internal static class FishCompletion
             """);
         foreach (var command in program.All)
         {
-            string when = Condition(command);
+            string when = Condition(program, command);
             foreach (var child in command.Children)
                 Line(script, $"complete -c torbalancer -n {Quote(when)} -a {child.Name} -d {Quote(child.Description)}");
             foreach (var argument in command.Arguments)
@@ -38,7 +38,7 @@ internal static class FishCompletion
     }
 
     /// <summary>True where this command is the last that stands on the line.</summary>
-    private static string Condition(CommandOutline command)
+    private static string Condition(CommandOutline program, CommandOutline command)
     {
         var parts = command.Path.Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(static word => $"__fish_seen_subcommand_from {word}");
@@ -48,6 +48,14 @@ internal static class FishCompletion
             parts = parts.Append($"not __fish_seen_subcommand_from {further}");
         }
 
+        // `onion drain` is not `drain`: a command of one word is not meant behind another that has one of that name.
+        string[] parents =
+        [
+            .. program.All.Where(one => !command.Path.Contains(' ') && one.Path.EndsWith(' ' + command.Name, StringComparison.Ordinal))
+                .Select(static one => one.Path.Split(' ')[0]).Distinct(),
+        ];
+        if (parents.Length > 0)
+            parts = parts.Append($"not __fish_seen_subcommand_from {string.Join(' ', parents)}");
         return string.Join("; and ", parts);
     }
 

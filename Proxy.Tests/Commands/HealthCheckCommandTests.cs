@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon;
@@ -103,6 +104,25 @@ public class HealthCheckCommandTests
     public async Task HealthCheck_without_any_place_says_so_and_1() =>
         Assert.That(await RunAsync("none"), Is.EqualTo(
             (1, "", "torbalancer healthcheck: there is nothing to ask: [Admin] Address is none and there is no socket\n")));
+
+    [TestCase(true, 0), TestCase(false, 1)]
+    public async Task HealthCheck_over_https_takes_the_configured_certificate_alone_and_sends_the_token(bool isOurs, int expected)
+    {
+        using var certificate = TestCertificate.Create();
+        using var other = TestCertificate.Create();
+        await using var worker = new FakeTorWorker();
+        await using var admin = await AdminUnderTest.StartAsync(
+            [worker.EndPoint], endPoints: places => places with { Token = "0123456789abcdef", Certificate = certificate });
+        var ours = isOurs ? certificate : other;
+        string pem = Path.Combine(_directory, "cert.pem"), key = Path.Combine(_directory, "key.pem");
+        await File.WriteAllTextAsync(pem, ours.ExportCertificatePem());
+        await File.WriteAllTextAsync(key, ours.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+
+        var (code, output, error) = await RunAsync($"{admin.Server.Address}", $"none\nToken = 0123456789abcdef\nTls = {pem}, {key}");
+
+        Assert.That(code, Is.EqualTo(expected), error);
+        Assert.That(output, isOurs ? Does.StartWith("ready: 1 of 1") : Is.Empty);
+    }
 
     [Test]
     public async Task HealthCheck_with_an_argument_that_is_no_key_is_2()

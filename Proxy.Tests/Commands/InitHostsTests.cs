@@ -67,7 +67,8 @@ public class InitHostsTests
         var result = Loading.Text(Text("torbalancer.conf"));
         Assert.That(Loading.Join(result.Errors) + Loading.Join(result.Warnings), Is.Empty);
         Assert.That(result.Options.ManagedWorkers.Count, Is.EqualTo(2));
-        Assert.That(result.Options.Listeners.Single().AllowFrom, Has.Count.EqualTo(3));
+        Assert.That(result.Options.Listeners.Single().AllowFrom, Has.Count.EqualTo(6));
+        Assert.That(result.Options.Listeners.Single().AllowFrom.Any(static one => one.Contains(IPAddress.Loopback)), "and this machine");
     }
 
     [Test]

@@ -83,6 +83,15 @@ public sealed class EnvProgramsTests : ScenarioFixture
         Arrived($"/env/dotnet-{protocols}/index.json");
     }
 
+    /// <summary>curl, git and others look names up themselves with socks5://.</summary>
+    [TestCase("go"), TestCase("dotnet"), CancelAfter(60_000)]
+    public async Task Shell_is_left_without_a_proxy_that_makes_others_resolve(string program, CancellationToken token)
+    {
+        var shell = await ShellAsync(program, "socks5", "env", token);
+
+        Assert.That(shell.Output, Does.Contain("HOME=").And.Not.Match("(?im)^[a-z_]*proxy=socks5://"));
+    }
+
     [TestCase("http"), TestCase("socks5"), CancelAfter(60_000)]
     public async Task Chromium(string protocols, CancellationToken token)
     {

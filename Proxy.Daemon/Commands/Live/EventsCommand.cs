@@ -126,7 +126,7 @@ internal static class EventsCommand
                 _ => Tone.Plain,
             };
             string message = Printable.Of(root.Text("message") ?? root.Text("reason") ?? one.Data);
-            return session.Output.WriteLineAsync($"{time} {one.Name,-18} {session.Style.Paint(message, tone)}");
+            return session.Output.WriteLineAsync($"{time} {Printable.Of(one.Name),-18} {session.Style.Paint(message, tone)}");
         }
         catch (JsonException)
         {

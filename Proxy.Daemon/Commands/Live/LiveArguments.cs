@@ -37,7 +37,10 @@ internal static class LiveArguments
         return ExitCodes.Done;
     }
 
-    /// <summary>Each of several, and the worst exit code: one that fails does not keep the others from being done.</summary>
+    /// <summary>
+    /// Each of several, and the worst exit code, a failure before something that is not known: one that fails does not keep the others from
+    /// being done.
+    /// </summary>
     /// <param name="act">Returns what to say.</param>
     public static async Task<int> EachAsync(
         DaemonSession session, string command, IEnumerable<string> words, Func<string, Task<string>> act)
@@ -52,7 +55,7 @@ internal static class LiveArguments
             catch (DaemonException failure) when (failure.Code is ExitCodes.Unknown or ExitCodes.Failed)
             {
                 await session.Error.WriteLineAsync($"torbalancer {command}: {failure.Message}");
-                code = failure.Code;
+                code = code == ExitCodes.Failed ? code : failure.Code;
             }
         }
 

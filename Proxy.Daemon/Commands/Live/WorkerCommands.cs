@@ -23,9 +23,8 @@ internal static class WorkerCommands
             {
                 using var answer = await PostAsync(session, id, "drain", cancellationToken);
                 long left = Connections(answer.RootElement);
-                return left == 0
-                    ? $"{answer.RootElement.Text("id")} drains; nothing is on it"
-                    : $"{answer.RootElement.Text("id")} drains; {Units.Count(left, "connection")} may go on";
+                string name = Printable.Of(answer.RootElement.Text("id") ?? id);
+                return left == 0 ? $"{name} drains; nothing is on it" : $"{name} drains; {Units.Count(left, "connection")} may go on";
             });
             if (parsed.GetValue(wait) && code == ExitCodes.Done)
                 await WaitAsync(session, ids, cancellationToken);
@@ -44,7 +43,8 @@ internal static class WorkerCommands
                 using var answer = await PostAsync(session, id, "enable", cancellationToken);
                 var health = answer.RootElement.Member("health") ?? default;
                 string? reason = health.Text("reason");
-                return $"{answer.RootElement.Text("id")} is enabled: {health.Text("state")}{(reason is null ? "" : $" ({reason})")}";
+                return Printable.Of(
+                    $"{answer.RootElement.Text("id")} is enabled: {health.Text("state")}{(reason is null ? "" : $" ({reason})")}");
             }));
     }
 

@@ -96,11 +96,14 @@ internal static class MachineChecks
         }
 
         bool holdsPasswords = options.Workers.Any(static worker => worker.ControlPassword.Length > 0)
-            || options.Listeners.Any(static listener => listener.Users.Count > 0);
+            || options.Listeners.Any(static listener => listener.Users.Count > 0)
+            || (options.Admin.Token.Length > 0 && options.Admin.TokenFile is null);
         foreach (var (path, what) in new[]
                  {
                      (holdsPasswords ? patient.Configuration.FilePath : null, "the configuration, with passwords,"),
                      (options.ManagedWorkers.BridgesFile, "the file of bridges"),
+                     (options.Admin.TokenFile, "the admin API's token"),
+                     (options.Admin.Tls?.Key, "the admin API's private key"),
                  })
         {
             if (path is { Length: > 0 } && SystemFacts.ModeOf(path) is { } wide && (wide & ForOthers) != 0)

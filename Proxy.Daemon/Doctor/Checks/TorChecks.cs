@@ -43,7 +43,7 @@ internal static class TorChecks
             yield break;
         }
 
-        foreach (var fault in TorFault.All.Where(fault => fault.Has(version)))
+        foreach (var fault in TorFault.All.Where(fault => fault.Has(version) && fault != TorFault.ConfluxAcrossIsolation))
             yield return FaultOf(tor, version, fault);
     }
 

@@ -38,6 +38,30 @@ public class AnswerTests
         Assert.That(run.Row("worker-02")[..4], Is.EqualTo(new[] { "worker-02", "0 %", "draining", "HEALTHY draining" }));
     }
 
+    /// <summary>Shells expand the words that they are given, and anybody may be who answers at the default port.</summary>
+    [Test]
+    public async Task Words_are_of_what_an_id_is_made_of_only()
+    {
+        _admin.Answers["GET /api/v1/workers"] = (200, """
+            {"workers":[{"id":"$(id>/tmp/x)"},{"id":"worker-01"},{"id":"a b"},{"id":"`id`"},{"id":"\u001b[2J"},{"id":""}]}
+            """);
+
+        var run = await _admin.RunAsync("words", "workers");
+
+        Assert.That((run.Code, run.Output), Is.EqualTo((0, "worker-01\n")));
+    }
+
+    [Test]
+    public async Task Problems_cannot_write_to_the_terminal()
+    {
+        _admin.Answers["POST /api/v1/workers/a/drain"] = (409, """{"detail":"\u001b]0;x\u0007\u001b[2Jall is well"}""");
+
+        var run = await _admin.RunAsync("drain", "a");
+
+        Assert.That(run.Code, Is.EqualTo(ExitCodes.Failed));
+        Assert.That(run.Error, Does.Contain("all is well").And.Not.Contain("\u001b"));
+    }
+
     [Test]
     public async Task Explain_connection_shows_attempts_and_the_circuit()
     {
