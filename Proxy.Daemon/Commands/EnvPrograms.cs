@@ -49,7 +49,10 @@ internal static class EnvPrograms
             ],
             "chromium" =>
             [
-                $"chromium() {{ command chromium --proxy-server={plain} --webrtc-ip-handling-policy=disable_non_proxied_udp \"$@\"; }}",
+
+                // What does not load a URL, prefetching for one, would ask the resolver beside the proxy.
+                $"chromium() {{ command chromium --proxy-server={plain} --webrtc-ip-handling-policy=disable_non_proxied_udp "
+                    + $"--host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE {address.Address}, EXCLUDE localhost' \"$@\"; }}",
             ],
             "firefox" => Firefox(address, isHttp: url.StartsWith("http://", StringComparison.Ordinal)),
             "docker" =>
