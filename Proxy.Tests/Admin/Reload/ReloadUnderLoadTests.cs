@@ -180,7 +180,8 @@ public sealed partial class ReloadUnderLoadTests
     {
         while (await FindAsync(worker, token) is not null)
             await Task.Delay(50, token);
-        Assert.That(_daemon.Lines.Any(line => line.Contains($"[Worker:{worker}] Address: 127.0.0.1 -> (none)", StringComparison.Ordinal)));
+        await _daemon.WaitForLineAsync(
+            line => line.Contains($"[Worker:{worker}] Address: 127.0.0.1 -> (none)", StringComparison.Ordinal), token);
     }
 
     private async Task<string?> StateAsync(string worker, string member, CancellationToken token) =>
