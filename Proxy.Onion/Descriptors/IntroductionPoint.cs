@@ -11,6 +11,9 @@ internal sealed record IntroductionPoint
 {
     private const string Ntor = "ntor";
 
+    // In base64: tor's have some 120, with all four kinds. Balanced descriptors repeat them, and must not grow by one instance's.
+    private const int LongestSpecifiers = 256;
+
     /// <summary>Where the relay is, in base64.</summary>
     public required string LinkSpecifiers { get; init; }
 
@@ -137,7 +140,9 @@ internal sealed record IntroductionPoint
     // NSPEC (1), then each: type (1) | length (1) | data. Types that nobody knows are passed on (tor-spec, EXTEND2).
     private static bool AreLinkSpecifiers(string base64)
     {
-        if (base64.Contains(' ') || Base64Text.DecodeLines(base64) is not { Length: > 0 } bytes || bytes[0] == 0)
+        if (base64.Length > LongestSpecifiers || base64.AsSpan().ContainsAny(" \t\r"))
+            return false;
+        if (Base64Text.DecodeLines(base64) is not { Length: > 0 } bytes || bytes[0] == 0)
             return false;
         var rest = bytes.AsSpan(1);
         for (int count = bytes[0]; count > 0; count--)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using TorBalancer.Configuration.Syntax;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Keys;
 
@@ -50,7 +51,7 @@ internal sealed class OnionDescriptor
         if (items is not [{ Keyword: "hs-descriptor" } first, .., { Keyword: "signature" } last])
             return Fail(out problem, "it does not begin with hs-descriptor and end with signature");
         if (first.Arguments != "3")
-            return Fail(out problem, $"it is of version {first.Arguments}, not 3");
+            return Fail(out problem, $"it is of version {ConfText.Printable(first.Arguments)}, not 3");
 
         if (Single(items, "descriptor-lifetime") is not { } lifetime
             || !int.TryParse(lifetime.Arguments, NumberStyles.None, CultureInfo.InvariantCulture, out int minutes)

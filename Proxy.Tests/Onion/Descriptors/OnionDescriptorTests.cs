@@ -116,6 +116,24 @@ public class OnionDescriptorTests
         Assert.That((content.IntroductionPoints.Count, content.UnusableIntroductionPoints), Is.EqualTo((0, 3)));
     }
 
+    /// <summary>Balanced descriptors repeat link specifiers as they are: one instance must not fill them.</summary>
+    [Test]
+    public void Oversized_link_specifiers_are_left_out()
+    {
+        var (address, text) = Instances.All[0];
+        string inner = Encoding.ASCII.GetString(Instances.Layers(address, text).Inner);
+        var key = Instances.Read(text).SigningCertificate.Key;
+        string written = Instances.Open(address, text).IntroductionPoints[0].LinkSpecifiers;
+        string[] made = [written + new string('\t', 8), Convert.ToBase64String([1, 99, 255, .. new byte[255]])];
+        foreach (string one in made)
+        {
+            int at = inner.IndexOf(written, StringComparison.Ordinal);
+            string changed = inner[..at] + one + inner[(at + written.Length)..];
+            var content = DescriptorContent.Read(Encoding.ASCII.GetBytes(changed), key, Now)!;
+            Assert.That((content.IntroductionPoints.Count, content.UnusableIntroductionPoints), Is.EqualTo((2, 1)));
+        }
+    }
+
     [Test]
     public void Legacy_keys_are_seen()
     {
