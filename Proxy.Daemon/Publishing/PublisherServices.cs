@@ -32,7 +32,7 @@ internal sealed class PublisherServices : IDisposable
                     firstFetch += PublishTiming.Public.Stagger;
                 }
 
-                services._services.Add(new BalancedService(service, key, instances, now));
+                services._services.Add(new BalancedService(service, key, instances));
             }
 
             return services;

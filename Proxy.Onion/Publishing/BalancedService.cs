@@ -14,18 +14,17 @@ internal sealed class BalancedService
     private readonly Dictionary<string, (DescriptorVersion Version, DirectoryUpload Upload)> _underWay = new(StringComparer.Ordinal);
     private readonly DescriptorVersion?[] _versions = new DescriptorVersion?[2];
     private readonly Dictionary<TimePeriod, ulong> _revisions = [];
-    private readonly DateTimeOffset _began;
+    private readonly KnownDirectories?[] _directories = new KnownDirectories?[2];
     private readonly OwnDescriptorFetch _own = new();
+    private DateTimeOffset? _began;
 
     /// <param name="identity">The caller's to dispose.</param>
     /// <param name="instances">At least one.</param>
-    public BalancedService(
-        OnionServiceOptions options, IdentityKey identity, IReadOnlyList<InstanceWatch> instances, DateTimeOffset began)
+    public BalancedService(OnionServiceOptions options, IdentityKey identity, IReadOnlyList<InstanceWatch> instances)
     {
         Options = options;
         Identity = identity;
         Instances = instances;
-        _began = began;
     }
 
     public OnionServiceOptions Options { get; }
@@ -71,6 +70,9 @@ internal sealed class BalancedService
     public IReadOnlyList<(DescriptorVersion Version, string Reason)> Rebuild(
         NetworkConsensus consensus, PeriodSchedule schedule, DateTimeOffset now, PublishTiming timing)
     {
+        // Counted from when tor can be asked; a clock that was set back since is no reason to wait longer than once more.
+        if (_began is null || now < _began)
+            _began = now;
         if (!HasGathered(now, timing))
         {
             Problem = null;
@@ -90,8 +92,7 @@ internal sealed class BalancedService
         foreach (var order in (ReadOnlySpan<DescriptorOrder>)[DescriptorOrder.First, DescriptorOrder.Second])
         {
             var term = schedule.Term(order);
-            var directories = new HashRing(consensus.Directories, term.Period, term.SharedRandom)
-                .Responsible(KeyBlinding.BlindedKey(Identity.Address, term.Period)!.Value, consensus.Replicas, consensus.SpreadStore);
+            var directories = DirectoriesOf(consensus, term);
             if (WhyNew(_versions[(int)order], plan, term, directories, now, timing) is { } reason
                 && Build(plan, term, directories, consensus, now) is { } version)
                 made.Add((version, reason));
@@ -102,15 +103,13 @@ internal sealed class BalancedService
 
     /// <summary>
     /// The next descriptor to send, or null. To one directory goes one at a time: tor names the directory when it says what became of an
-    /// upload, and not which descriptor it was.
+    /// upload, and not which descriptor it was. Once there is a version, a fetch of what is published holds nothing back.
     /// </summary>
-    public (DescriptorVersion Version, DirectoryUpload Upload)? NextUpload(DateTimeOffset now)
+    public (DescriptorVersion Version, DirectoryUpload Upload)? NextUpload(DateTimeOffset now, PublishTiming timing)
     {
-        if (!_own.IsOver)
-            return null;
         foreach (var version in _versions)
         {
-            if (version?.Uploads.FirstOrDefault(one => one.IsDue(now) && !_underWay.ContainsKey(one.Fingerprint)) is { } upload)
+            if (version?.Uploads.FirstOrDefault(one => one.IsDue(now, timing) && !_underWay.ContainsKey(one.Fingerprint)) is { } upload)
                 return (version, upload);
         }
 
@@ -138,8 +137,6 @@ internal sealed class BalancedService
         return one;
     }
 
-    public bool HasUploadsUnderWay => _underWay.Count > 0;
-
     /// <summary>Uploads of which tor has said nothing for too long.</summary>
     public IReadOnlyList<string> Overdue(DateTimeOffset now, PublishTiming timing) =>
         [.. _underWay.Where(one => one.Value.Upload.IsOverdue(now, timing)).Select(static one => one.Key)];
@@ -149,22 +146,29 @@ internal sealed class BalancedService
     {
         foreach (string fingerprint in _underWay.Keys.ToArray())
             UploadEnds(fingerprint, "tor went away", isRefusal: false, now, timing);
+        if (_own.IsUnderWay)
+            _own.Want();
         _own.Ends();
-        foreach (var instance in Instances)
-            instance.Forget(now);
+        _began = null;
+
+        // The fetches do not all come at once.
+        for (int i = 0; i < Instances.Count; i++)
+            Instances[i].Forget(now + (timing.Stagger * i));
     }
 
     /// <summary>When something may be due next.</summary>
-    public DateTimeOffset NextAt(DateTimeOffset now, PublishTiming timing)
+    /// <param name="hasRoom">True when an upload that waits could begin; otherwise the end of another one is waited for.</param>
+    public DateTimeOffset NextAt(DateTimeOffset now, PublishTiming timing, bool hasRoom)
     {
         var next = now + timing.FetchInterval;
         foreach (var instance in Instances)
-            next = Earlier(next, instance.NextAt(timing));
+            next = Earlier(next, instance.NextAt(now, timing));
         foreach (var version in _versions)
         {
             foreach (var upload in version?.Uploads ?? [])
             {
-                if (upload.NextAt(timing) is { } at && (upload.State == UploadState.UnderWay || !_underWay.ContainsKey(upload.Fingerprint)))
+                bool canGo = upload.State == UploadState.UnderWay || (hasRoom && !_underWay.ContainsKey(upload.Fingerprint));
+                if (canGo && upload.NextAt(timing) is { } at)
                     next = Earlier(next, at);
             }
         }
@@ -182,7 +186,7 @@ internal sealed class BalancedService
         if (!_own.IsOver)
             return false;
         var limit = Before is null ? timing.GatherTime : timing.GatherTime * 4;
-        return Instances.All(one => one.IsJudged(timing))
+        return Instances.All(one => one.IsJudged(now, timing))
             || now >= _began + (timing.Stagger * Instances.Count) + limit;
     }
 
@@ -204,6 +208,17 @@ internal sealed class BalancedService
         return AreAllDown ? down : live;
     }
 
+    // Sorting thousands of directories takes long, and they change once an hour.
+    private IReadOnlyList<ResponsibleDirectory> DirectoriesOf(NetworkConsensus consensus, DescriptorTerm term)
+    {
+        if (_directories[(int)term.Order] is { } known && ReferenceEquals(known.Consensus, consensus) && known.Term == term)
+            return known.Responsible;
+        var directories = new HashRing(consensus.Directories, term.Period, term.SharedRandom)
+            .Responsible(KeyBlinding.BlindedKey(Identity.Address, term.Period)!.Value, consensus.Replicas, consensus.SpreadStore);
+        _directories[(int)term.Order] = new KnownDirectories(consensus, term, directories);
+        return directories;
+    }
+
     private string? WhyNew(
         DescriptorVersion? current, ServicePlan plan, DescriptorTerm term, IReadOnlyList<ResponsibleDirectory> directories,
         DateTimeOffset now, PublishTiming timing)
@@ -211,6 +226,8 @@ internal sealed class BalancedService
         if (current is null)
             return "it is the first";
         var age = now - current.BuiltAt;
+        if (age < TimeSpan.Zero)
+            return "the clock was set back";
         if (age < timing.MinRebuild)
             return null;
         if (current.Term.Period != term.Period || current.Term.SharedRandom != term.SharedRandom)
@@ -219,6 +236,8 @@ internal sealed class BalancedService
             return "directories have a newer one, of another publisher or of a tor that served this address";
         if (!current.IsAt(directories))
             return "other directories are responsible";
+        if (current.Uploads.Any(static one => one.State == UploadState.Refused && one.IsInDoubt))
+            return "a directory may have the last one without having said so";
         if (age >= timing.RepublishAge)
             return "its age";
         if (current.Plan == plan.Key)
@@ -276,6 +295,9 @@ internal sealed class BalancedService
                 IsSingleOnion = plan.IsSingleOnion,
             },
             now).Text;
+
+    private sealed record KnownDirectories(
+        NetworkConsensus Consensus, DescriptorTerm Term, IReadOnlyList<ResponsibleDirectory> Responsible);
 }
 
 /// <summary>What was published of an address before this publisher began.</summary>

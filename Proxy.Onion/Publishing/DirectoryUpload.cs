@@ -55,7 +55,14 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
     /// <summary>Takes over what is known of the version before.</summary>
     public void Follow(DirectoryUpload before) => (UploadedAt, UploadedRevision) = (before.UploadedAt, before.UploadedRevision);
 
-    public bool IsDue(DateTimeOffset now) => State == UploadState.Waiting && now >= _since;
+    /// <summary>
+    /// True when a try of this version ended without an answer: the directory may have it, and then refuses it as no newer than its own.
+    /// </summary>
+    public bool IsInDoubt { get; private set; }
+
+    // Further away than the longest pause is what a clock was set back from.
+    public bool IsDue(DateTimeOffset now, PublishTiming timing) =>
+        State == UploadState.Waiting && (now >= _since || _since - now > timing.LastRetry);
 
     public void Begins(DateTimeOffset now) => (State, _since) = (UploadState.UnderWay, now);
 
@@ -68,6 +75,7 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
         Problem = problem;
         Failures++;
         _refusals += isRefusal ? 1 : 0;
+        IsInDoubt |= !isRefusal;
         if (_refusals >= MostRefusals)
             State = UploadState.Refused;
         else
@@ -75,7 +83,7 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
     }
 
     public bool IsOverdue(DateTimeOffset now, PublishTiming timing) =>
-        State == UploadState.UnderWay && now - _since >= timing.UploadTimeout;
+        State == UploadState.UnderWay && (now < _since || now - _since >= timing.UploadTimeout);
 
     /// <summary>When it is to be looked at again; null: there is nothing to wait for.</summary>
     public DateTimeOffset? NextAt(PublishTiming timing) => State switch

@@ -27,7 +27,7 @@ internal sealed class InstanceWatch
 {
     private readonly string _service;
     private DateTimeOffset? _fetchingSince;
-    private DateTimeOffset _nextFetch, _nextCheck;
+    private DateTimeOffset _nextFetch, _nextCheck, _missedAt;
 
     /// <param name="service">The service's name.</param>
     /// <param name="firstFetch">When it is fetched for the first time.</param>
@@ -53,10 +53,11 @@ internal sealed class InstanceWatch
     public bool IsDrained { get; set; }
 
     /// <summary>
-    /// True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it.
+    /// True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it. A
+    /// directory that does not know it is not the last word: tor asks the next one by itself.
     /// </summary>
-    public bool IsJudged(PublishTiming timing) => State.ReceivedAt is null
-        ? Misses > 0
+    public bool IsJudged(DateTimeOffset now, PublishTiming timing) => State.ReceivedAt is null
+        ? Misses > 0 && (now < _missedAt || now - _missedAt >= timing.FetchSilence)
         : Check.Kind == InstanceCheckKind.None || (CheckedAt is not null && (FailedChecks == 0 || FailedChecks >= timing.ChecksToFail));
 
     /// <summary>Directories in a row that did not know it.</summary>
@@ -77,14 +78,15 @@ internal sealed class InstanceWatch
 
     public bool IsFetchDue(DateTimeOffset now, PublishTiming timing)
     {
-        if (_fetchingSince is { } since && now - since >= timing.FetchTimeout)
+        if (_fetchingSince is { } since && (now < since || now - since >= timing.FetchTimeout))
         {
             // tor said nothing: that is tor's, and no word on the instance.
             _fetchingSince = null;
             FetchProblem = "tor did not say what became of the last fetch";
         }
 
-        return _fetchingSince is null && now >= _nextFetch;
+        // Further away than an interval is what a clock was set back from.
+        return _fetchingSince is null && (now >= _nextFetch || _nextFetch - now > timing.FetchInterval);
     }
 
     public void FetchBegins(DateTimeOffset now, PublishTiming timing)
@@ -117,20 +119,22 @@ internal sealed class InstanceWatch
         _fetchingSince = null;
         FetchProblem = reason;
         if (reason == "NOT_FOUND")
-            Misses++;
+            (Misses, _missedAt) = (Misses + 1, now);
         SoonerFetch(now, timing);
     }
 
     /// <summary>Forgets what is under way: the tor that it was asked of is gone.</summary>
-    public void Forget(DateTimeOffset now)
+    /// <param name="nextFetch">When it is fetched again.</param>
+    public void Forget(DateTimeOffset nextFetch)
     {
         _fetchingSince = null;
         IsChecking = false;
-        _nextFetch = now;
+        _nextFetch = nextFetch;
     }
 
-    public bool IsCheckDue(DateTimeOffset now) =>
-        Check.Kind != InstanceCheckKind.None && !IsChecking && State.ReceivedAt is not null && now >= _nextCheck;
+    public bool IsCheckDue(DateTimeOffset now, PublishTiming timing) =>
+        Check.Kind != InstanceCheckKind.None && !IsChecking && State.ReceivedAt is not null
+        && (now >= _nextCheck || _nextCheck - now > timing.CheckInterval);
 
     public void CheckBegins() => IsChecking = true;
 
@@ -173,10 +177,13 @@ internal sealed class InstanceWatch
         return (InstanceHealth.Live, null);
     }
 
-    /// <summary>When something is due next; for one under way, when it is given up.</summary>
-    public DateTimeOffset NextAt(PublishTiming timing)
+    /// <summary>When something is due next; for one under way, when it is given up; for one that was missed, when it is judged.</summary>
+    public DateTimeOffset NextAt(DateTimeOffset now, PublishTiming timing)
     {
         var fetch = _fetchingSince is { } since ? since + timing.FetchTimeout : _nextFetch;
+        var judged = _missedAt + timing.FetchSilence;
+        if (State.ReceivedAt is null && judged > now && judged < fetch)
+            fetch = judged;
         bool isChecked = Check.Kind != InstanceCheckKind.None && !IsChecking && State.ReceivedAt is not null;
         return isChecked && _nextCheck < fetch ? _nextCheck : fetch;
     }

@@ -35,9 +35,10 @@ internal sealed class OwnDescriptorFetch
     public void Ends() => EndsAt = null;
 
     /// <summary>Lets time pass.</summary>
-    public void Pass(DateTimeOffset now)
+    public void Pass(DateTimeOffset now, PublishTiming timing)
     {
-        if (EndsAt <= now)
+        // Further away than the whole time is what a clock was set back from.
+        if (EndsAt <= now || EndsAt - now > timing.FetchTimeout)
             EndsAt = null;
     }
 }

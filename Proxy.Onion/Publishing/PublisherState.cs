@@ -194,7 +194,7 @@ internal sealed partial class PublisherState
                 UploadEnds(service, fingerprint, "tor did not say what became of it", isRefusal: false, now);
             AddFetches(service, actions, now);
             Rebuild(service, consensus, schedule, now);
-            while (_uploads < MostUploads && service.NextUpload(now) is { } next)
+            while (_uploads < MostUploads && service.NextUpload(now, Timing) is { } next)
             {
                 service.UploadBegins(next.Version, next.Upload, now);
                 _uploads++;
@@ -214,7 +214,7 @@ internal sealed partial class PublisherState
             return next;
         foreach (var service in Services)
         {
-            var at = service.NextAt(now, Timing);
+            var at = service.NextAt(now, Timing, hasRoom: _uploads < MostUploads);
             if (at < next)
                 next = at;
         }
@@ -222,11 +222,11 @@ internal sealed partial class PublisherState
         return next;
     }
 
-    // Fetches and uploads of one address fail with the same event; only the reason tells them apart.
+    // Fetches and uploads of one address fail with the same event, and both with UNEXPECTED. Of uploads tor says UNKNOWN in place of the
+    // authorization, of fetches NO_AUTH (control_event_hs_descriptor_upload_end and …_receive_end in control_events.c).
     private void HandleOwn(BalancedService service, HsDescEvent heard, DateTimeOffset now)
     {
-        bool isOfFetch = heard.Reason is "NOT_FOUND" or "BAD_DESC" or "QUERY_REJECTED" or "QUERY_NO_HSDIR" or "QUERY_RATE_LIMITED";
-        if (heard.Action == "FAILED" && isOfFetch)
+        if (heard.Action == "FAILED" && heard.AuthType != "UNKNOWN")
             service.Own.Missed(now, Timing);
         else if (heard.Action is "UPLOADED" or "FAILED" && heard.HsDir is { } directory)
         {
@@ -237,9 +237,8 @@ internal sealed partial class PublisherState
 
     private void AddFetches(BalancedService service, List<PublisherAction> actions, DateTimeOffset now)
     {
-        // Not beside uploads: the two could not be told apart.
-        service.Own.Pass(now);
-        if (service.Own.IsWanted && !service.HasUploadsUnderWay)
+        service.Own.Pass(now, Timing);
+        if (service.Own.IsWanted && !service.Own.IsUnderWay)
         {
             service.Own.Begins(now, Timing);
             actions.Add(new PublisherAction.Fetch(service.Identity.Address.Label));
@@ -255,7 +254,7 @@ internal sealed partial class PublisherState
                 actions.Add(new PublisherAction.Fetch(instance.State.Address.Label));
             }
 
-            if (instance.IsCheckDue(now))
+            if (instance.IsCheckDue(now, Timing))
             {
                 instance.CheckBegins();
                 Interlocked.Increment(ref _counters.Checks);

@@ -97,16 +97,19 @@ internal sealed partial class PublishingLoop
         _tasks.RemoveAll(static task => task.IsCompleted);
         if (_tor is null)
         {
-            if (!_isConnecting && now >= _nextConnect)
+            if (!_isConnecting && IsDue(_nextConnect, LastPause, now))
                 Connect();
             return;
         }
 
-        if (!_isReadingConsensus && now >= _nextConsensus)
+        if (!_isReadingConsensus && IsDue(_nextConsensus, _state.Timing.ConsensusPoll, now))
             ReadConsensus(_tor, now);
         foreach (var action in _state.Step(now))
-            Do(action, _tor, now);
+            Do(action, _tor);
     }
+
+    // Further away than its longest interval is what a clock was set back from.
+    private static bool IsDue(DateTimeOffset at, TimeSpan longest, DateTimeOffset now) => now >= at || at - now > longest;
 
     private DateTimeOffset NextAt(DateTimeOffset now)
     {
@@ -218,8 +221,14 @@ internal sealed partial class PublishingLoop
         _nextConsensus = now + _state.Timing.ConsensusPoll;
         bool isNeeded = _state.Problem is not null || _state.Consensus is not { DirectoriesWithoutIdentity: 0 };
         string? known = isNeeded ? null : _consensusTime;
+        bool wakes = IsDue(_nextActive, ActiveInterval, now);
+        if (wakes)
+            _nextActive = now + ActiveInterval;
         Track(Guard(async () =>
         {
+            // A tor that nobody used for a day goes dormant, and gets no consensus any more: so whatever else is wrong.
+            if (wakes)
+                await tor.Control.SignalAsync("ACTIVE", _stop);
             string? current = await tor.ConsensusTimeAsync(_stop);
             bool isSame = current is not null && current == known;
             var (consensus, problem) = isSame ? default : await tor.ReadConsensusAsync(_stop);
@@ -240,21 +249,14 @@ internal sealed partial class PublishingLoop
         }, _ => _isReadingConsensus = false));
     }
 
-    private void Do(PublisherAction action, PublisherTor tor, DateTimeOffset now)
+    private void Do(PublisherAction action, PublisherTor tor)
     {
         switch (action)
         {
             case PublisherAction.Fetch fetch:
-                bool wakes = now >= _nextActive;
-                if (wakes)
-                    _nextActive = now + ActiveInterval;
-                Track(Guard(async () =>
-                {
-                    // A tor that nobody used for a day goes dormant.
-                    if (wakes)
-                        await tor.Control.SignalAsync("ACTIVE", _stop);
-                    await tor.Control.FetchDescriptorAsync(fetch.Address, _stop);
-                }, problem => _state.FetchFailed(fetch.Address, problem, _time.GetUtcNow())));
+                Track(Guard(
+                    () => tor.Control.FetchDescriptorAsync(fetch.Address, _stop),
+                    problem => _state.FetchFailed(fetch.Address, problem, _time.GetUtcNow())));
                 break;
             case PublisherAction.Upload upload:
                 Track(Guard(

@@ -49,6 +49,24 @@ public class PublishingLoopTests
         Assert.That(tor.Port.Commands.Where(static one => one.StartsWith("HSFETCH", StringComparison.Ordinal)), Is.Empty);
     }
 
+    /// <summary>A tor that sleeps gets no consensus, and so nothing would be fetched from it that could wake it.</summary>
+    [Test, CancelAfter(30_000)]
+    public async Task Tor_whose_consensus_is_stale_is_woken(CancellationToken token)
+    {
+        await using var tor = new TorOfVectors();
+        using var identity = OnionVectors.BalancedIdentity;
+        var loop = Loop(Service(identity), new PublishCounters(), tor, late: TimeSpan.FromDays(3));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var running = loop.RunAsync(stop.Token);
+
+        await UntilAsync(
+            loop, static state => state.Problem?.StartsWith("the consensus is valid until", StringComparison.Ordinal) == true, token);
+
+        Assert.That(tor.Port.Commands, Does.Contain("SIGNAL ACTIVE"));
+        await stop.CancelAsync();
+        await running;
+    }
+
     private static bool IsPublished(PublisherState state) => Enum.GetValues<DescriptorOrder>().All(order =>
         state.Services[0].Version(order) is { } version && version.Uploads.All(static one => one.State == UploadState.Uploaded));
 
@@ -57,13 +75,12 @@ public class PublishingLoopTests
         [
             .. Instances.All.Select(static (one, i) => new InstanceWatch(
                 "shop", new InstanceState($"n{i}", one.Address, 1), InstanceCheck.None, 1, OnionVectors.BalancedNow)),
-        ],
-        OnionVectors.BalancedNow);
+        ]);
 
-    private static PublishingLoop Loop(BalancedService service, PublishCounters counters, TorOfVectors tor) => new(
+    private static PublishingLoop Loop(BalancedService service, PublishCounters counters, TorOfVectors tor, TimeSpan late = default) => new(
         new PublisherState([service], counters, NullLogger.Instance),
         _ => Task.FromResult(new PublisherTorAccess(tor.Port.EndPoint, ControlCredentials.None, null, IsOurs: false)),
-        new TimeOfVectors(), NullLogger.Instance);
+        new TimeOfVectors(late), NullLogger.Instance);
 
     private static async Task UntilAsync(PublishingLoop loop, Func<PublisherState, bool> holds, CancellationToken token)
     {
@@ -71,10 +88,10 @@ public class PublishingLoopTests
             await Task.Delay(50, token);
     }
 
-    /// <summary>The clock as it was when the vectors were made, running.</summary>
-    private sealed class TimeOfVectors : TimeProvider
+    /// <summary>The clock as it was when the vectors were made, or so much later, running.</summary>
+    private sealed class TimeOfVectors(TimeSpan late) : TimeProvider
     {
-        private readonly TimeSpan _shift = OnionVectors.BalancedNow - System.GetUtcNow();
+        private readonly TimeSpan _shift = OnionVectors.BalancedNow + late - System.GetUtcNow();
 
         public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + _shift;
     }

@@ -25,7 +25,7 @@ internal sealed class PublisherHarness
         Now = OnionVectors.BalancedNow;
         Service = new BalancedService(
             new OnionServiceOptions { Name = "shop", Descriptors = sets }, OnionVectors.BalancedIdentity,
-            [.. Enumerable.Range(0, instances).Select(i => MakeInstance(i, check ?? InstanceCheck.None))], Now);
+            [.. Enumerable.Range(0, instances).Select(i => MakeInstance(i, check ?? InstanceCheck.None))]);
         State = new PublisherState([Service], Counters, NullLogger.Instance);
         State.Connected(isTestingNetwork: true);
         State.ConsensusRead(Consensus(24), null, Now);
@@ -48,8 +48,8 @@ internal sealed class PublisherHarness
     /// <summary>What a check of an instance finds. Default: it is alive.</summary>
     public Func<InstanceWatch, bool?> Check { get; set; } = static _ => true;
 
-    /// <summary>Whether an instance's descriptor is found. Default: it is.</summary>
-    public Func<InstanceWatch, bool> IsFound { get; set; } = static _ => true;
+    /// <summary>Whether an instance's descriptor is found; null: tor says nothing. Default: it is.</summary>
+    public Func<InstanceWatch, bool?> IsFound { get; set; } = static _ => true;
 
     /// <summary>A network of so many directories, live at the time of the vectors.</summary>
     /// <param name="first">Number of the first: other numbers are other directories.</param>
@@ -113,6 +113,9 @@ internal sealed class PublisherHarness
         State.Handle(HsDescContentEvent.TryParse(text, new ControlReplyLine(text, descriptor))!, Now);
     }
 
+    /// <summary>A directory gives what an instance has published.</summary>
+    public void TellPublished(InstanceWatch instance) => TellContent(instance.State.Address, _published[instance.State.Address.Label]);
+
     /// <summary>The introduction points in a descriptor of the service.</summary>
     public IReadOnlyList<IntroductionPoint> PointsOf(string text) =>
         OnionDescriptor.Read(text, Now, out _)!.Open(Service.Identity.Address, Now, out _)!.IntroductionPoints;
@@ -161,9 +164,10 @@ internal sealed class PublisherHarness
         {
             case PublisherAction.Fetch fetch
                 when Service.Instances.FirstOrDefault(one => one.State.Address.Label == fetch.Address) is { } one:
-                if (IsFound(one))
-                    TellContent(one.State.Address, _published[fetch.Address]);
-                else
+                bool? isFound = IsFound(one);
+                if (isFound == true)
+                    TellPublished(one);
+                else if (isFound == false)
                     Tell($"FAILED {fetch.Address} NO_AUTH ${Place(2).ToString()[..40].ToUpperInvariant()} id REASON=NOT_FOUND");
                 break;
             case PublisherAction.Fetch fetch:
