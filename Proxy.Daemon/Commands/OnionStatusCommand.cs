@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Publishing;
+using TorBalancer.Daemon.Terminal;
 using TorBalancer.Onion.Publishing;
 
 namespace TorBalancer.Daemon.Commands;
@@ -51,7 +52,7 @@ internal static class OnionStatusCommand
         if (view.Consensus is { } consensus)
             text.Append(CultureInfo.InvariantCulture, $", consensus of {consensus.ValidAfter:u}, {consensus.Directories} directories");
         if (view.Problem is { } problem)
-            text.Append(CultureInfo.InvariantCulture, $"\nnothing is published: {problem}");
+            text.Append(CultureInfo.InvariantCulture, $"\nnothing is published: {Printable.Of(problem)}");
         foreach (var service in view.Services)
             Describe(text, service);
         return text.ToString();
@@ -61,7 +62,7 @@ internal static class OnionStatusCommand
     {
         text.Append(CultureInfo.InvariantCulture, $"\n\n{service.Name}  {service.Address}");
         if (service.Problem is { } problem)
-            text.Append(CultureInfo.InvariantCulture, $"\n  {problem}");
+            text.Append(CultureInfo.InvariantCulture, $"\n  {Printable.Of(problem)}");
         if (service.AllDown)
             text.Append("\n  all instances seem down: none is taken out for it");
         if (service.Descriptors.Count == 0)
@@ -74,8 +75,11 @@ internal static class OnionStatusCommand
                 $"\n  {descriptor.Order} descriptor: at {done} of {descriptor.Directories.Count} directories, "
                     + $"{descriptor.Instances.Count} instances, {(descriptor.Distinct ? "distinct" : "the same for all")}, "
                     + $"made {descriptor.Built:u}");
-            foreach (var directory in descriptor.Directories.Where(static one => one.Problem is not null))
-                text.Append(CultureInfo.InvariantCulture, $"\n    {directory.Fingerprint} {directory.State}: {directory.Problem}");
+            foreach (var directory in descriptor.Directories)
+            {
+                if (directory.Problem is { } refusal)
+                    text.Append(CultureInfo.InvariantCulture, $"\n    {directory.Fingerprint} {directory.State}: {Printable.Of(refusal)}");
+            }
         }
 
         int width = service.Instances.Max(static one => one.Name.Length);
@@ -86,7 +90,7 @@ internal static class OnionStatusCommand
             if (instance.Received is { } received)
                 text.Append(CultureInfo.InvariantCulture, $"  {instance.IntroductionPoints} introduction points, received {received:u}");
             if (instance.Reason is { } reason)
-                text.Append(CultureInfo.InvariantCulture, $"  ({reason})");
+                text.Append(CultureInfo.InvariantCulture, $"  ({Printable.Of(reason)})");
         }
     }
 }
