@@ -41,8 +41,12 @@ internal static class OnionDrainCommand
                         return ExitFailed;
                     }
 
+                    string name = $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}";
                     await console.Output.WriteLineAsync(
-                        $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}: {(verb == "drain" ? "drained" : "enabled")}");
+                        verb == "drain"
+                            ? $"{name}: drained, until the publisher restarts (an upgrade restarts it too). "
+                                + $"To keep it out, remove [Instance:{name}] from the configuration"
+                            : $"{name}: enabled");
                     return ExitOk;
                 }
             },

@@ -162,7 +162,8 @@ public sealed class PublisherScenarioTests
         string conf, TestNetwork network, IdentityKey identity, ForegroundProcess publisher, CancellationToken token)
     {
         var drained = await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "drain", "shop", "node0", "--config", conf], token);
-        Assert.That((drained.ExitCode, drained.Output.Trim()), Is.EqualTo((0, "shop/node0: drained")), drained.Error);
+        Assert.That(drained.ExitCode, Is.Zero, drained.Error);
+        Assert.That(drained.Output, Does.StartWith("shop/node0: drained, until the publisher restarts"));
         await PublishedOverAsync(1, conf, token);
         Assert.That((await FetchAsync(network, identity, "d", 6, token)).Keys, Is.EqualTo(new[] { "origin 1" }));
         var last = await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "drain", "shop", "node1", "--config", conf], token);
