@@ -106,6 +106,7 @@ internal sealed class OnionInitFiles : IDisposable
     {
         var sections = new OnionSections(
             "Made by: torbalancer onion init", "To /etc/torbalancer/publish.conf, beside its key. Then:",
+            $"  chown torbalancer-publish: /etc/torbalancer/{_plan.Name}.key /etc/torbalancer/publish.conf",
             "  torbalancer onion check --config /etc/torbalancer/publish.conf",
             "  systemctl enable --now torbalancer-publish");
         sections.AddPublisher(

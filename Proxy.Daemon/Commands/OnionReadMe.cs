@@ -73,9 +73,10 @@ internal static class OnionReadMe
               torrc         its lines into /etc/tor/torrc; then: systemctl restart tor@default (a reload is not enough)
 
             {publishers}
-              {plan.Name}.key   to /etc/torbalancer/{plan.Name}.key: chown torbalancer-publish: and chmod 600
+              {plan.Name}.key   to /etc/torbalancer/{plan.Name}.key, with mode 600
               publish.conf   to /etc/torbalancer
-              then: torbalancer onion check --config /etc/torbalancer/publish.conf
+              then: chown torbalancer-publish: /etc/torbalancer/{plan.Name}.key /etc/torbalancer/publish.conf
+                    torbalancer onion check --config /etc/torbalancer/publish.conf
                     systemctl enable --now torbalancer-publish
                     torbalancer onion status
 
