@@ -22,6 +22,8 @@ public class TopScreenTests
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
             for fd in (0, 1, 2): os.dup2(slave, fd)
+            # A shell's background jobs ignore some of them, and so would what they start.
+            for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM): signal.signal(ignored, signal.SIG_DFL)
             os.execv(program[0], program)
         shown, raw = b"", False
         def read(seconds):
