@@ -37,12 +37,12 @@ internal static class ConfigurationLoader
         return new ConfigurationResult
         {
             Options = options,
+            Schema = schema,
             Given = given,
             Texts = texts,
             Errors = issues.Errors(),
             Warnings = issues.Warnings(),
             FilePath = path,
-            Effective = EffectiveConfiguration.Of(schema, given),
             HasUsageErrors = isNameless || !areOverrides,
         };
     }

@@ -1,5 +1,6 @@
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Schema;
 
 namespace TorBalancer.Configuration;
 
@@ -8,6 +9,9 @@ internal sealed class ConfigurationResult
 {
     /// <summary>Complete and valid when there are no <see cref="Errors"/>; otherwise what could be understood.</summary>
     public required TorBalancerOptions Options { get; init; }
+
+    /// <summary>What sections and keys there are.</summary>
+    public required ConfigurationSchema Schema { get; init; }
 
     /// <summary>What the options were made from: each value with its origin.</summary>
     public required GivenValues Given { get; init; }
@@ -25,7 +29,7 @@ internal sealed class ConfigurationResult
     public required string? FilePath { get; init; }
 
     /// <summary>Every value that holds, with its origin; secrets hidden.</summary>
-    public required IReadOnlyList<EffectiveSection> Effective { get; init; }
+    public IReadOnlyList<EffectiveSection> Effective => EffectiveConfiguration.Of(Schema, Given);
 
     /// <summary>True when an argument was no override at all: the command was called wrongly.</summary>
     public required bool HasUsageErrors { get; init; }

@@ -32,9 +32,10 @@ internal static class EffectiveConfiguration
         return sections;
     }
 
-    /// <summary>A webhook's path is its password.</summary>
-    private static string WithoutPath(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https") && url.PathAndQuery.Length > 1
+    /// <summary>The text of a value that is no secret, for people: a webhook's path is its password.</summary>
+    public static string WithoutPath(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https")
+            && (url.PathAndQuery.Length > 1 || url.UserInfo.Length > 0)
             ? $"{url.Scheme}://{url.Authority}/{Hidden}" : text;
 
     private static EffectiveSection Of(SchemaSection section, string name, GivenValues given) => new(

@@ -72,9 +72,10 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
                 return Changed(running.With([.. Without(running, id), .. before.Where(static change => change.IsRemoved), merged]));
             }
 
-            if (FileOf(running, section, out refusal) is null)
+            if (FileOf(running, section, out refusal) is not { } own)
                 return refusal;
-            var keys = running.Current.Given.ValuesOf(section).Where(static value => value.IsSet && !IsWeight(value.Key.Name))
+            var keys = running.GivenBy(own, running.Changes).ValuesOf(section)
+                .Where(static value => value.IsSet && !IsWeight(value.Key.Name))
                 .Select(static value => new KeyValuePair<string, string>(value.Key.Name, value.Text.Trim()));
             return Saved(running, new WorkerChange(NameOf(section), [.. keys, given]), Without(running, id), mayReplace: true);
         });
@@ -155,6 +156,8 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
         var judged = running.With([.. others, new WorkerChange(change.Id, null), change]);
         if (!judged.Result.IsValid)
             return Changed(judged);
+        if (change.Id.StartsWith('.'))
+            return Refused(WorkerRefusal.Conflict, "it cannot be saved: files whose names begin with '.' are not read");
         var file = SavedWorker.Of(folder, shown, change.Id, change.Keys);
         if (!mayReplace && File.Exists(file.Path))
             return Refused(WorkerRefusal.Conflict, $"it cannot be saved: there is a {file.Name} already");
@@ -165,8 +168,16 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
                 .OrderBy(static text => Path.GetFileName(text.Path), StringComparer.Ordinal),
         ];
         var saved = running.With(others, next);
-        bool isSame = change.Keys.All(
-            key => saved.Result.Given.Find($"Worker:{change.Id}", key.Key)?.Text.Trim() == key.Value.Trim());
+        string section = $"Worker:{change.Id}";
+        var asked = change.Keys.Where(key => !mayReplace || IsWeight(key.Key)).Select(key => saved.Result.Given.Find(section, key.Key));
+        if (asked.FirstOrDefault(static value => value is { Origin.Layer: not ConfigurationLayer.File }) is { } other)
+        {
+            return Refused(
+                WorkerRefusal.Conflict, $"it cannot be saved: {other.Key.Name} of [{section}] is given by {other.Origin}, over all files");
+        }
+
+        var written = running.GivenBy(file.AsRead, others);
+        bool isSame = change.Keys.All(key => written.Find(section, key.Key)?.Text.Trim() == key.Value.Trim());
         return isSame || !saved.Result.IsValid
             ? Changed(saved, file.Write, file.Name)
             : Refused(WorkerRefusal.Conflict, "it cannot be saved: a value holds quotes or line ends that no file keeps");
@@ -181,7 +192,9 @@ internal sealed partial class WorkerCommands(ConfigurationReloader reloader, Wor
         {
             var outcome = await reloader.ChangeAsync(running =>
             {
-                var made = plan(running);
+                var made = running.HoldsWorkers
+                    ? Refused(WorkerRefusal.Conflict, "the files configure other workers than those that run: restart the daemon first")
+                    : plan(running);
                 (refused, file) = (made.Refusal, made.File);
                 return made.Next is { } next ? (next, made.Before) : null;
             });

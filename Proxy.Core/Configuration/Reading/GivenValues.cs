@@ -80,7 +80,7 @@ internal sealed class GivenValues(ConfigurationOrigin whole)
 
     /// <summary>The full names of those that were given of a kind of section of which there are many, in their order.</summary>
     public IEnumerable<string> SectionsOf(string kind) =>
-        _sections.Keys.Where(name => name.StartsWith(kind + ":", StringComparison.OrdinalIgnoreCase));
+        _inOrder.Where(name => name.StartsWith(kind + ":", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>A section holds a key that does not exist: what it then lacks would only be a second complaint.</summary>
     public void AddUnknown(string section) => _sections[section].HasUnknown = true;

@@ -12,7 +12,7 @@ namespace TorBalancer.Configuration.Reload;
 /// </summary>
 internal static class ConfigurationDiff
 {
-    private const string Secret = "(secret)", OtherSecret = "(another secret)";
+    private const string Secret = "(secret)", OtherSecret = "(another secret)", OtherEnd = " (another one)";
 
     public static IReadOnlyList<ConfigurationChange> Of(ConfigurationSchema schema, ConfigurationResult old, ConfigurationResult next)
     {
@@ -64,13 +64,20 @@ internal static class ConfigurationDiff
     private static ConfigurationChange Change(string path, SchemaKey key, string? from, string? to)
     {
         if (!key.IsSecret)
-            return new ConfigurationChange(path, key.Name, Printable(from), Printable(to), key.NeedsRestart);
+        {
+            string? before = Printable(from), after = Printable(to);
+
+            // What differs is not shown: a path, or what is cut off.
+            return new ConfigurationChange(path, key.Name, before, before == after ? after + OtherEnd : after, key.NeedsRestart);
+        }
+
         string? shown = string.IsNullOrEmpty(from) ? from : Secret;
         string? other = string.IsNullOrEmpty(to) ? to : shown == Secret ? OtherSecret : Secret;
         return new ConfigurationChange(path, key.Name, shown, other, key.NeedsRestart);
     }
 
-    private static string? Printable(string? text) => text is null ? null : ConfText.Printable(text);
+    private static string? Printable(string? text) =>
+        text is null ? null : ConfText.Printable(EffectiveConfiguration.WithoutPath(text));
 
     /// <summary>The first rule that fits decides, and the first worker that carries anything is the one of mode failover.</summary>
     private static void AddOrder(SchemaSection section, GivenValues old, GivenValues next, List<ConfigurationChange> changes)

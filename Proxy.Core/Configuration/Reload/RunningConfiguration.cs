@@ -11,7 +11,11 @@ namespace TorBalancer.Configuration.Reload;
 /// <param name="WorkerChanges">What the operator has changed, as far as it goes on.</param>
 internal sealed record NextConfiguration(
     ConfigurationResult Result, IReadOnlyList<ConfigurationChange> Changes, IReadOnlyList<ConfigurationChange> RestartNeeded,
-    IReadOnlyList<WorkerChange> WorkerChanges);
+    IReadOnlyList<WorkerChange> WorkerChanges)
+{
+    /// <summary>The files configure other workers than those that run, which stay until a restart.</summary>
+    public bool HoldsWorkers { get; init; }
+}
 
 /// <summary>
 /// The configuration that the daemon runs by: reads the next one and says what would become of it. Nothing here puts anything into
@@ -26,12 +30,18 @@ internal sealed class RunningConfiguration(
     private readonly ConfigurationSchema _schema = new(sources.ModeNames);
     private ConfigurationResult _current = current;
     private IReadOnlyList<WorkerChange> _changes = [];
+    private volatile bool _holdsWorkers;
 
     /// <summary>As it is in force.</summary>
     public ConfigurationResult Current => Volatile.Read(ref _current);
 
     /// <summary>What the operator has changed of the workers since the files were read.</summary>
     public IReadOnlyList<WorkerChange> Changes => Volatile.Read(ref _changes);
+
+    /// <summary>
+    /// The files that were read last configure other workers than those that run: what is made of them anew is no change of those.
+    /// </summary>
+    public bool HoldsWorkers => _holdsWorkers;
 
     /// <summary>The daemon runs workers of its own, because none was configured when it started.</summary>
     public bool HasManagedWorkers { get; } = current.Options.Workers.Count == 0;
@@ -52,11 +62,25 @@ internal sealed class RunningConfiguration(
     public NextConfiguration With(IReadOnlyList<WorkerChange> changes, IReadOnlyList<ConfigurationText>? texts = null) =>
         Judge(ConfigurationLoader.Load(sources with { Texts = texts ?? Current.Texts, Changes = changes }), changes);
 
+    /// <summary>
+    /// What one file gives, with these changes of the operator's over it: nothing of the environment's and the command line's, which
+    /// may be secrets that no file is to have.
+    /// </summary>
+    public GivenValues GivenBy(ConfigurationText file, IReadOnlyList<WorkerChange> changes) => ConfigurationLoader.Load(
+        sources with
+        {
+            Texts = [file],
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal),
+            Arguments = [],
+            Changes = changes,
+        }).Given;
+
     /// <summary>From now on that one is in force.</summary>
     public void Take(NextConfiguration next)
     {
         Volatile.Write(ref _changes, next.WorkerChanges);
         Volatile.Write(ref _current, next.Result);
+        _holdsWorkers = next.HoldsWorkers;
     }
 
     private NextConfiguration Judge(ConfigurationResult next, IReadOnlyList<WorkerChange> changes)
@@ -81,7 +105,7 @@ internal sealed class RunningConfiguration(
             Hold(change, next.Given);
         if (switches)
             HoldWorkers(next.Options);
-        return new NextConfiguration(next, live, restart, changes);
+        return new NextConfiguration(next, live, restart, changes) { HoldsWorkers = switches };
     }
 
     /// <summary>A key that needs a restart goes on having what it has.</summary>

@@ -180,6 +180,8 @@ public sealed partial class ReloadUnderLoadTests
     {
         while (await FindAsync(worker, token) is not null)
             await Task.Delay(50, token);
+
+        // Written before the answer, and read from a pipe.
         await _daemon.WaitForLineAsync(
             line => line.Contains($"[Worker:{worker}] Address: 127.0.0.1 -> (none)", StringComparison.Ordinal), token);
     }

@@ -165,6 +165,7 @@ public sealed class WorkerCommandsTests
     [TestCase("[]", HttpStatusCode.BadRequest, "the body must be a JSON object")]
     [TestCase("{", HttpStatusCode.BadRequest, "the body is not JSON")]
     [TestCase("""{"id": "a"}""", HttpStatusCode.Conflict, "there is a worker 'a' already")]
+    [TestCase("""{"id": ".b", "save": true}""", HttpStatusCode.Conflict, "files whose names begin with '.' are not read")]
     [TestCase("""{"id": "../b", "save": true}""", HttpStatusCode.UnprocessableEntity, "has a name that is not allowed")]
     public async Task A_bad_request_says_what_is_wrong(string body, HttpStatusCode status, string detail, CancellationToken token) =>
         Assert.That(Text(await SendAsync(HttpMethod.Post, "/workers", status, token, body), "detail"), Does.Contain(detail));

@@ -21,6 +21,13 @@ public class ConfigurationDiffTests
     [TestCase(
         "[Listener:x]\nAuth = required\nUsers = ann:one", "[Listener:x]\nAuth = required\nUsers = ann:two",
         "[Listener:x] Users: (secret) -> (another secret)", TestName = "a secret is not shown")]
+    [TestCase(
+        "[Alerts]\nWebhook = http://127.0.0.1/first", "[Alerts]\nWebhook = http://127.0.0.1/second",
+        "[Alerts] Webhook: http://127.0.0.1/(hidden) -> http://127.0.0.1/(hidden) (another one)",
+        TestName = "a webhook's path is not shown")]
+    [TestCase(
+        "", "[Alerts]\nWebhook = http://127.0.0.1/first", "[Alerts] Webhook: (empty) -> http://127.0.0.1/(hidden)",
+        TestName = "a webhook comes")]
     public void Names_each_key_that_differs(string old, string next, string expected) =>
         Assert.That(string.Join('|', Diff(old, next)), Is.EqualTo(expected));
 
