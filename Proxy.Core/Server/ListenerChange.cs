@@ -19,12 +19,13 @@ internal sealed class RunningListener(ProxyListener listener, Task loop, Cancell
 }
 
 /// <summary>What becomes of the listeners when others are configured. A socket stays open while it is listened on as before.</summary>
+/// <param name="Models">Those that are configured, in the order of the file.</param>
 /// <param name="Kept">Sockets that stay, each with what it goes by from then on.</param>
 /// <param name="New">Those that have to be bound.</param>
 /// <param name="Gone">Those that close.</param>
 internal sealed record ListenerChange(
-    IReadOnlyList<(RunningListener Listener, ListenerModel Model)> Kept, IReadOnlyList<ListenerModel> New,
-    IReadOnlyList<RunningListener> Gone)
+    IReadOnlyList<ListenerModel> Models, IReadOnlyList<(RunningListener Listener, ListenerModel Model)> Kept,
+    IReadOnlyList<ListenerModel> New, IReadOnlyList<RunningListener> Gone)
 {
     /// <summary>Those of <see cref="New"/> that are bound and do not accept yet.</summary>
     public List<ProxyListener> Bound { get; } = [];
@@ -49,7 +50,7 @@ internal sealed record ListenerChange(
             kept.Add((same, model));
         }
 
-        return new ListenerChange(kept, added, left);
+        return new ListenerChange(models, kept, added, left);
     }
 
     private static bool IsSame(RunningListener running, ListenerModel model)

@@ -19,7 +19,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private readonly TimeProvider _time = services.Time;
     private readonly ListenerPlaces _places = new(services.Descriptors);
     private volatile ListenerModel _model = first;
-    private readonly ListenerCounters _counters = services.Counters.Of(first);
+    private volatile ListenerCounters _counters = services.Counters.Of(first);
     private long _fullSaidAt;
     private long _heldSaidAt;
     private int _failures;
@@ -45,7 +45,12 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     public ListenerModel Model
     {
         get => _model;
-        set => _model = value;
+        set
+        {
+            // They go by its name.
+            _counters = services.Counters.Of(value);
+            _model = value;
+        }
     }
 
     public EndPoint LocalEndPoint => listener.LocalEndPoint;

@@ -67,6 +67,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
                 await listener.CloseAsync();
             foreach (var gone in closed)
                 Reopen(gone);
+            await CloseIfStoppingAsync();
             throw;
         }
     }
@@ -85,7 +86,10 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
             foreach (var listener in change.Bound)
                 next.Add(Run(listener));
-            Volatile.Write(ref _listeners, next);
+
+            // The first one is what a question without a listener is about.
+            List<ListenerModel> order = [.. change.Models];
+            Volatile.Write(ref _listeners, [.. next.OrderBy(one => order.IndexOf(one.Listener.Model))]);
         }
 
         foreach (var gone in change.Gone)
@@ -93,6 +97,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             await CloseAsync(gone);
             Log.NotListening(logger, gone.Listener.Model.Name, gone.Listener.LocalEndPoint);
         }
+
+        await CloseIfStoppingAsync();
     }
 
     /// <summary>
@@ -102,8 +108,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     public async Task<bool> StopAsync(TimeSpan drain, CancellationToken hurry)
     {
         await Connections.DrainAsync();
-        foreach (var listener in Volatile.Read(ref _listeners))
-            await CloseAsync(listener);
+        await CloseIfStoppingAsync();
 
         var empty = Connections.WhenEmptyAsync();
         if (!empty.IsCompleted && drain > TimeSpan.Zero)
@@ -161,6 +166,15 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         return new RunningListener(listener, listener.RunAsync(stop.Token), stop);
     }
 
+    /// <summary>A stop that comes while listeners change sees the old ones alone: whoever is later closes the new ones.</summary>
+    private async Task CloseIfStoppingAsync()
+    {
+        if (!Connections.Stopping.IsCancellationRequested)
+            return;
+        foreach (var listener in Volatile.Read(ref _listeners))
+            await CloseAsync(listener);
+    }
+
     /// <summary>A second call does nothing.</summary>
     private static async Task CloseAsync(RunningListener running)
     {
@@ -177,10 +191,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     {
         lock (_lock)
         {
-            List<RunningListener> next = [.. _listeners.Where(one => one != closed)];
+            List<RunningListener> next = [.. _listeners];
+            int at = next.IndexOf(closed);
+            next.RemoveAt(at);
             try
             {
-                next.Add(Run(Bind(closed.Listener.Model)));
+                next.Insert(at, Run(Bind(closed.Listener.Model)));
             }
             catch (ListenException failure)
             {

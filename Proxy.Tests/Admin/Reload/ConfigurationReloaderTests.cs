@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Admin.Reload;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Server;
 using TorBalancer.Tests.Support;
 using TorBalancer.Workers;
 
@@ -245,6 +247,8 @@ public sealed class ConfigurationReloaderTests
                 Lines(outcome.RestartNeeded), Is.EqualTo("[Tunnel] KeepAlive: 60s -> 30s|[Engine] Loops: auto -> 2"), $"reload {i}");
             Assert.That(outcome.Changed, Is.Empty);
             Assert.That(proxy.Running.Current.Given.Find("Engine", "Loops"), Is.Null, "it is as it was");
+            var shown = proxy.Running.Current.Effective.Single(static one => one.Name == "Engine");
+            Assert.That(shown.Values.Single(static one => one.Key == "Loops").Text, Is.EqualTo("auto"), "and said to be");
         }
 
         Assert.That((await proxy.ReloadAsync(Main + Worker("a", _first))).RestartNeeded, Is.Empty);
@@ -258,6 +262,35 @@ public sealed class ConfigurationReloaderTests
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That(Lines(outcome.RestartNeeded), Does.Contain("[Worker:a] Address: 127.0.0.1 -> (none)"));
         await CarriesAsync(proxy, token);
+    }
+
+    [Test]
+    public async Task Listeners_are_in_the_order_of_the_file_and_counted_by_their_names(CancellationToken token)
+    {
+        const string Other = "[Listener:other]\nAddress = 127.0.0.1:0\n";
+        int port = FreePort();
+        string fixedOne = $"Address = 127.0.0.1:{port}\n";
+        await using var proxy = await ReloadableProxy.StartAsync(Main + "[Listener:old]\n" + fixedOne + Worker("a", _first));
+        await proxy.ReloadAsync(Rule + Other + "[Listener:new]\n" + fixedOne + Main[Rule.Length..] + Worker("a", _first));
+        Assert.That(proxy.Server.Addresses.Select(static one => one.Name), Is.EqualTo(new[] { "other", "new", "main" }));
+        var (stream, code) = await proxy.OpenAsync(token, listener: "new");
+        await stream.DisposeAsync();
+        Assert.That(code, Is.Zero);
+        var accepted = proxy.Get<ConnectionServices>().Counters.All.ToDictionary(static one => one.Key, static one => one.Value.Accepted);
+        Assert.That((accepted["old"], accepted["new"]), Is.EqualTo((0, 1)));
+    }
+
+    [Test]
+    public async Task A_stop_while_listeners_change_closes_the_new_ones_too(CancellationToken token)
+    {
+        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        var options = new ListenerOptions { Name = "more", Address = new IPEndPoint(IPAddress.Loopback, 0) };
+        var change = await proxy.Server.PrepareAsync([.. proxy.Server.Listeners, new ListenerModel(options, IsolationMode.None)]);
+        var address = change.Bound.Single().LocalEndPoint;
+        await proxy.Server.StopAsync(TimeSpan.Zero, token);
+        await proxy.Server.ApplyAsync(change);
+        using var nobody = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Assert.That(async () => await nobody.ConnectAsync(address, token), Throws.InstanceOf<SocketException>());
     }
 
     [Test]
