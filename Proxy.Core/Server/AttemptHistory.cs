@@ -79,11 +79,13 @@ internal abstract class AttemptHistory : IAttemptWatcher
     {
         if (_others is { } others)
         {
-            var mine = Array.Find(others, one => one.Outcome == AttemptOutcome.UnderWay && one.WorkerId == worker.Id);
-            if (mine is not null && _worker is { } late && late != worker)
+            var mine = _worker == worker
+                ? null : Array.Find(others, one => one.Outcome == AttemptOutcome.UnderWay && one.WorkerId == worker.Id);
+            if (mine is not null)
             {
-                // The hedge lost.
-                Keep(new AttemptRecord(late.Id, _viaLink, _began, default, AttemptOutcome.GivenUp));
+                // The hedge lost, or has failed already.
+                if (_worker is { } late)
+                    Keep(new AttemptRecord(late.Id, _viaLink, _began, default, AttemptOutcome.GivenUp));
                 (_viaLink, _began) = (mine.ViaLink, mine.Began);
                 Volatile.Write(ref _worker, worker);
             }
