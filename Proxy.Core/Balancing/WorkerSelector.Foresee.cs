@@ -140,12 +140,15 @@ internal sealed partial class WorkerSelector
         return request.IsFresh && LacksCleanCircuit(worker, request.Mode) ? $"{state}; no clean circuit for a new identity" : state;
     }
 
-    private static string State(WorkerState worker) =>
-        worker.Administrative == WorkerAdministrativeState.Draining
-            ? "draining" : worker.Operational.ToString().ToLowerInvariant();
+    private static string State(WorkerState worker) => worker.Administrative switch
+    {
+        WorkerAdministrativeState.Draining => "draining",
+        WorkerAdministrativeState.Leaving => "leaving",
+        _ => worker.Operational.ToString().ToLowerInvariant(),
+    };
 
     private static string Detail(WorkerState worker) =>
-        worker.Administrative != WorkerAdministrativeState.Draining && worker.OperationalReason.Length > 0
+        worker.Administrative == WorkerAdministrativeState.Enabled && worker.OperationalReason.Length > 0
             ? $": {worker.OperationalReason}" : "";
 
     private static string Why(SelectionObjection objection, in SelectionRequest request) => objection switch

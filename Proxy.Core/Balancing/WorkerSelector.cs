@@ -242,6 +242,7 @@ internal sealed partial class WorkerSelector
 
     private static string Describe(WorkerState worker) =>
         worker.Administrative == WorkerAdministrativeState.Draining ? "draining"
+        : worker.Administrative == WorkerAdministrativeState.Leaving ? "leaving"
         : worker.OperationalReason.Length > 0 ? worker.OperationalReason
         : worker.Operational.ToString();
 

@@ -57,7 +57,15 @@ internal static class HealthServiceCollectionExtensions
             var dispatcher = new AlertDispatcher(
                 provider.Get<HealthEvents>(), Sinks(provider, options.Value), options.Select(static alerts => alerts.MinInterval),
                 provider.Get<TimeProvider>());
-            options.Follow(next => dispatcher.Replace(Sinks(provider, next)));
+
+            // Any change of the configuration is told here; reloads follow each other.
+            var last = options.Value;
+            options.Follow(next =>
+            {
+                if (next.Webhook != last.Webhook || next.Command != last.Command)
+                    dispatcher.Replace(Sinks(provider, next));
+                last = next;
+            });
             return dispatcher;
         });
 

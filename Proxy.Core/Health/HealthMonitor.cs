@@ -131,6 +131,9 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
         }
     }
 
+    /// <summary>What happened to a worker's health; of one that is not known, or no longer, nothing did.</summary>
+    public HealthCounters CountersOf(WorkerState worker) => (_workers.GetValueOrDefault(worker) ?? New(worker)).Counters;
+
     /// <summary>What is kept of a worker; made at its first mention.</summary>
     internal MonitoredWorker Of(WorkerState worker)
     {
@@ -155,6 +158,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
     internal void ProbeDone(MonitoredWorker health, ProbeReport report, long episode)
     {
         health.Counters.Add(report);
+        if (!_options.Value.Enabled)
+            return;
         if (report.IsInconclusive)
         {
             Log.ProbeNotMade(_logger, health.Worker.Id, report.Steps.First(static step => step.IsOurLack).Detail);

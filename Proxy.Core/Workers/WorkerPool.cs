@@ -108,11 +108,15 @@ public sealed class WorkerPool
         }
     }
 
-    /// <summary>Sets what the operator says. True when that changed the state.</summary>
+    /// <summary>
+    /// Sets what the operator says. True when that changed the state. A worker that leaves does so: only <see cref="Apply"/> takes it back.
+    /// </summary>
     public bool SetAdministrative(WorkerState worker, WorkerAdministrativeState state)
     {
         lock (_lock)
         {
+            if (worker.Administrative == WorkerAdministrativeState.Leaving)
+                return false;
             bool changed = worker.Administrative != state;
             worker.Administrative = state;
             if (changed)

@@ -130,6 +130,23 @@ public sealed class WorkerSelectorForeseeTests
         }
     }
 
+    [Test]
+    public void A_worker_that_leaves_is_said_to()
+    {
+        var pool = PoolOf.Equal(2);
+        var leaves = pool.Find("w2")!;
+        using var lease = leaves.Lease();
+        pool.SetOperational(leaves, WorkerOperationalState.Suspect, "of no interest any more");
+        pool.Apply([pool.Find("w1")!.Model]);
+        var selector = SelectorOf.Pool(pool);
+        foreach (string? pinned in (string?[])[null, "w2"])
+        {
+            var forecast = selector.Foresee(new SelectionRequest(SelectionPolicyNames.RoundRobin, 0, pinned));
+            var candidate = forecast.Candidates.Single(one => one.Worker == leaves);
+            Assert.That((candidate.IsEligible, candidate.Why), Is.EqualTo((false, "leaving")));
+        }
+    }
+
     private static int StableSeed(string mode) => (int)(StableHash.Of(mode) & 0xffff);
 
     /// <summary>A random pool with everything that a selection may depend on, and a random request.</summary>

@@ -61,6 +61,25 @@ public class WorkerPoolTests
     }
 
     [Test]
+    public void A_worker_that_leaves_is_brought_back_by_the_configuration_alone()
+    {
+        var pool = PoolOf.Equal(2);
+        var (stays, leaves) = (pool.Find("w1")!, pool.Find("w2")!);
+        using var lease = leaves.Lease();
+        pool.SetAdministrative(leaves, WorkerAdministrativeState.Draining);
+        pool.Apply([stays.Model]);
+        foreach (var said in (WorkerAdministrativeState[])[WorkerAdministrativeState.Enabled, WorkerAdministrativeState.Draining])
+        {
+            Assert.That(pool.SetAdministrative(leaves, said), Is.False);
+            Assert.That(leaves.Administrative, Is.EqualTo(WorkerAdministrativeState.Leaving));
+        }
+
+        pool.Apply([stays.Model, leaves.Model]);
+        Assert.That(pool.Find("w2"), Is.SameAs(leaves));
+        Assert.That(leaves.Administrative, Is.EqualTo(WorkerAdministrativeState.Enabled));
+    }
+
+    [Test]
     public void Changed_completes_at_the_next_change_only()
     {
         var pool = PoolOf.Equal(1);

@@ -91,7 +91,7 @@ internal sealed record ExplainCandidateView
     /// <summary>HEALTHY, SUSPECT, DEAD or RECOVERY.</summary>
     public required string State { get; init; }
 
-    /// <summary>enabled or draining.</summary>
+    /// <summary>enabled, draining or leaving.</summary>
     public required string Administrative { get; init; }
 
     public required int Weight { get; init; }

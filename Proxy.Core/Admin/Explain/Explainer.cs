@@ -81,7 +81,7 @@ internal sealed class Explainer(
             Odds = candidate.Odds,
             Route = plan.UsesLink(worker.Model) ? "wireguard" : "socks",
             State = worker.Operational.ToString().ToUpperInvariant(),
-            Administrative = worker.Administrative == WorkerAdministrativeState.Draining ? "draining" : "enabled",
+            Administrative = worker.Administrative.ToString().ToLowerInvariant(),
             Weight = worker.Model.Weight,
             Connections = worker.Active,
             ConnectMs = worker.ConnectTimeMs > 0 ? Math.Round(worker.ConnectTimeMs, 1) : null,

@@ -35,7 +35,7 @@ internal sealed class MetricReading
         Workers =
         [
             .. parts.Pool.Snapshot.All.Select(worker => new WorkerReading(
-                worker, parts.Health.Of(worker).Counters, parts.Relays.FactsOf(worker.Id), blacklisted.GetValueOrDefault(worker.Id))),
+                worker, parts.Health.CountersOf(worker), parts.Relays.FactsOf(worker.Id), blacklisted.GetValueOrDefault(worker.Id))),
         ];
     }
 
