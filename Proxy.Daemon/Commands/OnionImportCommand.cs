@@ -135,7 +135,8 @@ internal static class OnionImportCommand
         files.Write(Path.GetFileName(full), sections);
         await output.WriteLineAsync($"{full}: written; torbalancer onion check --config {full} says whether it works");
         await output.WriteLineAsync(
-            "The unit torbalancer-publish has a user of its own, who reads neither this file nor Onionbalance's keys. For it, with each key:");
+            "The unit torbalancer-publish has a user of its own, who reads neither this file nor Onionbalance's keys. For it, with each "
+                + "key:");
         await output.WriteLineAsync("  install -m 600 -o torbalancer-publish KEYFILE /etc/torbalancer/, and its new place as Key");
         await output.WriteLineAsync($"  chown torbalancer-publish: {full}");
     }
