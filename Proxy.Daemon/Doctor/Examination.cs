@@ -37,7 +37,7 @@ internal sealed class Examination(DaemonSession session, SystemFacts system, Tim
         {
             string[] lines = failure.Message.Split('\n');
             string why = string.Join("; ", lines.Where(static line => line.StartsWith(' ')).Select(static line => line.Trim()));
-            
+
             // One that has answered is there, whatever it asks for.
             return new DaemonState(null, why.Length > 0 ? why : lines[0], session.IsForbidden || session.Place.Length > 0);
         }
