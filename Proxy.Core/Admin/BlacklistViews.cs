@@ -1,4 +1,5 @@
 using TorBalancer.TorControl.Relays;
+using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.Admin;
 
@@ -45,7 +46,7 @@ internal sealed class BlacklistViews(RelayWatchService relays, TimeProvider time
         var now = time.GetUtcNow();
         return new BlacklistedRelaysView([.. relays.Blacklist.Select(entry => new BlacklistedRelayView
         {
-            Relay = entry.Nickname is null ? $"${entry.Fingerprint}" : $"${entry.Fingerprint}~{entry.Nickname}",
+            Relay = new RelayName(entry.Fingerprint, entry.Nickname).ToString(),
             Fingerprint = entry.Fingerprint,
             Nickname = entry.Nickname,
             Worker = entry.WorkerId,

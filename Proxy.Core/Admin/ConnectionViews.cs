@@ -67,7 +67,7 @@ internal sealed class ConnectionViews(ProxyServer server, ExitLookup exits, Live
             Route = context.WorkerId is not null ? Route(context.ViaLink) : latest is null ? null : Route(latest.ViaLink),
             Attempts = [.. attempts.Select(attempt => Of(attempt, context))],
             Circuit = circuit is null ? null : CircuitView.From(circuit),
-            Exit = isOver ? context.Exit : exits.Find(context.Stream),
+            Exit = context.ExitOf(circuit),
             Cause = context.Error.Word,
             Message = context.Error.Detail,
             End = context.End is { } end ? AccessLog.Word(end) : null,

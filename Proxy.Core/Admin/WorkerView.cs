@@ -37,12 +37,7 @@ internal sealed record WorkerHealthView
         return new WorkerHealthView
         {
             State = worker.Operational.ToString().ToUpperInvariant(),
-            Administrative = worker.Administrative switch
-            {
-                WorkerAdministrativeState.Draining => "draining",
-                WorkerAdministrativeState.Leaving => "leaving",
-                _ => "enabled",
-            },
+            Administrative = worker.Administrative.Word(),
             Reason = worker.OperationalReason.Length > 0 ? worker.OperationalReason : null,
             Connections = worker.Active,
             SuccessRate = total == 0 ? 1 : Math.Round((double)(total - failures) / total, 2),

@@ -36,7 +36,9 @@ internal sealed partial class WorkerSelector
         var round = new Round(policy, snapshot, request, tried, policy.NextTurn, Now());
         var odds = Weigh(round);
         var error = odds.Shares.Count == 0 ? NoneLeft(snapshot, request, tried.Length) : default;
-        bool passesOver = round.PassesOver && !Array.TrueForAll(snapshot.EligibleWorkers, PassedOverOrWorse(round));
+
+        // While all who are left are passed over, nobody is.
+        bool passesOver = round.PassesOver && round.Context(passesOver: true).CountAdmitted(snapshot.EligibleWorkers) > 0;
         var context = round.Context(passesOver);
         var candidates = new List<SelectionCandidate>(snapshot.AllWorkers.Length);
         foreach (var worker in snapshot.AllWorkers)
@@ -109,20 +111,6 @@ internal sealed partial class WorkerSelector
         return last;
     }
 
-    /// <summary>True for workers that are not picked while some are passed over: then nobody is passed over.</summary>
-    private static Predicate<WorkerState> PassedOverOrWorse(in Round round)
-    {
-        var objecting = new HashSet<WorkerState>();
-        var context = round.Context(passesOver: true);
-        foreach (var worker in round.Snapshot.EligibleWorkers)
-        {
-            if (!context.Admits(worker))
-                objecting.Add(worker);
-        }
-
-        return objecting.Contains;
-    }
-
     private string Why(WorkerState worker, WorkerSnapshot snapshot, in SelectionRequest request)
     {
         if (!snapshot.MayPick(worker))
@@ -140,12 +128,8 @@ internal sealed partial class WorkerSelector
         return request.IsFresh && LacksCleanCircuit(worker, request.Mode) ? $"{state}; no clean circuit for a new identity" : state;
     }
 
-    private static string State(WorkerState worker) => worker.Administrative switch
-    {
-        WorkerAdministrativeState.Draining => "draining",
-        WorkerAdministrativeState.Leaving => "leaving",
-        _ => worker.Operational.ToString().ToLowerInvariant(),
-    };
+    private static string State(WorkerState worker) =>
+        worker.Administrative == WorkerAdministrativeState.Enabled ? worker.Operational.Word() : worker.Administrative.Word();
 
     private static string Detail(WorkerState worker) =>
         worker.Administrative == WorkerAdministrativeState.Enabled && worker.OperationalReason.Length > 0

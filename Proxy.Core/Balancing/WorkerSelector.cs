@@ -241,8 +241,7 @@ internal sealed partial class WorkerSelector
         need != LinkFamilies.None && (worker.Model.LinkFamilies & need) == 0;
 
     private static string Describe(WorkerState worker) =>
-        worker.Administrative == WorkerAdministrativeState.Draining ? "draining"
-        : worker.Administrative == WorkerAdministrativeState.Leaving ? "leaving"
+        worker.Administrative != WorkerAdministrativeState.Enabled ? worker.Administrative.Word()
         : worker.OperationalReason.Length > 0 ? worker.OperationalReason
         : worker.Operational.ToString();
 

@@ -18,14 +18,16 @@ internal sealed class FirstByteWatch : IFirstByteObserver, IDisposable
     private readonly ITimer? _timer;
     private int _told;
 
-    /// <param name="counters">May hold bytes of earlier streams of the same client; only what comes from now on counts.</param>
+    /// <param name="counters">
+    /// Hears of the client's first byte for it; who hears of the worker's says so to <see cref="FirstByteCame"/>. May hold bytes of
+    /// earlier streams of the same client; only what comes from now on counts.
+    /// </param>
     /// <param name="accounting">Silence longer than its FirstByteTimeout, from the first byte of the client on, is told.</param>
     /// <param name="watchesSilence">False: it is not, whatever that time-out says.</param>
     public FirstByteWatch(WorkerState worker, TunnelCounters counters, StreamAccounting accounting, bool watchesSilence = true)
     {
         (_worker, _counters, _accounting) = (worker, counters, accounting);
         (_started, _clientBefore, _upstreamBefore) = (accounting.Time.GetTimestamp(), counters.FromClient, counters.FromUpstream);
-        counters.NextFromUpstream = this;
         _longest = accounting.FirstByteTimeout.Value;
         if (!watchesSilence || _longest <= TimeSpan.Zero)
             return;
@@ -57,7 +59,6 @@ internal sealed class FirstByteWatch : IFirstByteObserver, IDisposable
     public void Dispose()
     {
         _counters.NextFromClient = null;
-        _counters.NextFromUpstream = null;
         _timer?.Dispose();
     }
 

@@ -58,7 +58,7 @@ internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
         if (_viaLink)
             _firstByte = new FirstByteWatch(Worker, counters, _accounting, watchesSilence);
 
-        // In the watch's place: it is told by this.
+        // The watch is told by this.
         _began = _accounting.Time.GetTimestamp();
         counters.NextFromUpstream = this;
     }

@@ -26,15 +26,14 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, Live<LogOptio
     }
 
     /// <summary>One request of an HTTP connection in absolute form.</summary>
-    /// <param name="exit">The exit that carried it, as tor names it; null where nobody knows.</param>
-    public void WriteRequest(ConnectionContext context, in HttpExchange exchange, string? exit)
+    public void WriteRequest(ConnectionContext context, in HttpExchange exchange)
     {
         if (!options.Value.Access || !logger.IsEnabled(LogLevel.Information))
             return;
         Log.Request(
             logger, context.Id, context.Requests, context.Listener.Name, Client(context), Target(exchange.Request?.Target),
             exchange.WorkerId ?? "-", Route(context),
-            exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient,
+            context.Exit ?? "-", exchange.Attempts, Milliseconds(exchange.ConnectTime), Milliseconds(exchange.Elapsed), exchange.FromClient,
             exchange.FromUpstream, exchange.Status, exchange.Error.Word);
     }
 

@@ -44,7 +44,10 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public CircuitExit? Circuit { get; set; }
 
     /// <summary>Its exit, as tor names it; null where nobody knows, and of an onion service.</summary>
-    public string? Exit => Stream is { Target.IsOnion: true } ? null : Circuit?.Exit.ToString();
+    public string? Exit => ExitOf(Circuit);
+
+    /// <summary>The same, were it carried by this circuit.</summary>
+    public string? ExitOf(CircuitExit? circuit) => Stream is { Target.IsOnion: true } ? null : circuit?.Exit.ToString();
 
     /// <summary>When it ended, a timestamp; 0: it has not.</summary>
     public long Ended { get; set; }

@@ -110,6 +110,6 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
         context.Requests++;
         services.Counters.Of(context.Listener).CountRequest(ClientProtocol.HttpForward, exchange.Error.Cause);
         context.Circuit = exchange.WorkerId is null ? null : services.Exits.Of(context.Stream);
-        services.AccessLog.WriteRequest(context, exchange, context.Exit);
+        services.AccessLog.WriteRequest(context, exchange);
     }
 }

@@ -16,14 +16,14 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
-        [.. Volatile.Read(ref _listeners).Select(static entry => (entry.Listener.Model.Name, entry.Listener.LocalEndPoint))];
+        [.. Bound.Select(static one => (one.Model.Name, one.Address))];
 
     /// <summary>What is configured of those that listen, in the order of the file.</summary>
-    public IReadOnlyList<ListenerModel> Listeners => [.. _listeners.Select(static entry => entry.Listener.Model)];
+    public IReadOnlyList<ListenerModel> Listeners => [.. Bound.Select(static one => one.Model)];
 
     /// <summary>The listeners that are open, with their real addresses.</summary>
     public IEnumerable<(ListenerModel Model, EndPoint Address)> Bound =>
-        _listeners.Select(static entry => (entry.Listener.Model, entry.Listener.LocalEndPoint));
+        Volatile.Read(ref _listeners).Select(static entry => (entry.Listener.Model, entry.Listener.LocalEndPoint));
 
     /// <summary>
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws

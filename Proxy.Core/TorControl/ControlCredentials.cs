@@ -9,6 +9,10 @@ internal sealed record ControlCredentials(string? CookiePath = null, string? Pas
 {
     public static readonly ControlCredentials None = new();
 
+    /// <summary>As a configuration has them, where empty is none.</summary>
+    public static ControlCredentials Of(string cookie, string password) =>
+        new(cookie.Length > 0 ? cookie : null, password.Length > 0 ? password : null);
+
     /// <summary>Never prints the password.</summary>
     public override string ToString() => $"(cookie {CookiePath ?? "where tor says"}, {(Password is null ? "no password" : "a password")})";
 }

@@ -27,3 +27,22 @@ public enum WorkerAdministrativeState : byte
     /// <summary>Configured no longer: takes no new connections, and is gone when the live ones have finished.</summary>
     Leaving,
 }
+
+/// <summary>What they are called in the API, the metrics and the log.</summary>
+internal static class WorkerStateWords
+{
+    public static string Word(this WorkerOperationalState state) => state switch
+    {
+        WorkerOperationalState.Healthy => "healthy",
+        WorkerOperationalState.Suspect => "suspect",
+        WorkerOperationalState.Dead => "dead",
+        _ => "recovery",
+    };
+
+    public static string Word(this WorkerAdministrativeState state) => state switch
+    {
+        WorkerAdministrativeState.Draining => "draining",
+        WorkerAdministrativeState.Leaving => "leaving",
+        _ => "enabled",
+    };
+}

@@ -26,8 +26,8 @@ public class LayerTests
         (
             "Admin",
             [
-                "Primitives", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting", "Health",
-                "Server",
+                "Primitives", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting",
+                "Health", "Server",
             ]),
         (
             "DependencyInjection",

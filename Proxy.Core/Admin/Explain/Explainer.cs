@@ -81,7 +81,7 @@ internal sealed class Explainer(
             Odds = candidate.Odds,
             Route = plan.UsesLink(worker.Model) ? "wireguard" : "socks",
             State = worker.Operational.ToString().ToUpperInvariant(),
-            Administrative = worker.Administrative.ToString().ToLowerInvariant(),
+            Administrative = worker.Administrative.Word(),
             Weight = worker.Model.Weight,
             Connections = worker.Active,
             ConnectMs = worker.ConnectTimeMs > 0 ? Math.Round(worker.ConnectTimeMs, 1) : null,

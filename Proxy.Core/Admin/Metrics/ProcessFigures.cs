@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Reflection;
+using TorBalancer.Processes;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Admin.Metrics;
@@ -30,22 +30,6 @@ internal static class ProcessFigures
 
     public static int DescriptorLimit => Descriptors.Value?.Limit ?? 0;
 
-    /// <summary>Bytes; the second number of /proc/self/statm is pages (proc(5)).</summary>
-    public static long ResidentMemory
-    {
-        get
-        {
-            try
-            {
-                string[] pages = File.ReadAllText("/proc/self/statm").Split(' ');
-                return pages.Length > 1 && long.TryParse(pages[1], CultureInfo.InvariantCulture, out long count)
-                    ? count * Environment.SystemPageSize
-                    : 0;
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                return 0;
-            }
-        }
-    }
+    /// <summary>Bytes.</summary>
+    public static long ResidentMemory => ProcessSignals.ResidentBytes(Environment.ProcessId);
 }

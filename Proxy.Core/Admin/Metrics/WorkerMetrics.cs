@@ -26,36 +26,30 @@ internal static class WorkerMetrics
             {
                 var now = one.State.Operational;
                 foreach (var state in States)
-                    sink.Add(MetricFamily.Flag(state == now), one.State.Id, Word(state));
+                    sink.Add(MetricFamily.Flag(state == now), one.State.Id, state.Word());
             }));
-        yield return MetricFamily.Gauge(
-            "worker.draining", "", "1 while the operator has it drained", OfWorker,
-            static (reading, sink) => reading.EachWorker(
-                one => sink.Add(MetricFamily.Flag(one.State.Administrative == WorkerAdministrativeState.Draining), one.State.Id)));
-        yield return MetricFamily.Gauge(
-            "worker.eligible", "", "1 while it is given connections: healthy or suspect, and not draining", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(MetricFamily.Flag(one.State.IsEligible), one.State.Id)));
-        yield return MetricFamily.Gauge(
-            "worker.weight", "", "Its share relative to the others", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.Model.Weight, one.State.Id)));
-        yield return MetricFamily.Gauge(
-            "worker.active_connections", "{connection}", "Connections that are dialled or carried by it", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.Active, one.State.Id)));
-        yield return MetricFamily.Counter(
-            "worker.connections", "{connection}", "Connections that it was chosen for", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.TotalConnections, one.State.Id)));
-        yield return MetricFamily.Counter(
-            "worker.failures", "{connection}", "Connections that failed by its own fault", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.TotalFailures, one.State.Id)));
+        yield return Worker(
+            "worker.draining", "", "1 while the operator has it drained",
+            static worker => MetricFamily.Flag(worker.Administrative == WorkerAdministrativeState.Draining));
+        yield return Worker(
+            "worker.eligible", "", "1 while it is given connections: healthy or suspect, and not draining",
+            static worker => MetricFamily.Flag(worker.IsEligible));
+        yield return Worker("worker.weight", "", "Its share relative to the others", static worker => worker.Model.Weight);
+        yield return Worker(
+            "worker.active_connections", "{connection}", "Connections that are dialled or carried by it", static worker => worker.Active);
+        yield return Worker(
+            "worker.connections", "{connection}", "Connections that it was chosen for", static worker => worker.TotalConnections,
+            MetricKind.Counter);
+        yield return Worker(
+            "worker.failures", "{connection}", "Connections that failed by its own fault", static worker => worker.TotalFailures,
+            MetricKind.Counter);
         yield return MetricFamily.Counter(
             "worker.attempts", "{attempt}", "Attempts at it that were waited for to the end, by what came of them", ["worker", "cause"],
             static (reading, sink) => reading.EachWorker(one => sink.AddCauses(one.State.Meters.Attempts, one.State.Id)));
-        yield return MetricFamily.Counter(
-            "worker.sent", "By", "Bytes from clients to targets", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.BytesSent, one.State.Id)));
-        yield return MetricFamily.Counter(
-            "worker.received", "By", "Bytes from targets to clients", OfWorker,
-            static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.BytesReceived, one.State.Id)));
+        yield return Worker(
+            "worker.sent", "By", "Bytes from clients to targets", static worker => worker.BytesSent, MetricKind.Counter);
+        yield return Worker(
+            "worker.received", "By", "Bytes from targets to clients", static worker => worker.BytesReceived, MetricKind.Counter);
         yield return new MetricFamily(
             WorkerMeters.ConnectName, MetricKind.Histogram, "s", "From the dial to the answer that the target is reached", OfWorker,
             static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.Meters.Connect, one.State.Id)));
@@ -67,7 +61,7 @@ internal static class WorkerMetrics
             static (reading, sink) => reading.EachWorker(one =>
             {
                 foreach (var (from, to) in Transitions)
-                    sink.Add(one.Health.Transitions(from, to), one.State.Id, Word(from), Word(to));
+                    sink.Add(one.Health.Transitions(from, to), one.State.Id, from.Word(), to.Word());
             }));
         yield return MetricFamily.Counter(
             "worker.probes", "{probe}", "Probes of it (not_made: for want of something of our own)", ["worker", "result"],
@@ -89,11 +83,8 @@ internal static class WorkerMetrics
             static (reading, sink) => sink.Add(MetricFamily.Flag(reading.Parts.Health.IsUplinkFrozen)));
     }
 
-    private static string Word(WorkerOperationalState state) => state switch
-    {
-        WorkerOperationalState.Healthy => "healthy",
-        WorkerOperationalState.Suspect => "suspect",
-        WorkerOperationalState.Dead => "dead",
-        _ => "recovery",
-    };
+    private static MetricFamily Worker(
+        string name, string unit, string help, Func<WorkerState, double> value, MetricKind kind = MetricKind.Gauge) =>
+        new(MetricFamily.Prefix + name, kind, unit, help, OfWorker,
+            (reading, sink) => reading.EachWorker(one => sink.Add(value(one.State), one.State.Id)));
 }

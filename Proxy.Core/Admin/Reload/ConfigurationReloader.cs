@@ -57,8 +57,6 @@ internal sealed partial class ConfigurationReloader(
                 return ReloadOutcome.Stopping;
             if (prepare(running) is not { } change)
                 return null;
-            if (!change.Next.Result.IsValid)
-                return ReloadOutcome.Failed(change.Next.Result.Errors);
             var outcome = await ApplyAsync(change.Next, change.Before);
             foreach (var one in outcome.Changed)
                 Log.KeyChanged(logger, one.ToString());

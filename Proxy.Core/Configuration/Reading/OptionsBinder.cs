@@ -15,12 +15,13 @@ internal sealed class OptionsBinder(
     private readonly RefusedValues _refused = new(layers.Given, issues);
 
     /// <summary>The options; where a value was refused, its key has the default, or what could be understood of it.</summary>
-    /// <param name="parts">Without the proxy's, no file that its listeners name is read.</param>
+    /// <param name="parts">Without the proxy's, no file that its listeners or the admin API name is read.</param>
     public TorBalancerOptions Bind(ConfigurationParts parts = ConfigurationParts.All)
     {
         var options = new TorBalancerOptions();
         Fill(schema.Admin, options.Admin);
-        new AdminCompletion(_given, files, issues).Complete(options.Admin);
+        if (parts.HasFlag(ConfigurationParts.Proxy))
+            new AdminCompletion(_given, files, issues).Complete(options.Admin);
         Fill(schema.Balancing, options.Balancing);
         Fill(schema.Circuits, options.Circuits);
         Fill(schema.Connect, options.Connect);

@@ -33,11 +33,8 @@ internal static class ConfigurationDiff
     {
         if (!section.IsNamed)
             return [section.Name];
-        return Named(section, next).Concat(Named(section, old)).Distinct(StringComparer.OrdinalIgnoreCase);
+        return next.SectionsOf(section.Name).Concat(old.SectionsOf(section.Name)).Distinct(StringComparer.OrdinalIgnoreCase);
     }
-
-    private static IEnumerable<string> Named(SchemaSection section, GivenValues given) =>
-        given.Sections.Where(path => path.StartsWith(section.Name + ":", StringComparison.OrdinalIgnoreCase));
 
     private static void AddKeys(
         SchemaSection section, string path, GivenValues old, GivenValues next, List<ConfigurationChange> changes)
@@ -82,7 +79,8 @@ internal static class ConfigurationDiff
     /// <summary>The first rule that fits decides, and the first worker that carries anything is the one of mode failover.</summary>
     private static void AddOrder(SchemaSection section, GivenValues old, GivenValues next, List<ConfigurationChange> changes)
     {
-        string[] before = [.. Named(section, old).Where(next.HasSection)], after = [.. Named(section, next).Where(old.HasSection)];
+        string[] before = [.. old.SectionsOf(section.Name).Where(next.HasSection)];
+        string[] after = [.. next.SectionsOf(section.Name).Where(old.HasSection)];
         if (!before.SequenceEqual(after, StringComparer.OrdinalIgnoreCase))
             changes.Add(new ConfigurationChange(section.Name, ConfigurationChange.Order, Join(before), Join(after), NeedsRestart: false));
 

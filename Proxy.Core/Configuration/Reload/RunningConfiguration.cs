@@ -27,7 +27,7 @@ internal sealed record NextConfiguration(
 internal sealed class RunningConfiguration(
     ConfigurationSources sources, ConfigurationResult current, Action<TorBalancerOptions>? finish = null)
 {
-    private readonly ConfigurationSchema _schema = new(sources.ModeNames);
+    private readonly ConfigurationSchema _schema = current.Schema;
     private ConfigurationResult _current = current;
     private IReadOnlyList<WorkerChange> _changes = [];
     private volatile bool _holdsWorkers;
@@ -126,8 +126,7 @@ internal sealed class RunningConfiguration(
     {
         if (HasNetwork)
             return false;
-        var configured = next.Sections.Where(path => path.StartsWith(_schema.Worker.Name + ":", StringComparison.OrdinalIgnoreCase))
-            .Select(path => path[(_schema.Worker.Name.Length + 1)..]);
+        var configured = next.SectionsOf(_schema.Worker.Name).Select(path => path[(_schema.Worker.Name.Length + 1)..]);
         return HasManagedWorkers
             ? configured.Except(changes.Select(static change => change.Id), StringComparer.OrdinalIgnoreCase).Any()
             : !configured.Any();

@@ -59,7 +59,7 @@ internal static class ProxyAutoConfig
             return true;
         if (local is not IPEndPoint own)
             return false;
-        proxy = HostEndPoint.FromAddress(own.Address.IsIPv4MappedToIPv6 ? own.Address.MapToIPv4() : own.Address, own.Port);
+        proxy = HostEndPoint.FromAddress(own.Address, own.Port);
         return CanName(proxy);
     }
 }
