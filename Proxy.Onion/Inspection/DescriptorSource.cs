@@ -40,17 +40,10 @@ internal sealed class DescriptorSource : IDisposable
     /// <summary>The consensus, and whether the network is a testing one; null with the reason when tor has none that can be used.</summary>
     public async Task<(NetworkConsensus? Consensus, bool IsTesting, string? Error)> ReadNetworkAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            var values = await _control.GetInfoAsync(["dir/status-vote/current/consensus-microdesc", "md/all"], cancellationToken);
-            var testing = await _control.GetConfAsync(["TestingTorNetwork"], cancellationToken);
-            ConsensusReader.TryRead(values[0], Microdescriptors.Read(values[1]), out var consensus, out string? error);
-            return (consensus, testing is [{ Value: "1" }, ..], error);
-        }
-        catch (ControlReplyException failure)
-        {
-            return (null, false, failure.Message);
-        }
+        var (consensus, problem) = await TorNetwork.ReadAsync(_control, cancellationToken);
+        return consensus is null
+            ? (null, false, problem)
+            : (consensus, await TorNetwork.IsTestingAsync(_control, cancellationToken), null);
     }
 
     /// <summary>Fetches the descriptor of the current time period.</summary>

@@ -18,8 +18,6 @@ internal static class KeyFile
     private const string Ed25519Oid = "1.3.101.112";
 
     /// <summary>29 letters, then zeros up to 32.</summary>
-    private static ReadOnlySpan<byte> TorHeader => "== ed25519v1-secret: type0 ==\0\0\0"u8;
-
     /// <summary>
     /// Throws <see cref="KeyFileException"/> when it cannot be read, is open to others (more than mode 0600) or holds something else, and
     /// <see cref="OnionCryptoException"/> when libsodium is missing.
@@ -69,12 +67,12 @@ internal static class KeyFile
     {
         if (content.Length > LongestFile)
             throw new KeyFileException(path, $"too long for a key (more than {LongestFile} bytes)");
-        if (content.StartsWith(TorHeader[..29]))
+        if (content.StartsWith(TorKeyFiles.SecretHeader[..29]))
         {
-            return content.Length == TorHeader.Length + Ed25519SecretKey.ExpandedLength && content.StartsWith(TorHeader)
-                ? IdentityKey.FromExpanded(content[TorHeader.Length..])
-                : throw new KeyFileException(
-                    path, $"a tor key file has {TorHeader.Length + Ed25519SecretKey.ExpandedLength} bytes, this one has {content.Length}");
+            int length = TorKeyFiles.SecretHeader.Length + Ed25519SecretKey.ExpandedLength;
+            return content.Length == length && content.StartsWith(TorKeyFiles.SecretHeader)
+                ? IdentityKey.FromExpanded(content[TorKeyFiles.SecretHeader.Length..])
+                : throw new KeyFileException(path, $"a tor key file has {length} bytes, this one has {content.Length}");
         }
 
         if (!PemEncoding.TryFindUtf8(content, out var pem))

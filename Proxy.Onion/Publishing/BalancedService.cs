@@ -33,8 +33,13 @@ internal sealed class BalancedService
 
     public IReadOnlyList<InstanceWatch> Instances { get; }
 
-    /// <summary>What was published of the address when this publisher began; null: nothing, or nothing is known yet.</summary>
-    public PublishedBefore? Before { get; private set; }
+    /// <summary>How many uploads tor has not answered yet.</summary>
+    public int UploadsUnderWay => _underWay.Count;
+
+    /// <summary>
+    /// Introduction points that were published when this publisher began; null: there was nothing, or nothing is known yet.
+    /// </summary>
+    public int? PointsBefore { get; private set; }
 
     /// <summary>The fetch of the address's own descriptor: before anything is published, and when directories refuse.</summary>
     public OwnDescriptorFetch Own => _own;
@@ -58,7 +63,7 @@ internal sealed class BalancedService
             || descriptor.Open(Identity.Address, now, out _) is not { } content)
             return;
         _own.Ends();
-        Before ??= new PublishedBefore(period, descriptor.RevisionCounter, content.IntroductionPoints.Count);
+        PointsBefore ??= content.IntroductionPoints.Count;
         _revisions[period] = Math.Max(_revisions.GetValueOrDefault(period), descriptor.RevisionCounter);
     }
 
@@ -131,7 +136,7 @@ internal sealed class BalancedService
         if (!_underWay.Remove(fingerprint, out var one))
             return null;
         if (problem is null)
-            one.Upload.Succeeded(one.Version.Revision, now);
+            one.Upload.Succeeded(now);
         else
             one.Upload.Failed(problem, isRefusal, now, timing);
         return one;
@@ -179,13 +184,13 @@ internal sealed class BalancedService
     }
 
     /// <summary>True when the first version may be made.</summary>
-    public bool HasGathered(DateTimeOffset now, PublishTiming timing)
+    private bool HasGathered(DateTimeOffset now, PublishTiming timing)
     {
         if (_versions[0] is not null)
             return true;
         if (!_own.IsOver)
             return false;
-        var limit = Before is null ? timing.GatherTime : timing.GatherTime * 4;
+        var limit = PointsBefore is null ? timing.GatherTime : timing.GatherTime * 4;
         return Instances.All(one => one.IsJudged(now, timing))
             || now >= _began + (timing.Stagger * Instances.Count) + limit;
     }
@@ -299,7 +304,3 @@ internal sealed class BalancedService
     private sealed record KnownDirectories(
         NetworkConsensus Consensus, DescriptorTerm Term, IReadOnlyList<ResponsibleDirectory> Responsible);
 }
-
-/// <summary>What was published of an address before this publisher began.</summary>
-/// <param name="Points">Introduction points in it.</param>
-internal sealed record PublishedBefore(TimePeriod Period, ulong Revision, int Points);

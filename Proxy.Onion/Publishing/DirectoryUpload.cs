@@ -49,25 +49,20 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
     /// <summary>When this version, or one before it, was last taken.</summary>
     public DateTimeOffset? UploadedAt { get; private set; }
 
-    /// <summary>The revision counter that the directory is known to have; null: none is.</summary>
-    public ulong? UploadedRevision { get; private set; }
-
     /// <summary>Takes over what is known of the version before.</summary>
-    public void Follow(DirectoryUpload before) => (UploadedAt, UploadedRevision) = (before.UploadedAt, before.UploadedRevision);
+    public void Follow(DirectoryUpload before) => UploadedAt = before.UploadedAt;
 
     /// <summary>
     /// True when a try of this version ended without an answer: the directory may have it, and then refuses it as no newer than its own.
     /// </summary>
     public bool IsInDoubt { get; private set; }
 
-    // Further away than the longest pause is what a clock was set back from.
     public bool IsDue(DateTimeOffset now, PublishTiming timing) =>
-        State == UploadState.Waiting && (now >= _since || _since - now > timing.LastRetry);
+        State == UploadState.Waiting && WallClock.IsDue(_since, timing.LastRetry, now);
 
     public void Begins(DateTimeOffset now) => (State, _since) = (UploadState.UnderWay, now);
 
-    public void Succeeded(ulong revision, DateTimeOffset now) =>
-        (State, UploadedAt, UploadedRevision, Problem) = (UploadState.Uploaded, now, revision, null);
+    public void Succeeded(DateTimeOffset now) => (State, UploadedAt, Problem) = (UploadState.Uploaded, now, null);
 
     /// <param name="isRefusal">The directory answered, and said no.</param>
     public void Failed(string problem, bool isRefusal, DateTimeOffset now, PublishTiming timing)
@@ -83,7 +78,7 @@ internal sealed class DirectoryUpload(ResponsibleDirectory directory, string tex
     }
 
     public bool IsOverdue(DateTimeOffset now, PublishTiming timing) =>
-        State == UploadState.UnderWay && (now < _since || now - _since >= timing.UploadTimeout);
+        State == UploadState.UnderWay && WallClock.IsOver(_since, timing.UploadTimeout, now);
 
     /// <summary>When it is to be looked at again; null: there is nothing to wait for.</summary>
     public DateTimeOffset? NextAt(PublishTiming timing) => State switch

@@ -4,7 +4,9 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Connecting;
 using TorBalancer.Onion.Keys;
+using TorBalancer.Protocols.Socks5;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Onion.Publishing;
@@ -70,13 +72,14 @@ internal static class InstanceChecker
     {
         await stream.WriteAsync(new byte[] { 5, 1, 2 }, cancellationToken);
         byte[] answer = new byte[2];
-        await ReadAsync(stream, answer, cancellationToken);
+        await stream.ReadExactlyAsync(answer, cancellationToken);
         if (answer is not [5, 2])
             throw new InvalidDataException("the SOCKS port takes no user name and password: it is not tor's");
-        byte[] name = Encoding.ASCII.GetBytes("<torS0X>0");
         byte[] password = Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32, lowercase: true));
-        await stream.WriteAsync((byte[])[1, (byte)name.Length, .. name, (byte)password.Length, .. password], cancellationToken);
-        await ReadAsync(stream, answer, cancellationToken);
+        byte[] message = new byte[3 + IsolationToken.UserName.Length + password.Length];
+        Socks5Writer.WriteAuth(message, IsolationToken.UserName, password);
+        await stream.WriteAsync(message, cancellationToken);
+        await stream.ReadExactlyAsync(answer, cancellationToken);
         if (answer[1] != 0)
             throw new InvalidDataException("the SOCKS port refused the identity of the check");
     }
@@ -87,7 +90,7 @@ internal static class InstanceChecker
         await stream.WriteAsync(
             (byte[])[5, 1, 0, 3, (byte)host.Length, .. Encoding.ASCII.GetBytes(host), (byte)(port >> 8), (byte)port], cancellationToken);
         byte[] head = new byte[4];
-        await ReadAsync(stream, head, cancellationToken);
+        await stream.ReadExactlyAsync(head, cancellationToken);
         if (head[1] != 0)
             return head[1];
         byte[] rest = new byte[256 + 2];
@@ -99,11 +102,11 @@ internal static class InstanceChecker
         };
         if (length < 0)
         {
-            await ReadAsync(stream, rest.AsMemory(0, 1), cancellationToken);
+            await stream.ReadExactlyAsync(rest.AsMemory(0, 1), cancellationToken);
             length = rest[0];
         }
 
-        await ReadAsync(stream, rest.AsMemory(0, length + 2), cancellationToken);
+        await stream.ReadExactlyAsync(rest.AsMemory(0, length + 2), cancellationToken);
         return 0;
     }
 
@@ -131,11 +134,6 @@ internal static class InstanceChecker
             || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out int status))
             return new CheckOutcome(false, $"port {check.Port}: what answered does not speak HTTP");
         return new CheckOutcome(status is >= 200 and < 400, $"{check.Path} was answered with status {status}");
-    }
-
-    private static async Task ReadAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        await stream.ReadExactlyAsync(buffer, cancellationToken);
     }
 
     // tor's ExtendedErrors have words of their own.

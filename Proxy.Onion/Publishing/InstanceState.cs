@@ -31,6 +31,9 @@ internal sealed class InstanceState(string name, OnionServiceAddress address, in
 
     public OnionServiceAddress Address => address;
 
+    /// <summary>Its share relative to the others.</summary>
+    public int Weight => weight;
+
     /// <summary>When the last descriptor that could be used was received; null when there was none.</summary>
     public DateTimeOffset? ReceivedAt { get; private set; }
 

@@ -31,12 +31,11 @@ internal sealed class InstanceWatch
 
     /// <param name="service">The service's name.</param>
     /// <param name="firstFetch">When it is fetched for the first time.</param>
-    public InstanceWatch(string service, InstanceState state, InstanceCheck check, int weight, DateTimeOffset firstFetch)
+    public InstanceWatch(string service, InstanceState state, InstanceCheck check, DateTimeOffset firstFetch)
     {
         _service = service;
         State = state;
         Check = check;
-        Weight = weight;
         _nextFetch = _nextCheck = firstFetch;
     }
 
@@ -44,7 +43,7 @@ internal sealed class InstanceWatch
 
     public InstanceCheck Check { get; }
 
-    public int Weight { get; }
+    public int Weight => State.Weight;
 
     /// <summary>SERVICE/NAME, as it is configured.</summary>
     public string FullName => $"{_service}/{State.Name}";
@@ -57,7 +56,7 @@ internal sealed class InstanceWatch
     /// directory that does not know it is not the last word: tor asks the next one by itself.
     /// </summary>
     public bool IsJudged(DateTimeOffset now, PublishTiming timing) => State.ReceivedAt is null
-        ? Misses > 0 && (now < _missedAt || now - _missedAt >= timing.FetchSilence)
+        ? Misses > 0 && WallClock.IsOver(_missedAt, timing.FetchSilence, now)
         : Check.Kind == InstanceCheckKind.None || (CheckedAt is not null && (FailedChecks == 0 || FailedChecks >= timing.ChecksToFail));
 
     /// <summary>Directories in a row that did not know it.</summary>
@@ -78,15 +77,14 @@ internal sealed class InstanceWatch
 
     public bool IsFetchDue(DateTimeOffset now, PublishTiming timing)
     {
-        if (_fetchingSince is { } since && (now < since || now - since >= timing.FetchTimeout))
+        if (_fetchingSince is { } since && WallClock.IsOver(since, timing.FetchTimeout, now))
         {
             // tor said nothing: that is tor's, and no word on the instance.
             _fetchingSince = null;
             FetchProblem = "tor did not say what became of the last fetch";
         }
 
-        // Further away than an interval is what a clock was set back from.
-        return _fetchingSince is null && (now >= _nextFetch || _nextFetch - now > timing.FetchInterval);
+        return _fetchingSince is null && WallClock.IsDue(_nextFetch, timing.FetchInterval, now);
     }
 
     public void FetchBegins(DateTimeOffset now, PublishTiming timing)
@@ -134,7 +132,7 @@ internal sealed class InstanceWatch
 
     public bool IsCheckDue(DateTimeOffset now, PublishTiming timing) =>
         Check.Kind != InstanceCheckKind.None && !IsChecking && State.ReceivedAt is not null
-        && (now >= _nextCheck || _nextCheck - now > timing.CheckInterval);
+        && WallClock.IsDue(_nextCheck, timing.CheckInterval, now);
 
     public void CheckBegins() => IsChecking = true;
 
@@ -163,7 +161,7 @@ internal sealed class InstanceWatch
         if (State.ReceivedAt is not { } received)
             return (InstanceHealth.Unknown, FetchProblem ?? "its descriptor has not come yet");
         if (FailedChecks >= timing.ChecksToFail)
-            return (InstanceHealth.Down, $"{Times(FailedChecks, "check")} failed: {CheckDetail}");
+            return (InstanceHealth.Down, $"{FailedChecks.ToString(CultureInfo.InvariantCulture)} checks in a row failed: {CheckDetail}");
         if (Misses >= timing.MissesToFail)
             return (InstanceHealth.Down, $"{Misses.ToString(CultureInfo.InvariantCulture)} directories in a row did not know it");
         if (now - received > timing.MaxReceiptAge)
@@ -198,6 +196,4 @@ internal sealed class InstanceWatch
         if (due < _nextFetch)
             _nextFetch = due;
     }
-
-    private static string Times(int count, string noun) => string.Create(CultureInfo.InvariantCulture, $"{count} {noun}s in a row");
 }

@@ -110,9 +110,10 @@ internal static class IntroductionPlan
         {
             foreach (var point in slots[slot])
             {
-                if (tried.Add(point.Relay) && (!holders.TryGetValue(point.Relay, out int holder) || TryTake(holder, tried)))
+                string relay = point.Relay;
+                if (tried.Add(relay) && (!holders.TryGetValue(relay, out int holder) || TryTake(holder, tried)))
                 {
-                    holders[point.Relay] = slot;
+                    holders[relay] = slot;
                     taken[slot] = point;
                     return true;
                 }

@@ -37,8 +37,7 @@ internal sealed class OwnDescriptorFetch
     /// <summary>Lets time pass.</summary>
     public void Pass(DateTimeOffset now, PublishTiming timing)
     {
-        // Further away than the whole time is what a clock was set back from.
-        if (EndsAt <= now || EndsAt - now > timing.FetchTimeout)
+        if (EndsAt is { } ends && WallClock.IsDue(ends, timing.FetchTimeout, now))
             EndsAt = null;
     }
 }

@@ -32,7 +32,6 @@ internal sealed partial class PublisherState
     private readonly ILogger _logger;
     private readonly PublishCounters _counters;
     private readonly Dictionary<InstanceWatch, InstanceHealth> _told = [];
-    private int _uploads;
 
     public PublisherState(IReadOnlyList<BalancedService> services, PublishCounters counters, ILogger logger)
     {
@@ -49,6 +48,8 @@ internal sealed partial class PublisherState
 
     /// <summary>Why nothing can be published at the moment; null: nothing is wrong.</summary>
     public string? Problem { get; private set; } = "there is no connection to tor yet";
+
+    private bool HasRoom => Services.Sum(static one => one.UploadsUnderWay) < MostUploads;
 
     private PeriodSchedule? Schedule { get; set; }
 
@@ -72,7 +73,6 @@ internal sealed partial class PublisherState
         Consensus = null;
         foreach (var service in Services)
             service.Forget(now, Timing);
-        _uploads = 0;
     }
 
     /// <summary>tor's consensus, or why there is none that can be used.</summary>
@@ -194,10 +194,9 @@ internal sealed partial class PublisherState
                 UploadEnds(service, fingerprint, "tor did not say what became of it", isRefusal: false, now);
             AddFetches(service, actions, now);
             Rebuild(service, consensus, schedule, now);
-            while (_uploads < MostUploads && service.NextUpload(now, Timing) is { } next)
+            while (HasRoom && service.NextUpload(now, Timing) is { } next)
             {
                 service.UploadBegins(next.Version, next.Upload, now);
-                _uploads++;
                 Interlocked.Increment(ref _counters.Uploads);
                 actions.Add(new PublisherAction.Upload(service, next.Version, next.Upload));
             }
@@ -214,7 +213,7 @@ internal sealed partial class PublisherState
             return next;
         foreach (var service in Services)
         {
-            var at = service.NextAt(now, Timing, hasRoom: _uploads < MostUploads);
+            var at = service.NextAt(now, Timing, hasRoom: HasRoom);
             if (at < next)
                 next = at;
         }
@@ -284,22 +283,20 @@ internal sealed partial class PublisherState
     private void TellHealth(InstanceWatch instance, DateTimeOffset now)
     {
         var (health, reason) = instance.HealthAt(now, Timing);
-        if (_told.TryGetValue(instance, out var told) && told == health)
+        if (_told.GetValueOrDefault(instance) == health)
             return;
         _told[instance] = health;
         var level = health == InstanceHealth.Down ? LogLevel.Warning : LogLevel.Information;
-        if (told == health)
-            return;
         string word = health.ToString().ToLowerInvariant(), why = reason is null ? "" : $": {reason}";
         Log.Health(_logger, level, instance.FullName, word, why);
     }
 
     private void TakeOwn(BalancedService service, string text, DateTimeOffset now)
     {
-        bool wasKnown = service.Before is not null;
+        bool wasKnown = service.PointsBefore is not null;
         service.OwnDescriptor(text, Periods, now);
-        if (!wasKnown && service.Before is { } before)
-            Log.Before(_logger, service.Options.Name, before.Points);
+        if (!wasKnown && service.PointsBefore is { } points)
+            Log.Before(_logger, service.Options.Name, points);
     }
 
     private void Take(InstanceWatch instance, string text, DateTimeOffset now)
@@ -323,7 +320,6 @@ internal sealed partial class PublisherState
     {
         if (service.UploadEnds(fingerprint, problem, isRefusal, now, Timing) is not { } ended)
             return;
-        _uploads--;
         var (version, upload) = ended;
         string order = version.Term.Order.ToString().ToLowerInvariant();
         if (problem is null)

@@ -22,13 +22,6 @@ internal sealed partial class PublisherTor : IAsyncDisposable
 
     private static readonly string[] ClientPorts = ["socks", "trans", "natd", "dns", "httptunnel"];
 
-    // md/all of the public network has some 8 MB, and its consensus 3 MB.
-    private static readonly ControlConnectionOptions ControlOptions = new()
-    {
-        MaxReplyBytes = 128 << 20,
-        CommandTimeout = TimeSpan.FromSeconds(60),
-    };
-
     // Below it, releases lack fixes that matter to publishers.
     private static readonly TorVersion Complete = new(0, 4, 9, 14);
 
@@ -57,12 +50,18 @@ internal sealed partial class PublisherTor : IAsyncDisposable
         PublisherTorAccess access, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
     {
         var control = await ControlConnection.ConnectAsync(
-            access.Control, access.Credentials, ControlOptions, logger, time, cancellationToken);
+            access.Control, access.Credentials, TorNetwork.Limits, logger, time, cancellationToken);
         try
         {
-            if (!access.IsOurs)
-                await RefuseSharedAsync(control, cancellationToken);
-            var settings = await control.GetConfAsync(["TestingTorNetwork"], cancellationToken);
+            if (!access.IsOurs && await ClientPortOfAsync(control, cancellationToken) is { } port)
+            {
+                throw new PublisherException(
+                    $"the tor at [Publisher] ControlPort serves clients ({port}): "
+                        + "fetching and publishing would disturb them, and they the publisher. Give it a tor of its own with SocksPort 0, "
+                        + "or set Managed = yes");
+            }
+
+            bool isTesting = await TorNetwork.IsTestingAsync(control, cancellationToken);
             string version = control.Info.TorVersion;
             if (TorVersion.TryParse(version) is { } known && known < Complete)
                 Log.Old(logger, version);
@@ -72,7 +71,7 @@ internal sealed partial class PublisherTor : IAsyncDisposable
             return new PublisherTor(control, subscription, access)
             {
                 Version = version,
-                IsTestingNetwork = settings is [{ Value: "1" }],
+                IsTestingNetwork = isTesting,
             };
         }
         catch
@@ -82,20 +81,28 @@ internal sealed partial class PublisherTor : IAsyncDisposable
         }
     }
 
-    /// <summary>The consensus with the places of its directories; or what is wrong with it.</summary>
-    public async Task<(NetworkConsensus? Consensus, string? Problem)> ReadConsensusAsync(CancellationToken cancellationToken)
+    /// <summary>A port for clients that a tor has open, as in "socks port 127.0.0.1:9050"; null: none.</summary>
+    public static async Task<string?> ClientPortOfAsync(ControlConnection control, CancellationToken cancellationToken)
     {
-        try
+        foreach (string kind in ClientPorts)
         {
-            var values = await Control.GetInfoAsync(["dir/status-vote/current/consensus-microdesc", "md/all"], cancellationToken);
-            return ConsensusReader.TryRead(values[0], Microdescriptors.Read(values[1]), out var consensus, out string? error)
-                ? (consensus, null)
-                : (null, error);
+            string open;
+            try
+            {
+                open = await control.GetInfoAsync($"net/listeners/{kind}", cancellationToken);
+            }
+            catch (ControlReplyException)
+            {
+                // A kind that this tor does not know.
+                continue;
+            }
+
+            var tokens = new ControlTokens(open);
+            if (tokens.TryWord(out string address))
+                return kind + " port " + address.Trim('"');
         }
-        catch (ControlReplyException failure)
-        {
-            return (null, $"tor has no consensus yet ({failure.Reply.Text})");
-        }
+
+        return null;
     }
 
     /// <summary>When its consensus became valid, as tor writes it; null: it has none.</summary>
@@ -115,33 +122,6 @@ internal sealed partial class PublisherTor : IAsyncDisposable
     {
         Subscription.Dispose();
         await Control.DisposeAsync();
-    }
-
-    private static async Task RefuseSharedAsync(ControlConnection control, CancellationToken cancellationToken)
-    {
-        foreach (string kind in ClientPorts)
-        {
-            string open;
-            try
-            {
-                open = await control.GetInfoAsync($"net/listeners/{kind}", cancellationToken);
-            }
-            catch (ControlReplyException)
-            {
-                // A kind that this tor does not know.
-                continue;
-            }
-
-            var tokens = new ControlTokens(open);
-            if (tokens.TryWord(out string address))
-            {
-                address = address.Trim('"');
-                throw new PublisherException(
-                    $"the tor at [Publisher] ControlPort serves clients ({kind} port {address}): "
-                        + "fetching and publishing would disturb them, and they the publisher. Give it a tor of its own with SocksPort 0, "
-                        + "or set Managed = yes");
-            }
-        }
     }
 
     private static partial class Log

@@ -34,7 +34,7 @@ internal sealed record ServiceView(
         service.Identity.Address.ToString(),
         service.Problem,
         service.AreAllDown,
-        service.Before?.Points,
+        service.PointsBefore,
         [.. Enum.GetValues<Network.DescriptorOrder>().Select(service.Version).OfType<DescriptorVersion>().Select(DescriptorView.Of)],
         [.. service.Instances.Select(instance => InstanceView.Of(instance, timing, now))]);
 }

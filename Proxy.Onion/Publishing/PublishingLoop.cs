@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Onion.Network;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
 
@@ -97,19 +98,16 @@ internal sealed partial class PublishingLoop
         _tasks.RemoveAll(static task => task.IsCompleted);
         if (_tor is null)
         {
-            if (!_isConnecting && IsDue(_nextConnect, LastPause, now))
+            if (!_isConnecting && WallClock.IsDue(_nextConnect, LastPause, now))
                 Connect();
             return;
         }
 
-        if (!_isReadingConsensus && IsDue(_nextConsensus, _state.Timing.ConsensusPoll, now))
+        if (!_isReadingConsensus && WallClock.IsDue(_nextConsensus, _state.Timing.ConsensusPoll, now))
             ReadConsensus(_tor, now);
         foreach (var action in _state.Step(now))
             Do(action, _tor);
     }
-
-    // Further away than its longest interval is what a clock was set back from.
-    private static bool IsDue(DateTimeOffset at, TimeSpan longest, DateTimeOffset now) => now >= at || at - now > longest;
 
     private DateTimeOffset NextAt(DateTimeOffset now)
     {
@@ -221,7 +219,7 @@ internal sealed partial class PublishingLoop
         _nextConsensus = now + _state.Timing.ConsensusPoll;
         bool isNeeded = _state.Problem is not null || _state.Consensus is not { DirectoriesWithoutIdentity: 0 };
         string? known = isNeeded ? null : _consensusTime;
-        bool wakes = IsDue(_nextActive, ActiveInterval, now);
+        bool wakes = WallClock.IsDue(_nextActive, ActiveInterval, now);
         if (wakes)
             _nextActive = now + ActiveInterval;
         Track(Guard(async () =>
@@ -231,7 +229,7 @@ internal sealed partial class PublishingLoop
                 await tor.Control.SignalAsync("ACTIVE", _stop);
             string? current = await tor.ConsensusTimeAsync(_stop);
             bool isSame = current is not null && current == known;
-            var (consensus, problem) = isSame ? default : await tor.ReadConsensusAsync(_stop);
+            var (consensus, problem) = isSame ? default : await TorNetwork.ReadAsync(tor.Control, _stop);
             Post(at =>
             {
                 _isReadingConsensus = false;
