@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Daemon.Commands.Live;
 using TorBalancer.Daemon.Commands.Live.Top;
@@ -10,10 +11,6 @@ namespace TorBalancer.Daemon;
 /// <summary>The one executable.</summary>
 internal static class Program
 {
-    private const int ExitUsage = 2;
-
-    private const int ExitFailed = 1;
-
     private static readonly (string Name, Func<Command> Create)[] Commands =
     [
         (RunCommand.Name, RunCommand.Create),
@@ -54,7 +51,7 @@ internal static class Program
         catch (StartupException failure)
         {
             await StandardError.TellAsync(Console.Error, [$"torbalancer: {failure.Message}"]);
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
     }
 
@@ -72,7 +69,7 @@ internal static class Program
         });
 
         // The library says 1 for a command line that it does not understand, which is ours for "the configuration is wrong".
-        return parsed.Action is ParseErrorAction ? ExitUsage : code;
+        return parsed.Action is ParseErrorAction ? ExitCodes.Usage : code;
     }
 
     /// <summary>The whole table of commands.</summary>

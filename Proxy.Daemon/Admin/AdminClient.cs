@@ -93,26 +93,6 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null, strin
         }
     }
 
-    /// <summary>Gives a command; the answer's status and JSON, whatever they are. Throws <see cref="AdminClientException"/>.</summary>
-    public async Task<(HttpStatusCode Status, JsonDocument Answer)> PostAsync(string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Post, UriOf(path));
-            using var response = await _http.SendAsync(request, cancellationToken);
-            await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-            return (response.StatusCode, await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken));
-        }
-        catch (HttpRequestException failure)
-        {
-            throw new AdminClientException((failure.InnerException ?? failure).Message, failure);
-        }
-        catch (Exception failure) when (failure is JsonException or IOException)
-        {
-            throw new AdminClientException($"its answer to {path} is not the admin API's: {failure.Message}", failure);
-        }
-    }
-
     public void Dispose() => _http.Dispose();
 
     private Uri UriOf(string path) => new((certificate is null ? "http" : "https") + "://localhost" + path);

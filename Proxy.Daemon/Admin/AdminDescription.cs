@@ -89,8 +89,9 @@ internal sealed class AdminDescription(Func<IEnumerable<RouteEndpoint>> all)
             parameters.Add((JsonNode)Parameter(parameter));
 
         JsonNode answer;
-        if (operation.Answer is { } type)
+        if (operation.Answer is { } answered)
         {
+            var type = AdminJson.Instance.GetTypeInfo(answered)!;
             schemas[NameOf(type)] ??= Schema(type);
             answer = Reference(type);
         }

@@ -42,11 +42,14 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 internal sealed partial class AdminJson : JsonSerializerContext
 {
     /// <summary>snake_case, nulls left out. Bodies of web pages stay readable: the answers are never part of a page.</summary>
-    public static AdminJson Instance { get; } = new(new JsonSerializerOptions
+    public static AdminJson Instance { get; } = new(NewOptions());
+
+    /// <summary>The same manners for what other parts of this program tell; each context takes an instance of its own.</summary>
+    public static JsonSerializerOptions NewOptions(bool isIndented = false) => new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = false,
-    });
+        WriteIndented = isIndented,
+    };
 }

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization.Metadata;
-
 namespace TorBalancer.Daemon.Admin;
 
 /// <summary>What GET /api/v1/openapi.json says of a route. Every route has one among its metadata.</summary>
@@ -10,8 +8,11 @@ internal sealed record AdminOperation(string Id, string Summary)
     /// <summary>The status of success.</summary>
     public int AnswerStatus { get; init; } = 200;
 
-    /// <summary>What a 200 holds; null: see <see cref="AnswerSchema"/>.</summary>
-    public JsonTypeInfo? Answer { get; init; }
+    /// <summary>
+    /// What a success holds, one of <see cref="AdminJson"/>'s types, of which more is made when it is asked for. Null: see
+    /// <see cref="AnswerSchema"/>.
+    /// </summary>
+    public Type? Answer { get; init; }
 
     /// <summary>A JSON schema of what a 200 holds, where no type has it.</summary>
     public string? AnswerSchema { get; init; }

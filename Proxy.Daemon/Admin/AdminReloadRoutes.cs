@@ -28,13 +28,13 @@ internal sealed class AdminReloadRoutes(ConfigurationReloader reloader, WorkerCo
         routes.MapMethods("/api/v1/reload", ["POST"], ReloadAsync).WithMetadata(
             new AdminOperation("reload", "Reads the configuration again and puts it into force, whole or not at all")
             {
-                Answer = AdminJson.Instance.ReloadView,
+                Answer = typeof(ReloadView),
                 Problems = [StatusCodes.Status422UnprocessableEntity, StatusCodes.Status503ServiceUnavailable],
             });
         routes.MapMethods("/api/v1/workers", ["POST"], AddAsync).WithMetadata(
             new AdminOperation("addWorker", "A worker more, until the next reload unless it is saved")
             {
-                Answer = AdminJson.Instance.WorkerView,
+                Answer = typeof(WorkerView),
                 AnswerStatus = StatusCodes.Status201Created,
                 BodySchema = """
                     {"type": "object", "required": ["id"], "properties": {
@@ -46,14 +46,14 @@ internal sealed class AdminReloadRoutes(ConfigurationReloader reloader, WorkerCo
         routes.MapMethods("/api/v1/workers/{id}", ["DELETE"], RemoveAsync).WithMetadata(
             new AdminOperation("removeWorker", "Drains a worker, which goes when its last connection has finished")
             {
-                Answer = AdminJson.Instance.WorkerView,
+                Answer = typeof(WorkerView),
                 Parameters = [new AdminParameter("save", "Whether the file that a save wrote goes too", Allowed: ["true", "false"])],
                 Problems = Refusals,
             });
         routes.MapMethods("/api/v1/workers/{id}", ["PATCH"], ChangeAsync).WithMetadata(
             new AdminOperation("changeWorker", "Another weight")
             {
-                Answer = AdminJson.Instance.WorkerView,
+                Answer = typeof(WorkerView),
                 BodySchema = """
                     {"type": "object", "required": ["weight"], "additionalProperties": false, "properties": {
                       "weight": {"type": "integer", "minimum": 1, "maximum": 100}, "save": {"type": "boolean"}}}
@@ -68,7 +68,7 @@ internal sealed class AdminReloadRoutes(ConfigurationReloader reloader, WorkerCo
             return;
         var outcome = await reloader.ReloadAsync("the admin API");
         if (outcome.IsStopping)
-            await context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
+            await AdminRoutes.StoppingAsync(context);
         else if (!outcome.IsDone)
             await context.WriteInvalidAsync("the configuration is as it was: the one that was read is not valid", outcome.Errors);
         else

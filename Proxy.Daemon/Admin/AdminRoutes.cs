@@ -37,13 +37,13 @@ internal sealed class AdminRoutes(
         routes.MapMethods(
             "/api/v1/health", Read,
             context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.Health, AdminJson.Instance.HealthView))
-            .WithMetadata(new AdminOperation("getHealth", "The pool at a glance") { Answer = AdminJson.Instance.HealthView });
+            .WithMetadata(new AdminOperation("getHealth", "The pool at a glance") { Answer = typeof(HealthView) });
         routes.MapMethods(
             "/api/v1/workers", Read,
             context => ListAsync(context, views.Workers.Count * WorkerMemory, views.Workers.All, AdminJson.Instance.WorkersView))
             .WithMetadata(new AdminOperation("getWorkers", "All workers with all their counters")
             {
-                Answer = AdminJson.Instance.WorkersView,
+                Answer = typeof(WorkersView),
             });
         routes.MapMethods(
             "/api/v1/connections", Read,
@@ -52,19 +52,19 @@ internal sealed class AdminRoutes(
                 () => views.Connections.All(context.Request.Query["worker"].FirstOrDefault()), AdminJson.Instance.ConnectionsView))
             .WithMetadata(new AdminOperation("getConnections", "Live client connections")
             {
-                Answer = AdminJson.Instance.ConnectionsView,
+                Answer = typeof(ConnectionsView),
                 Parameters = [new AdminParameter("worker", "Only those of this worker")],
             });
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain))
-            .WithMetadata(Command("drainWorker", "No new connections for a worker", AdminJson.Instance.WorkerView));
+            .WithMetadata(Command("drainWorker", "No new connections for a worker", typeof(WorkerView)));
         routes.MapMethods("/api/v1/workers/{id}/enable", Write, context => CommandAsync(context, commands.Enable))
-            .WithMetadata(Command("enableWorker", "Back into the pool", AdminJson.Instance.WorkerView));
+            .WithMetadata(Command("enableWorker", "Back into the pool", typeof(WorkerView)));
         routes.MapMethods(
             "/api/v1/sessions", Read,
             context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView))
-            .WithMetadata(new AdminOperation("getSessions", "Sessions that clients use") { Answer = AdminJson.Instance.SessionsView });
+            .WithMetadata(new AdminOperation("getSessions", "Sessions that clients use") { Answer = typeof(SessionsView) });
         routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync)
-            .WithMetadata(Command("rotateSession", "A new circuit for a session", AdminJson.Instance.RotationView));
+            .WithMetadata(Command("rotateSession", "A new circuit for a session", typeof(RotationView)));
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync).WithMetadata(new AdminOperation("fetch", "Fetches a URL through a worker")
         {
             BodySchema = AdminFetchSchemas.Request,
@@ -77,7 +77,7 @@ internal sealed class AdminRoutes(
         routes.MapMethods("/metrics", Read, context => MetricsRoute.ServeAsync(context, views.Metrics));
     }
 
-    private static AdminOperation Command(string id, string summary, JsonTypeInfo answer) => new(id, summary)
+    private static AdminOperation Command(string id, string summary, Type answer) => new(id, summary)
     {
         Answer = answer,
         Problems = [StatusCodes.Status404NotFound],
@@ -166,7 +166,7 @@ internal sealed class AdminRoutes(
         return context.Response.WriteAsync(script, context.RequestAborted);
     }
 
-    private static Task StoppingAsync(HttpContext context) =>
+    internal static Task StoppingAsync(HttpContext context) =>
         context.WriteProblemAsync(StatusCodes.Status503ServiceUnavailable, "the daemon is stopping");
 
     internal static bool HasBody(HttpContext context) => context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? false;

@@ -182,19 +182,9 @@ internal sealed class AdminServer : IAsyncDisposable
         string key = endPoint is UnixDomainSocketEndPoint ? "Socket" : "Address";
         try
         {
-            if (endPoint is not UnixDomainSocketEndPoint)
-                return SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                UnixSocketFile.Bind(socket, endPoint.ToString()!, AdminSocket.Mode);
-                return socket;
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
+            return endPoint is UnixDomainSocketEndPoint
+                ? AdminSocket.Bind(endPoint.ToString()!)
+                : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {

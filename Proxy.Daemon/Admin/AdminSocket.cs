@@ -18,17 +18,36 @@ internal static class AdminSocket
     /// <param name="configured">auto, unix:/path or none.</param>
     /// <param name="environment">Gives an environment variable or null.</param>
     /// <param name="userId">Whose socket it is.</param>
-    public static string? Resolve(string configured, Func<string, string?> environment, uint userId)
+    /// <param name="directory">What the directory of a user's own is called.</param>
+    /// <param name="socket">What the socket is called.</param>
+    public static string? Resolve(
+        string configured, Func<string, string?> environment, uint userId, string directory = "torbalancer", string socket = "admin.sock")
     {
         if (configured == "none")
             return null;
         if (configured != "auto")
             return configured["unix:".Length..];
         if (environment("RUNTIME_DIRECTORY")?.Split(':')[0] is ['/', ..] and var service)
-            return Path.Combine(service, "admin.sock");
+            return Path.Combine(service, socket);
         return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user)
-            ? Path.Combine(user, "torbalancer", "admin.sock")
-            : string.Create(CultureInfo.InvariantCulture, $"/tmp/torbalancer-{userId}/admin.sock");
+            ? Path.Combine(user, directory, socket)
+            : string.Create(CultureInfo.InvariantCulture, $"/tmp/{directory}-{userId}/{socket}");
+    }
+
+    /// <summary>A socket that is bound there, and that nobody but our user may connect to. Throws what binding does.</summary>
+    public static Socket Bind(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            UnixSocketFile.Bind(socket, path, Mode);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>

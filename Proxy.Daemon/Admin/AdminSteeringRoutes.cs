@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using TorBalancer.Admin;
 using TorBalancer.Admin.Explain;
 using TorBalancer.Balancing;
 
@@ -17,7 +18,7 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
         routes.MapMethods("/api/v1/explain", Read, ExplainAsync).WithMetadata(
             new AdminOperation("explain", "What would become of the next connection to a target, and why")
             {
-                Answer = AdminJson.Instance.ExplainView,
+                Answer = typeof(ExplainView),
                 Parameters =
                 [
                     new AdminParameter("target", "host:port", IsRequired: true),
@@ -31,13 +32,13 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
         routes.MapMethods("/api/v1/connections/{id}", Read, FindAsync).WithMetadata(
             new AdminOperation("getConnection", "One live connection, or one of the last that ended: its attempts, circuit and exit")
             {
-                Answer = AdminJson.Instance.ConnectionDetailView,
+                Answer = typeof(ConnectionDetailView),
                 Problems = [StatusCodes.Status404NotFound],
             });
         routes.MapMethods("/api/v1/connections/{id}", Delete, CloseAsync).WithMetadata(
             new AdminOperation("closeConnection", "Ends a live connection; the answer is what it was")
             {
-                Answer = AdminJson.Instance.ConnectionDetailView,
+                Answer = typeof(ConnectionDetailView),
                 Problems = [StatusCodes.Status404NotFound],
             });
         routes.MapMethods(
@@ -45,12 +46,12 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
             context => context.WriteJsonAsync(services.Blacklist.All(), AdminJson.Instance.BlacklistedRelaysView))
             .WithMetadata(new AdminOperation("getBlacklist", "The exits that workers avoid now, and why")
             {
-                Answer = AdminJson.Instance.BlacklistedRelaysView,
+                Answer = typeof(BlacklistedRelaysView),
             });
         routes.MapMethods("/api/v1/blacklist", Delete, ForgiveAsync).WithMetadata(
             new AdminOperation("forgiveRelays", "Uses exits again that are avoided")
             {
-                Answer = AdminJson.Instance.BlacklistRemovalView,
+                Answer = typeof(BlacklistRemovalView),
                 Parameters = [new AdminParameter("relay", "Only this one: its fingerprint, or $FINGERPRINT~nickname")],
                 Problems = [StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound],
             });
@@ -58,7 +59,7 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
             "/api/v1/config", Read, context => context.WriteJsonAsync(services.Configuration(), AdminJson.Instance.ConfigView))
             .WithMetadata(new AdminOperation("getConfig", "Every value of the configuration that holds, with its origin")
             {
-                Answer = AdminJson.Instance.ConfigView,
+                Answer = typeof(ConfigView),
             });
     }
 

@@ -18,11 +18,7 @@ internal sealed class DaemonArguments
 {
     private readonly ConfigurationArguments _configuration;
 
-    private readonly Option<string?> _admin = new("--admin")
-    {
-        Description = "Where the daemon's admin API is, unix:/path or host:port. Without it: where the configuration says.",
-        HelpName = "ADDRESS",
-    };
+    private readonly Option<string?> _admin = AdminOption();
 
     private readonly Option<string?> _tokenFile = new("--token-file")
     {
@@ -46,6 +42,13 @@ internal sealed class DaemonArguments
 
     /// <summary>What the configuration says the daemon asks for; null: nothing.</summary>
     public static string? TokenOf(AdminOptions? admin) => admin is { Token.Length: > 0 } ? admin.Token : null;
+
+    /// <summary>Says where the daemon is.</summary>
+    public static Option<string?> AdminOption() => new("--admin")
+    {
+        Description = "Where the daemon's admin API is, unix:/path or host:port. Without it: where the configuration says.",
+        HelpName = "ADDRESS",
+    };
 
     /// <summary>Adds the options to a command, behind its own.</summary>
     public static DaemonArguments AddTo(Command command) => new(command);

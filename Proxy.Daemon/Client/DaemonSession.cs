@@ -80,6 +80,8 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
     /// <summary>Throws what an answer that is an error says.</summary>
     public static DaemonException ProblemOf(HttpStatusCode status, JsonElement problem)
     {
+        if (problem.Lines("errors") is { Count: > 0 } mistakes)
+            return new DaemonException(ExitCodes.Failed, string.Join('\n', mistakes));
         string text = problem.Text("detail") ?? string.Create(CultureInfo.InvariantCulture, $"it answered with status {(int)status}");
         if (problem.Texts("allowed").ToArray() is { Length: > 0 } allowed)
             text += $"; allowed: {string.Join(", ", allowed)}";

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TorBalancer.Daemon.Terminal;
 
 namespace TorBalancer.Daemon.Client;
 
@@ -29,6 +30,19 @@ internal static class JsonReading
     public static IEnumerable<string> Texts(this JsonElement element, string name) => element.Items(name)
         .Select(static item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText());
 
+    /// <summary>Texts, mistakes with their place, or keys with what they had and have: a line each, for people.</summary>
+    public static List<string> Lines(this JsonElement element, string name) =>
+        [.. element.Items(name).Select(Line).Select(Printable.Of)];
+
     public static JsonElement? Member(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : null;
+
+    private static string Line(JsonElement one)
+    {
+        if (one.ValueKind == JsonValueKind.String)
+            return one.GetString()!;
+        if (one.Text("message") is { } message)
+            return one.Text("origin") is { } origin ? $"{origin}: {message}" : message;
+        return $"[{one.Text("section")}] {one.Text("key")}: {one.Text("old") ?? "(not there)"} -> {one.Text("new") ?? "(not there)"}";
+    }
 }

@@ -1,9 +1,10 @@
 using System.CommandLine;
-using System.Globalization;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Daemon.Client;
+using TorBalancer.Daemon.Terminal;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.Processes;
 
@@ -12,12 +13,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer check</c>: says whether the daemon would start with this configuration.</summary>
 internal static class CheckCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitInvalid = 1;
-
-    /// <summary>An argument that is neither an option nor an override, as opposed to a configuration that is wrong.</summary>
-    private const int ExitUsage = 2;
-
     public static Command Create()
     {
         var command = new Command("check", "Check the configuration, and show everything that is wrong with it, without starting.");
@@ -38,15 +33,15 @@ internal static class CheckCommand
         foreach (var issue in result.Warnings)
             error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
         if (!result.IsValid)
-            return result.HasUsageErrors ? ExitUsage : ExitInvalid;
+            return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
         if (ProblemOfTransports(result.Options) is { } problem)
         {
             error.WriteLine(problem);
-            return ExitInvalid;
+            return ExitCodes.Failed;
         }
 
         output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");
-        return ExitOk;
+        return ExitCodes.Done;
     }
 
     /// <summary>What the start would look for in PATH; null: it is there, or not needed.</summary>
@@ -66,14 +61,11 @@ internal static class CheckCommand
     private static string Summary(TorBalancerOptions options)
     {
         string workers = options.Workers.Count > 0
-            ? Count(options.Workers.Count, "worker")
-            : Count(options.ManagedWorkers.Count, "managed worker");
+            ? Units.Count(options.Workers.Count, "worker")
+            : Units.Count(options.ManagedWorkers.Count, "managed worker");
         string services = options.OnionServices.Count == 0
             ? ""
-            : $", {Count(options.OnionServices.Count, "onion service")} over {Count(options.Instances.Count, "instance")}";
-        return $"{Count(options.Listeners.Count, "listener")}, {workers}, mode {options.Balancing.Mode}{services}";
+            : $", {Units.Count(options.OnionServices.Count, "onion service")} over {Units.Count(options.Instances.Count, "instance")}";
+        return $"{Units.Count(options.Listeners.Count, "listener")}, {workers}, mode {options.Balancing.Mode}{services}";
     }
-
-    private static string Count(int number, string noun) =>
-        string.Create(CultureInfo.InvariantCulture, $"{number} {noun}{(number == 1 ? "" : "s")}");
 }

@@ -42,8 +42,7 @@ internal sealed class ConfigurationArguments
     /// <param name="parts">Whose parts of it are judged.</param>
     public ConfigurationSources Sources(ParseResult parsed, ConfigurationParts parts)
     {
-        bool isNamed = parsed.GetResult(_config) is { Implicit: false };
-        string? path = parsed.GetValue(_config) ?? (isNamed ? "" : null);
+        string? path = parsed.GetValue(_config) ?? (IsNamed(parsed) ? "" : null);
         return ConfigurationSources.OfProcess(path, parsed.UnmatchedTokens, SelectionPolicyNames.All, parts);
     }
 }

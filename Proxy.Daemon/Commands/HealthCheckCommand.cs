@@ -20,10 +20,6 @@ namespace TorBalancer.Daemon.Commands;
 /// </summary>
 internal static class HealthCheckCommand
 {
-    private const int ExitReady = 0;
-    private const int ExitNotReady = 1;
-    private const int ExitUsage = 2;
-
     private const string NotOurs = "what answers is not the admin API of this program";
 
     private const string ServiceSocket = "/run/torbalancer/admin.sock";
@@ -34,11 +30,7 @@ internal static class HealthCheckCommand
     {
         var command = new Command(
             "healthcheck", "Ask the running daemon whether a worker may carry connections; exit status 0: yes, 1: no, or no answer.");
-        var admin = new Option<string?>("--admin")
-        {
-            Description = "Where the daemon's admin API is, unix:/path or host:port. Without it: where the configuration says.",
-            HelpName = "ADDRESS",
-        };
+        var admin = DaemonArguments.AdminOption();
         command.Options.Add(admin);
         var arguments = ConfigurationArguments.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
@@ -61,7 +53,7 @@ internal static class HealthCheckCommand
             foreach (var issue in result.Errors)
                 await error.WriteLineAsync(issue.ToString());
             if (!result.IsValid)
-                return result.HasUsageErrors ? ExitUsage : ExitNotReady;
+                return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
             var places = Places(result.Options.Admin, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
             return await TellAsync(places, result.Options.Admin, output, error, cancellationToken);
         });
@@ -73,7 +65,7 @@ internal static class HealthCheckCommand
     {
         var (isReady, text) = await AskAsync(places, admin, cancellationToken);
         await (isReady ? output : error).WriteLineAsync(isReady ? text : $"torbalancer healthcheck: {text}");
-        return isReady ? ExitReady : ExitNotReady;
+        return isReady ? ExitCodes.Done : ExitCodes.Failed;
     }
 
     /// <summary>

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
 
 namespace TorBalancer.Daemon.Commands;
@@ -13,10 +14,6 @@ namespace TorBalancer.Daemon.Commands;
 /// </summary>
 internal static class InitCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
-
     public static Command Create()
     {
         var wireguard = new Option<bool>("--wireguard")
@@ -111,7 +108,7 @@ internal static class InitCommand
             }
 
             if (await new InitQuestions(Console.In, console.Output).AskAsync(answers, cancellationToken) is not { } given)
-                return ExitFailed;
+                return ExitCodes.Failed;
             answers = given;
         }
 
@@ -126,12 +123,12 @@ internal static class InitCommand
             foreach (var (path, text) in hosts.Render())
                 files.Write(path, text);
             await console.Output.WriteLineAsync($"{files.Directory}: {files.Written} files; {InitFiles.ReadMe} says where each belongs");
-            return ExitOk;
+            return ExitCodes.Done;
         }
         catch (InitException failure)
         {
             await console.Error.WriteLineAsync($"torbalancer init: {failure.Message}");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
     }
 
@@ -159,19 +156,19 @@ internal static class InitCommand
                 CultureInfo.InvariantCulture,
                 $"{files.Directory}: {files.Written} files for {links.Count} workers, with private keys; {InitFiles.ReadMe} says where "
                     + $"each belongs"));
-            return ExitOk;
+            return ExitCodes.Done;
         }
         catch (InitException failure)
         {
             await error.WriteLineAsync($"torbalancer init: {failure.Message}");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
     }
 
     private static async Task<int> UsageAsync(TextWriter error, string problem)
     {
         await error.WriteLineAsync($"torbalancer init: {problem}");
-        return ExitUsage;
+        return ExitCodes.Usage;
     }
 }
 

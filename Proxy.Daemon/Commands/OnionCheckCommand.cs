@@ -5,10 +5,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Inspection;
 using TorBalancer.Onion.Keys;
 using TorBalancer.Onion.Network;
+using TorBalancer.Onion.Publishing;
 using TorBalancer.TorControl;
 
 namespace TorBalancer.Daemon.Commands;
@@ -16,10 +18,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer onion check</c>: says whether <c>publish</c> would start with this configuration.</summary>
 internal static class OnionCheckCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
-
     private const int Attempts = 3;
 
     private static readonly TimeSpan FetchLimit = TimeSpan.FromSeconds(45);
@@ -47,19 +45,19 @@ internal static class OnionCheckCommand
             foreach (var issue in result.Warnings)
                 await error.WriteLineAsync($"{issue.Origin}: warning: {issue.Message}");
             if (!result.IsValid)
-                return result.HasUsageErrors ? ExitUsage : ExitFailed;
+                return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
             var options = result.Options;
             if (options.OnionServices.Count == 0)
             {
                 await error.WriteLineAsync($"{result.Source}: there is no [OnionService:name]: nothing to publish");
-                return ExitFailed;
+                return ExitCodes.Failed;
             }
 
             EndPoint? endPoint = options.Publisher.ControlEndPoint;
             if (parsed.GetValue(control) is { } named && !ControlPortText.TryParse(named, out endPoint))
             {
                 await error.WriteLineAsync($"torbalancer onion check: --control-port {named} is neither IP:PORT nor unix:PATH");
-                return ExitUsage;
+                return ExitCodes.Usage;
             }
 
             bool isFine = await CheckKeysAsync(options, output, error);
@@ -67,7 +65,7 @@ internal static class OnionCheckCommand
                 isFine &= await CheckInstancesAsync(options, endPoint, output, error, cancellationToken);
             if (isFine)
                 await output.WriteLineAsync($"{result.Source}: ok ({Summary(options)})");
-            return isFine ? ExitOk : ExitFailed;
+            return isFine ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
     }
@@ -103,14 +101,12 @@ internal static class OnionCheckCommand
         var publisher = options.Publisher;
         bool isItsOwn = endPoint.Equals(publisher.ControlEndPoint);
         var credentials = isItsOwn
-            ? new ControlCredentials(
-                publisher.ControlCookie.Length > 0 ? publisher.ControlCookie : null,
-                publisher.ControlPassword.Length > 0 ? publisher.ControlPassword : null)
+            ? ControlCredentials.Of(publisher.ControlCookie, publisher.ControlPassword)
             : ControlCredentials.None;
         try
         {
             await using var control = await ControlConnection.ConnectAsync(
-                endPoint, credentials, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, cancellationToken);
+                endPoint, credentials, TorNetwork.Limits, NullLogger.Instance, TimeProvider.System, cancellationToken);
             await output.WriteLineAsync($"tor {control.Info.TorVersion}");
             bool isFine = !isItsOwn || await HasNoClientsAsync(control, error, cancellationToken);
             using var source = await DescriptorSource.OpenAsync(control, FetchLimit, TimeProvider.System, cancellationToken);
@@ -137,8 +133,7 @@ internal static class OnionCheckCommand
 
             return isFine;
         }
-        catch (Exception failure)
-            when (failure is ControlConnectionException or ControlAuthenticationException or ControlReplyException or TimeoutException)
+        catch (Exception failure) when (ControlFailures.IsExpected(failure))
         {
             await error.WriteLineAsync(failure.Message);
             return false;
@@ -148,11 +143,10 @@ internal static class OnionCheckCommand
     // What they look up and what we fetch would be in one cache, and a signal of either would disturb the other.
     private static async Task<bool> HasNoClientsAsync(ControlConnection control, TextWriter error, CancellationToken cancellationToken)
     {
-        string listeners = (await control.GetInfoAsync("net/listeners/socks", cancellationToken)).Trim();
-        if (listeners.Length == 0)
+        if (await PublisherTor.ClientPortOfAsync(control, cancellationToken) is not { } port)
             return true;
         await error.WriteLineAsync(
-            $"[Publisher] ControlPort: this tor has clients of its own (SocksPort {listeners}); the publisher needs one with SocksPort 0");
+            $"[Publisher] ControlPort: this tor has clients of its own ({port}); the publisher needs one with SocksPort 0");
         return false;
     }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Publishing;
 using TorBalancer.Daemon.Terminal;
 
@@ -8,9 +9,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer onion drain|enable SERVICE INSTANCE</c>.</summary>
 internal static class OnionDrainCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-
     public static Command Drain() => Create(
         "drain", "Take an instance out of its service's descriptors at once, until it is enabled again or the publisher restarts.");
 
@@ -28,27 +26,23 @@ internal static class OnionDrainCommand
             {
                 string path = $"/api/v1/onion/{Uri.EscapeDataString(parsed.GetValue(service)!)}"
                     + $"/instances/{Uri.EscapeDataString(parsed.GetValue(instance)!)}/{verb}";
-                var (status, answer) = await client.PostAsync(path, token);
-                using (answer)
+                using var answer = await client.SendAsync(HttpMethod.Post, path, body: null, token);
+                var console = parsed.InvocationConfiguration;
+                if (answer.Status != HttpStatusCode.OK)
                 {
-                    var console = parsed.InvocationConfiguration;
-                    if (status != HttpStatusCode.OK)
-                    {
-                        string detail = answer.RootElement.TryGetProperty("detail", out var text)
-                            ? Printable.Of(text.GetString()!)
-                            : $"status {(int)status}";
-                        await console.Error.WriteLineAsync($"torbalancer onion {verb}: {detail}");
-                        return ExitFailed;
-                    }
-
-                    string name = $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}";
-                    await console.Output.WriteLineAsync(
-                        verb == "drain"
-                            ? $"{name}: drained, until the publisher restarts (an upgrade restarts it too). "
-                                + $"To keep it out, remove [Instance:{name}] from the configuration"
-                            : $"{name}: enabled");
-                    return ExitOk;
+                    string detail = answer.Body.RootElement.Text("detail") is { } text
+                        ? Printable.Of(text) : $"status {(int)answer.Status}";
+                    await console.Error.WriteLineAsync($"torbalancer onion {verb}: {detail}");
+                    return ExitCodes.Failed;
                 }
+
+                string name = $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}";
+                await console.Output.WriteLineAsync(
+                    verb == "drain"
+                        ? $"{name}: drained, until the publisher restarts (an upgrade restarts it too). "
+                            + $"To keep it out, remove [Instance:{name}] from the configuration"
+                        : $"{name}: enabled");
+                return ExitCodes.Done;
             },
             cancellationToken));
         return command;

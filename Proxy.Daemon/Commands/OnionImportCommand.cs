@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Importing;
 using TorBalancer.Onion.Keys;
@@ -9,9 +10,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer onion import</c>: our sections from an Onionbalance configuration.</summary>
 internal static class OnionImportCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-
     public static Command Create()
     {
         var file = new Argument<string>("file")
@@ -46,7 +44,7 @@ internal static class OnionImportCommand
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             await error.WriteLineAsync($"torbalancer onion import: cannot read {path}: {failure.Message}");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
 
         string full = Path.GetFullPath(path);
@@ -56,19 +54,19 @@ internal static class OnionImportCommand
         foreach (var problem in warnings)
             await error.WriteLineAsync(Line(path, problem.Line, $"warning: {problem.Message}"));
         if (configuration is null)
-            return ExitFailed;
+            return ExitCodes.Failed;
         var (sections, problems) = SectionsOf(configuration, full);
         foreach (var problem in problems)
             await error.WriteLineAsync(Line(path, problem.Line, $"warning: {problem.Message}"));
         try
         {
             await WriteAsync(sections, target, force, output);
-            return ExitOk;
+            return ExitCodes.Done;
         }
         catch (InitException failure)
         {
             await error.WriteLineAsync($"torbalancer onion import: {failure.Message}");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
     }
 

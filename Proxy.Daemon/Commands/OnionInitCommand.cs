@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Keys;
 
@@ -32,10 +33,6 @@ internal sealed record OnionPlan(string Name, OnionTopology Topology, int Instan
 /// <summary><c>torbalancer onion init</c>: key, backends and publisher of a new address, or of one that changes its topology.</summary>
 internal static class OnionInitCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
-
     private const int MostPublishers = 9;
 
     public static Command Create()
@@ -55,7 +52,7 @@ internal static class OnionInitCommand
         if (plan is null)
         {
             console.Error.WriteLine($"torbalancer onion init: {problem}");
-            return ExitUsage;
+            return ExitCodes.Usage;
         }
 
         try
@@ -69,12 +66,12 @@ internal static class OnionInitCommand
                 CultureInfo.InvariantCulture,
                 $"{files.Directory}: {files.Written} files for {identity.Address}, with its secret key; {InitFiles.ReadMe} says where each "
                     + $"belongs"));
-            return ExitOk;
+            return ExitCodes.Done;
         }
         catch (Exception failure) when (failure is InitException or KeyFileException or OnionCryptoException)
         {
             console.Error.WriteLine($"torbalancer onion init: {failure.Message}");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
     }
 

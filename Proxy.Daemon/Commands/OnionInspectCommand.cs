@@ -4,6 +4,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Inspection;
 using TorBalancer.Onion.Keys;
@@ -15,10 +16,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer onion inspect</c>: shows a descriptor, layer by layer, with everything that is wrong with it.</summary>
 internal static class OnionInspectCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitProblems = 1;
-    private const int ExitUsage = 2;
-
     // HSV3MaxDescriptorSize's default.
     private const int UsualMaxSize = 50_000, LongestFile = 1 << 20, Attempts = 6;
 
@@ -64,13 +61,12 @@ internal static class OnionInspectCommand
             catch (InspectException failure)
             {
                 await console.Error.WriteLineAsync($"torbalancer onion inspect: {failure.Message}");
-                return failure.IsUsage ? ExitUsage : ExitProblems;
+                return failure.IsUsage ? ExitCodes.Usage : ExitCodes.Failed;
             }
-            catch (Exception failure)
-                when (failure is ControlConnectionException or ControlAuthenticationException or TimeoutException or OnionCryptoException)
+            catch (Exception failure) when (ControlFailures.IsExpected(failure) || failure is OnionCryptoException)
             {
                 await console.Error.WriteLineAsync($"torbalancer onion inspect: {failure.Message}");
-                return ExitProblems;
+                return ExitCodes.Failed;
             }
         });
         return command;
@@ -105,7 +101,7 @@ internal static class OnionInspectCommand
         if (request.Address is not null)
             throw new InspectException("--address goes with a file", isUsage: true);
         await using var control = await ControlConnection.ConnectAsync(
-            EndPointOf(request.ControlPort), ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance,
+            EndPointOf(request.ControlPort), ControlCredentials.None, TorNetwork.Limits, NullLogger.Instance,
             TimeProvider.System, cancellationToken);
         using var source = await DescriptorSource.OpenAsync(control, FetchLimit, TimeProvider.System, cancellationToken);
         var (consensus, isTesting, error) = await source.ReadNetworkAsync(cancellationToken);
@@ -142,7 +138,7 @@ internal static class OnionInspectCommand
             ? output.WriteLineAsync(JsonSerializer.Serialize(view, OnionJson.Instance.InspectionView))
             : output.WriteAsync(OnionReportText.Of(view)));
         bool isFine = view.Descriptor is { Problems.Count: 0 } || view.Directories is { Problems.Count: 0 };
-        return isFine ? ExitOk : ExitProblems;
+        return isFine ? ExitCodes.Done : ExitCodes.Failed;
     }
 
     private static async Task<string> ReadAsync(string path, CancellationToken cancellationToken)

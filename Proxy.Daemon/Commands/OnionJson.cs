@@ -1,6 +1,5 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using TorBalancer.Daemon.Admin;
 using TorBalancer.Onion.Inspection;
 
 namespace TorBalancer.Daemon.Commands;
@@ -15,11 +14,5 @@ internal sealed record InspectionView(DescriptorReport? Descriptor, string? Dire
 internal sealed partial class OnionJson : JsonSerializerContext
 {
     /// <summary>snake_case, nulls left out, for people to read too.</summary>
-    public static OnionJson Instance { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
-    });
+    public static OnionJson Instance { get; } = new(AdminJson.NewOptions(isIndented: true));
 }

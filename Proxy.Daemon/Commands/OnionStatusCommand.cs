@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Publishing;
 using TorBalancer.Daemon.Terminal;
 using TorBalancer.Onion.Publishing;
@@ -12,9 +13,6 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer onion status</c>: what the running publisher does, of all services.</summary>
 internal static class OnionStatusCommand
 {
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-
     public static Command Create()
     {
         var json = new Option<bool>("--json") { Description = "As JSON, with everything there is" };
@@ -34,7 +32,7 @@ internal static class OnionStatusCommand
                     ?? throw new AdminClientException("it answered with nothing");
                 await parsed.InvocationConfiguration.Output.WriteLineAsync(
                     parsed.GetValue(json) ? document.RootElement.GetRawText() : Describe(view));
-                return IsPublished(view) ? ExitOk : ExitFailed;
+                return IsPublished(view) ? ExitCodes.Done : ExitCodes.Failed;
             },
             cancellationToken));
         return command;

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Publishing;
@@ -18,10 +19,6 @@ namespace TorBalancer.Daemon.Commands;
 internal static class PublishCommand
 {
     public const string Name = "publish";
-
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
 
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(30);
 
@@ -37,14 +34,14 @@ internal static class PublishCommand
             if (!result.IsValid)
             {
                 await StandardError.TellAsync(error, result.Errors.Select(static issue => issue.ToString()));
-                return result.HasUsageErrors ? ExitUsage : ExitFailed;
+                return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
             }
 
             if (result.Options.OnionServices.Count == 0)
             {
                 await StandardError.TellAsync(
                     error, [$"torbalancer: {result.Source} has no [OnionService:name]: there is nothing to publish"]);
-                return ExitFailed;
+                return ExitCodes.Failed;
             }
 
             return await RunAsync(result, error, cancellationToken);
@@ -65,12 +62,12 @@ internal static class PublishCommand
             await host.RunAsync(cancellationToken);
             return host.Services.GetRequiredService<PublisherHostedService>().Failure is { } reason
                 ? throw new StartupException(reason)
-                : ExitOk;
+                : ExitCodes.Done;
         }
         catch (StartupException failure)
         {
             await StandardError.TellAsync(error, [$"torbalancer: {failure.Message}"]);
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
         finally
         {

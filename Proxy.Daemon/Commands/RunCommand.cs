@@ -10,6 +10,7 @@ using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Reload;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
@@ -26,10 +27,6 @@ namespace TorBalancer.Daemon.Commands;
 internal static class RunCommand
 {
     public const string Name = "run";
-
-    private const int ExitOk = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
 
     public static Command Create()
     {
@@ -50,14 +47,14 @@ internal static class RunCommand
             if (!result.IsValid)
             {
                 await StandardError.TellAsync(error, result.Errors.Select(static issue => issue.ToString()));
-                return result.HasUsageErrors ? ExitUsage : ExitFailed;
+                return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
             }
 
             bool isTestnet = parsed.GetValue(testnet);
             if (!isTestnet && parsed.GetResult(latency) is not null)
             {
                 await StandardError.TellAsync(error, ["--latency is the test network's: it needs --testnet"]);
-                return ExitUsage;
+                return ExitCodes.Usage;
             }
 
             return await RunAsync(sources, result, isTestnet ? parsed.GetValue(latency) : null, error, cancellationToken);
@@ -80,12 +77,12 @@ internal static class RunCommand
                 await RunTestnetAsync(sources, configuration, distance, signals, cancellationToken);
             else
                 await RunHostAsync(new RunningConfiguration(sources, configuration), addNetwork: null, signals, cancellationToken);
-            return ExitOk;
+            return ExitCodes.Done;
         }
         catch (Exception failure) when (failure is StartupException or ListenException)
         {
             await StandardError.TellAsync(error, [$"torbalancer: {failure.Message}"]);
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
         finally
         {

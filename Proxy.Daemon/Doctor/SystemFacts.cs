@@ -1,6 +1,5 @@
 using System.Globalization;
 using TorBalancer.Interop;
-using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Doctor;
 
@@ -42,8 +41,6 @@ internal sealed class SystemFacts(string root, Func<string, string?> environment
 
     /// <summary>Of a file; null: it is not there.</summary>
     public static UnixFileMode? ModeOf(string path) => FileCalls.StatusOf(path, followLinks: true)?.Permissions;
-
-    public static string? Find(string program) => Executables.Find(program);
 
     private static string? Read(string path)
     {

@@ -81,7 +81,9 @@ internal static class CommandPage
             "`SIGTERM`, `SIGINT`",
             "`run` closes its listeners at once; connections may go on for [Tunnel] DrainTimeout and are then cut. Tor processes of its "
                 + "own end last.");
-        page.Item("`SIGHUP`", "The log file is opened anew. Nothing else changes: restart to apply a changed configuration.");
+        page.Item("`SIGHUP`",
+            "`run` opens its log file anew and reads the configuration again, as `torbalancer reload` does: all of it is put into force, "
+                + "or nothing. The log names what needs a restart.");
         page.Heading("EXIT STATUS");
         foreach (var (code, meaning) in ExitCodes.All)
             page.Item(code.ToString(CultureInfo.InvariantCulture), meaning);

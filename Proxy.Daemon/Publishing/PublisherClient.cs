@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Admin;
+using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Processes;
 
@@ -12,9 +13,6 @@ namespace TorBalancer.Daemon.Publishing;
 /// <summary>The command line's side of the publisher's status socket.</summary>
 internal static class PublisherClient
 {
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
-
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -31,11 +29,11 @@ internal static class PublisherClient
         foreach (var issue in result.Errors)
             await error.WriteLineAsync(issue.ToString());
         if (!result.IsValid)
-            return result.HasUsageErrors ? ExitUsage : ExitFailed;
+            return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
         if (PlaceOf(result.Options.Publisher.Status) is not { } place)
         {
             await error.WriteLineAsync($"torbalancer {command}: [Publisher] Status is none: there is nothing to ask");
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -55,7 +53,7 @@ internal static class PublisherClient
             await error.WriteLineAsync($"torbalancer {command}: no answer of the publisher at {place} within {seconds} s");
         }
 
-        return ExitFailed;
+        return ExitCodes.Failed;
     }
 
     private static string? PlaceOf(string configured)

@@ -94,9 +94,7 @@ internal sealed partial class PublisherHostedService(
         var publisher = options.Publisher;
         if (_tor is not null)
             return _tor.AccessAsync(cancellationToken);
-        var credentials = new ControlCredentials(
-            publisher.ControlCookie.Length > 0 ? publisher.ControlCookie : null,
-            publisher.ControlPassword.Length > 0 ? publisher.ControlPassword : null);
+        var credentials = ControlCredentials.Of(publisher.ControlCookie, publisher.ControlPassword);
         return Task.FromResult(
             new PublisherTorAccess(publisher.ControlEndPoint!, credentials, publisher.SocksEndPoint, IsOurs: false));
     }

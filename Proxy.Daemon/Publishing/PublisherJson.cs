@@ -1,6 +1,5 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using TorBalancer.Daemon.Admin;
 using TorBalancer.Onion.Publishing;
 
 namespace TorBalancer.Daemon.Publishing;
@@ -11,11 +10,5 @@ namespace TorBalancer.Daemon.Publishing;
 internal sealed partial class PublisherJson : JsonSerializerContext
 {
     /// <summary>As the admin API's: snake_case, nulls left out.</summary>
-    public static PublisherJson Instance { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = false,
-    });
+    public static PublisherJson Instance { get; } = new(AdminJson.NewOptions());
 }

@@ -1,6 +1,5 @@
-using System.Globalization;
+using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Tor;
-using TorBalancer.Interop;
 
 namespace TorBalancer.Daemon.Publishing;
 
@@ -16,18 +15,8 @@ internal static class PublisherPaths
     /// <param name="configured">auto, unix:/path or none.</param>
     /// <param name="environment">Gives an environment variable or null.</param>
     /// <param name="userId">Whose socket it is.</param>
-    public static string? StatusSocket(string configured, Func<string, string?> environment, uint userId)
-    {
-        if (configured == "none")
-            return null;
-        if (configured != "auto")
-            return configured["unix:".Length..];
-        if (environment("RUNTIME_DIRECTORY")?.Split(':')[0] is ['/', ..] and var service)
-            return Path.Combine(service, Socket);
-        return environment("XDG_RUNTIME_DIR") is ['/', ..] and var user && FileCalls.IsOurs(user)
-            ? Path.Combine(user, Directory, Socket)
-            : string.Create(CultureInfo.InvariantCulture, $"/tmp/{Directory}-{userId}/{Socket}");
-    }
+    public static string? StatusSocket(string configured, Func<string, string?> environment, uint userId) =>
+        AdminSocket.Resolve(configured, environment, userId, Directory, Socket);
 
     /// <summary>The managed tor's directories.</summary>
     /// <param name="configured">auto or a path.</param>

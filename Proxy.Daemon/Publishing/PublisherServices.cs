@@ -67,6 +67,6 @@ internal sealed class PublisherServices : IDisposable
         }
 
         return new InstanceWatch(
-            service.Name, new InstanceState(instance.Name, address, instance.Weight), instance.HealthCheck, instance.Weight, firstFetch);
+            service.Name, new InstanceState(instance.Name, address, instance.Weight), instance.HealthCheck, firstFetch);
     }
 }

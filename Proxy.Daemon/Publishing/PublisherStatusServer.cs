@@ -152,15 +152,12 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
 
     private static Socket Bind(EndPoint endPoint)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            UnixSocketFile.Bind(socket, endPoint.ToString()!, AdminSocket.Mode);
-            return socket;
+            return AdminSocket.Bind(endPoint.ToString()!);
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
-            socket.Dispose();
             throw new StartupException($"[Publisher] Status cannot listen on {endPoint}: {failure.Message}", failure);
         }
     }

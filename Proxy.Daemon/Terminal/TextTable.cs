@@ -27,12 +27,7 @@ internal sealed class TextTable(params string[] columns)
 
     public int Count => _rows.Count;
 
-    /// <summary>The row's place, from 0.</summary>
-    public int Add(params Cell[] cells)
-    {
-        _rows.Add([.. cells.Select(static cell => cell with { Text = Printable.Of(cell.Text) })]);
-        return _rows.Count - 1;
-    }
+    public void Add(params Cell[] cells) => _rows.Add([.. cells.Select(static cell => cell with { Text = Printable.Of(cell.Text) })]);
 
     /// <summary>The heads, then the rows.</summary>
     /// <param name="width">Columns of the terminal: what goes beyond is cut; 0: nothing is.</param>
@@ -70,5 +65,6 @@ internal sealed class TextTable(params string[] columns)
 
     private static string Head(string column) => column.TrimStart('>');
 
-    private static string Cut(string line, int width) => width == 0 || line.Length <= width ? line : line[..(width - 1)] + "…";
+    /// <param name="width">Columns; 0: nothing is cut.</param>
+    internal static string Cut(string line, int width) => width == 0 || line.Length <= width ? line : line[..(width - 1)] + "…";
 }

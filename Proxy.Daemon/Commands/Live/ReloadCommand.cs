@@ -30,13 +30,13 @@ internal static class ReloadCommand
 
     private static async Task TellAsync(DaemonSession session, JsonElement answer)
     {
-        var changed = Lines(answer, "changed");
+        var changed = answer.Lines("changed");
         foreach (string line in changed)
             await session.Output.WriteLineAsync($"changed: {line}");
-        var later = Lines(answer, "restart_needed");
+        var later = answer.Lines("restart_needed");
         foreach (string line in later)
             await session.Output.WriteLineAsync(session.Style.Paint($"needs a restart: {line}", Tone.Warning));
-        foreach (string line in Lines(answer, "warnings"))
+        foreach (string line in answer.Lines("warnings"))
             await session.Error.WriteLineAsync(session.Style.Paint($"warning: {line}", Tone.Warning));
         if (changed.Count + later.Count == 0)
             await session.Output.WriteLineAsync("nothing has changed");
@@ -44,21 +44,8 @@ internal static class ReloadCommand
 
     private static async Task RefuseAsync(DaemonSession session, JsonElement answer)
     {
-        foreach (string line in Lines(answer, "errors"))
+        foreach (string line in answer.Lines("errors"))
             await session.Error.WriteLineAsync(line);
         await session.Error.WriteLineAsync("torbalancer reload: nothing was changed; the daemon goes on with what it had");
-    }
-
-    /// <summary>Texts, mistakes with their place, or keys with what they had and have.</summary>
-    internal static List<string> Lines(JsonElement answer, string name) =>
-        [.. answer.Items(name).Select(Line).Select(Printable.Of)];
-
-    private static string Line(JsonElement one)
-    {
-        if (one.ValueKind == JsonValueKind.String)
-            return one.GetString()!;
-        if (one.Text("message") is { } message)
-            return one.Text("origin") is { } origin ? $"{origin}: {message}" : message;
-        return $"[{one.Text("section")}] {one.Text("key")}: {one.Text("old") ?? "(not there)"} -> {one.Text("new") ?? "(not there)"}";
     }
 }

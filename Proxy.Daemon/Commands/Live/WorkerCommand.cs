@@ -39,7 +39,7 @@ internal static class WorkerCommand
 
                 writer.WriteBoolean("save", parsed.GetValue(save));
             });
-            using var answer = await ChangeAsync(session, HttpMethod.Post, Workers, body, cancellationToken);
+            using var answer = await session.CommandAsync(HttpMethod.Post, Workers, cancellationToken, body);
             await session.Output.WriteLineAsync(
                 Printable.Of($"{answer.RootElement.Text("id")} is added at {answer.RootElement.Text("address")}{Until(parsed, save)}"));
             return ExitCodes.Done;
@@ -54,7 +54,7 @@ internal static class WorkerCommand
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {
             string path = $"{Workers}/{LiveArguments.Segment(parsed.GetValue(id)!)}{(parsed.GetValue(save) ? "?save=true" : "")}";
-            using var answer = await ChangeAsync(session, HttpMethod.Delete, path, body: null, cancellationToken);
+            using var answer = await session.CommandAsync(HttpMethod.Delete, path, cancellationToken);
             long left = answer.RootElement.Member("health")?.Whole("connections") ?? 0;
             string what = left == 0
                 ? "is removed"
@@ -81,27 +81,11 @@ internal static class WorkerCommand
                 writer.WriteBoolean("save", parsed.GetValue(save));
             });
             string path = $"{Workers}/{LiveArguments.Segment(parsed.GetValue(id)!)}";
-            using var answer = await ChangeAsync(session, HttpMethod.Patch, path, body, cancellationToken);
+            using var answer = await session.CommandAsync(HttpMethod.Patch, path, cancellationToken, body);
             await session.Output.WriteLineAsync(
                 Printable.Of($"{answer.RootElement.Text("id")} has weight {answer.RootElement.Text("weight")}{Until(parsed, save)}"));
             return ExitCodes.Done;
         });
-    }
-
-    /// <summary>The answer; what is wrong with a key is told mistake by mistake.</summary>
-    private static async Task<JsonDocument> ChangeAsync(
-        DaemonSession session, HttpMethod method, string path, string? body, CancellationToken cancellationToken)
-    {
-        var answer = await session.SendAsync(method, path, body, cancellationToken);
-        if ((int)answer.Status is >= 200 and < 300)
-            return answer.Body;
-        using (answer)
-        {
-            var mistakes = ReloadCommand.Lines(answer.Body.RootElement, "errors");
-            throw mistakes.Count > 0
-                ? new DaemonException(ExitCodes.Failed, string.Join('\n', mistakes))
-                : DaemonSession.ProblemOf(answer.Status, answer.Body.RootElement);
-        }
     }
 
     private static Option<bool> Save() => new("--save")

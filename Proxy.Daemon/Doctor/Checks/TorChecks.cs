@@ -14,9 +14,6 @@ namespace TorBalancer.Daemon.Doctor.Checks;
 /// <summary>The workers' tors themselves.</summary>
 internal static class TorChecks
 {
-    /// <summary>Fewer exits are soon blocked, and tell their users apart.</summary>
-    private const int FewExits = 10;
-
     // Tor takes a list of relays a day before it holds and a day after; what is farther off is of no use to it.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30), ConsensusTolerance = TimeSpan.FromHours(24);
 
@@ -215,7 +212,7 @@ internal static class TorChecks
             string country = worker.Model.Country;
             if (count is null && RunningOf(patient, worker.Id) is { } running)
                 (count, country) = ((int?)running.Member("tor")?.Whole("country_exits"), running.Text("country") ?? country);
-            if (count < FewExits)
+            if (count < TorControl.Relays.CountryExits.Few)
             {
                 yield return Finding.Warning(
                     worker.Id, $"in its country {country} the network has {Units.Count(count.Value, "exit")}: few are soon blocked, carry "

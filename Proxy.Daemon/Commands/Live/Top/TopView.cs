@@ -80,7 +80,7 @@ internal sealed class TopView
     {
         var lines = new List<string>();
         var workers = Table(style, width, IsAtWorkers && height > 0, WorkerRows(), Workers.Count);
-        lines.Add(Cut(Head(place), width));
+        lines.Add(TextTable.Cut(Head(place), width));
         lines.Add("");
 
         // Of a small screen the workers have at most half, and what the cursor is in is seen around it.
@@ -95,8 +95,8 @@ internal sealed class TopView
         lines = lines.GetRange(0, Math.Min(lines.Count, Math.Max(1, height - 2)));
         while (lines.Count < height - 2)
             lines.Add("");
-        lines.Add(style.Paint(Cut(Printable.Of(Message), width), Tone.Strong));
-        lines.Add(style.Paint(Cut(Keys, width), Tone.Dim));
+        lines.Add(style.Paint(TextTable.Cut(Printable.Of(Message), width), Tone.Strong));
+        lines.Add(style.Paint(TextTable.Cut(Keys, width), Tone.Dim));
         return lines;
     }
 
@@ -188,6 +188,4 @@ internal sealed class TopView
     }
 
     private static string Rate(double bytes) => double.IsNaN(bytes) ? "-" : Units.Bytes(bytes);
-
-    private static string Cut(string line, int width) => width == 0 || line.Length <= width ? line : line[..(width - 1)] + "…";
 }
