@@ -30,9 +30,7 @@ public class FetchEngineBombTests
         await using var daemon = await DaemonUnderTest.StartAsync(
             $"[Health]\nEnabled = no\n[Worker:one]\nSocksPort = {((IPEndPoint)worker.EndPoint).Port}\n", token,
             admin: "Address = 127.0.0.1:0");
-        string admin = "http://" + (
-            await daemon.WaitForLineAsync(static line => line.Contains("Admin API on ", StringComparison.Ordinal), token))
-            .Split(' ')[^1];
+        string admin = "http://" + await daemon.AdminAddressAsync(token);
         using var direct = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         using var proxied = new HttpClient(new SocketsHttpHandler { Proxy = new WebProxy($"http://{daemon.Address}") });
 

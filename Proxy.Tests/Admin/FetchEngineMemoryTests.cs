@@ -35,8 +35,7 @@ public class FetchEngineMemoryTests
             $"[Health]\nEnabled = no\n\n[Worker:one]\nAddress = 127.0.0.1\nSocksPort = {((IPEndPoint)worker.EndPoint).Port}\n", token,
             admin: "Address = 127.0.0.1:0");
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        string line = await daemon.WaitForLineAsync(static line => line.Contains("Admin API on ", StringComparison.Ordinal), token);
-        string url = $"http://{line.Split(' ')[^1]}/api/v1/fetch";
+        string url = $"http://{await daemon.AdminAddressAsync(token)}/api/v1/fetch";
         Assert.That(await FetchAsync(client, url, "b.test", token), Is.EqualTo(HttpStatusCode.OK));
         long before = Memory(daemon, "VmRSS");
 

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Onion.Publishing;
 using TorBalancer.Server;
 using TorBalancer.Testnet;
 
@@ -11,7 +12,11 @@ public partial class EventIdTests
 {
     private static readonly (string Name, int Id)[] All =
     [
-        .. new[] { typeof(ServerEventIds).Assembly, typeof(HostingEventIds).Assembly, typeof(TestnetEventIds).Assembly }
+        .. new[]
+            {
+                typeof(ServerEventIds).Assembly, typeof(HostingEventIds).Assembly, typeof(TestnetEventIds).Assembly,
+                typeof(PublishingEventIds).Assembly,
+            }
             .SelectMany(static assembly => assembly.GetTypes())
             .Where(static type => type.Name.EndsWith("EventIds", StringComparison.Ordinal))
             .SelectMany(static type => type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static)
@@ -32,7 +37,8 @@ public partial class EventIdTests
     [Test]
     public void Every_message_has_an_id_from_a_table_and_no_two_share_one()
     {
-        var messages = Repository.Sources.Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon" or "Proxy.Testnet")
+        var messages = Repository.Sources
+            .Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon" or "Proxy.Onion" or "Proxy.Testnet")
             .SelectMany(static file => Message().Matches(file.Code).Select(match => (File: file.ToString(), Id: match.Groups[1].Value)))
             .ToArray();
 

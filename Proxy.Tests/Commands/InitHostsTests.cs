@@ -44,7 +44,7 @@ public class InitHostsTests
     [Test]
     public async Task Control_ports_have_a_password_that_tor_takes(CancellationToken token)
     {
-        int port = FreePort();
+        int port = FreePort.Find();
         var run = await InitAsync("--worker", $"127.0.0.1:{port}", "--worker", "127.0.0.2", "--control");
 
         Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
@@ -134,13 +134,5 @@ public class InitHostsTests
             RealTor.Executable,
             ["--defaults-torrc", "/dev/null", "-f", Path.Combine(Output, torrc), "--verify-config", "DataDirectory", _directory], token);
         Assert.That(result.ExitCode, Is.Zero, result.Output);
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new System.Net.Sockets.Socket(
-            System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -91,10 +91,10 @@ public class OnionCheckCommandTests
     private string Sections(string instance) =>
         $"[Publisher]\n\n[OnionService:main]\nKey = {KeyPath}\n\n[Instance:main/node1]\nAddress = {instance}\n";
 
-    private Task<(int Code, string Output, string Error)> CheckAsync(string configuration, params string[] more)
+    private Task<CommandRun> CheckAsync(string configuration, params string[] more)
     {
         string path = Path.Combine(_directory, "publish.conf");
         File.WriteAllText(path, configuration);
-        return OnionCommands.RunAsync(["check", "--config", path, .. more]);
+        return CommandRun.OfAsync(["onion", "check", "--config", path, .. more]);
     }
 }

@@ -63,8 +63,8 @@ public class OnionInitCommandTests
         {
             string target = Path.Combine(_directory, topology);
             string[] publishers = topology == "combined" ? ["--publishers", "3"] : [];
-            var (code, _, error) = await OnionCommands.RunAsync(
-                ["init", "--topology", topology, "--instances", "2", "--key", key, "--out", target, .. publishers]);
+            var (code, _, error) = await CommandRun.OfAsync(
+                ["onion", "init", "--topology", topology, "--instances", "2", "--key", key, "--out", target, .. publishers]);
 
             Assert.That((code, error), Is.EqualTo((0, "")));
             string[] found = [.. Directory.EnumerateFiles(target, "*", SearchOption.AllDirectories)
@@ -132,7 +132,7 @@ public class OnionInitCommandTests
     [CancelAfter(60_000)]
     public async Task Real_tor_takes_the_lines(string topology, CancellationToken token)
     {
-        string tor = Executables.FindTor("auto") ?? throw new IgnoreException("no tor executable on this machine");
+        string tor = RealTor.Executable;
         await InitAsync("--topology", topology, "--instances", "1", "--target", "unix:/run/web.sock");
         string torrc = Text("node1/torrc").Replace("/var/lib/tor", Path.Combine(Out, "node1"), StringComparison.Ordinal);
         string file = Path.Combine(_directory, "torrc");
@@ -144,8 +144,8 @@ public class OnionInitCommandTests
         Assert.That(result.ExitCode, Is.Zero, result.Output + result.Error);
     }
 
-    private Task<(int Code, string Output, string Error)> InitAsync(params string[] arguments) =>
-        OnionCommands.RunAsync(["init", "--out", Out, .. arguments]);
+    private Task<CommandRun> InitAsync(params string[] arguments) =>
+        CommandRun.OfAsync(["onion", "init", "--out", Out, .. arguments]);
 
     private IEnumerable<string> Files() => Directory.EnumerateFiles(Out, "*", SearchOption.AllDirectories);
 

@@ -23,7 +23,7 @@ public class OnionInspectCommandTests
     public async Task File_is_shown_with_its_problems()
     {
         string address = Instances.All[1].Address.ToString();
-        var (code, output, error) = await OnionCommands.RunAsync("inspect", _file, "--address", address, "--json");
+        var (code, output, error) = await CommandRun.OfAsync("onion", "inspect", _file, "--address", address, "--json");
 
         Assert.That((code, error), Is.EqualTo((0, "")).Or.EqualTo((1, "")));
         var descriptor = JsonNode.Parse(output)!["descriptor"]!;
@@ -38,7 +38,7 @@ public class OnionInspectCommandTests
     {
         File.WriteAllText(_file, "hs-descriptor 3\u001b[31m\ndescriptor-lifetime 180\n");
 
-        var (code, output, _) = await OnionCommands.RunAsync("inspect", _file);
+        var (code, output, _) = await CommandRun.OfAsync("onion", "inspect", _file);
 
         Assert.That(code, Is.EqualTo(1));
         Assert.That(output, Does.Contain("problems").And.Not.Contain("\u001b"));
@@ -55,7 +55,7 @@ public class OnionInspectCommandTests
         string address = Instances.All[0].Address.ToString();
         string[] words = [.. arguments.Split(' ').Select(word => word == "FILE" ? _file : word == "ADDRESS" ? address : word)];
 
-        var (code, output, error) = await OnionCommands.RunAsync(["inspect", .. words]);
+        var (code, output, error) = await CommandRun.OfAsync(["onion", "inspect", .. words]);
 
         Assert.That((code, output), Is.EqualTo((expected, "")));
         Assert.That(error, Does.StartWith("torbalancer onion inspect: ").And.Contain(problem));
@@ -67,11 +67,11 @@ public class OnionInspectCommandTests
         var network = await SharedTestNetwork.GetAsync();
         string control = $"unix:{network.Workers[2].ControlPath}";
 
-        var one = await OnionCommands.RunAsync("inspect", network.OnionAddress, "--control-port", control);
+        var one = await CommandRun.OfAsync("onion", "inspect", network.OnionAddress, "--control-port", control);
         Assert.That((one.Code, one.Error), Is.EqualTo((0, "")), one.Output);
         Assert.That(one.Output, Does.Contain("problems            none").And.Match(@"flow-control +1-2 \d+"));
 
-        var all = await OnionCommands.RunAsync("inspect", network.OnionAddress, "--control-port", control, "--directories", "--json");
+        var all = await CommandRun.OfAsync("onion", "inspect", network.OnionAddress, "--control-port", control, "--directories", "--json");
         var report = JsonNode.Parse(all.Output)!["directories"]!;
         TestContext.Out.WriteLine(all.Output.Length > 3000 ? all.Output[..3000] : all.Output);
         Assert.That(report["directories"]!.AsArray(), Has.Count.EqualTo(8));

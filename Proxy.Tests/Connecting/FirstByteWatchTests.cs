@@ -116,5 +116,10 @@ public class FirstByteWatchTests
         Assert.That(watch.Ended(TunnelEnd.Finished).IsError, Is.True, "the end is told all the same");
     }
 
-    private FirstByteWatch Watch() => new(_worker, _counters, new StreamAccounting(_outcomes, TimeSpan.FromSeconds(60), _time));
+    private FirstByteWatch Watch()
+    {
+        var watch = new FirstByteWatch(_worker, _counters, new StreamAccounting(_outcomes, TimeSpan.FromSeconds(60), _time));
+        _counters.NextFromUpstream = watch;
+        return watch;
+    }
 }

@@ -38,7 +38,7 @@ internal sealed partial class BridgeUnderTest : IAsyncDisposable
                 $"ControlSocket {directory}/control", "SocksPort 0", "Nickname obfuscated", "BridgeRelay 1", "PublishServerDescriptor 0",
                 "BridgeDistribution none", "ORPort 127.0.0.1:auto IPv4Only", "ExtORPort auto", "Address 127.0.0.1",
                 "ServerTransportPlugin obfs4 exec " + ClientProcess.Require("obfs4proxy"),
-                $"ServerTransportListenAddr obfs4 127.0.0.1:{FreePort()}",
+                $"ServerTransportListenAddr obfs4 127.0.0.1:{FreePort.Find()}",
                 $"__OwningControllerProcess {Environment.ProcessId}", "Log notice stdout",
             ],
             token);
@@ -68,13 +68,6 @@ internal sealed partial class BridgeUnderTest : IAsyncDisposable
     }
 
     /// <summary>tor takes no 0 there, and without an address obfs4 would listen on all of them.</summary>
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
-
     private void OnOutput(string line)
     {
         if (Registered().Match(line) is { Success: true } found)

@@ -126,6 +126,13 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
         }
     }
 
+    /// <summary>Where its admin API listens, which it was given an address for.</summary>
+    public async Task<string> AdminAddressAsync(CancellationToken token)
+    {
+        string line = await WaitForLineAsync(static line => line.Contains(" Admin API on 127.", StringComparison.Ordinal), token);
+        return line[(line.LastIndexOf(' ') + 1)..];
+    }
+
     public void Terminate() => ProcessSignals.Terminate(_process.Id);
 
     public void Kill() => ProcessSignals.Kill(_process.Id);

@@ -30,7 +30,7 @@ internal sealed class PrometheusUnderTest : IAsyncDisposable
                 static_configs: [{targets: ["{{target}}"]}]
 
             """, token);
-        int port = FreePort();
+        int port = FreePort.Find();
         var process = ForegroundProcess.Start(
         [
             program, $"--config.file={directory}/prometheus.yml", $"--storage.tsdb.path={directory}/data",
@@ -84,12 +84,5 @@ internal sealed class PrometheusUnderTest : IAsyncDisposable
         string text = await response.Content.ReadAsStringAsync(token);
         Assert.That(response.IsSuccessStatusCode, Is.True, $"{path}: {text}");
         return JsonDocument.Parse(text).RootElement.GetProperty("data").Clone();
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,6 +39,12 @@ internal sealed class ReloadableProxy : IAsyncDisposable
     public LiveOptions Live => Get<LiveOptions>();
 
     public string File => Path.Combine(Directory, "torbalancer.conf");
+
+    /// <summary>The section of a worker.</summary>
+    /// <param name="more">Further lines of it.</param>
+    public static string Worker(string name, FakeTorWorker worker, string more = "") => string.Create(
+        CultureInfo.InvariantCulture,
+        $"[Worker:{name}]\nAddress = 127.0.0.1\nSocksPort = {((IPEndPoint)worker.EndPoint).Port}\n{more}");
 
     /// <param name="text">The file; every listener of it has port 0, so that it gets one of its own.</param>
     /// <param name="environment">Variables that set keys.</param>

@@ -19,13 +19,7 @@ public class OtlpExportTests
     {
         await using var worker = new FakeTorWorker();
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-
+        int port = FreePort.Find();
         using var export = new OtlpExport(
             new Uri($"http://127.0.0.1:{port}/v1/metrics"), TimeSpan.FromSeconds(1), proxy.Get<MetricParts>(), TimeProvider.System,
             new Logger<OtlpExport>(proxy.Log));

@@ -32,9 +32,9 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task Nothing_changes_when_nothing_is_changed(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var (listeners, worker) = (proxy.Server.Addresses, proxy.Pool.Find("a"));
-        var outcome = await proxy.ReloadAsync(Main + "; a comment\n" + Worker("a", _first));
+        var outcome = await proxy.ReloadAsync(Main + "; a comment\n" + ReloadableProxy.Worker("a", _first));
         Assert.Multiple(() =>
         {
             Assert.That(outcome.IsDone, Is.True);
@@ -50,13 +50,13 @@ public sealed class ConfigurationReloaderTests
     public async Task Mode_and_rules_are_in_force_for_the_next_connection(CancellationToken token)
     {
         await using var proxy = await ReloadableProxy.StartAsync(
-            "[Balancing]\nMode = failover\n" + Main + Worker("a", _first) + Worker("b", _second));
+            "[Balancing]\nMode = failover\n" + Main + ReloadableProxy.Worker("a", _first) + ReloadableProxy.Worker("b", _second));
         for (int i = 0; i < 4; i++)
             await CarriesAsync(proxy, token);
         Assert.That(_second.Requests, Is.Empty);
         var outcome = await proxy.ReloadAsync(
-            "[Balancing]\nMode = round_robin\n[Rule:no]\nDomain = b.example\nRoute = reject\n" + Main + Worker("a", _first)
-                + Worker("b", _second));
+            "[Balancing]\nMode = round_robin\n[Rule:no]\nDomain = b.example\nRoute = reject\n" + Main + ReloadableProxy.Worker("a", _first)
+                + ReloadableProxy.Worker("b", _second));
         Assert.That(
             Lines(outcome.Changed),
             Is.EqualTo(
@@ -72,11 +72,11 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task A_worker_that_goes_finishes_what_it_carries(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var (live, code) = await proxy.OpenAsync(token);
         Assert.That(code, Is.Zero);
         var old = proxy.Pool.Find("a")!;
-        await proxy.ReloadAsync(Main + Worker("b", _second));
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("b", _second));
         Assert.That(old.Administrative, Is.EqualTo(WorkerAdministrativeState.Leaving));
         Assert.That(proxy.Pool.Snapshot.All.Select(static one => one.Id), Is.EqualTo(new[] { "b", "a" }));
         int before = _first.Requests.Count;
@@ -87,10 +87,10 @@ public sealed class ConfigurationReloaderTests
         await EchoAsync(live, token);
 
         // It comes back as the one that it was, and goes again.
-        await proxy.ReloadAsync(Main + Worker("b", _second) + Worker("a", _first));
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("b", _second) + ReloadableProxy.Worker("a", _first));
         Assert.That(proxy.Pool.Find("a"), Is.SameAs(old));
         Assert.That(old.IsEligible, Is.True);
-        await proxy.ReloadAsync(Main + Worker("b", _second));
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("b", _second));
         await EchoAsync(live, token);
         await live.DisposeAsync();
         while (proxy.Pool.Find("a") is not null)
@@ -102,10 +102,10 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task A_worker_that_moves_keeps_its_counters_and_connections(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var (live, _) = await proxy.OpenAsync(token);
         await using var held = live;
-        await proxy.ReloadAsync(Main + Worker("a", _second, "Weight = 7\n"));
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("a", _second, "Weight = 7\n"));
         var worker = proxy.Pool.Find("a")!;
         Assert.That((worker.Model.Weight, worker.TotalConnections, worker.Active), Is.EqualTo((7, 1, 1)));
         await CarriesAsync(proxy, token);
@@ -116,7 +116,7 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task Listeners_come_change_and_go_and_their_connections_live(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var address = proxy.Server.Addresses[0].Address;
         var (live, _) = await proxy.OpenAsync(token);
         await using var held = live;
@@ -124,7 +124,7 @@ public sealed class ConfigurationReloaderTests
         // The same socket, other rules; and another listener.
         await proxy.ReloadAsync(
             Rule + "[Listener:main]\nAddress = 127.0.0.1:0\nProtocols = http\n[Listener:more]\nAddress = 127.0.0.1:0\nMode = random\n"
-                + Worker("a", _first));
+                + ReloadableProxy.Worker("a", _first));
         Assert.That(proxy.Server.Addresses.Single(static one => one.Name == "main").Address, Is.EqualTo(address));
         var (more, code) = await proxy.OpenAsync(token, listener: "more");
         await more.DisposeAsync();
@@ -136,7 +136,7 @@ public sealed class ConfigurationReloaderTests
         }
 
         // And it goes.
-        await proxy.ReloadAsync(Rule + "[Listener:more]\nAddress = 127.0.0.1:0\nMode = random\n" + Worker("a", _first));
+        await proxy.ReloadAsync(Rule + "[Listener:more]\nAddress = 127.0.0.1:0\nMode = random\n" + ReloadableProxy.Worker("a", _first));
         Assert.That(proxy.Server.Addresses.Select(static one => one.Name), Is.EqualTo(new[] { "more" }));
         using var nobody = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         Assert.That(async () => await nobody.ConnectAsync(address, token), Throws.InstanceOf<SocketException>());
@@ -146,13 +146,13 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task A_listener_may_take_the_port_of_one_that_goes(CancellationToken token)
     {
-        int port = FreePort();
+        int port = FreePort.Find(IPAddress.Any);
         await using var proxy = await ReloadableProxy.StartAsync(
-            Rule + $"[Listener:main]\nAddress = 127.0.0.1:{port}\n" + Worker("a", _first));
+            Rule + $"[Listener:main]\nAddress = 127.0.0.1:{port}\n" + ReloadableProxy.Worker("a", _first));
         var (live, _) = await proxy.OpenAsync(token);
         await using var held = live;
         var outcome = await proxy.ReloadAsync(
-            Rule + $"[Listener:all]\nAddress = 0.0.0.0:{port}\nAllowFrom = 127.0.0.0/8\n" + Worker("a", _first));
+            Rule + $"[Listener:all]\nAddress = 0.0.0.0:{port}\nAllowFrom = 127.0.0.0/8\n" + ReloadableProxy.Worker("a", _first));
         Assert.That(outcome.Errors, Is.Empty);
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(new IPEndPoint(IPAddress.Parse("127.0.0.3"), port), token);
@@ -174,12 +174,12 @@ public sealed class ConfigurationReloaderTests
     public async Task A_mistake_leaves_everything_as_it_was(
         string mistake, string? section, string? key, string? found, CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var before = proxy.Running.Current;
         var options = proxy.Live.All.Value;
 
         // A change that would be in force by itself stands beside it: all or nothing.
-        var outcome = await proxy.ReloadAsync(Main + "[Tunnel]\nIdleTimeout = 1h\n" + Worker("a", _first) + mistake + "\n");
+        var outcome = await proxy.ReloadAsync(Main + "[Tunnel]\nIdleTimeout = 1h\n" + ReloadableProxy.Worker("a", _first) + mistake + "\n");
         Assert.Multiple(() =>
         {
             Assert.That(outcome.IsDone, Is.False);
@@ -200,14 +200,14 @@ public sealed class ConfigurationReloaderTests
 
         // And what is right again is in force.
         Assert.That(
-            Lines((await proxy.ReloadAsync(Main + "[Tunnel]\nIdleTimeout = 1h\n" + Worker("a", _first))).Changed),
+            Lines((await proxy.ReloadAsync(Main + "[Tunnel]\nIdleTimeout = 1h\n" + ReloadableProxy.Worker("a", _first))).Changed),
             Is.EqualTo("[Tunnel] IdleTimeout: off -> 1h"));
     }
 
     [Test]
     public async Task A_file_that_is_gone_leaves_everything_as_it_was(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         File.Delete(proxy.File);
         var outcome = await proxy.Get<ConfigurationReloader>().ReloadAsync("the test");
         Assert.That(outcome.Errors.Single().ToString(), Is.EqualTo($"{proxy.File}: the configuration file does not exist"));
@@ -217,9 +217,9 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task An_address_that_is_taken_leaves_everything_as_it_was(CancellationToken token)
     {
-        int port = FreePort();
+        int port = FreePort.Find(IPAddress.Any);
         await using var proxy = await ReloadableProxy.StartAsync(
-            Rule + $"[Listener:main]\nAddress = 127.0.0.1:{port}\n" + Worker("a", _first));
+            Rule + $"[Listener:main]\nAddress = 127.0.0.1:{port}\n" + ReloadableProxy.Worker("a", _first));
         using var other = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         other.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.2"), port));
         other.Listen();
@@ -227,7 +227,7 @@ public sealed class ConfigurationReloaderTests
         // The old one has to be closed before it shows; it is opened again.
         var outcome = await proxy.ReloadAsync(
             Rule + $"[Listener:all]\nAddress = 0.0.0.0:{port}\nAllowFrom = 127.0.0.0/8\n[Listener:new]\nAddress = 127.0.0.1:0\n"
-                + Worker("a", _first));
+                + ReloadableProxy.Worker("a", _first));
         Assert.That(
             outcome.Errors.Select(static one => one.ToString()),
             Has.One.StartsWith($"{proxy.File}:6: [Listener:all] cannot listen on 0.0.0.0:{port}: "));
@@ -238,11 +238,11 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task What_needs_a_restart_is_named_and_left_until_then()
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         for (int i = 0; i < 2; i++)
         {
             var outcome = await proxy.ReloadAsync(
-                Main + "[Tunnel]\nKeepAlive = 30s\n[Engine]\nLoops = 2\n" + Worker("a", _first));
+                Main + "[Tunnel]\nKeepAlive = 30s\n[Engine]\nLoops = 2\n" + ReloadableProxy.Worker("a", _first));
             Assert.That(
                 Lines(outcome.RestartNeeded), Is.EqualTo("[Tunnel] KeepAlive: 60s -> 30s|[Engine] Loops: auto -> 2"), $"reload {i}");
             Assert.That(outcome.Changed, Is.Empty);
@@ -251,13 +251,13 @@ public sealed class ConfigurationReloaderTests
             Assert.That(shown.Values.Single(static one => one.Key == "Loops").Text, Is.EqualTo("auto"), "and said to be");
         }
 
-        Assert.That((await proxy.ReloadAsync(Main + Worker("a", _first))).RestartNeeded, Is.Empty);
+        Assert.That((await proxy.ReloadAsync(Main + ReloadableProxy.Worker("a", _first))).RestartNeeded, Is.Empty);
     }
 
     [Test]
     public async Task Configured_workers_are_not_all_taken_away(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var outcome = await proxy.ReloadAsync(Main);
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That(Lines(outcome.RestartNeeded), Does.Contain("[Worker:a] Address: 127.0.0.1 -> (none)"));
@@ -268,10 +268,11 @@ public sealed class ConfigurationReloaderTests
     public async Task Listeners_are_in_the_order_of_the_file_and_counted_by_their_names(CancellationToken token)
     {
         const string Other = "[Listener:other]\nAddress = 127.0.0.1:0\n";
-        int port = FreePort();
+        int port = FreePort.Find(IPAddress.Any);
         string fixedOne = $"Address = 127.0.0.1:{port}\n";
-        await using var proxy = await ReloadableProxy.StartAsync(Main + "[Listener:old]\n" + fixedOne + Worker("a", _first));
-        await proxy.ReloadAsync(Rule + Other + "[Listener:new]\n" + fixedOne + Main[Rule.Length..] + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(
+            Main + "[Listener:old]\n" + fixedOne + ReloadableProxy.Worker("a", _first));
+        await proxy.ReloadAsync(Rule + Other + "[Listener:new]\n" + fixedOne + Main[Rule.Length..] + ReloadableProxy.Worker("a", _first));
         Assert.That(proxy.Server.Addresses.Select(static one => one.Name), Is.EqualTo(new[] { "other", "new", "main" }));
         var (stream, code) = await proxy.OpenAsync(token, listener: "new");
         await stream.DisposeAsync();
@@ -283,7 +284,7 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task A_stop_while_listeners_change_closes_the_new_ones_too(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
         var options = new ListenerOptions { Name = "more", Address = new IPEndPoint(IPAddress.Loopback, 0) };
         var change = await proxy.Server.PrepareAsync([.. proxy.Server.Listeners, new ListenerModel(options, IsolationMode.None)]);
         var address = change.Bound.Single().LocalEndPoint;
@@ -297,8 +298,8 @@ public sealed class ConfigurationReloaderTests
     public async Task Environment_wins_over_the_file_as_at_the_start()
     {
         await using var proxy = await ReloadableProxy.StartAsync(
-            Main + Worker("a", _first), new Dictionary<string, string> { ["TORBALANCER_Balancing__Mode"] = "random" });
-        var outcome = await proxy.ReloadAsync("[Balancing]\nMode = failover\nPassOver = 3s\n" + Main + Worker("a", _first));
+            Main + ReloadableProxy.Worker("a", _first), new Dictionary<string, string> { ["TORBALANCER_Balancing__Mode"] = "random" });
+        var outcome = await proxy.ReloadAsync("[Balancing]\nMode = failover\nPassOver = 3s\n" + Main + ReloadableProxy.Worker("a", _first));
         Assert.That(Lines(outcome.Changed), Is.EqualTo("[Balancing] PassOver: 2s -> 3s"));
         Assert.That(proxy.Live.Balancing.Value.Mode, Is.EqualTo("random"));
     }
@@ -306,26 +307,15 @@ public sealed class ConfigurationReloaderTests
     [Test]
     public async Task Reloads_at_the_same_time_follow_each_other(CancellationToken token)
     {
-        await using var proxy = await ReloadableProxy.StartAsync(Main + Worker("a", _first));
-        await File.WriteAllTextAsync(proxy.File, Main + "[Connect]\nAttempts = 5\n" + Worker("a", _first), token);
+        await using var proxy = await ReloadableProxy.StartAsync(Main + ReloadableProxy.Worker("a", _first));
+        await File.WriteAllTextAsync(proxy.File, Main + "[Connect]\nAttempts = 5\n" + ReloadableProxy.Worker("a", _first), token);
         var reloader = proxy.Get<ConfigurationReloader>();
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => reloader.ReloadAsync("the test")));
         Assert.That(outcomes.Count(static one => one.Changed.Count == 1), Is.EqualTo(1));
         Assert.That(outcomes.Count(static one => one is { IsDone: true, Changed.Count: 0 }), Is.EqualTo(7));
     }
 
-    private static string Worker(string name, FakeTorWorker worker, string more = "") => string.Create(
-        CultureInfo.InvariantCulture,
-        $"[Worker:{name}]\nAddress = 127.0.0.1\nSocksPort = {((IPEndPoint)worker.EndPoint).Port}\n{more}");
-
     private static string Lines(IEnumerable<object> changes) => string.Join('|', changes);
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Any, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     private static async Task CarriesAsync(ReloadableProxy proxy, CancellationToken token)
     {

@@ -42,8 +42,7 @@ public sealed partial class ReloadUnderLoadTests
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         _daemon = await DaemonUnderTest.StartAsync(
             DaemonUnderTest.ConfigurationFor(_network), patience.Token, admin: "Address = 127.0.0.1:0");
-        string line = await _daemon.WaitForLineAsync(static one => one.Contains("Admin API on ", StringComparison.Ordinal), patience.Token);
-        _admin = "http://" + AdminAddress().Match(line).Groups[1].Value;
+        _admin = "http://" + await _daemon.AdminAddressAsync(patience.Token);
     }
 
     [TearDown]
@@ -216,9 +215,6 @@ public sealed partial class ReloadUnderLoadTests
 
         return await AdminUnderTest.ReadAsync(await _client.SendAsync(request, token), status, token);
     }
-
-    [GeneratedRegex(@"Admin API on ([0-9.:]+)")]
-    private static partial Regex AdminAddress();
 
     [GeneratedRegex(@"\[Worker:worker-04\]\n(?:[^\[\n]+\n)+")]
     private static partial Regex WorkerFour();

@@ -28,7 +28,7 @@ public sealed class WorkerCommandFilesTests
     [TestCase(false)]
     public async Task Workers_that_wait_for_a_restart_are_not_changed_by_commands(bool wereConfigured)
     {
-        var (with, without) = (Main + Worker("a", _first), Main);
+        var (with, without) = (Main + ReloadableProxy.Worker("a", _first), Main);
         await using var proxy = await ReloadableProxy.StartAsync(wereConfigured ? with : without);
         var commands = proxy.Get<AdminCommands>().Workers!;
         await proxy.ReloadAsync(wereConfigured ? without : with);
@@ -59,20 +59,18 @@ public sealed class WorkerCommandFilesTests
     public async Task Saving_a_weight_writes_nothing_of_the_environment()
     {
         await using var proxy = await ReloadableProxy.StartAsync(
-            Main + Worker("a", _first), new Dictionary<string, string> { ["TORBALANCER_Worker__b__ControlPassword"] = "from-outside" });
+            Main + ReloadableProxy.Worker("a", _first),
+            new Dictionary<string, string> { ["TORBALANCER_Worker__b__ControlPassword"] = "from-outside" });
         string file = Path.Combine(proxy.Directory, "workers.d", "b.conf");
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         await File.WriteAllTextAsync(
-            file, "; Saved by the admin API\n" + Worker("b", _second, "ControlPort = 9\nReconnectCommand = \"true ; false\"\n"));
-        await proxy.ReloadAsync(Main + Worker("a", _first));
+            file,
+            "; Saved by the admin API\n" + ReloadableProxy.Worker("b", _second, "ControlPort = 9\nReconnectCommand = \"true ; false\"\n"));
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("a", _first));
         var outcome = await proxy.Get<AdminCommands>().Workers!.SetWeightAsync("b", "4", save: true);
         Assert.That((outcome.Detail, outcome.Worker?.Model.Weight), Is.EqualTo(("", 4)));
         string text = await File.ReadAllTextAsync(file);
         Assert.That(text, Does.Not.Contain("from-outside").And.Contain("ControlPort = 9\n").And.Contain("\"true ; false\""));
         Assert.That(proxy.Running.Current.Given.Find("Worker:b", "ControlPassword")?.Text, Is.EqualTo("from-outside"));
     }
-
-    private static string Worker(string name, FakeTorWorker worker, string more = "") => string.Create(
-        CultureInfo.InvariantCulture,
-        $"[Worker:{name}]\nAddress = 127.0.0.1\nSocksPort = {((IPEndPoint)worker.EndPoint).Port}\n{more}");
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Onion.Publishing;
 using TorBalancer.Tests.Onion.Support;
+using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Onion.Publishing;
 
@@ -52,14 +53,7 @@ public class InstanceCheckerTests
     [Test]
     public async Task Port_that_is_not_there_and_silence_are_told_apart()
     {
-        int port;
-        using (var unused = new TcpListener(IPAddress.Loopback, 0))
-        {
-            unused.Start();
-            port = ((IPEndPoint)unused.LocalEndpoint).Port;
-        }
-
-        Assert.That((await RunAsync(new IPEndPoint(IPAddress.Loopback, port), Tcp)).Passed, Is.Null);
+        Assert.That((await RunAsync(new IPEndPoint(IPAddress.Loopback, FreePort.Find()), Tcp)).Passed, Is.Null);
         using var silent = new Server([5, 2], [1, 0]);
         Assert.That(
             (await RunAsync(silent.EndPoint, Tcp)).Detail,

@@ -74,7 +74,7 @@ public class PublishingLoopTests
         new OnionServiceOptions { Name = "shop" }, identity,
         [
             .. Instances.All.Select(static (one, i) => new InstanceWatch(
-                "shop", new InstanceState($"n{i}", one.Address, 1), InstanceCheck.None, 1, OnionVectors.BalancedNow)),
+                "shop", new InstanceState($"n{i}", one.Address, 1), InstanceCheck.None, OnionVectors.BalancedNow)),
         ]);
 
     private static PublishingLoop Loop(BalancedService service, PublishCounters counters, TorOfVectors tor, TimeSpan late = default) => new(

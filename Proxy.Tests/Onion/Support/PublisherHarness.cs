@@ -144,7 +144,7 @@ internal sealed class PublisherHarness
         var key = IdentityKey.FromSeed(seed);
         _keys.Add(key);
         _published[key.Address.Label] = DescriptorOf(key, 3);
-        return new InstanceWatch("shop", new InstanceState($"n{index}", key.Address, 1), check, 1, Now);
+        return new InstanceWatch("shop", new InstanceState($"n{index}", key.Address, 1), check, Now);
     }
 
     private string DescriptorOf(IdentityKey key, int points) => DescriptorBuilder.Build(

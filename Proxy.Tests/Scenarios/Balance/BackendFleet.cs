@@ -1,6 +1,7 @@
 using System.Runtime.Versioning;
 using TorBalancer.Onion.Keys;
 using TorBalancer.Testnet;
+using TorBalancer.Tests.Onion.Support;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios.Balance;
@@ -12,20 +13,17 @@ internal sealed class BackendFleet : IAsyncDisposable
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateFolder = Private | UnixFileMode.UserExecute;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("tbf").FullName;
-    private readonly NumberedOrigins _origins;
+    private readonly NamedOrigins _origins;
     private readonly List<ClientTor> _tors = [];
 
     private BackendFleet(int count)
     {
-        _origins = new NumberedOrigins(count);
+        _origins = new NamedOrigins(count, prefix: "");
         Addresses = [.. Enumerable.Range(0, count).Select(MakeInstance)];
     }
 
     /// <summary>Of the instances.</summary>
     public IReadOnlyList<OnionServiceAddress> Addresses { get; }
-
-    /// <summary>The tor processes; instance i is in number i modulo their count.</summary>
-    public IReadOnlyList<ClientTor> Tors => _tors;
 
     /// <summary>Starts them; their descriptors are published some seconds later.</summary>
     /// <param name="mains">The balanced addresses; there may be several over the same backends.</param>

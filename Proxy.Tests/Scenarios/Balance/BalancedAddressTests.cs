@@ -54,11 +54,7 @@ public sealed class BalancedAddressTests
         using var identity = IdentityKey.Generate();
         await using var fleet = await BackendFleet.StartAsync(network, [identity.Address], instances, Math.Min(instances, 4), token);
         await using var publisher = await OnionPublisher.StartAsync(network, identity, fleet.Addresses, token);
-        OnionClient[] clients =
-        [
-            .. network.Workers.Select(static worker => new OnionClient(
-                new IPEndPoint(IPAddress.Loopback, worker.SocksPort), new UnixDomainSocketEndPoint(worker.ControlPath))),
-        ];
+        var clients = OnionClient.AllOf(network);
         var watch = Stopwatch.StartNew();
         var shares = await EvenAsync(clients[0], identity.Address, fleet, publisher, token);
         TestContext.Progress.WriteLine($"{instances} instances, {watch.Elapsed.TotalSeconds:F0} s after the publisher's start: {shares}");

@@ -44,11 +44,7 @@ public sealed class BesideOnionbalanceTests
             network, [ourKey.Address, theirKey.Address], instances, Math.Min(instances, 4), token);
         await using var ours = await OnionPublisher.StartAsync(network, ourKey, fleet.Addresses, token);
         await using var theirs = await Onionbalance.StartAsync(network, theirKey, fleet.Addresses, token);
-        OnionClient[] clients =
-        [
-            .. network.Workers.Select(static worker => new OnionClient(
-                new IPEndPoint(IPAddress.Loopback, worker.SocksPort), new UnixDomainSocketEndPoint(worker.ControlPath))),
-        ];
+        var clients = OnionClient.AllOf(network);
         var watch = Stopwatch.StartNew();
         var reached = await Task.WhenAll(
             ReachAsync(clients[0], ourKey.Address, watch, token), ReachAsync(clients[1], theirKey.Address, watch, token));

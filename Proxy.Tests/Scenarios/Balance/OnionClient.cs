@@ -5,6 +5,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Onion.Inspection;
 using TorBalancer.Onion.Keys;
+using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 
@@ -14,6 +15,13 @@ namespace TorBalancer.Tests.Scenarios.Balance;
 internal sealed class OnionClient(IPEndPoint socks, EndPoint control)
 {
     private int _identities;
+
+    /// <summary>One for each worker of the network.</summary>
+    public static OnionClient[] AllOf(TestNetwork network) =>
+    [
+        .. network.Workers.Select(static worker => new OnionClient(
+            new IPEndPoint(IPAddress.Loopback, worker.SocksPort), new UnixDomainSocketEndPoint(worker.ControlPath))),
+    ];
 
     /// <summary>
     /// One request over a circuit of its own: which instance answered; null when it failed, with the reason. Each has a SOCKS identity that

@@ -19,8 +19,6 @@ internal sealed class OnionPublisher : IAsyncDisposable
         _process = process;
     }
 
-    public string ConfigurationPath => Path.Combine(_directory, "publish.conf");
-
     /// <summary>Starts it; the address can be reached some seconds after its instances can.</summary>
     public static async Task<OnionPublisher> StartAsync(
         TestNetwork network, IdentityKey identity, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token)

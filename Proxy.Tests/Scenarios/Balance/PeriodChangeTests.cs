@@ -27,8 +27,7 @@ public sealed class PeriodChangeTests
 
     private TestNetwork _network = null!;
 
-    private IEnumerable<OnionClient> Clients => _network.Workers.Select(static worker => new OnionClient(
-        new IPEndPoint(IPAddress.Loopback, worker.SocksPort), new UnixDomainSocketEndPoint(worker.ControlPath)));
+    private OnionClient[] Clients => OnionClient.AllOf(_network);
 
     [OneTimeSetUp]
     public async Task StartAsync()

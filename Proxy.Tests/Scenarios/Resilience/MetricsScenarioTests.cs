@@ -29,8 +29,7 @@ public sealed partial class MetricsScenarioTests : ResilienceFixture
         string configuration = DaemonUnderTest.ConfigurationFor(Network)
             .Replace("[Health]\n", "[Health]\nCheckInterval = 1s\nRecoveryBackoff = 1s\n", StringComparison.Ordinal);
         await using var daemon = await DaemonUnderTest.StartAsync(configuration, token, admin: "Address = 127.0.0.1:0");
-        string line = await daemon.WaitForLineAsync(static one => one.Contains(" Admin API on 127.", StringComparison.Ordinal), token);
-        string target = line[(line.LastIndexOf(' ') + 1)..];
+        string target = await daemon.AdminAddressAsync(token);
         _admin = "http://" + target;
 
         // How long an alert waits is what promtool tests; here it is what makes it fire.
