@@ -65,7 +65,7 @@ internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
 
     void IFirstByteObserver.FirstByteCame()
     {
-        Worker.Meters.FirstByteCame(Worker.Id, _accounting.Time.GetElapsedTime(_began));
+        Worker.Meters.FirstByte.Observe(_accounting.Time.GetElapsedTime(_began));
         _firstByte?.FirstByteCame();
     }
 

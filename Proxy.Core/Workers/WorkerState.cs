@@ -133,7 +133,7 @@ public sealed class WorkerState
         const double weightOfNew = 0.2;
         double sample = elapsed.TotalMilliseconds, old = Volatile.Read(ref _connectTimeMs);
         Volatile.Write(ref _connectTimeMs, old == 0 ? sample : old + ((sample - old) * weightOfNew));
-        Meters.Connected(Id, elapsed);
+        Meters.Connect.Observe(elapsed);
     }
 
     private sealed record Ramp(long From, TimeSpan Duration);

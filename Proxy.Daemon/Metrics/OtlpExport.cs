@@ -1,89 +1,115 @@
 using System.Net;
-using System.Net.Sockets;
+using System.Net.Http.Headers;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry;
-using OpenTelemetry.Exporter;
-using OpenTelemetry.Metrics;
-using OpenTelemetry.Resources;
 using TorBalancer.Admin.Metrics;
-using TorBalancer.Workers;
+using TorBalancer.Daemon.Hosting;
+using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Daemon.Metrics;
 
 /// <summary>
-/// Sends all metrics to a collector at an interval, by OpenTelemetry's protocol over HTTP, and once more at the end. What the protocol's
-/// own environment variables say of the resource (OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME) is sent along.
+/// Sends all metrics to a collector at an interval, by OpenTelemetry's protocol over HTTP (OTLP/HTTP, protobuf), and once more at the end.
+/// They are cumulative: what one message could not bring, the next one does. Neither a proxy of the environment, which may be ours, nor the
+/// system's resolver has a part in it.
 /// </summary>
-internal sealed class OtlpExport : IDisposable
+internal sealed partial class OtlpExport : IAsyncDisposable
 {
-    // Beyond so many combinations of labels a metric's further ones are counted as one; room for them is made at once.
-    private const int UsualSeries = 2000, SeriesOfWorker = 64, MostSeries = 20_000;
-
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
-    private readonly MetricInstruments _instruments;
-    private readonly MeterProvider _provider;
+    private readonly Uri _url;
+    private readonly TimeSpan _interval;
+    private readonly MetricParts _parts;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly IReadOnlyList<KeyValuePair<string, string>> _resource = OtlpResource.Attributes(Environment.GetEnvironmentVariable);
+    private readonly HttpMessageInvoker _client;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+    private bool _isFailing;
 
     /// <param name="url">Its host is an IP address or localhost.</param>
+    /// <param name="interval">From one message to the next.</param>
+    /// <param name="parts">Whose metrics are sent.</param>
+    /// <param name="time">What intervals and limits are measured by.</param>
+    /// <param name="logger">Hears when the collector takes no metrics, and when it does again.</param>
     public OtlpExport(Uri url, TimeSpan interval, MetricParts parts, TimeProvider time, ILogger logger)
     {
-        int series = Math.Clamp(parts.Pool.Snapshot.All.Count * SeriesOfWorker, UsualSeries, MostSeries);
-        _instruments = new MetricInstruments(parts, time);
-        _provider = Sdk.CreateMeterProviderBuilder()
-            .SetResourceBuilder(
-                ResourceBuilder.CreateEmpty().AddService("torbalancer", serviceVersion: ProcessFigures.Version).AddTelemetrySdk()
-                    .AddEnvironmentVariableDetector())
-            .AddMeter(WorkerMeters.MeterName)
-            .AddView(_ => new MetricStreamConfiguration { CardinalityLimit = series })
-            .AddOtlpExporter((exporter, reader) =>
-            {
-                exporter.Endpoint = url;
-                exporter.Protocol = OtlpExportProtocol.HttpProtobuf;
-                exporter.TimeoutMilliseconds = (int)Limit.TotalMilliseconds;
-                exporter.HttpClientFactory = () => CreateClient(url, logger);
-                reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)interval.TotalMilliseconds;
-                reader.PeriodicExportingMetricReaderOptions.ExportTimeoutMilliseconds = (int)Limit.TotalMilliseconds;
-                reader.TemporalityPreference = MetricReaderTemporalityPreference.Cumulative;
-            })
-            .Build();
-    }
-
-    public void Dispose()
-    {
-        _provider.Dispose();
-        _instruments.Dispose();
-    }
-
-    /// <summary>Neither a proxy of the environment, which may be ours, nor the system's resolver has a part in it.</summary>
-    private static HttpClient CreateClient(Uri url, ILogger logger)
-    {
+        (_url, _interval, _parts, _time, _logger) = (url, interval, parts, time, logger);
         var address = IPAddress.TryParse(url.Host.Trim('[', ']'), out var literal) ? literal : IPAddress.Loopback;
         var endPoint = new IPEndPoint(address, url.Port);
-        var handler = new SocketsHttpHandler
+        _client = new HttpMessageInvoker(new SocketsHttpHandler
         {
             UseProxy = false,
             AllowAutoRedirect = false,
             UseCookies = false,
             ActivityHeadersPropagator = null,
-
-            // Asked on the exporter's own thread, which waits: so does this.
-            ConnectCallback = (_, _) => ValueTask.FromResult<Stream>(Connect(endPoint)),
-        };
-        return new HttpClient(new OtlpNotice(handler, logger)) { Timeout = Limit };
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
+            ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
+        });
+        _running = Task.Run(() => RunAsync(_stop.Token));
     }
 
-    private static NetworkStream Connect(IPEndPoint endPoint)
+    /// <summary>Ends after at most 5 s, when the last values were sent or the collector did not take them.</summary>
+    public async ValueTask DisposeAsync()
     {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await _stop.CancelAsync();
+        await _running;
+        await SendAsync();
+        _client.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(_interval, _time);
         try
         {
-            socket.Connect(endPoint);
-            return new NetworkStream(socket, ownsSocket: true);
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+                await SendAsync();
         }
-        catch
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            socket.Dispose();
-            throw;
+            // The last message follows.
         }
+    }
+
+    private async Task SendAsync()
+    {
+        using var limit = new CancellationTokenSource(Limit, _time);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, _url);
+            request.Content = new ReadOnlyMemoryContent(OtlpMessage.Of(new MetricReading(_parts), _resource, _time.GetUtcNow()));
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
+            using var response = await _client.SendAsync(request, limit.Token);
+            Tell(response.IsSuccessStatusCode ? null : $"it answered {(int)response.StatusCode}");
+        }
+        catch (HttpRequestException failure)
+        {
+            Tell(failure.Message);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            Tell("no answer in time");
+        }
+    }
+
+    private void Tell(string? problem)
+    {
+        if (problem is not null && !_isFailing)
+            Log.Failing(_logger, problem);
+        else if (problem is null && _isFailing)
+            Log.Working(_logger);
+        _isFailing = problem is not null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            HostingEventIds.MetricsNotSent, LogLevel.Warning, "Metrics cannot be sent to [Admin] Otlp: {Reason}. It is tried again")]
+        public static partial void Failing(ILogger logger, string reason);
+
+        [LoggerMessage(HostingEventIds.MetricsSent, LogLevel.Information, "Metrics are sent to [Admin] Otlp again")]
+        public static partial void Working(ILogger logger);
     }
 }

@@ -7,7 +7,7 @@ using TorBalancer.Configuration.Options;
 namespace TorBalancer.Daemon.Metrics;
 
 /// <summary>Sends the metrics to [Admin] Otlp, if there is one. Nothing of it is loaded without, or before clients are served.</summary>
-internal sealed class OtlpHostedService(IServiceProvider services, AdminOptions options) : IHostedLifecycleService, IDisposable
+internal sealed class OtlpHostedService(IServiceProvider services, AdminOptions options) : IHostedLifecycleService, IAsyncDisposable
 {
     private OtlpExport? _export;
 
@@ -27,12 +27,13 @@ internal sealed class OtlpHostedService(IServiceProvider services, AdminOptions 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>What has happened up to the end is sent, too.</summary>
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.Run(Dispose, CancellationToken.None);
+    public Task StoppedAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _export?.Dispose();
-        _export = null;
+        var export = Interlocked.Exchange(ref _export, null);
+        if (export is not null)
+            await export.DisposeAsync();
     }
 
     private OtlpExport Begin() => new(

@@ -46,6 +46,10 @@ internal sealed record MetricFamily(
         string name, string unit, string help, string[] labels, Action<MetricReading, IMetricSink> read) =>
         new(Prefix + name, MetricKind.Gauge, unit, help, labels, read);
 
+    public static MetricFamily Histogram(
+        string name, string unit, string help, string[] labels, Action<MetricReading, IMetricSink> read) =>
+        new(Prefix + name, MetricKind.Histogram, unit, help, labels, read);
+
     /// <summary>Yes and no as a value.</summary>
     public static double Flag(bool value) => value ? 1 : 0;
 

@@ -50,11 +50,11 @@ internal static class WorkerMetrics
             "worker.sent", "By", "Bytes from clients to targets", static worker => worker.BytesSent, MetricKind.Counter);
         yield return Worker(
             "worker.received", "By", "Bytes from targets to clients", static worker => worker.BytesReceived, MetricKind.Counter);
-        yield return new MetricFamily(
-            WorkerMeters.ConnectName, MetricKind.Histogram, "s", "From the dial to the answer that the target is reached", OfWorker,
+        yield return MetricFamily.Histogram(
+            "worker.connect", "s", "From the dial to the answer that the target is reached", OfWorker,
             static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.Meters.Connect, one.State.Id)));
-        yield return new MetricFamily(
-            WorkerMeters.FirstByteName, MetricKind.Histogram, "s", "From that answer to the first byte that comes back", OfWorker,
+        yield return MetricFamily.Histogram(
+            "worker.first_byte", "s", "From that answer to the first byte that comes back", OfWorker,
             static (reading, sink) => reading.EachWorker(one => sink.Add(one.State.Meters.FirstByte, one.State.Id)));
         yield return MetricFamily.Counter(
             "worker.transitions", "{transition}", "Changes of its state", ["worker", "from", "to"],

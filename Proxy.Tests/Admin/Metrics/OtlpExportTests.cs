@@ -1,12 +1,10 @@
+using System.IO.Pipelines;
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin.Metrics;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Metrics;
 using TorBalancer.Tests.Support;
-using TorBalancer.Workers;
 
 namespace TorBalancer.Tests.Admin.Metrics;
 
@@ -20,7 +18,7 @@ public class OtlpExportTests
         await using var worker = new FakeTorWorker();
         await using var proxy = await ProxyUnderTest.StartAsync(worker);
         int port = FreePort.Find();
-        using var export = new OtlpExport(
+        await using var export = new OtlpExport(
             new Uri($"http://127.0.0.1:{port}/v1/metrics"), TimeSpan.FromSeconds(1), proxy.Get<MetricParts>(), TimeProvider.System,
             new Logger<OtlpExport>(proxy.Log));
         while (Told(proxy, HostingEventIds.MetricsNotSent) == 0)
@@ -42,20 +40,78 @@ public class OtlpExportTests
         {
             metrics = await ReceiveAsync(listener, token);
         }
-        while (!metrics.ContainsKey(WorkerMeters.FirstByteName));
+        while (!metrics.ContainsKey("torbalancer.worker.first_byte"));
 
         // This worker has no control port.
         string[] ofTors = [.. TorMetrics.All().Select(static family => family.Name)];
         foreach (var family in MetricFamilies.All.Where(family => !ofTors.Contains(family.Name)))
         {
             Assert.That(metrics, Does.ContainKey(family.Name));
-            Assert.That(metrics[family.Name], Is.EqualTo(new OtlpMetric(family.Unit, family.Kind)), family.Name);
+            Assert.That((metrics[family.Name].Unit, metrics[family.Name].Kind), Is.EqualTo((family.Unit, family.Kind)), family.Name);
         }
 
         Assert.That(Told(proxy, HostingEventIds.MetricsNotSent), Is.EqualTo(1));
         while (Told(proxy, HostingEventIds.MetricsSent) == 0)
             await Task.Delay(20, token);
     }
+
+    [Test]
+    public async Task Values_are_those_of_the_text(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var proxy = await ProxyUnderTest.StartAsync(worker);
+        await using (var client = await proxy.ConnectAsync())
+        {
+            await SocksClient.RequestAsync(client, "a.example", 80, token);
+            await client.WriteAsync(new byte[1000], token);
+            await SocksClient.ReadAsync(client, 1000, token);
+        }
+
+        await proxy.Log.WaitForAsync("access", 1, token);
+        var reading = new MetricReading(proxy.Get<MetricParts>());
+        var now = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+        await MetricText.WriteAsync(pipe.Writer, reading, isOpenMetrics: false, token);
+        await pipe.Writer.CompleteAsync();
+        using var text = new StreamReader(pipe.Reader.AsStream());
+        string[] wanted = [.. (await text.ReadToEndAsync(token)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(IsSteady)];
+
+        var sent = OtlpRequest.Parse(OtlpMessage.Of(reading, [new("service.name", "it's täglich")], now).ToArray());
+
+        Assert.That(sent.Resource, Is.EqualTo(new[] { ("service.name", "it's täglich") }));
+        Assert.That(sent.Scope, Is.EqualTo(("TorBalancer", ProcessFigures.Version)));
+        Assert.That(sent.AsPrometheus().Where(IsSteady), Is.EquivalentTo(wanted));
+        foreach (var point in sent.Metrics.SelectMany(static metric => metric.Points))
+            Assert.That(point.Time, Is.EqualTo(now));
+        Assert.That(
+            sent.Metrics.Where(static one => one.Kind != MetricKind.Gauge).SelectMany(static one => one.Points)
+                .Select(static point => point.Start?.ToUnixTimeSeconds()),
+            Is.All.EqualTo((long)ProcessFigures.StartTime));
+    }
+
+    [TestCase(null, null, "service.name=torbalancer")]
+    [TestCase("", "", "service.name=torbalancer")]
+    [TestCase("host.name=a, team=net%2Fops ,", null, "service.name=torbalancer host.name=a team=net/ops")]
+    [TestCase("service.name=other", null, "service.name=other")]
+    [TestCase("service.name=other,a=", "named", "service.name=named a=")]
+    [TestCase("a=b=c", null, "service.name=torbalancer a=b=c")]
+    [TestCase("a=1,nothing", null, "service.name=torbalancer", TestName = "A list with a part that is none is left out")]
+    public void Environment_says_what_the_daemon_is(string? attributes, string? name, string expected)
+    {
+        var resource = OtlpResource.Attributes(variable => variable switch
+        {
+            "OTEL_RESOURCE_ATTRIBUTES" => attributes, "OTEL_SERVICE_NAME" => name, _ => null,
+        });
+
+        Assert.That(
+            string.Join(' ', resource.Where(static one => one.Key != "service.version").Select(static one => $"{one.Key}={one.Value}")),
+            Is.EqualTo(expected));
+        Assert.That(resource.Single(static one => one.Key == "service.version").Value, Is.EqualTo(ProcessFigures.Version));
+    }
+
+    // What moves between two readings of one moment.
+    private static bool IsSteady(string line) =>
+        !line.StartsWith('#') && !line.Contains("_process_", StringComparison.Ordinal);
 
     private static int Told(ProxyUnderTest proxy, int id) => proxy.Log.Entries.Count(entry => entry.Event.Id == id);
 
@@ -68,59 +124,6 @@ public class OtlpExportTests
         using var body = new MemoryStream();
         await context.Request.InputStream.CopyToAsync(body, token);
         context.Response.Close();
-
-        // opentelemetry/proto/metrics/v1/metrics.proto: ResourceMetrics (1) > ScopeMetrics (2) > Metric (2).
-        return Fields(body.ToArray(), 1).SelectMany(static one => Fields(one, 2)).SelectMany(static one => Fields(one, 2))
-            .ToDictionary(static metric => Text(metric, 1), static metric => new OtlpMetric(Text(metric, 3), KindOf(metric)));
+        return OtlpRequest.Parse(body.ToArray()).Metrics.ToDictionary(static metric => metric.Name);
     }
-
-    /// <summary>Its data is one of gauge (5), sum (7) and histogram (9).</summary>
-    private static MetricKind KindOf(byte[] metric) => Fields(metric, 7).Any() ? MetricKind.Counter
-        : Fields(metric, 9).Any() ? MetricKind.Histogram
-        : Fields(metric, 5).Any() ? MetricKind.Gauge
-        : throw new FormatException("a metric without data");
-
-    private static string Text(byte[] message, int field) => Encoding.UTF8.GetString(Fields(message, field).FirstOrDefault() ?? []);
-
-    /// <summary>The fields of that number whose wire type is LEN (protobuf.dev/programming-guides/encoding).</summary>
-    private static IEnumerable<byte[]> Fields(byte[] message, int wanted)
-    {
-        int at = 0;
-        while (at < message.Length)
-        {
-            ulong tag = Varint(message, ref at);
-            switch (tag & 7)
-            {
-                case 0:
-                    Varint(message, ref at);
-                    break;
-                case 1:
-                    at += 8;
-                    break;
-                case 5:
-                    at += 4;
-                    break;
-                default:
-                    int length = (int)Varint(message, ref at);
-                    if (tag >> 3 == (ulong)wanted)
-                        yield return message[at..(at + length)];
-                    at += length;
-                    break;
-            }
-        }
-    }
-
-    private static ulong Varint(byte[] message, ref int at)
-    {
-        ulong value = 0;
-        for (int shift = 0; ; shift += 7)
-        {
-            byte next = message[at++];
-            value |= (ulong)(next & 0x7F) << shift;
-            if (next < 0x80)
-                return value;
-        }
-    }
-
-    private sealed record OtlpMetric(string Unit, MetricKind Kind);
 }
