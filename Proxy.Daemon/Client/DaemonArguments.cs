@@ -128,10 +128,11 @@ internal sealed class DaemonArguments
             return TokenOfEnvironment;
         try
         {
-            string text = File.ReadAllText(path).Trim();
+            // As [Admin] TokenFile is read: what stands on further lines is for people.
+            string text = (File.ReadLines(path).FirstOrDefault() ?? "").Trim();
             return text.Length > 0 && text.All(static c => c is > ' ' and < '\x7f')
                 ? text
-                : throw new DaemonException(ExitCodes.Failed, $"--token-file {path} holds no token: one line of printable ASCII is one");
+                : throw new DaemonException(ExitCodes.Failed, $"--token-file {path} holds no token: a first line of printable ASCII without blanks is one");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

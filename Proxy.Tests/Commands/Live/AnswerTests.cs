@@ -102,7 +102,7 @@ public class AnswerTests
         string file = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(file, "s3cret\n");
+            await File.WriteAllTextAsync(file, "s3cret\nmade by openssl rand\n");
 
             var run = await _admin.RunAsync("sessions", "--token-file", file);
 
