@@ -84,7 +84,8 @@ internal sealed class HttpRequestSender(
         var head = client.Head;
         if (_pump is null)
         {
-            await toUpstream.FlushAsync(token);
+            // What may become a tunnel's has left before.
+            await (head.IsUpgrade ? toUpstream.FlushAsync(token) : toUpstream.FlushSoonAsync(token));
             _bodyDone = true;
         }
         else

@@ -103,7 +103,7 @@ internal sealed class HttpResponseReceiver(
         long written = toClient.Written;
         HttpHeadWriter.WriteResponse(toClient, _response, chunkedOut, close, head.WantsKeepAliveTold);
 
-        var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true);
+        var plan = new HttpBodyPlan(_response.Body, _response.ContentLength, chunkedOut, Lenient: true, IsAwaited: !close);
         var pump = new HttpBodyPump(upstream, toClient);
         var end = await pump.RunAsync(plan, cancellationToken, cancellationToken);
         if (end == HttpBodyEnd.Complete && pump.EndedByClose && await WasResetAsync())

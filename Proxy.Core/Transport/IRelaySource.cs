@@ -28,7 +28,7 @@ internal interface IRelayMeter
     /// <summary>So many were taken from the source; before any of them is given.</summary>
     void Taken(int bytes);
 
-    /// <summary>So many were given to the sink.</summary>
+    /// <summary>So many were given to the sink, of what was taken or of what goes before it.</summary>
     void Given(int bytes);
 }
 
@@ -40,9 +40,19 @@ internal interface IRelaySource
     /// the sink meanwhile; the other ways of both are free. A relay that is cancelled throws <see cref="OperationCanceledException"/>,
     /// and bytes may be lost.
     /// </summary>
+    /// <param name="sink">Where to.</param>
+    /// <param name="first">
+    /// What the sink gets before: at once, and together with what is there of the rest. Of <see cref="System.Buffers.ArrayPool{T}.Shared"/>,
+    /// and the relay's to give back once this has returned true; default: nothing.
+    /// </param>
+    /// <param name="bytes">How many, at least one.</param>
+    /// <param name="meter">Told of them, and of what is given of <paramref name="first"/>.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="relay">How it ended, when it has.</param>
     /// <returns>
     /// False: they must be copied. Bytes are buffered or a read was cancelled, the two are of different loops, or this is another thread.
     /// </returns>
     bool TryRelay(
-        TransportConnection sink, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay);
+        TransportConnection sink, ArraySegment<byte> first, long bytes, IRelayMeter meter, CancellationToken cancellationToken,
+        out ValueTask<RelayResult> relay);
 }

@@ -25,6 +25,17 @@ public abstract class TransportConnection : IAsyncDisposable
     public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken = default);
 
     /// <summary>
+    /// Takes a short message that is written together with those of other connections, as soon as what has come in together is dealt with:
+    /// a peer that serves several of them is woken once for all. That it cannot be written is told as if the peer had reset the connection
+    /// right behind it: by the next read or write.
+    /// </summary>
+    /// <returns>False, and nothing is done: it has to be written by itself.</returns>
+    internal virtual bool TryWriteSoon(ReadOnlySpan<byte> message) => false;
+
+    /// <summary>Waits until the kernel has taken all of what <see cref="TryWriteSoon"/> took: before closing in order.</summary>
+    internal virtual ValueTask WrittenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    /// <summary>
     /// For a preconnected connection, on which nothing was read or written yet: false when the peer has closed it or
     /// has sent something unasked. Called on a thread of the engine's it moves there, where what follows is cheapest.
     /// </summary>

@@ -50,7 +50,7 @@ public sealed class LinuxRelayTests
 
                 // The loop learns nothing of the reset before the relay does.
                 reset.Wait(token);
-                Assert.That(((IRelaySource)from.Input).TryRelay(to, Bytes, new NoMeter(), token, out var relay));
+                Assert.That(((IRelaySource)from.Input).TryRelay(to, default, Bytes, new NoMeter(), token, out var relay));
                 end.SetResult(await relay);
             }
             catch (Exception failure)

@@ -35,7 +35,10 @@ internal enum HttpBodyEnd : byte
 /// <param name="Length">Its bytes, for <see cref="HttpBodyKind.Length"/>.</param>
 /// <param name="ChunkedOut">Written as chunks; else its bytes alone.</param>
 /// <param name="Lenient">See <see cref="HttpChunkDecoder"/>.</param>
-internal readonly record struct HttpBodyPlan(HttpBodyKind Kind, long Length, bool ChunkedOut, bool Lenient);
+/// <param name="IsAwaited">
+/// Nothing is written behind it before the peer has sent something: see <see cref="HttpOutput.FlushSoonAsync"/>.
+/// </param>
+internal readonly record struct HttpBodyPlan(HttpBodyKind Kind, long Length, bool ChunkedOut, bool Lenient, bool IsAwaited = false);
 
 /// <summary>
 /// Moves one body, of any length, through at most one buffer. With no sink it is read and dropped. What is long and of known length goes
@@ -79,14 +82,33 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to) : IRelayMete
         _plan = plan;
         var end = plan.Kind switch
         {
+            HttpBodyKind.Length when TryTakeAll() is { } ended => ended,
             HttpBodyKind.Length => await MoveLengthAsync(readToken, writeToken),
             HttpBodyKind.UntilClose => await MoveUntilCloseAsync(readToken, writeToken),
             HttpBodyKind.Chunked => await MoveChunksAsync(readToken, writeToken),
             _ => HttpBodyEnd.Complete,
         };
-        if (to is not null && end == HttpBodyEnd.Complete && !await to.FlushAsync(writeToken))
-            return HttpBodyEnd.SinkBroken;
-        return end;
+        if (to is null || end != HttpBodyEnd.Complete)
+            return end;
+        bool written = await (plan.IsAwaited ? to.FlushSoonAsync(writeToken) : to.FlushAsync(writeToken));
+        return written ? HttpBodyEnd.Complete : HttpBodyEnd.SinkBroken;
+    }
+
+    /// <summary>Takes a short body that came with its head, as most do, without a method that could wait. Null: it did not.</summary>
+    private HttpBodyEnd? TryTakeAll()
+    {
+        if (_plan.Length is 0 or > LeastToRelay || !from.TryRead(out var read))
+            return null;
+        var body = read.Buffer;
+        if (!read.IsCanceled && body.FirstSpan.Length >= _plan.Length && TryTake(body.FirstSpan[..(int)_plan.Length]))
+        {
+            _sourceDone = true;
+            Advance(_plan.Length, body.GetPosition(_plan.Length));
+            return HttpBodyEnd.Complete;
+        }
+
+        from.AdvanceTo(body.Start, body.Start);
+        return read.IsCanceled ? HttpBodyEnd.Stopped : null;
     }
 
     private async ValueTask<HttpBodyEnd> MoveLengthAsync(CancellationToken readToken, CancellationToken writeToken)
@@ -286,11 +308,11 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to) : IRelayMete
         {
             if (to is not null)
             {
+                if (rest >= LeastToRelay && TryRelay(rest, writeToken, out var relay))
+                    return (default, Ended(await relay));
                 if (!await to.FlushAsync(writeToken))
                     return (default, HttpBodyEnd.SinkBroken);
                 to.Release();
-                if (rest >= LeastToRelay && TryRelay(rest, writeToken, out var relay))
-                    return (default, Ended(await relay));
             }
 
             var read = await from.ReceiveAsync(readToken);

@@ -19,6 +19,9 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     /// <summary>From here on copying costs more than a write of its own; readers hand out pieces of 4 KiB and more.</summary>
     private const int DirectBytes = 16 * 1024;
 
+    /// <summary>Up to here a message is short: it is copied once more for the sake of fewer wake-ups.</summary>
+    private const int SoonBytes = 4 * 1024;
+
     /// <summary>What is kept free in front of a gathered chunk: its size, which the buffer bounds to four digits, CR LF.</summary>
     private const int ChunkSizeBytes = 6;
 
@@ -101,32 +104,59 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     }
 
     /// <summary>
-    /// Begins to move body bytes from where they come straight to the peer; nothing may be pending. False when they must be written.
+    /// Begins to move body bytes from where they come straight to the peer, behind what is pending. False when they must be written.
     /// </summary>
     public bool TryRelay(
         IRelaySource source, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay)
     {
         relay = default;
-        return !IsBroken && source.TryRelay(connection, bytes, meter, cancellationToken, out relay);
+        EndChunk();
+        var pending = _used > 0 ? new ArraySegment<byte>(_buffer, 0, _used) : default;
+        if (IsBroken || !source.TryRelay(connection, pending, bytes, meter, cancellationToken, out relay))
+            return false;
+        if (_used > 0)
+            _buffer = [];
+        Release();
+        return true;
     }
 
-    /// <summary>Counts what was relayed.</summary>
+    /// <summary>Counts what was relayed, and what was pending before it.</summary>
     public void CountRelayed(int bytes) => Count(bytes);
 
     /// <summary>A relay has found the peer gone.</summary>
     public void Break(SocketError refusal) => (IsBroken, Refusal) = (true, refusal);
 
     /// <summary>Writes all that is pending. False when the peer is gone.</summary>
-    public async ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
+    public ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
     {
-        if (_used > 0)
-        {
-            EndChunk();
-            int length = _used;
-            await SendAsync(_buffer.AsMemory(0, length), cancellationToken);
-            _used = 0;
-        }
+        if (_used == 0)
+            return ValueTask.FromResult(!IsBroken);
+        EndChunk();
+        var sending = SendAsync(_buffer.AsMemory(0, _used), cancellationToken);
+        if (!sending.IsCompletedSuccessfully)
+            return FlushAsync(sending);
+        _used = 0;
+        return ValueTask.FromResult(!IsBroken);
+    }
 
+    /// <summary>
+    /// The same at the end of a message behind which the peer is waited for: a short one leaves together with those of other connections
+    /// (<see cref="TransportConnection.TryWriteSoon"/>).
+    /// </summary>
+    public ValueTask<bool> FlushSoonAsync(CancellationToken cancellationToken)
+    {
+        EndChunk();
+        if (_used is 0 or > SoonBytes || IsBroken || !connection.TryWriteSoon(_buffer.AsSpan(0, _used)))
+            return FlushAsync(cancellationToken);
+        Count(_used);
+        _used = 0;
+        return ValueTask.FromResult(true);
+    }
+
+    private async ValueTask<bool> FlushAsync(ValueTask sending)
+    {
+        await sending;
+        _used = 0;
         return !IsBroken;
     }
 
@@ -142,13 +172,22 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
 
     public void Dispose() => Release();
 
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    private ValueTask SendAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         if (IsBroken || data.IsEmpty)
-            return;
+            return ValueTask.CompletedTask;
+        var writing = connection.WriteAsync(data, cancellationToken);
+        if (!writing.IsCompletedSuccessfully)
+            return SendAsync(writing, data.Length);
+        Count(data.Length);
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask SendAsync(ValueTask writing, int length)
+    {
         try
         {
-            await connection.WriteAsync(data, cancellationToken);
+            await writing;
         }
         catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
@@ -156,7 +195,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
             return;
         }
 
-        Count(data.Length);
+        Count(length);
     }
 
     private void Count(int bytes)

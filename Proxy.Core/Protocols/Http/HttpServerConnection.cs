@@ -68,6 +68,8 @@ internal sealed partial class HttpServerConnection : IDisposable
             _deadline.End();
         }
 
+        if (!found && !reject.Error.IsError && !_deadline.Expired)
+            await WriteOutAsync(cancellationToken);
         if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
             return HttpServerRequest.Ended(reject.Error);
         if (!found)
@@ -134,6 +136,19 @@ internal sealed partial class HttpServerConnection : IDisposable
             IsLast = end != HttpReplyEnd.Continue,
             Farewell = end == HttpReplyEnd.Close ? ClientFarewell.Finish : ClientFarewell.None,
         };
+
+    /// <summary>A client that says no more may have yet to take the end of its last answer.</summary>
+    private async ValueTask WriteOutAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Connection.WrittenAsync(cancellationToken);
+        }
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
+        {
+            // It is gone.
+        }
+    }
 
     private async ValueTask<(bool Found, HttpReject Reject)> ReadHeadAsync(CancellationToken cancellationToken)
     {

@@ -10,4 +10,7 @@ internal sealed class ConnectionHooks
     public ILoopWork? Giver { get; set; }
 
     public IPeerObserver? Observer { get; set; }
+
+    /// <summary>What a message was refused with that was held back: an error number, or 0. Its writer had gone on.</summary>
+    public int Refusal { get; set; }
 }

@@ -20,6 +20,10 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Scratch for copying: what fits in one read of it is cheaper to copy than to splice.</summary>
     public const int ScratchSize = 16 * 1024;
 
+    // Some 0.2 ms until they leave.
+    private const int MostHeld = 16;
+    private const int HeldSize = 16 * 1024;
+
     [ThreadStatic]
     private static EventLoop? _current;
 
@@ -36,6 +40,10 @@ internal sealed unsafe class EventLoop : IDisposable
     private readonly Queue<ILoopWork> _ready = new();
     private readonly Action<Exception> _failed;
     private (IEventSink? Sink, uint Generation)[] _sinks = new (IEventSink?, uint)[256];
+    private readonly (IHeldWriter Writer, int Length)[] _held = new (IHeldWriter, int)[MostHeld];
+    private readonly byte* _heldStart;
+    private int _heldCount, _heldBytes;
+    private bool _dispatches;
     private uint _generation;
     private BulkPace _pace;
     private int _wakePending;
@@ -55,7 +63,8 @@ internal sealed unsafe class EventLoop : IDisposable
         // Closed when nobody can post any more, which is when nobody knows this loop: a stop may come while somebody posts.
         _wakeHandle = new SafeFileHandle(_wake, ownsHandle: true);
         Control(Libc.EpollAdd, _wake, Libc.EpollIn, 0);
-        Scratch = (byte*)NativeMemory.AlignedAlloc(ScratchSize, 4096);
+        Scratch = (byte*)NativeMemory.AlignedAlloc(ScratchSize + HeldSize, 4096);
+        _heldStart = Scratch + ScratchSize;
         Timers = new TimerWheel(Environment.TickCount64);
         _thread = new Thread(Run) { Name = name, IsBackground = true };
         _thread.Start();
@@ -100,6 +109,37 @@ internal sealed unsafe class EventLoop : IDisposable
         _posted.Enqueue(work);
         if (Interlocked.Exchange(ref _wakePending, 1) == 0)
             Wake();
+    }
+
+    /// <summary>
+    /// Holds a message back until the descriptors that had something to tell together have been dealt with, or so many are held that the
+    /// first shall not wait for longer. False when nothing else is to be dealt with before it.
+    /// </summary>
+    public bool TryHold(IHeldWriter writer, ReadOnlySpan<byte> message)
+    {
+        if (!_dispatches || message.Length > HeldSize)
+            return false;
+        if (_heldCount == MostHeld || _heldBytes + message.Length > HeldSize)
+            SendHeld();
+        message.CopyTo(new Span<byte>(_heldStart + _heldBytes, message.Length));
+        _heldBytes += message.Length;
+        _held[_heldCount++] = (writer, message.Length);
+        return true;
+    }
+
+    /// <summary>Sends what is held back.</summary>
+    public void SendHeld()
+    {
+        int start = 0;
+        for (int i = 0; i < _heldCount; i++)
+        {
+            var (writer, length) = _held[i];
+            writer.SendHeld(new ReadOnlySpan<byte>(_heldStart + start, length));
+            start += length;
+        }
+
+        Array.Clear(_held, 0, _heldCount);
+        (_heldCount, _heldBytes) = (0, 0);
     }
 
     /// <summary>Adds a descriptor; answers errno or 0. Edges only: each change is told once.</summary>
@@ -165,7 +205,10 @@ internal sealed unsafe class EventLoop : IDisposable
             if (now != Now)
                 _pace.Advance(now, now - Now);
             Now = now;
+            _dispatches = count > 1;
             DispatchAll(events, count);
+            _dispatches = false;
+            SendHeld();
 
             // Only what is there now: work that queues itself again lets the descriptors have their turn first.
             for (int left = _ready.Count; left > 0; left--)

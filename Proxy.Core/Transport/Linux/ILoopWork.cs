@@ -25,3 +25,10 @@ internal interface IEventSink
     {
     }
 }
+
+/// <summary>A connection whose short messages its loop may hold back for a moment.</summary>
+internal interface IHeldWriter
+{
+    /// <summary>Sends what was held back for it; must not throw.</summary>
+    void SendHeld(ReadOnlySpan<byte> message);
+}

@@ -15,7 +15,7 @@ internal static unsafe partial class Libc
 {
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
     public const int SockStream = 1, SockNonBlock = 0x800, SockCloExec = 0x80000;
-    public const int MsgPeek = 2, MsgNoSignal = 0x4000;
+    public const int MsgPeek = 2, MsgNoSignal = 0x4000, MsgMore = 0x8000;
     public const int ShutWrite = 1;
     public const uint EpollIn =
         0x001, EpollPriority = 0x002, EpollOut = 0x004, EpollErr = 0x008, EpollHup = 0x010, EpollRdHup = 0x2000, EpollEdge = 1u << 31;

@@ -22,6 +22,10 @@ internal sealed unsafe partial class LinuxConnection
         if (count < 0)
             return -ReadRefused();
 
+        // The kernel tells of a reset once, and a message that was held back has heard of it.
+        if (count == 0 && _hooks is { Refusal: Errno.ConnectionReset })
+            return -Errno.ConnectionReset;
+
         // A short read emptied the socket: the next bytes are a new edge. Unless the end was announced, which is told
         // once, or it stopped at the mark of urgent data.
         if (count > 0 && count < length && (_flags & (Flags.HangUp | Flags.Urgent)) == 0)
@@ -30,21 +34,33 @@ internal sealed unsafe partial class LinuxConnection
     }
 
     /// <summary>Writes as much as there is room for, minus errno when the connection is broken.</summary>
-    public int TrySend(ReadOnlySpan<byte> data)
+    /// <param name="data">What is written.</param>
+    /// <param name="more">More is written at once: the kernel waits for it before it sends a segment that is not full.</param>
+    public int TrySend(ReadOnlySpan<byte> data, bool more = false)
     {
         fixed (byte* start = data)
-            return TrySend(start, data.Length);
+            return TrySend(start, data.Length, more);
     }
 
-    public int TrySend(byte* data, int length)
+    public int TrySend(byte* data, int length, bool more = false)
     {
-        if (IsClosed)
-            return -Errno.TryAgain;
+        return IsClosed ? -Errno.TryAgain : Send(data, length, more);
+    }
+
+    private int Send(ReadOnlySpan<byte> data)
+    {
+        fixed (byte* start = data)
+            return Send(start, data.Length, more: false);
+    }
+
+    private int Send(byte* data, int length, bool more)
+    {
+        int flags = more ? Libc.MsgNoSignal | Libc.MsgMore : Libc.MsgNoSignal;
         Loop.Pace.Interrupt();
         int sent = 0;
         while (sent < length)
         {
-            nint count = Libc.Send(_fd, data + sent, (nuint)(length - sent), Libc.MsgNoSignal);
+            nint count = Libc.Send(_fd, data + sent, (nuint)(length - sent), flags);
             if (count < 0)
             {
                 int error = WriteRefused();
@@ -55,6 +71,43 @@ internal sealed unsafe partial class LinuxConnection
         }
 
         return sent;
+    }
+
+    /// <summary>A write waits for room: nothing may go past it.</summary>
+    public bool IsWriting => _writer is { IsBusy: true };
+
+    internal override bool TryWriteSoon(ReadOnlySpan<byte> message)
+    {
+        if (!Loop.IsCurrent || IsClosed || IsWriting || _tunnel is not null
+            || (_flags & (Flags.Holds | Flags.HangUp | Flags.Writable)) != Flags.Writable || !Loop.TryHold(this, message))
+            return false;
+        _flags |= Flags.Holds;
+        return true;
+    }
+
+    internal override ValueTask WrittenAsync(CancellationToken cancellationToken)
+    {
+        if (Loop.IsCurrent)
+            SendWhatIsHeld();
+        return IsWriting ? _writer!.WriteAsync(default, cancellationToken) : ValueTask.CompletedTask;
+    }
+
+    /// <summary>The loop's: sends what it has held back for this connection.</summary>
+    public void SendHeld(ReadOnlySpan<byte> message)
+    {
+        _flags &= ~Flags.Holds;
+        int sent = Send(message);
+        if (sent < 0)
+            Hooks.Refusal = -sent;
+        else if (sent < message.Length)
+            (_writer ??= new LinuxWriter(this)).Owe(message[sent..].ToArray());
+    }
+
+    /// <summary>Before anything is done that must not go past it.</summary>
+    public void SendWhatIsHeld()
+    {
+        if ((_flags & Flags.Holds) != 0)
+            Loop.SendHeld();
     }
 
     /// <summary>As <see cref="TryReceive(Span{byte})"/>, into a pipe, no more than so many.</summary>
@@ -117,6 +170,7 @@ internal sealed unsafe partial class LinuxConnection
             return;
         }
 
+        SendWhatIsHeld();
         if ((_flags & Flags.Registered) != 0)
             Loop.Remove(_fd);
         _flags = (_flags & ~(Flags.Registered | Flags.HangUp)) | Flags.Readable | Flags.Writable;
@@ -128,6 +182,7 @@ internal sealed unsafe partial class LinuxConnection
     /// <summary>From now on events go to the tunnel, and what the reader holds is the tunnel's to forward.</summary>
     public ArraySegment<byte> EnterTunnel(LinuxTunnel tunnel)
     {
+        SendWhatIsHeld();
         _tunnel = tunnel;
         _writer = null;
         _hooks = null;
@@ -179,7 +234,11 @@ internal sealed unsafe partial class LinuxConnection
             if (RemoteAddress is null)
                 return null;
             if (Loop.IsCurrent)
+            {
+                SendWhatIsHeld();
                 return _close == Closing.Done ? null : SocketOptions.DeliveryOf(_fd);
+            }
+
             lock (Descriptors)
                 return _close == Closing.Done ? null : SocketOptions.DeliveryOf(_fd);
         }

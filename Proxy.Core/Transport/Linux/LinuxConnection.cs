@@ -7,7 +7,7 @@ namespace TorBalancer.Transport.Linux;
 /// A connection that an event loop owns from its first moment to its last. Reads and writes on the loop's thread go straight
 /// to the kernel; asked for on another thread they are carried out by the loop and continue on the thread pool.
 /// </summary>
-internal sealed partial class LinuxConnection : TransportConnection, IEventSink, ILoopWork
+internal sealed partial class LinuxConnection : TransportConnection, IEventSink, IHeldWriter, ILoopWork
 {
     /// <summary>
     /// Between a loop that is about to close and another thread that looks at the descriptor. One for all: it is held for a
@@ -62,6 +62,9 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
         /// <summary>The connection was reset or broke.</summary>
         Failed = 64,
+
+        /// <summary>The loop holds a message of its own back: that is sent before anything else is done that the peer sees.</summary>
+        Holds = 128,
     }
 
     private enum Closing : byte
@@ -113,6 +116,9 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     {
         if (!Loop.IsCurrent)
             return (_writer ??= new LinuxWriter(this)).WriteAsync(data, cancellationToken);
+        SendWhatIsHeld();
+        if (_hooks is { Refusal: not 0 } hooks)
+            return ValueTask.FromException(SocketErrors.ToException(hooks.Refusal));
         int result = _writer is { IsBusy: true } ? 0 : TrySend(data.Span);
         if (result == data.Length)
             return ValueTask.CompletedTask;
@@ -235,6 +241,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
         if (_close == Closing.Done)
             return;
+        SendWhatIsHeld();
         if (_close == Closing.Reset)
             SocketOptions.ResetOnClose(_fd);
         lock (Descriptors)
@@ -260,6 +267,7 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
     private void ShutdownNow()
     {
         // Behind what was asked to be written before it.
+        SendWhatIsHeld();
         _shutdownAfterWrite = _writer is { IsBusy: true };
         if (!IsClosed && !_shutdownAfterWrite)
             Libc.Shutdown(_fd, Libc.ShutWrite);

@@ -78,18 +78,22 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
     }
 
     public bool TryRelay(
-        TransportConnection sink, long bytes, IRelayMeter meter, CancellationToken cancellationToken, out ValueTask<RelayResult> relay)
+        TransportConnection sink, ArraySegment<byte> first, long bytes, IRelayMeter meter, CancellationToken cancellationToken,
+        out ValueTask<RelayResult> relay)
     {
         relay = default;
         if (!connection.Loop.IsCurrent || sink is not LinuxConnection into || into.Loop != connection.Loop || connection.IsClosed
-            || into.IsClosed || _completed || _ended || _start < _end || Volatile.Read(ref _cancelled) != 0)
+            || into.IsClosed || _completed || _ended || _start < _end || Volatile.Read(ref _cancelled) != 0
+            || cancellationToken.IsCancellationRequested)
+            return false;
+
+        into.SendWhatIsHeld();
+        if (into.IsWriting)
             return false;
 
         // What is relayed needs no large buffer, and the next message begins with a head.
         _size = FirstSize;
-        relay = cancellationToken.IsCancellationRequested
-            ? ValueTask.FromCanceled<RelayResult>(cancellationToken)
-            : new LinuxRelay(connection, into, bytes, meter).BeginAsync(cancellationToken);
+        relay = new LinuxRelay(connection, into, first, bytes, meter).BeginAsync(cancellationToken);
         return true;
     }
 

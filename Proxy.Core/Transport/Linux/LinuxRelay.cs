@@ -10,7 +10,13 @@ namespace TorBalancer.Transport.Linux;
 /// pipe, small ones and those for which no pipe can be had are copied through the loop's scratch. What was read has been written
 /// before the next read. On the loop of both connections only.
 /// </summary>
-internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection sink, long bytes, IRelayMeter meter)
+/// <param name="source">What it takes from.</param>
+/// <param name="sink">What it gives to.</param>
+/// <param name="first">What the sink gets first; a borrowed array, or default.</param>
+/// <param name="bytes">How many are taken.</param>
+/// <param name="meter">Told of them.</param>
+internal sealed unsafe class LinuxRelay(
+    LinuxConnection source, LinuxConnection sink, ArraySegment<byte> first, long bytes, IRelayMeter meter)
     : IValueTaskSource<RelayResult>, ILoopWork
 {
     private readonly EventLoop _loop = source.Loop;
@@ -18,8 +24,8 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
     private SplicePipe? _pipe;
-    private byte[]? _left;
-    private int _leftStart, _leftEnd;
+    private byte[]? _left = first.Array;
+    private int _leftStart = first.Offset, _leftEnd = first.Offset + first.Count;
     private bool _over;
     private Turn? _turn;
 
@@ -28,6 +34,9 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
 
     /// <summary>Bytes that have yet to be read.</summary>
     private long _missing = bytes;
+
+    /// <summary>What a read has come to that was made before what goes first was given; null: none was.</summary>
+    private int? _ahead;
 
     public ValueTask<RelayResult> BeginAsync(CancellationToken cancellationToken)
     {
@@ -116,6 +125,9 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     /// <summary>Goes on until it must wait: null.</summary>
     private RelayResult? Pump()
     {
+        // What goes first leaves in one piece with what is there: two would be two segments, and wake the peer twice.
+        if (_left is not null && _ahead is null && source.IsReadable && TryTakeIntoPipe(out int found))
+            _ahead = found;
         long until = _missing - LinuxTunnel.BytesInATurn;
         for (int round = 0; round < LinuxTunnel.Rounds && (_missing == 0 || _missing > until); round++)
         {
@@ -123,7 +135,8 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
                 return broken;
             if (_missing == 0)
                 return new RelayResult(RelayEnd.Complete);
-            int count = source.IsReadable ? Take() : -Errno.TryAgain;
+            int count = _ahead ?? (source.IsReadable ? Take() : -Errno.TryAgain);
+            _ahead = null;
             if (count == 0)
                 return new RelayResult(RelayEnd.SourceClosed);
             if (count == -Errno.TryAgain)
@@ -151,7 +164,7 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
             if (!sink.IsWritable)
                 return false;
             int sent = _refused != 0 ? _refused
-                : _left is not null ? sink.TrySend(_left.AsSpan(_leftStart, _leftEnd - _leftStart))
+                : _left is not null ? sink.TrySend(_left.AsSpan(_leftStart, _leftEnd - _leftStart), more: _pipe is { Filled: > 0 })
                 : sink.TrySpliceFrom(_pipe!);
             if (sent < 0)
             {
@@ -172,24 +185,31 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
         return true;
     }
 
+    /// <summary>Bytes taken, or minus errno. False: they must be copied, be it that only recv(2) can tell what is there.</summary>
+    private bool TryTakeIntoPipe(out int taken)
+    {
+        taken = 0;
+        if (_missing <= EventLoop.ScratchSize || source.IsUrgent || (_pipe ??= _loop.Pipes.Rent()) is not { } pipe)
+            return false;
+        taken = source.TrySpliceTo(pipe, _missing);
+        if (taken >= pipe.Capacity)
+            _loop.Pipes.Enlarge(pipe);
+        if (taken > 0)
+            meter.Taken(taken);
+        _missing -= Math.Max(0, taken);
+        if (taken != 0)
+            return true;
+
+        // The end, or the mark of urgent data with the end behind it.
+        source.SuspectHangUp();
+        return false;
+    }
+
     /// <summary>Bytes taken, 0 at the end, or minus errno.</summary>
     private int Take()
     {
-        if (_missing > EventLoop.ScratchSize && !source.IsUrgent && (_pipe ??= _loop.Pipes.Rent()) is { } pipe)
-        {
-            int spliced = source.TrySpliceTo(pipe, _missing);
-            if (spliced >= pipe.Capacity)
-                _loop.Pipes.Enlarge(pipe);
-            if (spliced > 0)
-                meter.Taken(spliced);
-            _missing -= Math.Max(0, spliced);
-            if (spliced != 0)
-                return spliced;
-
-            // The end, or the mark of urgent data with the end behind it: only recv(2) can tell.
-            source.SuspectHangUp();
-        }
-
+        if (TryTakeIntoPipe(out int spliced))
+            return spliced;
         int count = source.TryReceive(_loop.Scratch, (int)Math.Min(_missing, EventLoop.ScratchSize));
         if (count <= 0)
             return count;

@@ -9,9 +9,13 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
     private ReadOnlyMemory<byte> _data;
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
+    private ReadOnlyMemory<byte> _owed;
     private volatile bool _busy;
 
-    public bool IsBusy => _busy;
+    public bool IsBusy => _busy || _owed.Length > 0;
+
+    /// <summary>On the loop: writes this when there is room, before anything else. Nobody waits for it.</summary>
+    public void Owe(byte[] data) => _owed = data;
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
@@ -36,7 +40,7 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
     /// <summary>On the loop: there may be room, or a reason to give up.</summary>
     public void Run()
     {
-        if (!_busy)
+        if (!IsBusy)
             return;
         if (!connection.Loop.IsCurrent)
         {
@@ -44,12 +48,15 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
             return;
         }
 
-        if (_token.IsCancellationRequested)
+        connection.SendWhatIsHeld();
+        if (_busy && _token.IsCancellationRequested)
         {
             End().SetException(new OperationCanceledException(_token));
             return;
         }
 
+        if (!TryWriteOwed() || !_busy)
+            return;
         if (connection.IsClosed)
         {
             End().SetException(SocketErrors.Closed());
@@ -87,6 +94,22 @@ internal sealed class LinuxWriter(LinuxConnection connection) : IValueTaskSource
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>True when nothing is owed any more, be it that it cannot be written.</summary>
+    private bool TryWriteOwed()
+    {
+        if (_owed.IsEmpty)
+            return true;
+        int sent = connection.IsClosed ? _owed.Length : connection.TrySend(_owed.Span);
+        if (sent < 0)
+            connection.Hooks.Refusal = -sent;
+        _owed = sent < 0 ? default : _owed[sent..];
+        if (!_owed.IsEmpty)
+            return false;
+        if (!_busy)
+            connection.Written();
+        return true;
+    }
 
     private void Wake() => connection.Loop.Post(this);
 
