@@ -127,16 +127,17 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     public void Break(SocketError refusal) => (IsBroken, Refusal) = (true, refusal);
 
     /// <summary>Writes all that is pending. False when the peer is gone.</summary>
-    public ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
+    public async ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
     {
-        if (_used == 0)
-            return ValueTask.FromResult(!IsBroken);
-        EndChunk();
-        var sending = SendAsync(_buffer.AsMemory(0, _used), cancellationToken);
-        if (!sending.IsCompletedSuccessfully)
-            return FlushAsync(sending);
-        _used = 0;
-        return ValueTask.FromResult(!IsBroken);
+        if (_used > 0)
+        {
+            EndChunk();
+            int length = _used;
+            await SendAsync(_buffer.AsMemory(0, length), cancellationToken);
+            _used = 0;
+        }
+
+        return !IsBroken;
     }
 
     /// <summary>
@@ -153,13 +154,6 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
         return ValueTask.FromResult(true);
     }
 
-    private async ValueTask<bool> FlushAsync(ValueTask sending)
-    {
-        await sending;
-        _used = 0;
-        return !IsBroken;
-    }
-
     /// <summary>Forgets what is pending and gives the buffer back.</summary>
     public void Release()
     {
@@ -172,22 +166,13 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
 
     public void Dispose() => Release();
 
-    private ValueTask SendAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         if (IsBroken || data.IsEmpty)
-            return ValueTask.CompletedTask;
-        var writing = connection.WriteAsync(data, cancellationToken);
-        if (!writing.IsCompletedSuccessfully)
-            return SendAsync(writing, data.Length);
-        Count(data.Length);
-        return ValueTask.CompletedTask;
-    }
-
-    private async ValueTask SendAsync(ValueTask writing, int length)
-    {
+            return;
         try
         {
-            await writing;
+            await connection.WriteAsync(data, cancellationToken);
         }
         catch (Exception failure) when (failure is IOException or ObjectDisposedException)
         {
@@ -195,7 +180,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
             return;
         }
 
-        Count(length);
+        Count(data.Length);
     }
 
     private void Count(int bytes)
