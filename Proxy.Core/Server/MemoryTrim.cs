@@ -47,7 +47,7 @@ internal sealed partial class MemoryTrim : IDisposable
     public static MemoryTrim Create(TimeProvider time)
     {
         FixThreshold();
-        return new MemoryTrim(time, static () => GC.GetTotalAllocatedBytes(), Collect);
+        return new MemoryTrim(time, static () => GC.GetTotalAllocatedBytes(), CollectAndSettle);
     }
 
     /// <summary>Collects and gives back all that is not used.</summary>
@@ -55,6 +55,12 @@ internal sealed partial class MemoryTrim : IDisposable
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         TrimNative();
+    }
+
+    private static void CollectAndSettle()
+    {
+        Collect();
+        ProgramPages.LetGo();
     }
 
     /// <summary>The start is over: what it has left is given back once nothing happens any more, whoever has connected already.</summary>
