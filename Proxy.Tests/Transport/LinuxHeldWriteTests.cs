@@ -8,7 +8,7 @@ namespace TorBalancer.Tests.Transport;
 /// <summary>Short messages that leave together behind what has come in together (<see cref="TransportConnection.TryWriteSoon"/>).</summary>
 public sealed class LinuxHeldWriteTests
 {
-    private readonly SemaphoreSlim _waits = new(0), _mayGoOn = new(0);
+    private SemaphoreSlim _waits = null!, _mayGoOn = null!;
     private LinuxTransport _transport = null!;
     private ITransportListener _listener = null!;
     private Socket _first = null!, _second = null!;
@@ -16,6 +16,7 @@ public sealed class LinuxHeldWriteTests
     [SetUp]
     public void SetUp()
     {
+        (_waits, _mayGoOn) = (new SemaphoreSlim(0), new SemaphoreSlim(0));
         _transport = new LinuxTransport(new EventLoops(1), default);
         _listener = _transport.Listen(new IPEndPoint(IPAddress.Loopback, 0), new ListenSettings(8, null));
         _first = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveBufferSize = 4096 };
@@ -52,23 +53,21 @@ public sealed class LinuxHeldWriteTests
     [Test, CancelAfter(30_000)]
     public async Task A_lone_message_is_not_held_back(CancellationToken token)
     {
-        bool held = true;
+        var held = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         var serving = ServeAsync(
             connection =>
             {
-                held = connection.TryWriteSoon("1"u8);
+                held.SetResult(connection.TryWriteSoon("1"u8));
                 return ValueTask.CompletedTask;
             },
             rounds: 1, token);
         await ConnectAsync(token);
         await _waits.WaitAsync(token);
         _mayGoOn.Release();
-        await Task.Delay(50, token);
         await _first.SendAsync(new byte[1], SocketFlags.None, token);
-        await Task.Delay(50, token);
+        Assert.That(await held.Task.WaitAsync(token), Is.False);
         await _second.SendAsync(new byte[1], SocketFlags.None, token);
         await serving;
-        Assert.That(held, Is.False);
     }
 
     /// <summary>The kernel tells of a reset once: a read must not take what follows for an end like any other.</summary>
