@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Protocols.ProxyProtocol;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
@@ -21,6 +22,9 @@ internal sealed partial class ClientConnection(
     private ClientFarewell _farewell;
     private WorkerStream? _stream;
     private int _ended;
+
+    // A balancer that speaks for itself: most likely it only looks whether somebody is here.
+    private bool _isBalancersOwn;
 
     /// <summary>Cancelled when this connection is to end; until there is a tunnel.</summary>
     private CancellationToken Aborted => _abort!.Token;
@@ -95,17 +99,23 @@ internal sealed partial class ClientConnection(
     {
         try
         {
+            if (Context.Listener.ProxyProtocol is { } balancers && balancers.Contains(Context.ClientAddress)
+                && !await TakeProxyHeaderAsync())
+                return null;
+
             DetectedProtocol? protocol;
             while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
             {
             }
 
             IClientSession? session = null;
-            if (protocol is not { } spoken
-                || spoken is DetectedProtocol.Unknown or DetectedProtocol.Tls
-                || !Context.Listener.Speaks(spoken))
+            if (protocol is not { } spoken || !Context.Listener.Speaks(spoken))
             {
                 Refuse(protocol);
+            }
+            else if (_isBalancersOwn && !Context.Listener.Allows(Context.ClientAddress))
+            {
+                RefuseAddress();
             }
             else if (spoken == DetectedProtocol.Http)
             {
@@ -130,16 +140,62 @@ internal sealed partial class ClientConnection(
         }
     }
 
+    /// <summary>
+    /// Reads whom the peer speaks for, which is the client's address from then on. What comes behind it stays in the reader. False: the
+    /// connection is to end.
+    /// </summary>
+    private async ValueTask<bool> TakeProxyHeaderAsync()
+    {
+        var received = await ProxyHeaderReceiver.ReceiveAsync(client.Input, Aborted);
+        if (received.State == ProxyHeaderState.Complete)
+        {
+            // HAProxy's checks are LOCAL in version 2; in version 1 they name HAProxy's own address.
+            if (received.Header.Source is not { } source || source.Equals(Context.ClientAddress))
+            {
+                _isBalancersOwn = true;
+                return true;
+            }
+
+            Context.SpeaksFor(source);
+            if (Context.Listener.Allows(source))
+                return true;
+            RefuseAddress();
+        }
+        else if (received.State == ProxyHeaderState.Closed)
+        {
+            Refuse(null);
+        }
+        else
+        {
+            string problem = received.State == ProxyHeaderState.Missing ? "is missing" : received.Problem!;
+            Context.Fail(new ProxyError(FailureCause.BadRequest, $"the PROXY protocol header {problem}"));
+            services.Counters.Of(Context.Listener).CountBadHeader();
+            Log.WrongHeader(services.Logger, Context.Listener.Name, problem);
+        }
+
+        return false;
+    }
+
+    private void RefuseAddress()
+    {
+        Context.Fail(new ProxyError(FailureCause.ClientNotAllowed));
+        services.Counters.Of(Context.Listener).CountNotAllowed();
+        _farewell = ClientFarewell.Abort;
+    }
+
     private void Refuse(DetectedProtocol? protocol)
     {
         Context.Fail(protocol switch
         {
             null => new ProxyError(FailureCause.ClientClosed),
-            DetectedProtocol.Unknown or DetectedProtocol.Tls => new ProxyError(FailureCause.BadRequest, "neither SOCKS nor HTTP"),
+            DetectedProtocol.Unknown or DetectedProtocol.Tls or DetectedProtocol.ProxyHeader =>
+                new ProxyError(FailureCause.BadRequest, "neither SOCKS nor HTTP"),
             _ => new ProxyError(FailureCause.ProtocolDisabled),
         });
         if (protocol == DetectedProtocol.Tls)
             Log.Tls(services.Logger, Context.Listener.Name);
+        else if (protocol == DetectedProtocol.ProxyHeader)
+            Log.UnaskedHeader(services.Logger, Context.Listener.Name);
     }
 
     private void BeginTunnel(WorkerStream stream)
@@ -202,7 +258,7 @@ internal sealed partial class ClientConnection(
         var counters = services.Counters.Of(Context.Listener);
         if (Context.End is { } end)
             counters.CountEnd(end);
-        if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0)
+        if ((Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0) && !IsBalancersCheck)
         {
             counters.CountRequest(Context.Protocol, Context.Error.Cause);
             services.AccessLog.Write(Context);
@@ -215,6 +271,10 @@ internal sealed partial class ClientConnection(
         services.Registry.Remove(this);
         places.GiveBack();
     }
+
+    /// <summary>A balancer that has looked whether somebody is here, which it does every few seconds, and has asked for nothing.</summary>
+    private bool IsBalancersCheck =>
+        _isBalancersOwn && Context.Protocol == ClientProtocol.Unknown && Context.Error.Cause == FailureCause.ClientClosed;
 
     public void Dispose() => _abort?.Dispose();
 
@@ -248,5 +308,17 @@ internal sealed partial class ClientConnection(
             ServerEventIds.TlsOnPlainPort, LogLevel.Warning,
             "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
         public static partial void Tls(ILogger logger, string listener);
+
+        [LoggerMessage(
+            ServerEventIds.ProxyHeaderWrong, LogLevel.Warning,
+            "Listener {Listener}: a peer that ProxyProtocol names is closed: its PROXY protocol header {Problem}. "
+                + "Its balancer should send one (send-proxy or send-proxy-v2 in HAProxy)")]
+        public static partial void WrongHeader(ILogger logger, string listener, string problem);
+
+        [LoggerMessage(
+            ServerEventIds.ProxyHeaderUnasked, LogLevel.Warning,
+            "Listener {Listener}: a peer sends a PROXY protocol header that is not taken from it, and is closed; "
+                + "ProxyProtocol names the balancers that may send one")]
+        public static partial void UnaskedHeader(ILogger logger, string listener);
     }
 }

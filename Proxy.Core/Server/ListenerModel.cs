@@ -39,6 +39,9 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public int MaxConnections { get; } = options.MaxConnections;
 
+    /// <summary>Peers whose connections begin with a header of the PROXY protocol; null: nobody's.</summary>
+    public ProxyProtocolPeers? ProxyProtocol { get; } = options.ProxyProtocol;
+
     public UnixFileMode SocketMode { get; } = options.SocketMode;
 
     /// <summary>Those of all listeners.</summary>

@@ -20,6 +20,8 @@ internal static class ServerEventIds
     public const int LingeringFull = 2014;
     public const int NotListening = 2015;
     public const int NotReopened = 2016;
+    public const int ProxyHeaderWrong = 2017;
+    public const int ProxyHeaderUnasked = 2018;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

@@ -25,6 +25,7 @@ public sealed class LiveKeysTests
         ["Listener.Users"] = "ann:secret\nAuth = optional",
         ["Listener.UsersFile"] = "users\nAuth = optional",
         ["Listener.AllowFrom"] = "127.0.0.0/8",
+        ["Listener.ProxyProtocol"] = "127.0.0.0/8",
         ["Listener.Mode"] = "random",
         ["Listener.Isolation"] = "user",
         ["Listener.ExtendedErrors"] = "yes",
