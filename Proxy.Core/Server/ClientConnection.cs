@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
-using TorBalancer.Protocols.ProxyProtocol;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Tls;
 
 namespace TorBalancer.Server;
 
@@ -102,6 +102,8 @@ internal sealed partial class ClientConnection(
             if (Context.Listener.ProxyProtocol is { } balancers && balancers.Contains(Context.ClientAddress)
                 && !await TakeProxyHeaderAsync())
                 return null;
+            if (Context.Listener.Tls is { } certificate && !await TakeTlsAsync(certificate))
+                return null;
 
             DetectedProtocol? protocol;
             while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
@@ -140,49 +142,6 @@ internal sealed partial class ClientConnection(
         }
     }
 
-    /// <summary>
-    /// Reads whom the peer speaks for, which is the client's address from then on. What comes behind it stays in the reader. False: the
-    /// connection is to end.
-    /// </summary>
-    private async ValueTask<bool> TakeProxyHeaderAsync()
-    {
-        var received = await ProxyHeaderReceiver.ReceiveAsync(client.Input, Aborted);
-        if (received.State == ProxyHeaderState.Complete)
-        {
-            // HAProxy's checks are LOCAL in version 2; in version 1 they name HAProxy's own address.
-            if (received.Header.Source is not { } source || source.Equals(Context.ClientAddress))
-            {
-                _isBalancersOwn = true;
-                return true;
-            }
-
-            Context.SpeaksFor(source);
-            if (Context.Listener.Allows(source))
-                return true;
-            RefuseAddress();
-        }
-        else if (received.State == ProxyHeaderState.Closed)
-        {
-            Refuse(null);
-        }
-        else
-        {
-            string problem = received.State == ProxyHeaderState.Missing ? "is missing" : received.Problem!;
-            Context.Fail(new ProxyError(FailureCause.BadRequest, $"the PROXY protocol header {problem}"));
-            services.Counters.Of(Context.Listener).CountBadHeader();
-            Log.WrongHeader(services.Logger, Context.Listener.Name, problem);
-        }
-
-        return false;
-    }
-
-    private void RefuseAddress()
-    {
-        Context.Fail(new ProxyError(FailureCause.ClientNotAllowed));
-        services.Counters.Of(Context.Listener).CountNotAllowed();
-        _farewell = ClientFarewell.Abort;
-    }
-
     private void Refuse(DetectedProtocol? protocol)
     {
         Context.Fail(protocol switch
@@ -205,9 +164,11 @@ internal sealed partial class ClientConnection(
         _abort = null;
         abort?.Dispose();
         Context.IsTunnel = true;
-        services.Transport.BeginTunnel(
-            client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout.Value) { LeavesClient = true },
-            this);
+        var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout.Value) { LeavesClient = true };
+        if (client is TlsConnection tls)
+            _ = new TlsTunnel(tls, stream.Connection, settings, services.Time, this).RunAsync();
+        else
+            services.Transport.BeginTunnel(client, stream.Connection, settings, this);
     }
 
     void ITunnelOwner.TunnelEnded(TunnelEnd how, Exception? fault)
@@ -308,12 +269,6 @@ internal sealed partial class ClientConnection(
             ServerEventIds.TlsOnPlainPort, LogLevel.Warning,
             "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
         public static partial void Tls(ILogger logger, string listener);
-
-        [LoggerMessage(
-            ServerEventIds.ProxyHeaderWrong, LogLevel.Warning,
-            "Listener {Listener}: a peer that ProxyProtocol names is closed: its PROXY protocol header {Problem}. "
-                + "Its balancer should send one (send-proxy or send-proxy-v2 in HAProxy)")]
-        public static partial void WrongHeader(ILogger logger, string listener, string problem);
 
         [LoggerMessage(
             ServerEventIds.ProxyHeaderUnasked, LogLevel.Warning,

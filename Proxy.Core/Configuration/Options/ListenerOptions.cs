@@ -75,6 +75,9 @@ public sealed class ListenerOptions
     /// </summary>
     public ProxyProtocolPeers? ProxyProtocol { get; set; }
 
+    /// <summary>Speak TLS with clients, and inside it what <see cref="Protocols"/> says. Default null: in the clear.</summary>
+    public CertificateFiles? Tls { get; set; }
+
     /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
     public UnixFileMode SocketMode { get; set; } =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;

@@ -1,11 +1,12 @@
 using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Configuration.Rules;
 
 /// <summary>Who may use a listener, and whether anybody can.</summary>
-internal sealed class ListenerRules(TorBalancerOptions options, GivenValues given, RuleReport report)
+internal sealed class ListenerRules(TorBalancerOptions options, GivenValues given, IConfigurationFiles files, RuleReport report)
 {
     public void Check()
     {
@@ -38,8 +39,18 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
         if (listener.ProxyProtocol is { } balancers && !given.AnyFailed(section, "Address", "ProxyProtocol"))
             CheckBalancers(balancers, listener.Address, section);
 
+        if (listener.Tls is { } certificate && !given.AnyFailed(section, "Tls"))
+            CheckCertificate(certificate, section);
+
         if (given.AnyFailed(section, "Auth", "Users", "UsersFile"))
             return;
+        if (isRemote && listener.Auth != ListenerAuth.None && listener.Users.Count > 0 && !given.IsSet(section, "Tls"))
+        {
+            report.Warning(section, "Auth",
+                $"passwords are asked for on {listener.Address}, which other machines reach, and travel there in the clear; "
+                    + "Tls = cert.pem, key.pem helps");
+        }
+
         if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !given.HasUnknown(section))
         {
             report.Error(section, "Auth",
@@ -48,6 +59,24 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
 
         if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
             report.Warning(section, given.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
+    }
+
+    private void CheckCertificate(CertificateFiles certificate, string section)
+    {
+        if (CertificatePair.Read(certificate, files, out string problem) is not { } pair)
+        {
+            report.Error(section, "Tls", $"Tls: {problem}");
+            return;
+        }
+
+        using var shown = pair.Certificate;
+        var now = TimeProvider.System.GetUtcNow();
+        DateTime begins = shown.NotBefore.ToUniversalTime(), expires = shown.NotAfter.ToUniversalTime();
+        string path = ConfText.Printable(certificate.Certificate);
+        if (expires < now)
+            report.Warning(section, "Tls", FormattableString.Invariant($"Tls: the certificate in {path} expired on {expires:u}"));
+        else if (begins > now)
+            report.Warning(section, "Tls", FormattableString.Invariant($"Tls: the certificate in {path} is valid from {begins:u} on only"));
     }
 
     /// <summary>Whether they can be those who connect, and whether that is not everyone.</summary>

@@ -26,6 +26,7 @@ public sealed class LiveKeysTests
         ["Listener.UsersFile"] = "users\nAuth = optional",
         ["Listener.AllowFrom"] = "127.0.0.0/8",
         ["Listener.ProxyProtocol"] = "127.0.0.0/8",
+        ["Listener.Tls"] = "cert.pem, key.pem",
         ["Listener.Mode"] = "random",
         ["Listener.Isolation"] = "user",
         ["Listener.ExtendedErrors"] = "yes",
@@ -154,6 +155,7 @@ public sealed class LiveKeysTests
         await File.WriteAllTextAsync(token, "0123456789abcdef\n");
         foreach (string secret in (string[])[key, token])
             File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        TestCertificate.Write(proxy.Directory);
         foreach (var section in OfProxy)
         {
             foreach (var one in section.Keys.Where(one => !Untried.Contains($"{section.Name}.{one.Name}")))
