@@ -80,7 +80,7 @@ internal static class EnvCommand
         string url = $"{scheme}://{reachable}";
         if (program is not null)
         {
-            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5);
+            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5) && IsKnown(listener, ListenerProtocols.Socks5);
             bool hasHttp = listener.Protocols.HasFlag(ListenerProtocols.Http);
             if (EnvPrograms.ProblemOf(program, hasHttp, hasSocks) is { } problem)
             {

@@ -61,6 +61,15 @@ public class TlsListenerTests
     }
 
     [Test]
+    public async Task Browsers_are_told_of_it(CancellationToken token)
+    {
+        await using var proxy = await StartAsync();
+        var result = await ClientProcess.CurlAsync(token, "--cacert", Certificate, $"https://{proxy.Address}/proxy.pac");
+
+        Assert.That(result.Output, Does.Contain($"return \"HTTPS {proxy.Address}\";"), result.Error);
+    }
+
+    [Test]
     public async Task OpenSSL_carries_socks(CancellationToken token)
     {
         _worker.OnStream = AnswerAsync;
