@@ -31,12 +31,12 @@ internal sealed class AdminViews(
         foreach (var (listener, address) in server.Bound)
         {
             bool http = listener.Speaks(DetectedProtocol.Http), socks5 = listener.Speaks(DetectedProtocol.Socks5);
-            if (address is not IPEndPoint own || !(http || socks5))
+            if (address is not IPEndPoint own || !(http || (socks5 && listener.Tls is null)))
                 continue;
             bool isAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
             var said = isAny && HostEndPoint.TryCreate(asked.Host, own.Port, out var host, out _) ? host : default;
             if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy))
-                return ProxyAutoConfig.Build(proxy, http, socks5);
+                return ProxyAutoConfig.Build(proxy, http, socks5, listener.Tls is not null);
         }
 
         return null;

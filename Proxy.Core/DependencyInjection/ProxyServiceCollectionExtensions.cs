@@ -140,6 +140,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
         .AddSingleton<ExitLookup>()
+        .AddSingleton<ListenerCertificates>()
         .AddSingleton(static provider => new ConnectionRegistry(
             provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.EndWhenWorkerIsGone)))
         .AddSingleton<IWorkerConnections>(static provider => provider.Get<ConnectionRegistry>())
@@ -156,6 +157,7 @@ internal static class ProxyServiceCollectionExtensions
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.Get<DescriptorBudget>(),
             Memory = provider.Get<MemoryRoom>(),
+            Certificates = provider.Get<ListenerCertificates>(),
             TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using TorBalancer.Protocols.ProxyProtocol;
 
 namespace TorBalancer.Protocols;
 
@@ -18,12 +19,15 @@ internal static class ProtocolDetector
             return result.IsCompleted;
         }
 
-        byte first = result.Buffer.FirstSpan[0];
+        var bytes = result.Buffer.FirstSpan;
+        byte first = bytes[0];
+        bool isProxyHeader = first is (byte)'P' or (byte)'\r' && ProxyHeaderParser.IsBeginning(bytes);
         input.AdvanceTo(result.Buffer.Start);
         protocol = first switch
         {
             0x05 => DetectedProtocol.Socks5,
             0x04 => DetectedProtocol.Socks4,
+            _ when isProxyHeader => DetectedProtocol.ProxyHeader,
             _ when char.IsAsciiLetter((char)first) => DetectedProtocol.Http,
 
             // An empty line may stand in front of a request line (RFC 9112, section 2.2).
@@ -45,4 +49,10 @@ internal enum DetectedProtocol : byte
 
     /// <summary>A TLS record: a client configured for an "https proxy"; recognised only to say so in the log.</summary>
     Tls,
+
+    /// <summary>
+    /// A header of the PROXY protocol from a peer that it is not taken from: recognised, when it comes in one piece, only to say so in
+    /// the log.
+    /// </summary>
+    ProxyHeader,
 }

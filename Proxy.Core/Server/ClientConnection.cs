@@ -3,6 +3,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Transport;
+using TorBalancer.Transport.Tls;
 
 namespace TorBalancer.Server;
 
@@ -21,6 +22,9 @@ internal sealed partial class ClientConnection(
     private ClientFarewell _farewell;
     private WorkerStream? _stream;
     private int _ended;
+
+    // A balancer that speaks for itself: most likely it only looks whether somebody is here.
+    private bool _isBalancersOwn;
 
     /// <summary>Cancelled when this connection is to end; until there is a tunnel.</summary>
     private CancellationToken Aborted => _abort!.Token;
@@ -95,17 +99,25 @@ internal sealed partial class ClientConnection(
     {
         try
         {
+            if (Context.Listener.ProxyProtocol is { } balancers && balancers.Contains(Context.ClientAddress)
+                && !await TakeProxyHeaderAsync())
+                return null;
+            if (Context.Listener.Tls is { } certificate && !await TakeTlsAsync(certificate))
+                return null;
+
             DetectedProtocol? protocol;
             while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
             {
             }
 
             IClientSession? session = null;
-            if (protocol is not { } spoken
-                || spoken is DetectedProtocol.Unknown or DetectedProtocol.Tls
-                || !Context.Listener.Speaks(spoken))
+            if (protocol is not { } spoken || !Context.Listener.Speaks(spoken))
             {
                 Refuse(protocol);
+            }
+            else if (_isBalancersOwn && !Context.Listener.Allows(Context.ClientAddress))
+            {
+                RefuseAddress();
             }
             else if (spoken == DetectedProtocol.Http)
             {
@@ -135,11 +147,14 @@ internal sealed partial class ClientConnection(
         Context.Fail(protocol switch
         {
             null => new ProxyError(FailureCause.ClientClosed),
-            DetectedProtocol.Unknown or DetectedProtocol.Tls => new ProxyError(FailureCause.BadRequest, "neither SOCKS nor HTTP"),
+            DetectedProtocol.Unknown or DetectedProtocol.Tls or DetectedProtocol.ProxyHeader =>
+                new ProxyError(FailureCause.BadRequest, "neither SOCKS nor HTTP"),
             _ => new ProxyError(FailureCause.ProtocolDisabled),
         });
         if (protocol == DetectedProtocol.Tls)
             Log.Tls(services.Logger, Context.Listener.Name);
+        else if (protocol == DetectedProtocol.ProxyHeader)
+            Log.UnaskedHeader(services.Logger, Context.Listener.Name);
     }
 
     private void BeginTunnel(WorkerStream stream)
@@ -149,9 +164,11 @@ internal sealed partial class ClientConnection(
         _abort = null;
         abort?.Dispose();
         Context.IsTunnel = true;
-        services.Transport.BeginTunnel(
-            client, stream.Connection, new TunnelSettings(Context.Counters, services.TunnelIdleTimeout.Value) { LeavesClient = true },
-            this);
+        var settings = new TunnelSettings(Context.Counters, services.TunnelIdleTimeout.Value) { LeavesClient = true };
+        if (client is TlsConnection tls)
+            _ = new TlsTunnel(tls, stream.Connection, settings, services.Time, this).RunAsync();
+        else
+            services.Transport.BeginTunnel(client, stream.Connection, settings, this);
     }
 
     void ITunnelOwner.TunnelEnded(TunnelEnd how, Exception? fault)
@@ -202,7 +219,7 @@ internal sealed partial class ClientConnection(
         var counters = services.Counters.Of(Context.Listener);
         if (Context.End is { } end)
             counters.CountEnd(end);
-        if (Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0)
+        if ((Context.Protocol != ClientProtocol.HttpForward || Context.Upgraded || Context.Requests == 0) && !IsBalancersCheck)
         {
             counters.CountRequest(Context.Protocol, Context.Error.Cause);
             services.AccessLog.Write(Context);
@@ -215,6 +232,10 @@ internal sealed partial class ClientConnection(
         services.Registry.Remove(this);
         places.GiveBack();
     }
+
+    /// <summary>A balancer that has looked whether somebody is here, which it does every few seconds, and has asked for nothing.</summary>
+    private bool IsBalancersCheck =>
+        _isBalancersOwn && Context.Protocol == ClientProtocol.Unknown && Context.Error.Cause == FailureCause.ClientClosed;
 
     public void Dispose() => _abort?.Dispose();
 
@@ -248,5 +269,11 @@ internal sealed partial class ClientConnection(
             ServerEventIds.TlsOnPlainPort, LogLevel.Warning,
             "A client of listener {Listener} speaks TLS to the proxy itself; its setting should say http://, not https://")]
         public static partial void Tls(ILogger logger, string listener);
+
+        [LoggerMessage(
+            ServerEventIds.ProxyHeaderUnasked, LogLevel.Warning,
+            "Listener {Listener}: a peer sends a PROXY protocol header that is not taken from it, and is closed; "
+                + "ProxyProtocol names the balancers that may send one")]
+        public static partial void UnaskedHeader(ILogger logger, string listener);
     }
 }

@@ -19,7 +19,11 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public ListenerModel Listener { get; } = listener;
 
-    public IPAddress? ClientAddress { get; } = clientAddress;
+    /// <summary>
+    /// Whose connection it is, for all that goes by the client: AllowFrom, isolation, sticky keys, limits, log and API. The peer's address,
+    /// or what a trusted peer's header says. Null: a unix socket's peer.
+    /// </summary>
+    public IPAddress? ClientAddress { get; private set; } = clientAddress;
 
     /// <summary>A timestamp of the server's TimeProvider.</summary>
     public long Started { get; } = started;
@@ -72,6 +76,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     /// <summary>How the tunnel ended; null when there was none.</summary>
     public TunnelEnd? End { get; set; }
+
+    /// <summary>The peer that it came from speaks for this client.</summary>
+    public void SpeaksFor(IPAddress client) => ClientAddress = client;
 
     /// <summary>A stream, or an answer to RESOLVE, is asked for.</summary>
     public void Observe(ProxyRequest request) => (Protocol, Command, Target) = (request.Protocol, request.Command, request.Target);

@@ -35,6 +35,9 @@ internal sealed record ConnectionServices
     /// <summary>Asked for every client.</summary>
     public required MemoryRoom Memory { get; init; }
 
+    /// <summary>Those of the listeners that speak TLS.</summary>
+    public required ListenerCertificates Certificates { get; init; }
+
     /// <summary>[Tunnel] IdleTimeout; zero: none.</summary>
     public required Live<TimeSpan> TunnelIdleTimeout { get; init; }
 

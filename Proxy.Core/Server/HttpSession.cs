@@ -22,6 +22,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
         {
             Stopping = services.Registry.Stopping,
             Descriptors = services.Descriptors,
+            IsTls = context.Listener.Tls is not null,
             SpeaksSocks5 = context.Listener.Speaks(DetectedProtocol.Socks5),
         };
         using var http = new HttpServerConnection(client, settings, _authenticator, services.Time);

@@ -9,7 +9,7 @@ internal sealed class ListenerCounters
 {
     private readonly CauseCounts[] _requests = [.. Enum.GetValues<ClientProtocol>().Select(static _ => new CauseCounts())];
     private readonly long[] _ends = new long[Enum.GetValues<TunnelEnd>().Length];
-    private long _accepted, _notAllowed, _full;
+    private long _accepted, _notAllowed, _full, _badHeaders;
 
     /// <summary>Clients that were let in.</summary>
     public long Accepted => Interlocked.Read(ref _accepted);
@@ -19,6 +19,9 @@ internal sealed class ListenerCounters
 
     /// <summary>Clients that were cut because MaxConnections others were there.</summary>
     public long Full => Interlocked.Read(ref _full);
+
+    /// <summary>Peers that ProxyProtocol names and that were cut because no header came, or a wrong one.</summary>
+    public long BadHeaders => Interlocked.Read(ref _badHeaders);
 
     /// <summary>What was asked for in this protocol, by what became of it: as many as the access log has lines.</summary>
     public CauseCounts Requests(ClientProtocol protocol) => _requests[(int)protocol];
@@ -31,6 +34,8 @@ internal sealed class ListenerCounters
     public void CountNotAllowed() => Interlocked.Increment(ref _notAllowed);
 
     public void CountFull() => Interlocked.Increment(ref _full);
+
+    public void CountBadHeader() => Interlocked.Increment(ref _badHeaders);
 
     public void CountRequest(ClientProtocol protocol, FailureCause cause) => _requests[(int)protocol].Add(cause);
 

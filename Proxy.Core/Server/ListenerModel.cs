@@ -39,6 +39,12 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public int MaxConnections { get; } = options.MaxConnections;
 
+    /// <summary>Peers whose connections begin with a header of the PROXY protocol; null: nobody's.</summary>
+    public ProxyProtocolPeers? ProxyProtocol { get; } = options.ProxyProtocol;
+
+    /// <summary>The certificate that clients are shown, who then speak TLS; null: they speak in the clear.</summary>
+    public CertificateFiles? Tls { get; } = options.Tls;
+
     public UnixFileMode SocketMode { get; } = options.SocketMode;
 
     /// <summary>Those of all listeners.</summary>

@@ -215,7 +215,10 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         var address = connection.RemoteAddress;
         if (address is { IsIPv4MappedToIPv6: true })
             address = address.MapToIPv4();
-        if (!model.Allows(address))
+
+        // Of one that is to say whom it speaks for, that client's address is judged.
+        bool speaksForOthers = model.ProxyProtocol is { } peers && peers.Contains(address);
+        if (!speaksForOthers && !model.Allows(address))
         {
             _counters.CountNotAllowed();
             Log.NotAllowed(logger, model.Name);

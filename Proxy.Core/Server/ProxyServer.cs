@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
@@ -38,6 +39,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// </summary>
     public async Task<ListenerChange> PrepareAsync(IReadOnlyList<ListenerModel> models)
     {
+        foreach (var model in models)
+        {
+            if (model.Tls is { } files && services.Certificates.Take(files) is { } problem)
+                throw new ListenException(model.Name, $"[Listener:{model.Name}] Tls: {problem}");
+        }
+
         var change = ListenerChange.Of(models, Volatile.Read(ref _listeners));
         var closed = new List<RunningListener>();
         try
@@ -91,6 +98,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             List<ListenerModel> order = [.. change.Models];
             Volatile.Write(ref _listeners, [.. next.OrderBy(one => order.IndexOf(one.Listener.Model))]);
         }
+
+        services.Certificates.Keep([.. change.Models.Select(static model => model.Tls).OfType<CertificateFiles>()]);
+        services.Certificates.Look();
 
         foreach (var gone in change.Gone)
         {
@@ -241,7 +251,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
 /// <summary>A listener could not be bound.</summary>
 /// <param name="listener">Its name.</param>
-public sealed class ListenException(string listener, string message, Exception inner) : Exception(message, inner)
+public sealed class ListenException(string listener, string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The name of the listener.</summary>
     public string Listener { get; } = listener;

@@ -20,6 +20,12 @@ internal static class ServerEventIds
     public const int LingeringFull = 2014;
     public const int NotListening = 2015;
     public const int NotReopened = 2016;
+    public const int ProxyHeaderWrong = 2017;
+    public const int ProxyHeaderUnasked = 2018;
+    public const int PlainOnTlsPort = 2019;
+    public const int TlsFailed = 2020;
+    public const int CertificateRenewed = 2021;
+    public const int CertificateKept = 2022;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

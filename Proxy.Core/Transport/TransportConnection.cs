@@ -47,6 +47,9 @@ public abstract class TransportConnection : IAsyncDisposable
     /// </summary>
     public abstract void Schedule(IThreadPoolWorkItem work);
 
+    /// <summary>Runs it on the connection's own thread, or on the pool; never at once: it comes after what that thread is doing.</summary>
+    internal virtual void Defer(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
+
     /// <summary>What became of what was written; null where the kernel does not say.</summary>
     internal virtual Delivery? Delivery => null;
 

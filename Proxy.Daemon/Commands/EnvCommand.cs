@@ -48,9 +48,11 @@ internal static class EnvCommand
         // stands.
         var (listener, scheme) = schemes
             .SelectMany(
-                known => options.Listeners.Where(l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol)),
-                static (known, listener) => (Listener: (ListenerOptions?)listener, known.Scheme))
+                known => options.Listeners.Where(
+                    l => l.Address is IPEndPoint { Port: > 0 } && l.Protocols.HasFlag(known.Protocol) && IsKnown(l, known.Protocol)),
+                static (known, listener) => (Listener: (ListenerOptions?)listener, Scheme: listener.Tls is null ? known.Scheme : "https"))
             .OrderBy(found => LetsUsIn(options, found.Listener!) ? 0 : 1)
+            .ThenBy(static found => found.Listener!.Tls is null ? 0 : 1)
             .ThenBy(static found => found.Listener!.Auth == ListenerAuth.Required ? 1 : 0)
             .FirstOrDefault();
         if (listener is null)
@@ -78,7 +80,7 @@ internal static class EnvCommand
         string url = $"{scheme}://{reachable}";
         if (program is not null)
         {
-            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5);
+            bool hasSocks = listener.Protocols.HasFlag(ListenerProtocols.Socks5) && IsKnown(listener, ListenerProtocols.Socks5);
             bool hasHttp = listener.Protocols.HasFlag(ListenerProtocols.Http);
             if (EnvPrograms.ProblemOf(program, hasHttp, hasSocks) is { } problem)
             {
@@ -103,6 +105,10 @@ internal static class EnvCommand
         output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
         return 0;
     }
+
+    /// <summary>Programs have a name for HTTP inside TLS, and none for SOCKS inside it.</summary>
+    private static bool IsKnown(ListenerOptions listener, ListenerProtocols protocol) =>
+        listener.Tls is null || protocol == ListenerProtocols.Http;
 
     /// <summary>
     /// False when <c>AllowFrom</c> cuts off what connects from here: to an address of this machine its programs connect from the very same,

@@ -16,6 +16,7 @@ internal static class HostingEventIds
     public const int KeyNotKept = 1019;
     public const int MetricsNotSent = 1020;
     public const int MetricsSent = 1021;
+    public const int ReadyTls = 1022;
     public const int PublisherService = 1030;
     public const int PublisherStatus = 1031;
     public const int PublisherNoStatus = 1032;

@@ -21,13 +21,16 @@ internal sealed partial class ReadyHostedService(
         descriptors.Settle();
         if (descriptors.Limit < int.MaxValue)
             Log.Descriptors(logger, descriptors.Limit, descriptors.Reserve, Math.Min(descriptors.MostClients, memory.MostClients));
-        foreach (var (_, address) in server.Addresses)
+        foreach (var (listener, address) in server.Bound)
         {
-            if (address is IPEndPoint)
+            if (address is IPEndPoint && listener.Tls is not null)
+                Log.ReadyTls(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
+            else if (address is IPEndPoint)
                 Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
         }
 
-        if (server.Addresses.Select(static listener => listener.Address).OfType<IPEndPoint>().FirstOrDefault() is { } first)
+        if (server.Bound.Where(static one => one.Model.Tls is null).Select(static one => one.Address).OfType<IPEndPoint>()
+            .FirstOrDefault() is { } first)
         {
             foreach (string line in hints.For(first.ToString()))
                 Log.Hint(logger, line);
@@ -58,6 +61,11 @@ internal sealed partial class ReadyHostedService(
             HostingEventIds.Ready, LogLevel.Information,
             "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
         public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
+
+        [LoggerMessage(
+            HostingEventIds.ReadyTls, LogLevel.Information,
+            "Ready: clients may use https://{Address}, or SOCKS in TLS there (mode {Mode}, isolation {Isolation})")]
+        public static partial void ReadyTls(ILogger logger, EndPoint address, string mode, string isolation);
 
         [LoggerMessage(
             HostingEventIds.Descriptors, LogLevel.Information,

@@ -24,6 +24,9 @@ public class EnvCommandTests
         "[Listener:a]\nAddress = 127.0.0.1:1090\nProtocols = socks5\n[Listener:b]\nAddress = 127.0.0.1:1091\nAuth = optional\nUsers = a:b",
         "http://127.0.0.1:1091")]
     [TestCase("[Listener:a]\nAddress = [::1]:1090\nProtocols = socks4", "socks4a://[::1]:1090")]
+    [TestCase("[Listener:a]\nTls = c.pem, k.pem", "https://127.0.0.1:1080")]
+    [TestCase(
+        "[Listener:a]\nTls = c.pem, k.pem\n[Listener:b]\nAddress = 127.0.0.1:1090\nProtocols = socks5", "socks5h://127.0.0.1:1090")]
     public void Env_names_the_best_that_a_listener_speaks(string text, string expected)
     {
         using var output = new StringWriter { NewLine = "\n" };

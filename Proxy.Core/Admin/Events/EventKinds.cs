@@ -41,6 +41,8 @@ internal static class EventKinds
         [ServerEventIds.AcceptPaused] = "listener",
         [ServerEventIds.AcceptHeld] = "listener",
         [ServerEventIds.AcceptHeldByMemory] = "listener",
+        [ServerEventIds.CertificateRenewed] = "certificate",
+        [ServerEventIds.CertificateKept] = "certificate",
         [ServerEventIds.Draining] = "stopping",
         [ServerEventIds.DrainEnded] = "stopping",
     };
@@ -49,7 +51,7 @@ internal static class EventKinds
     public static IReadOnlyList<string> Categories { get; } =
     [
         typeof(HealthMonitor).FullName!, typeof(AdminCommands).FullName!, typeof(RelayWatchService).FullName!,
-        typeof(ProxyServer).FullName!, typeof(ConfigurationReloader).FullName!,
+        typeof(ProxyServer).FullName!, typeof(ListenerCertificates).FullName!, typeof(ConfigurationReloader).FullName!,
     ];
 
     /// <summary>All words, in alphabetical order.</summary>

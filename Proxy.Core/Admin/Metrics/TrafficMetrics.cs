@@ -16,12 +16,14 @@ internal static class TrafficMetrics
             "listener.connections", "{connection}", "Clients that were let in", ["listener"],
             static (reading, sink) => EachListener(reading, (name, counters) => sink.Add(counters.Accepted, name)));
         yield return MetricFamily.Counter(
-            "listener.refused", "{connection}", "Clients that were cut when they came: not in AllowFrom, or MaxConnections were there",
+            "listener.refused", "{connection}",
+            "Clients that were cut when they came: not in AllowFrom, MaxConnections were there, or a wrong PROXY protocol header",
             ["listener", "reason"],
             static (reading, sink) => EachListener(reading, (name, counters) =>
             {
                 sink.Add(counters.NotAllowed, name, "not_allowed");
                 sink.Add(counters.Full, name, "full");
+                sink.Add(counters.BadHeaders, name, "proxy_header");
             }));
         yield return MetricFamily.Gauge(
             "listener.active_connections", "{connection}", "Clients that are connected, by what they speak (unknown: nothing yet)",

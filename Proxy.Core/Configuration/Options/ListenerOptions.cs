@@ -69,6 +69,15 @@ public sealed class ListenerOptions
     /// <summary>Connections of this listener at one time; 0: no limit but the descriptors'. Default 0.</summary>
     public int MaxConnections { get; set; }
 
+    /// <summary>
+    /// Peers that have to say by the PROXY protocol whom they speak for; what they say is the client's address everywhere. Default null: it
+    /// is taken from nobody.
+    /// </summary>
+    public ProxyProtocolPeers? ProxyProtocol { get; set; }
+
+    /// <summary>Speak TLS with clients, and inside it what <see cref="Protocols"/> says. Default null: in the clear.</summary>
+    public CertificateFiles? Tls { get; set; }
+
     /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
     public UnixFileMode SocketMode { get; set; } =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;

@@ -1,11 +1,12 @@
 using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
+using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Configuration.Rules;
 
 /// <summary>Who may use a listener, and whether anybody can.</summary>
-internal sealed class ListenerRules(TorBalancerOptions options, GivenValues given, RuleReport report)
+internal sealed class ListenerRules(TorBalancerOptions options, GivenValues given, IConfigurationFiles files, RuleReport report)
 {
     public void Check()
     {
@@ -31,12 +32,25 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
 
         if (listener.AllowFrom.Count > 0 && !given.AnyFailed(section, "Address")
             && listener.Address is IPEndPoint local && IPAddress.IsLoopback(local.Address)
-            && !listener.AllowFrom.Any(static network => network.Contains(IPAddress.Loopback) || network.Contains(IPAddress.IPv6Loopback)))
+            && listener.ProxyProtocol is null && !listener.AllowFrom.Any(IsLoopback))
             report.Warning(section, "AllowFrom",
                 $"AllowFrom lets nobody in: only clients on this machine reach {local}, and they are in none of its networks");
 
+        if (listener.ProxyProtocol is { } balancers && !given.AnyFailed(section, "Address", "ProxyProtocol"))
+            CheckBalancers(balancers, listener.Address, section);
+
+        if (listener.Tls is { } certificate && !given.AnyFailed(section, "Tls"))
+            CheckCertificate(certificate, section);
+
         if (given.AnyFailed(section, "Auth", "Users", "UsersFile"))
             return;
+        if (isRemote && listener.Auth != ListenerAuth.None && listener.Users.Count > 0 && !given.IsSet(section, "Tls"))
+        {
+            report.Warning(section, "Auth",
+                $"passwords are asked for on {listener.Address}, which other machines reach, and travel there in the clear; "
+                    + "Tls = cert.pem, key.pem helps");
+        }
+
         if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !given.HasUnknown(section))
         {
             report.Error(section, "Auth",
@@ -46,4 +60,52 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
         if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
             report.Warning(section, given.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
     }
+
+    private void CheckCertificate(CertificateFiles certificate, string section)
+    {
+        if (CertificatePair.Read(certificate, files, out string problem) is not { } pair)
+        {
+            report.Error(section, "Tls", $"Tls: {problem}");
+            return;
+        }
+
+        using var shown = pair.Certificate;
+        var now = TimeProvider.System.GetUtcNow();
+        DateTime begins = shown.NotBefore.ToUniversalTime(), expires = shown.NotAfter.ToUniversalTime();
+        string path = ConfText.Printable(certificate.Certificate);
+        if (expires < now)
+            report.Warning(section, "Tls", FormattableString.Invariant($"Tls: the certificate in {path} expired on {expires:u}"));
+        else if (begins > now)
+            report.Warning(section, "Tls", FormattableString.Invariant($"Tls: the certificate in {path} is valid from {begins:u} on only"));
+    }
+
+    /// <summary>Whether they can be those who connect, and whether that is not everyone.</summary>
+    private void CheckBalancers(ProxyProtocolPeers balancers, EndPoint address, string section)
+    {
+        bool isUnix = address is not IPEndPoint;
+        if (balancers.Unix != isUnix && (isUnix || balancers.Networks.Count == 0))
+        {
+            report.Error(section, "ProxyProtocol", isUnix
+                ? "ProxyProtocol names networks, but Address is a unix socket: allowed there is unix, for all that may connect to it"
+                : $"ProxyProtocol = unix, but {address} is no unix socket: allowed there are networks");
+            return;
+        }
+
+        if (address is IPEndPoint ip && IPAddress.IsLoopback(ip.Address) && !balancers.Networks.Any(IsLoopback))
+        {
+            report.Warning(section, "ProxyProtocol",
+                $"ProxyProtocol takes the header from nobody: only this machine reaches {address}, and it is in none of its networks");
+        }
+
+        foreach (var network in balancers.Networks)
+        {
+            if (!isUnix && network.PrefixLength == 0)
+            {
+                report.Warning(section, "ProxyProtocol",
+                    $"ProxyProtocol = {network} lets everyone say that he is another: AllowFrom, isolation and the log go by it");
+            }
+        }
+    }
+
+    private static bool IsLoopback(IPNetwork network) => network.Contains(IPAddress.Loopback) || network.Contains(IPAddress.IPv6Loopback);
 }

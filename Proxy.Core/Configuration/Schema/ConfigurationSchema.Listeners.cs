@@ -58,6 +58,12 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.UsersFile = value)
         .Key("AllowFrom", Values.Networks, "", "Networks whose clients may connect; empty: anyone who reaches the address.",
             (draft, value) => value.ForEach(draft.Options.AllowFrom.Add))
+        .Key("ProxyProtocol", Values.ProxyProtocolPeers, "off",
+            "Balancers that say by the PROXY protocol (version 1 or 2) whose connection they bring; from them the header is required.",
+            (draft, value) => draft.Options.ProxyProtocol = value)
+        .Key("Tls", Values.CertificateFiles, "",
+            "Speak TLS with clients, with this certificate (its chain behind it) and key; what Protocols says is spoken inside.",
+            (draft, value) => draft.Options.Tls = value)
         .Key("Mode", mode, "", "A balancing mode of this listener's own; empty: [Balancing] Mode.",
             (draft, value) => draft.Options.Mode = value)
         .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",

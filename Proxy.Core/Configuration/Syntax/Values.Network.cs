@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration.Syntax;
@@ -32,6 +33,11 @@ internal static partial class Values
 
     public static ValueParser<List<IPNetwork>> Networks { get; } =
         ListOf("networks such as 192.168.1.0/24 or 2001:db8::/32, separated by commas", new ValueParser<IPNetwork>("", ParseNetwork));
+
+    /// <summary>[Listener:name] ProxyProtocol.</summary>
+    public static ValueParser<ProxyProtocolPeers?> ProxyProtocolPeers { get; } = new(
+        "off, or networks such as 10.0.0.5 or 192.168.1.0/24, separated by commas; unix stands for the peers of a unix socket",
+        ParseProxyProtocolPeers);
 
     /// <summary>[Health] Connectivity.</summary>
     public static ValueParser<List<IPEndPoint>> Reachables { get; } =
@@ -132,6 +138,37 @@ internal static partial class Values
         var problem = PortNumber.Parse(text, context, out int port);
         value = new PortOrSocket(port, null);
         return problem is null ? null : AddressDiagnosis.OfPort(text, problem, "which goes into Address");
+    }
+
+    private static ValueProblem? ParseProxyProtocolPeers(string text, ValueContext context, out ProxyProtocolPeers? value)
+    {
+        value = null;
+        if (text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        bool isUnix = false;
+        var networks = new List<IPNetwork>();
+        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
+        {
+            if (part.Equals("unix", StringComparison.OrdinalIgnoreCase))
+            {
+                isUnix = true;
+                continue;
+            }
+
+            if (part.Length == 0)
+                return new ValueProblem("has an empty item between its commas");
+            if (ParseNetwork(part, context, out var network) is { } problem)
+            {
+                return part == text
+                    ? problem
+                    : problem with { What = $"has \"{ConfText.Printable(part)}\", which {problem.What}", Item = part };
+            }
+
+            networks.Add(network);
+        }
+
+        value = new ProxyProtocolPeers(isUnix, networks);
+        return null;
     }
 
     private static ValueProblem? ParseNetwork(string text, ValueContext context, out IPNetwork value)

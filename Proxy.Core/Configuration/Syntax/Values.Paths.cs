@@ -41,7 +41,7 @@ internal static partial class Values
             return ParseUnix(text, out _);
         });
 
-    /// <summary>[Admin] Tls.</summary>
+    /// <summary>Tls of [Admin] and of a listener.</summary>
     public static ValueParser<CertificateFiles?> CertificateFiles { get; } = new("cert.pem, key.pem: the paths of two files in PEM",
         static (string text, ValueContext context, out CertificateFiles? value) =>
         {

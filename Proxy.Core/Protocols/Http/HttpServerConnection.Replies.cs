@@ -36,7 +36,8 @@ internal sealed partial class HttpServerConnection
 
         bool goesOn = await MayContinueAsync(cancellationToken);
         byte[] answer = HttpErrorResponse.AutoConfig(
-            ProxyAutoConfig.Build(proxy, http: true, Settings.SpeaksSocks5), withBody: !Head.IsHead, !goesOn, Head.WantsKeepAliveTold);
+            ProxyAutoConfig.Build(proxy, http: true, Settings.SpeaksSocks5, Settings.IsTls), withBody: !Head.IsHead, !goesOn,
+            Head.WantsKeepAliveTold);
         return await AnsweredAsync(answer, goesOn, cancellationToken);
     }
 

@@ -13,6 +13,9 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
     /// <summary>The listener speaks SOCKS5 too.</summary>
     public bool SpeaksSocks5 { get; init; }
 
+    /// <summary>The client speaks TLS with the listener.</summary>
+    public bool IsTls { get; init; }
+
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }
 

@@ -26,10 +26,12 @@ internal static class ProxyAutoConfig
     /// <param name="proxy">Where the asker reaches the listener.</param>
     /// <param name="http">The listener speaks HTTP.</param>
     /// <param name="socks5">The listener speaks SOCKS5; then that is tried where HTTP fails.</param>
-    public static string Build(HostEndPoint proxy, bool http, bool socks5)
+    /// <param name="tls">The listener speaks TLS; browsers know HTTP inside it and no SOCKS.</param>
+    public static string Build(HostEndPoint proxy, bool http, bool socks5, bool tls = false)
     {
         string chain = (http, socks5) switch
         {
+            _ when tls => $"HTTPS {proxy}",
             (true, true) => $"PROXY {proxy}; SOCKS5 {proxy}",
             (true, false) => $"PROXY {proxy}",
             _ => $"SOCKS5 {proxy}",

@@ -25,6 +25,8 @@ public sealed class LiveKeysTests
         ["Listener.Users"] = "ann:secret\nAuth = optional",
         ["Listener.UsersFile"] = "users\nAuth = optional",
         ["Listener.AllowFrom"] = "127.0.0.0/8",
+        ["Listener.ProxyProtocol"] = "127.0.0.0/8",
+        ["Listener.Tls"] = "cert.pem, key.pem",
         ["Listener.Mode"] = "random",
         ["Listener.Isolation"] = "user",
         ["Listener.ExtendedErrors"] = "yes",
@@ -153,6 +155,7 @@ public sealed class LiveKeysTests
         await File.WriteAllTextAsync(token, "0123456789abcdef\n");
         foreach (string secret in (string[])[key, token])
             File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        TestCertificate.Write(proxy.Directory);
         foreach (var section in OfProxy)
         {
             foreach (var one in section.Keys.Where(one => !Untried.Contains($"{section.Name}.{one.Name}")))

@@ -46,4 +46,35 @@ public class ListenerRulesTests
     public void Listener_users_that_are_not_asked_for_are_a_warning() =>
         Assert.That(Loading.Join(Loading.Text("[Listener:a]\nUsers = a:b").Warnings),
             Is.EqualTo("t.conf:2: [Listener:a] the users are not asked for: Auth is none"));
+
+    [TestCase("127.0.0.1:1080", "127.0.0.1")]
+    [TestCase("127.0.0.1:1080", "unix, 127.0.0.0/8, ::1")]
+    [TestCase("127.0.0.1:1080", "off")]
+    [TestCase("unix:/run/x.sock", "unix")]
+    public void Proxy_protocol_of_those_who_can_connect_is_taken(string address, string peers) =>
+        Assert.That(Said($"Address = {address}\nProxyProtocol = {peers}"), Is.Empty);
+
+    [TestCase("127.0.0.1:1080", "10.0.0.5",
+        "ProxyProtocol takes the header from nobody: only this machine reaches 127.0.0.1:1080, and it is in none of its networks")]
+    [TestCase("0.0.0.0:1080\nAllowFrom = 10.0.0.0/8", "::/0",
+        "ProxyProtocol = ::/0 lets everyone say that he is another: AllowFrom, isolation and the log go by it", 4)]
+    [TestCase("127.0.0.1:1080", "unix", "ProxyProtocol = unix, but 127.0.0.1:1080 is no unix socket: allowed there are networks")]
+    [TestCase("unix:/run/x.sock", "10.0.0.5",
+        "ProxyProtocol names networks, but Address is a unix socket: allowed there is unix, for all that may connect to it")]
+    public void Proxy_protocol_of_others_is_complained_of(string address, string peers, string expected, int line = 3) =>
+        Assert.That(
+            Said($"Address = {address}\nProxyProtocol = {peers}"),
+            Is.EqualTo(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"t.conf:{line}: [Listener:a] {expected}")));
+
+    [TestCase("yes", "[Listener:a] ProxyProtocol = \"yes\" is not a network")]
+    [TestCase("10.0.0.0/8,", "[Listener:a] ProxyProtocol = \"10.0.0.0/8,\" has an empty item between its commas")]
+    [TestCase("unix, x", "[Listener:a] ProxyProtocol = \"unix, x\" has \"x\", which is not a network")]
+    public void Proxy_protocol_takes_networks_only(string value, string expected) =>
+        Assert.That(Loading.Errors($"[Listener:a]\nProxyProtocol = {value}"), Does.Contain(expected));
+
+    private static string Said(string keys)
+    {
+        var result = Loading.Text($"[Listener:a]\n{keys}");
+        return Loading.Join([.. result.Errors, .. result.Warnings]);
+    }
 }

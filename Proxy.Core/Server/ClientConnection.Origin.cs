@@ -1,0 +1,128 @@
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Primitives;
+using TorBalancer.Protocols;
+using TorBalancer.Protocols.Http;
+using TorBalancer.Protocols.ProxyProtocol;
+using TorBalancer.Transport;
+using TorBalancer.Transport.Tls;
+
+namespace TorBalancer.Server;
+
+/// <summary>What may stand in front of what a client speaks: whose connection it is, and TLS.</summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>
+    /// Reads whom the peer speaks for, which is the client's address from then on. What comes behind it stays in the reader. False: the
+    /// connection is to end.
+    /// </summary>
+    private async ValueTask<bool> TakeProxyHeaderAsync()
+    {
+        var received = await ProxyHeaderReceiver.ReceiveAsync(client.Input, Aborted);
+        if (received.State == ProxyHeaderState.Complete)
+        {
+            // HAProxy's checks are LOCAL in version 2; in version 1 they name HAProxy's own address.
+            if (received.Header.Source is not { } source || source.Equals(Context.ClientAddress))
+            {
+                _isBalancersOwn = true;
+                return true;
+            }
+
+            Context.SpeaksFor(source);
+            if (Context.Listener.Allows(source))
+                return true;
+            RefuseAddress();
+        }
+        else if (received.State == ProxyHeaderState.Closed)
+        {
+            Refuse(null);
+        }
+        else
+        {
+            string problem = received.State == ProxyHeaderState.Missing ? "is missing" : received.Problem!;
+            Context.Fail(new ProxyError(FailureCause.BadRequest, $"the PROXY protocol header {problem}"));
+            services.Counters.Of(Context.Listener).CountBadHeader();
+            OriginLog.WrongHeader(services.Logger, Context.Listener.Name, problem);
+        }
+
+        return false;
+    }
+
+    private void RefuseAddress()
+    {
+        Context.Fail(new ProxyError(FailureCause.ClientNotAllowed));
+        services.Counters.Of(Context.Listener).CountNotAllowed();
+        _farewell = ClientFarewell.Abort;
+    }
+
+    /// <summary>
+    /// Makes the connection one that carries TLS, which everybody knows as the client's from then on. False: the connection is to end.
+    /// </summary>
+    private async ValueTask<bool> TakeTlsAsync(CertificateFiles certificate)
+    {
+        DetectedProtocol? protocol;
+        while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
+        {
+        }
+
+        if (protocol is null)
+        {
+            Refuse(null);
+            return false;
+        }
+
+        if (protocol != DetectedProtocol.Tls)
+        {
+            await RefusePlainAsync(protocol.Value);
+            return false;
+        }
+
+        if (services.Certificates.Find(certificate) is not { } options)
+        {
+            // A reload has taken it from the listener since this client was accepted.
+            Context.Fail(new ProxyError(FailureCause.ProtocolDisabled));
+            return false;
+        }
+
+        try
+        {
+            client = await TlsConnection.AcceptAsync(client, options, Aborted);
+            return true;
+        }
+        catch (AuthenticationException failure)
+        {
+            Context.Fail(new ProxyError(FailureCause.BadRequest, "the TLS handshake failed"));
+            OriginLog.TlsFailed(services.Logger, Context.Listener.Name, (failure.InnerException ?? failure).Message);
+            return false;
+        }
+    }
+
+    private async ValueTask RefusePlainAsync(DetectedProtocol protocol)
+    {
+        Context.Fail(new ProxyError(FailureCause.BadRequest, "no TLS, which this listener speaks"));
+        OriginLog.Plain(services.Logger, Context.Listener.Name);
+        if (protocol != DetectedProtocol.Http)
+            return;
+        await client.WriteAsync(
+            HttpErrorResponse.Build(Context.Error, status: 0, default, Context.Id, close: true, withBody: true), Aborted);
+        _farewell = ClientFarewell.Finish;
+    }
+
+    private static partial class OriginLog
+    {
+        [LoggerMessage(
+            ServerEventIds.ProxyHeaderWrong, LogLevel.Warning,
+            "Listener {Listener}: a peer that ProxyProtocol names is closed: its PROXY protocol header {Problem}. "
+                + "Its balancer should send one (send-proxy or send-proxy-v2 in HAProxy)")]
+        public static partial void WrongHeader(ILogger logger, string listener, string problem);
+
+        [LoggerMessage(
+            ServerEventIds.PlainOnTlsPort, LogLevel.Warning,
+            "A client of listener {Listener} does not speak TLS, which it has to there; its setting should say https://, not http://")]
+        public static partial void Plain(ILogger logger, string listener);
+
+        [LoggerMessage(ServerEventIds.TlsFailed, LogLevel.Information, "Listener {Listener}: a TLS handshake failed: {Reason}")]
+        public static partial void TlsFailed(ILogger logger, string listener, string reason);
+    }
+}
