@@ -66,9 +66,9 @@ function isLike({ id, target, worker, exit, listener, protocol, state }, find) {
 }
 
 function fill(fields, connection) {
-  const { id, state, listener, protocol, target, worker, exit } = connection;
+  const { id, state, protocol, target, worker, exit } = connection;
   setText(fields.id, id);
-  setText(fields.how, `${protocol} at ${listener}`);
+  setText(fields.how, protocol);
   setText(fields.target, target ?? "–");
   setText(fields.by, [worker, state === "open" ? "" : state].filter(Boolean).join(", "));
   setAttribute(fields.state, "data-level", Levels[state] ?? "rest");

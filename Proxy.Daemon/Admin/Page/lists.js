@@ -77,7 +77,7 @@ export class Blacklist {
       setText(fields.worker, one.worker + (one.in_force ? "" : " (its tor is not told yet)"));
       setText(fields.why, one.why);
       setText(fields.left, duration(one.expires_ms));
-      setAttribute(fields.forgive, "aria-label", `Use ${relay(one.relay)} again`);
+      setAttribute(fields.forgive, "aria-label", `Use again: ${relay(one.relay)}`);
     }, { forgive: one => this.#forgive(one) });
     byId("blacklist-find").addEventListener("input", redraw);
   }

@@ -35,7 +35,7 @@ function whyOf({ health, tor }) {
   if (health.reason)
     parts.push(health.reason);
   if (health.next_retry)
-    parts.push(`next try in ${health.next_retry}`);
+    parts.push(health.next_retry === "0s" ? "it is tried now" : `next try in ${health.next_retry}`);
   if (health.administrative !== "enabled" && health.state !== "HEALTHY")
     parts.push(`it is ${health.state.toLowerCase()} as well`);
   if (tor?.problem)
@@ -87,7 +87,8 @@ export class Workers {
   #drawOverview() {
     const available = this.#all.filter(isAvailable).length, all = this.#all.length;
     const problems = this.#all.filter(hasProblem);
-    const level = available === 0 ? "bad" : problems.some(worker => conditionOf(worker).level !== "ok") ? "warn" : "ok";
+    const isRest = problems.every(worker => conditionOf(worker).level === "rest");
+    const level = available === 0 ? "bad" : available === all ? "ok" : isRest ? "rest" : "warn";
     const verdict = byId("verdict");
     setAttribute(verdict, "data-level", level);
     setText(verdict, available === 0 ? "No worker can carry connections: clients get errors."
