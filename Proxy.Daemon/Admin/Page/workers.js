@@ -38,15 +38,16 @@ function whyOf({ health, tor }) {
     parts.push(health.next_retry === "0s" ? "it is tried now" : `next try in ${health.next_retry}`);
   if (health.administrative !== "enabled" && health.state !== "HEALTHY")
     parts.push(`it is ${health.state.toLowerCase()} as well`);
-  if (tor?.problem)
+  // Of one that is down the control port is down as well.
+  if (tor?.problem && (health.state === "HEALTHY" || health.state === "SUSPECT"))
     parts.push(`control port: ${tor.problem}`);
-  else if (tor && tor.bootstrap < 100)
+  else if (tor?.connected && tor.bootstrap < 100)
     parts.push(`tor has started to ${tor.bootstrap} %`);
   return parts.join("; ");
 }
 
 function hasProblem(worker) {
-  return conditionOf(worker).level !== "ok" || Boolean(worker.tor?.problem) || worker.tor?.bootstrap < 100;
+  return conditionOf(worker).level !== "ok" || Boolean(worker.tor?.problem) || (worker.tor?.connected && worker.tor.bootstrap < 100);
 }
 
 export class Workers {

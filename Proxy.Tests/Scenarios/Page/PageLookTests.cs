@@ -25,6 +25,10 @@ public sealed class PageLookTests
 
         await AssertNothingFoundAsync(page.Page, "page");
         Assert.That(await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"), Is.LessThanOrEqualTo(width));
+        Assert.That(
+            await page.Page.EvaluateAsync<string[]>(
+                "() => [...document.querySelectorAll('section')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.id)"),
+            Is.Empty, "no list is wider than its frame");
         await page.Row("workers", "worker-02").Locator("[data-do=details]").ClickAsync();
         await Assertions.Expect(page.Page.Locator("#details-rows dd").First).ToBeVisibleAsync();
         await AssertNothingFoundAsync(page.Page, "details");
