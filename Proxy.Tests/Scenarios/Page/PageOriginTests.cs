@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Playwright;
-using TorBalancer.Testnet;
 
 namespace TorBalancer.Tests.Scenarios.Page;
 

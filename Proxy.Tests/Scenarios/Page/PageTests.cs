@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Playwright;
 using TorBalancer.Tests.Support;
 
@@ -122,7 +121,7 @@ public sealed class PageTests
     }
 
     [Test, CancelAfter(60_000)]
-    public async Task Last_worker_is_drained_only_after_a_question(CancellationToken token)
+    public async Task Last_worker_is_drained_only_after_a_question()
     {
         await using var page = await PageUnderTest.OpenAsync();
         try
@@ -150,7 +149,7 @@ public sealed class PageTests
 
     /// <summary>A stream that breaks, and requests that get no answer, as when the daemon is stopped.</summary>
     [Test, CancelAfter(60_000)]
-    public async Task Page_says_when_the_daemon_is_away_and_comes_back_by_itself(CancellationToken token)
+    public async Task Page_says_when_the_daemon_is_away_and_comes_back_by_itself()
     {
         await using var worker = new FakeTorWorker();
         var first = await Admin.AdminUnderTest.StartAsync(worker);

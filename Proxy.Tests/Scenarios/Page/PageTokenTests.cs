@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Playwright;
 using TorBalancer.Tests.Admin;
 using TorBalancer.Tests.Support;
@@ -13,14 +14,14 @@ public sealed class PageTokenTests
     public async Task Token_is_asked_for_sent_with_everything_and_kept_in_the_tab_alone()
     {
         await using var worker = new FakeTorWorker();
-        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], endPoints: static places => places with { Token = Token });
+        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], endPoints: static given => given with { Token = Token });
         await using var page = await PageUnderTest.NewAsync();
-        var sent = new List<string?>();
+        ConcurrentQueue<string?> sent = new(), places = new();
         page.Page.Request += (_, request) =>
         {
             if (request.Url.Contains("/api/", StringComparison.Ordinal))
-                sent.Add(request.Headers.GetValueOrDefault("authorization"));
-            Assert.That(request.Url, Does.Not.Contain(Token));
+                sent.Enqueue(request.Headers.GetValueOrDefault("authorization"));
+            places.Enqueue(request.Url);
         };
         await page.Page.GotoAsync(admin.Base + "/");
         await Assertions.Expect(page.Page.Locator("#ask")).ToBeVisibleAsync();
@@ -44,7 +45,8 @@ public sealed class PageTokenTests
         await page.Page.ReloadAsync();
         await page.UntilStateAsync("worker-01", "Draining");
         await Assertions.Expect(page.Page.Locator("#events-rows")).ToContainTextAsync("worker-01 drains on request");
-        Assert.That(sent, Is.Not.Empty.And.All.EqualTo("Bearer " + Token), "the event stream too");
+        Assert.That(sent.ToArray(), Is.Not.Empty.And.All.EqualTo("Bearer " + Token), "the event stream too");
+        Assert.That(places.ToArray(), Has.None.Contains(Token));
         Assert.That(await page.Page.EvaluateAsync<int>("() => localStorage.length + document.cookie.length"), Is.Zero);
         await page.Page.ClickAsync("#forget");
         await Assertions.Expect(page.Page.Locator("#ask")).ToBeVisibleAsync();
