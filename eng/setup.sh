@@ -116,7 +116,7 @@ foreign_root() (
 # is_stale FILE: whether sources are newer than this release.
 is_stale() {
     [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' \
-        -o -name release.sh -o -name method-order.txt \) -not -path '*/obj/*' -newer "$1" -print -quit)" ]
+        -o -name release.sh -o -name method-order.txt -o -path '*/Page/*' \) -not -path '*/obj/*' -newer "$1" -print -quit)" ]
 }
 
 # The newest release in artifacts/ for this processor; nothing where none has been built.

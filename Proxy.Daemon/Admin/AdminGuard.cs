@@ -32,8 +32,14 @@ internal static class AdminGuard
             return context.WriteProblemAsync(
                 StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Origin)");
         if (context.Request.Headers["Sec-Fetch-Site"] is { Count: > 0 } site && site != "same-origin" && site != "none")
+        {
+            // A link of another site is not followed either: who is led to buttons by it may be made to press one.
+            bool isLink = context.Request.Headers["Sec-Fetch-Mode"] == "navigate";
             return context.WriteProblemAsync(
-                StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)");
+                StatusCodes.Status403Forbidden, "requests of web pages from elsewhere are not answered (Sec-Fetch-Site)"
+                    + (isLink ? "; type the address, or keep it as a bookmark" : ""));
+        }
+
         return next(context);
     }
 

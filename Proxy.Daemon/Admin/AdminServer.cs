@@ -81,6 +81,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.Use(AdminPlace.InvokeAsync);
         _application.Use((context, next) => AdminErrors.InvokeAsync(context, next, logger));
         _application.Use(AdminGuard.InvokeAsync);
+        _application.Use(AdminPage.InvokeAsync);
         if (endPoints.Token.Length > 0)
             _application.Use(new AdminToken(endPoints.Token).InvokeAsync);
         _application.UseRouting();
@@ -137,14 +138,13 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>
     /// OPTIONS is told what there is (RFC 9110, section 9.3.7) and, without CORS headers, grants nothing. "OPTIONS *" asks
-    /// whether the server is there, and so do "OPTIONS /", "HEAD /" and "GET /", which load balancers send unless they are told otherwise.
+    /// whether the server is there, and so does "OPTIONS /", which load balancers send unless they are told otherwise.
     /// </summary>
     private static async Task AskedItselfAsync(HttpContext context, RequestDelegate next)
     {
         // Routing answers a known path with a wrong method through an endpoint of its own, which fills in Allow.
         string method = context.Request.Method;
-        if (AdminGuard.IsServerItself(context)
-            && (HttpMethods.IsOptions(method) || HttpMethods.IsHead(method) || HttpMethods.IsGet(method)))
+        if (HttpMethods.IsOptions(method) && AdminGuard.IsServerItself(context))
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
             context.Response.Headers.Allow = "GET, HEAD, POST, DELETE, OPTIONS";

@@ -9,7 +9,7 @@ internal sealed partial class ConfigurationSchema
     public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>(
             "Admin", "Where the admin API listens, and what it may take.", needsRestart: true)
         .Key("Address", Values.AdminAddress, "127.0.0.1:1081",
-            "Address of the admin API, the metrics and the dashboard; none turns it off.",
+            "Address of the admin API, the metrics and the page; none turns it off.",
             (options, value) => (options.Address, options.IsAddressConfigured) = (value, true))
         .Key("Socket", Values.AdminSocket, "auto",
             "Unix socket for the command line; auto: the service's runtime directory, else the user's.",
