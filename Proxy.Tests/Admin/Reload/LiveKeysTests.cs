@@ -39,6 +39,8 @@ public sealed class LiveKeysTests
         ["Admin.TokenFile"] = "token",
         ["Admin.Otlp"] = "http://127.0.0.1:4318/",
         ["Admin.OtlpInterval"] = "30s",
+        ["Readiness.Address"] = "127.0.0.1:1998",
+        ["Readiness.Agent"] = "127.0.0.1:1997",
         ["Balancing.Mode"] = "random",
         ["Balancing.StickyBy"] = "user",
         ["Balancing.Isolation"] = "user",
@@ -56,6 +58,7 @@ public sealed class LiveKeysTests
         ["Connect.RetryFloor"] = "5",
         ["Connect.PreConnect"] = "4",
         ["Tunnel.IdleTimeout"] = "1h",
+        ["Tunnel.LameDuck"] = "10s",
         ["Tunnel.DrainTimeout"] = "10s",
         ["Tunnel.EndWhenWorkerIsGone"] = "no",
         ["Tunnel.KeepAlive"] = "30s",
@@ -133,7 +136,7 @@ public sealed class LiveKeysTests
     private static readonly Type[] Sections =
     [
         typeof(AlertsOptions), typeof(BalancingOptions), typeof(BlacklistOptions), typeof(CircuitsOptions), typeof(ConnectOptions),
-        typeof(HealthOptions), typeof(LogOptions), typeof(RouteOptions), typeof(TunnelOptions),
+        typeof(HealthOptions), typeof(LogOptions), typeof(ReadinessOptions), typeof(RouteOptions), typeof(TunnelOptions),
     ];
 
     [Test]
