@@ -12,7 +12,7 @@ install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     netcat-openbsd=/bin/nc.openbsd python3=/usr/bin/python3 python3-requests=py:requests python3-socks=py:socks chromium=chromium \
     libsodium23=lib:libsodium.so.23 onionbalance=onionbalance python3-stem=py:stem python3-cryptography=py:cryptography \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
-    nftables=nft haproxy=haproxy wget=wget microsocks=microsocks dante-server=danted \
+    nftables=nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \
     logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \
     systemd=systemd-analyze obfs4proxy=obfs4proxy prometheus=promtool nodejs=node pngquant=pngquant || echo "Some tests will be skipped for want of these." >&2
 

@@ -53,12 +53,16 @@ internal sealed record WorkerHealthView
 }
 
 /// <summary>GET /api/v1/health.</summary>
+/// <param name="Ready">A new connection would be carried now, and should come.</param>
+/// <param name="Stage">starting, serving, lame_duck or draining.</param>
+/// <param name="Summary">Why it is ready or not, in one line for people.</param>
 /// <param name="HealthyWorkers">HEALTHY and SUSPECT ones: health lets them carry traffic.</param>
 /// <param name="AvailableWorkers">Those of them that are not draining: what connections are given to.</param>
 /// <param name="TotalWorkers">All of them.</param>
 /// <param name="Workers">By id, in the order of the file.</param>
 internal sealed record HealthView(
-    int HealthyWorkers, int AvailableWorkers, int TotalWorkers, IReadOnlyDictionary<string, WorkerHealthView> Workers);
+    bool Ready, string Stage, string Summary, int HealthyWorkers, int AvailableWorkers, int TotalWorkers,
+    IReadOnlyDictionary<string, WorkerHealthView> Workers);
 
 /// <summary>One worker with all its counters: GET /api/v1/workers, and the answer to drain and enable.</summary>
 internal sealed record WorkerView

@@ -1,24 +1,27 @@
 using TorBalancer.Health;
+using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin;
 
 /// <summary>Workers for people and programs that look on: what the pool, health and their tors say of them.</summary>
-internal sealed class WorkerViews(WorkerPool pool, HealthMonitor health, ITorFacts tor)
+internal sealed class WorkerViews(WorkerPool pool, HealthMonitor health, ITorFacts tor, ReadinessJudge readiness)
 {
     /// <summary>How many there are.</summary>
     public int Count => pool.Snapshot.AllWorkers.Length;
 
     public HealthView Health()
     {
-        var all = pool.Snapshot.AllWorkers;
+        var report = readiness.Look();
+        var all = report.Pool.AllWorkers;
         var views = new OrderedDictionary<string, WorkerHealthView>(all.Length, StringComparer.Ordinal);
         foreach (var worker in all)
             views.Add(worker.Id, WorkerHealthView.From(worker, health.FactsOf(worker)));
         return new HealthView(
+            report.IsReady, report.Stage.Word(), report.Summary,
             all.Count(static worker => worker.Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect),
-            all.Count(static worker => worker.IsEligible), all.Length, views);
+            report.Available, report.Total, views);
     }
 
     public WorkersView All() => new([.. pool.Snapshot.AllWorkers.Select(Of)]);

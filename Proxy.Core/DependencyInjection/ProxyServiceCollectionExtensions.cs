@@ -61,6 +61,7 @@ internal static class ProxyServiceCollectionExtensions
             .AddSingleton<Live<ConnectOptions>>(live.Connect)
             .AddSingleton<Live<HealthOptions>>(live.Health)
             .AddSingleton<Live<LogOptions>>(live.Log)
+            .AddSingleton<Live<ReadinessOptions>>(live.Readiness)
             .AddSingleton<Live<RouteOptions>>(live.Route)
             .AddSingleton<Live<TunnelOptions>>(live.Tunnel)
             .AddSingleton(TimeProvider.System);
@@ -167,10 +168,17 @@ internal static class ProxyServiceCollectionExtensions
     /// <summary>Reloads, for a daemon that was started from a configuration.</summary>
     public static IServiceCollection AddReload(this IServiceCollection services, RunningConfiguration running) => services
         .AddSingleton(running)
-        .AddSingleton<ConfigurationReloader>()
+        .AddSingleton(static provider => new ConfigurationReloader(
+            provider.Get<RunningConfiguration>(), provider.Get<LiveOptions>(), provider.Get<ProxyServer>(), provider.Get<WorkerPool>(),
+            provider.Get<WorkerHosts>(), provider.Get<TimeProvider>(), provider.Get<ILogger<ConfigurationReloader>>())
+        {
+            Binding = provider.GetService<IReloadBinding>(),
+        })
         .AddSingleton<WorkerCommands>();
 
     private static IServiceCollection AddAdmin(this IServiceCollection services) => services
+        .AddSingleton<ReadinessJudge>()
+        .AddSingleton<Liveness>()
         .AddSingleton<WorkerViews>()
         .AddSingleton(static provider => new AdminCommands(
             provider.Get<WorkerPool>(), provider.Get<HealthMonitor>(), provider.Get<SessionTable>(), provider.Get<ConnectionViews>(),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
@@ -21,16 +22,29 @@ internal sealed partial class HealthProber(
 
     private readonly Dictionary<WorkerState, (Task Loop, CancellationTokenSource Stop)> _loops = [];
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<TaskCompletionSource> _turns = new();
     private TaskCompletionSource _reconfigured = NewSignal();
     private Task? _running;
 
     /// <summary>Begins. Nobody is probed while [Health] Enabled is no.</summary>
     public void Start()
     {
-        options.Follow(_ => Interlocked.Exchange(ref _reconfigured, NewSignal()).TrySetResult());
+        options.Follow(_ => LookAgain());
         _running = FollowPoolAsync();
         if (options.Value.Enabled)
             Log.Started(logger, options.Value.CheckInterval.TotalSeconds);
+    }
+
+    /// <summary>
+    /// Completes when the loop that follows the pool has made a round since and every worker is being probed; never when it hangs, has not
+    /// begun or has ended.
+    /// </summary>
+    public Task WhenTurnedAsync()
+    {
+        var turn = NewSignal();
+        _turns.Enqueue(turn);
+        LookAgain();
+        return turn.Task;
     }
 
     /// <summary>Ends all probes and waits for them.</summary>
@@ -58,6 +72,7 @@ internal sealed partial class HealthProber(
 
                 foreach (var worker in _loops.Keys.Except(workers).ToList())
                     await RemoveAsync(worker);
+                TakeTurns();
                 await Task.WhenAny(changed, reconfigured).WaitAsync(_stop.Token);
             }
         }
@@ -160,6 +175,17 @@ internal sealed partial class HealthProber(
 
         return true;
     }
+
+    /// <summary>No probe loop ends before it is told to: with one that did, a worker would stay what it is for ever.</summary>
+    private void TakeTurns()
+    {
+        if (_loops.Values.Any(static one => one.Loop.IsCompleted))
+            return;
+        while (_turns.TryDequeue(out var turn))
+            turn.TrySetResult();
+    }
+
+    private void LookAgain() => Interlocked.Exchange(ref _reconfigured, NewSignal()).TrySetResult();
 
     private async Task WaitAsync(Task changed, TimeSpan? wait, CancellationToken cancellationToken)
     {

@@ -15,6 +15,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
     public ConnectionRegistry Connections => services.Registry;
 
+    /// <summary>Serving from the end of <see cref="StartAsync"/>, draining from the beginning of <see cref="StopAsync"/>.</summary>
+    public ServingState Serving { get; } = new();
+
     /// <summary>The addresses that are listened on, with their real ports.</summary>
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
         [.. Bound.Select(static one => (one.Model.Name, one.Address))];
@@ -30,7 +33,11 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.
     /// </summary>
-    public async Task StartAsync(IEnumerable<ListenerModel> models) => await ApplyAsync(await PrepareAsync([.. models]));
+    public async Task StartAsync(IEnumerable<ListenerModel> models)
+    {
+        await ApplyAsync(await PrepareAsync([.. models]));
+        Serving.MoveTo(ServingStage.Serving);
+    }
 
     /// <summary>
     /// Binds what is new of these; what listens goes on as it is until <see cref="ApplyAsync"/>. Only a listener that stands in the way of
@@ -117,6 +124,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// </summary>
     public async Task<bool> StopAsync(TimeSpan drain, CancellationToken hurry)
     {
+        Serving.MoveTo(ServingStage.Draining);
         await Connections.DrainAsync();
         await CloseIfStoppingAsync();
 

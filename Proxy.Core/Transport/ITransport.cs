@@ -29,6 +29,9 @@ public interface ITransport
     /// <param name="settings">Counters and limits.</param>
     /// <param name="owner">Told once, maybe before this returns.</param>
     void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner);
+
+    /// <summary>Completes when every thread of the engine's own has taken a turn since; at once where it has none.</summary>
+    Task WhenTurnedAsync() => Task.CompletedTask;
 }
 
 /// <summary>Accepts connections of one address.</summary>

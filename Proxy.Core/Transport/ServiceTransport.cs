@@ -14,4 +14,6 @@ internal sealed class ServiceTransport(ITransport transport) : ITransport
 
     public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
         transport.BeginTunnel(client, upstream, settings, owner);
+
+    public Task WhenTurnedAsync() => transport.WhenTurnedAsync();
 }

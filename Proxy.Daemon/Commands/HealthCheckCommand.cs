@@ -11,6 +11,7 @@ using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
 using TorBalancer.Processes;
+using TorBalancer.Server;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -122,15 +123,16 @@ internal static class HealthCheckCommand
         return (false, $"no daemon answers ({string.Join("; ", failures)})");
     }
 
+    /// <summary>What the daemon says of itself; where no worker may carry connections, with what each says.</summary>
     private static (bool IsReady, string Text) Judge(JsonElement health)
     {
-        if (!health.TryGetProperty("available_workers", out var available) || !health.TryGetProperty("total_workers", out var total)
-            || !health.TryGetProperty("workers", out var workers))
+        if (!health.TryGetProperty("ready", out var ready) || !health.TryGetProperty("stage", out var stage)
+            || !health.TryGetProperty("summary", out var summary) || !health.TryGetProperty("workers", out var workers))
             return (false, NotOurs);
-        string count = string.Create(CultureInfo.InvariantCulture, $"{available.GetInt32()} of {total.GetInt32()} workers");
-        if (available.GetInt32() > 0)
-            return (true, $"ready: {count} may carry connections");
-        var why = new StringBuilder($"not ready: {count} may carry connections");
+        var why = new StringBuilder(summary.GetString());
+        bool isReady = ready.GetBoolean();
+        if (isReady || stage.GetString() != ServingStage.Serving.Word())
+            return (isReady, Printable.Of(why.ToString()));
         foreach (var worker in workers.EnumerateObject())
         {
             string administrative = worker.Value.GetProperty("administrative").GetString()!;

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using TorBalancer.Admin.Events;
+using TorBalancer.Admin.Reload;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
@@ -15,6 +16,7 @@ using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Metrics;
+using TorBalancer.Daemon.Readiness;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
@@ -125,7 +127,7 @@ internal static class RunCommand
     private static async Task RunHostAsync(
         RunningConfiguration running, Action<IServiceCollection>? addNetwork, DaemonSignals signals, CancellationToken cancellationToken)
     {
-        using var host = BuildHost(running, addNetwork);
+        using var host = BuildHost(running, addNetwork, signals);
         signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
         FollowOptions(host.Services);
 
@@ -142,17 +144,14 @@ internal static class RunCommand
         var live = services.GetRequiredService<LiveOptions>();
         var host = services.GetRequiredService<IOptions<HostOptions>>().Value;
         live.Log.Follow(static log => NLogSetup.SetLevel(log.Level));
-        live.Tunnel.Follow(tunnel => host.ShutdownTimeout = ShutdownTimeout(tunnel));
+        live.Tunnel.Follow(tunnel => host.ShutdownTimeout = StopTimes.OfHost(tunnel));
     }
-
-    /// <summary>Draining is bounded by its own key; the host's limit only stands behind it.</summary>
-    private static TimeSpan ShutdownTimeout(TunnelOptions tunnel) => tunnel.DrainTimeout + TimeSpan.FromSeconds(30);
 
     /// <param name="running">Its options are final.</param>
     /// <param name="addNetwork">
     /// Adds a network that ends with the daemon: it starts first, and nothing is kept about its workers. Null: there is none.
     /// </param>
-    private static IHost BuildHost(RunningConfiguration running, Action<IServiceCollection>? addNetwork)
+    private static IHost BuildHost(RunningConfiguration running, Action<IServiceCollection>? addNetwork, DaemonSignals signals)
     {
         var configuration = running.Current;
         var options = configuration.Options;
@@ -168,7 +167,12 @@ internal static class RunCommand
             provider => new IsolationKeyNotice(notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
         builder.Services.AddReload(running);
         builder.Services.AddSingleton(configuration);
+        builder.Services.AddSingleton(signals);
         builder.Services.AddSingleton<SystemdNotifier>();
+        builder.Services.AddSingleton<ServiceStatus>();
+        builder.Services.AddSingleton<ReadinessAnswers>();
+        builder.Services.AddSingleton<ReadinessServer>();
+        builder.Services.AddSingleton<IReloadBinding>(static provider => provider.GetRequiredService<ReadinessServer>());
         builder.Services.AddSingleton<SignalledReloads>();
         var events = new EventHub(TimeProvider.System);
         EventLoggerProvider.AddTo(builder.Logging, events);
@@ -177,7 +181,7 @@ internal static class RunCommand
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));
         builder.Services.Configure<HostOptions>(host =>
         {
-            host.ShutdownTimeout = ShutdownTimeout(options.Tunnel);
+            host.ShutdownTimeout = StopTimes.OfHost(options.Tunnel);
             host.ServicesStartConcurrently = false;
         });
         builder.Services.Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true);
@@ -189,10 +193,13 @@ internal static class RunCommand
         builder.Services.AddHostedService<LinkHostedService>();
         builder.Services.AddHostedService<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
+        builder.Services.AddHostedService<WatchdogHostedService>();
+        builder.Services.AddHostedService<ReadinessHostedService>();
         builder.Services.AddHostedService<AdminHostedService>();
         builder.Services.AddHostedService<OtlpHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();
         builder.Services.AddHostedService<ReadyHostedService>();
+        builder.Services.AddHostedService<LameDuckHostedService>();
         return builder.Build();
     }
 }

@@ -8,7 +8,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// Signals whose default would end the process, and every tunnel with it, from before its first line to its end: SIGHUP, which opens log
 /// files anew and has the configuration read again, as it does in other daemons, and SIGXFSZ, which a log file brings that has reached a
 /// limit (RLIMIT_FSIZE); the write
-/// then fails as on a full disk. Programs that we start have the defaults.
+/// then fails as on a full disk. Programs that we start have the defaults. SIGTERM and SIGINT, which the host takes, are counted.
 /// </summary>
 internal sealed partial class DaemonSignals : IDisposable
 {
@@ -16,12 +16,16 @@ internal sealed partial class DaemonSignals : IDisposable
 
     private readonly List<PosixSignalRegistration> _registrations = [];
 
+    private readonly CancellationTokenSource _stopAgain = new();
     private Action? _reload;
+    private int _stops;
     private int _asked;
 
     public DaemonSignals()
     {
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangUp));
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnStop));
+        _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, OnStop));
         if (OperatingSystem.IsLinux())
             _registrations.Add(PosixSignalRegistration.Create(FileSizeLimit, static context => context.Cancel = true));
     }
@@ -41,10 +45,21 @@ internal sealed partial class DaemonSignals : IDisposable
         }
     }
 
+    /// <summary>Cancelled by a second SIGTERM or Ctrl-C.</summary>
+    public CancellationToken StopAgain => _stopAgain.Token;
+
     public void Dispose()
     {
         foreach (var registration in _registrations)
             registration.Dispose();
+        _stopAgain.Dispose();
+    }
+
+    /// <summary>What they do is the host's; here they are counted.</summary>
+    private void OnStop(PosixSignalContext context)
+    {
+        if (Interlocked.Increment(ref _stops) == 2)
+            _stopAgain.Cancel();
     }
 
     private void OnHangUp(PosixSignalContext context)

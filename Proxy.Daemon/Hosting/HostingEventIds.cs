@@ -16,7 +16,12 @@ internal static class HostingEventIds
     public const int KeyNotKept = 1019;
     public const int MetricsNotSent = 1020;
     public const int MetricsSent = 1021;
-    public const int ReadyTls = 1022;
+    public const int ReadinessListening = 1022;
+    public const int ReadinessNotReopened = 1023;
+    public const int LameDuck = 1024;
+    public const int LameDuckHurried = 1025;
+    public const int Stuck = 1026;
+    public const int ReadyTls = 1027;
     public const int PublisherService = 1030;
     public const int PublisherStatus = 1031;
     public const int PublisherNoStatus = 1032;

@@ -2,20 +2,17 @@ using System.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
-using TorBalancer.Daemon.Systemd;
 using TorBalancer.Server;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Hosting;
 
-/// <summary>Says that everything is there, to the log and to the service manager: the last to be started, so that it is true.</summary>
+/// <summary>Says in the log that everything is there: started behind all that is needed for that, so that it is true.</summary>
 internal sealed partial class ReadyHostedService(
     ProxyServer server, TorBalancerOptions options, StartHints hints, MemoryTrim trim, DescriptorBudget descriptors, MemoryRoom memory,
     ILogger<ReadyHostedService> logger)
     : IHostedLifecycleService
 {
-    private readonly SystemdNotifier _systemd = new();
-
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         descriptors.Settle();
@@ -36,16 +33,11 @@ internal sealed partial class ReadyHostedService(
                 Log.Hint(logger, line);
         }
 
-        _systemd.Notify("READY=1");
         trim.Started();
         return Task.CompletedTask;
     }
 
-    public Task StoppingAsync(CancellationToken cancellationToken)
-    {
-        _systemd.Notify("STOPPING=1");
-        return Task.CompletedTask;
-    }
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

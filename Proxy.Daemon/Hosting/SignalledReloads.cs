@@ -9,7 +9,7 @@ namespace TorBalancer.Daemon.Hosting;
 /// Reloads that a signal asks for: one after the other, and the service manager is told when one begins and when it is over
 /// (sd_notify(3)), so that <c>systemctl reload</c> waits for it.
 /// </summary>
-internal sealed class SignalledReloads(ConfigurationReloader reloader, SystemdNotifier systemd) : IAsyncDisposable
+internal sealed class SignalledReloads(ConfigurationReloader reloader, SystemdNotifier systemd, ServiceStatus status) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private Task _last = Task.CompletedTask;
@@ -37,11 +37,7 @@ internal sealed class SignalledReloads(ConfigurationReloader reloader, SystemdNo
         long now = Stopwatch.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;
         systemd.Notify(string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={now}"));
         var outcome = await reloader.ReloadAsync("SIGHUP");
-        systemd.Notify(outcome switch
-        {
-            { IsDone: true } => "READY=1\nSTATUS=",
-            { IsStopping: true } => "STATUS=",
-            _ => string.Create(CultureInfo.InvariantCulture, $"READY=1\nSTATUS=The reload failed: {outcome.Errors[0]}"),
-        });
+        if (!outcome.IsStopping)
+            status.Reloaded(outcome.IsDone ? "" : outcome.Errors[0].ToString());
     }
 }

@@ -11,6 +11,9 @@ internal sealed class SystemdNotifier
 
     private readonly string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
 
+    /// <summary>There is somebody to tell.</summary>
+    public bool IsListenedTo => !string.IsNullOrEmpty(_path);
+
     /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens.</summary>
     public void Notify(string state)
     {

@@ -31,7 +31,8 @@ public class WorkerViewsTests
         var health = await admin.GetAsync("/api/v1/health", token);
 
         Assert.That(health.GetRawText(), Is.EqualTo("""
-            {"healthy_workers":3,"available_workers":2,"total_workers":4,"workers":{
+            {"ready":true,"stage":"serving","summary":"ready: 2 of 4 workers may carry connections",
+            "healthy_workers":3,"available_workers":2,"total_workers":4,"workers":{
             "worker-01":{"state":"HEALTHY","administrative":"enabled","connections":0,"success_rate":1,"failures":0},
             "worker-02":{"state":"HEALTHY","administrative":"draining","connections":0,"success_rate":1,"failures":0},
             "worker-03":{"state":"SUSPECT","administrative":"enabled","reason":"canary failed","connections":0,"success_rate":1,"failures":2},

@@ -81,7 +81,7 @@ public class HealthCheckCommandTests
 
     [TestCase("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "what answers is not the admin API")]
     [TestCase("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "what answers is not the admin API")]
-    [TestCase("HTTP/1.1 200 OK\r\nContent-Length: 55\r\n\r\n{\"available_workers\":\"\",\"total_workers\":0,\"workers\":[]}",
+    [TestCase("HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n{\"ready\":\"\",\"stage\":0,\"summary\":\"\",\"workers\":[]}",
         "what answers is not the admin API")]
     [TestCase("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "is not the admin API's")]
     [TestCase("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "with status 503")]

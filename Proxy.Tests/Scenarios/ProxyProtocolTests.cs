@@ -171,21 +171,17 @@ public class ProxyProtocolTests
     }
 
     /// <summary>curl sends the header behind the handshake with a proxy; so it is not told that it has one.</summary>
-    [TestCase("127.0.0.1", "--haproxy-protocol")]
-    [TestCase("192.0.2.9", "--haproxy-clientip", "192.0.2.9")]
-    [TestCase("2001:db8::9", "--haproxy-clientip", "2001:db8::9")]
-    public async Task Curl_is_understood(string expected, params string[] options)
+    [Test]
+    public async Task Curl_is_understood()
     {
         using var time = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        if (!(await ClientProcess.CurlAsync(time.Token, "--help", "all")).Output.Contains(options[0], StringComparison.Ordinal))
-            Assert.Ignore($"skipped: this curl does not know {options[0]} (8.2 does)");
         _worker.OnStream = AnswerAsync;
         await using var proxy = await StartAsync();
         var result = await ClientProcess.CurlAsync(
-            time.Token, [.. options, "--request-target", "http://a.example/", $"http://{proxy.Address}/"]);
+            time.Token, "--haproxy-protocol", "--request-target", "http://a.example/", $"http://{proxy.Address}/");
 
         Assert.That(result.Output, Is.EqualTo("hello"), result.Error);
-        Assert.That(Client((await proxy.Log.WaitForAsync("access_request", 1, time.Token)).Single()), Is.EqualTo(expected));
+        Assert.That(Client((await proxy.Log.WaitForAsync("access_request", 1, time.Token)).Single()), Is.EqualTo("127.0.0.1"));
     }
 
     [TestCase("send-proxy")]

@@ -18,12 +18,12 @@ public class ProxyListenerTests
         [
             Values(
                 SocketError.ProtocolNotSupported, SocketError.InvalidArgument, SocketError.TooManyOpenSockets,
-                SocketError.SocketError)] SocketError error,
+                SocketError.NoBufferSpaceAvailable, SocketError.SocketError)] SocketError error,
         CancellationToken token)
     {
         var transport = new FailingTransport(error);
         await using var proxy = await StartAsync(transport);
-        int immediate = error == SocketError.TooManyOpenSockets ? 1 : 2;
+        int immediate = error is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable ? 1 : 2;
         for (int round = 0; round < 5; round++)
         {
             await transport.WaitForAsync(immediate + round, token);

@@ -60,13 +60,14 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
     /// <param name="admin">The [Admin] Address line.</param>
     /// <param name="socket">The value of [Admin] Socket.</param>
     /// <param name="notify">Where it is to say READY=1.</param>
+    /// <param name="environment">Further variables.</param>
     /// <param name="under">
     /// A program with arguments that runs the daemon, such as strace -D; it must leave the process id the daemon's.
     /// </param>
     public static async Task<DaemonUnderTest> StartAsync(
         string configuration, CancellationToken token, string? directory = null, IReadOnlyList<string>? under = null,
         string admin = "Address = none", string socket = "none",
-        string? notify = null)
+        string? notify = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         directory ??= MakeDirectory();
         string file = Path.Combine(directory, "torbalancer.conf");
@@ -90,6 +91,8 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
             start.Environment.Remove(name);
         if (notify is not null)
             start.Environment["NOTIFY_SOCKET"] = notify;
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
 
         var daemon = new DaemonUnderTest(Process.Start(start)!, directory);
         try

@@ -24,6 +24,9 @@ internal sealed partial class ConfigurationReloader(
     private readonly CancellationTokenSource _stop = new();
     private Task? _watching;
 
+    /// <summary>Addresses beside the proxy's listeners; null: there are none.</summary>
+    public IReloadBinding? Binding { get; init; }
+
     /// <summary>Reads the configuration again and puts it into force.</summary>
     /// <param name="by">Who asked for it, for the log.</param>
     public async Task<ReloadOutcome> ReloadAsync(string by)
@@ -86,16 +89,20 @@ internal sealed partial class ConfigurationReloader(
             return ReloadOutcome.Failed(forbidden);
         before?.Invoke();
         ListenerChange listeners;
+        IPreparedBinding? binding = null;
         try
         {
+            binding = Binding?.Prepare(options);
             listeners = await server.PrepareAsync(ListenerModel.AllOf(options));
+        }
+        catch (ReloadBindingException failure)
+        {
+            return NotBound(next, failure.Section, failure.Key, failure.Message);
         }
         catch (ListenException failure)
         {
-            string section = $"Listener:{failure.Listener}";
-            var subject = new IssueSubject(section, "Address", next.Result.Given.Find(section, "Address")?.Text);
-            return ReloadOutcome.Failed(
-                [new ConfigurationIssue(next.Result.Given.OriginOf(section, "Address"), failure.Message) { Subject = subject }]);
+            binding?.Undo();
+            return NotBound(next, $"Listener:{failure.Listener}", "Address", failure.Message);
         }
 
         // Nothing fails from here on.
@@ -103,9 +110,16 @@ internal sealed partial class ConfigurationReloader(
         hosts.Replace(options.Workers);
         pool.Apply([.. options.Workers.Select(WorkerModel.Of)], keepsManaged: true);
         WatchLeaving();
+        binding?.Apply();
         await server.ApplyAsync(listeners);
         running.Take(next);
         return new ReloadOutcome(next.Changes, next.RestartNeeded, []);
+    }
+
+    private static ReloadOutcome NotBound(NextConfiguration next, string section, string key, string message)
+    {
+        var subject = new IssueSubject(section, key, next.Result.Given.Find(section, key)?.Text);
+        return ReloadOutcome.Failed([new ConfigurationIssue(next.Result.Given.OriginOf(section, key), message) { Subject = subject }]);
     }
 
     /// <summary>What would keep the daemon from starting.</summary>

@@ -100,7 +100,8 @@ internal static class ForeignWords
         new("Threads", "Engine", "Loops"), new("NbThread", "Engine", "Loops"), new("Cpus", "Engine", "Loops"),
         new("Type", "Engine", "Transport"),
         new("KeepAliveTime", "Tunnel", "KeepAlive"), new("TcpKeepAlive", "Tunnel", "KeepAlive"), new("Idle", "Tunnel", "IdleTimeout"),
-        new("GracePeriod", "Tunnel", "DrainTimeout"),
+        new("GracePeriod", "Tunnel", "DrainTimeout"), new("ShutdownDelay", "Tunnel", "LameDuck"), new("PreStop", "Tunnel", "LameDuck"),
+        new("Healthz", "Readiness", "Address"), new("AgentCheck", "Readiness", "Agent"), new("AgentPort", "Readiness", "Agent"),
         .. TorrcOptions.Select(static option => new ForeignWord(option, "ManagedWorkers", "ExtraTorrc")),
     ];
 

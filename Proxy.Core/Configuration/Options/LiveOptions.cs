@@ -24,6 +24,8 @@ internal sealed class LiveOptions(TorBalancerOptions options)
 
     public LiveSource<LogOptions> Log { get; } = new(options.Log);
 
+    public LiveSource<ReadinessOptions> Readiness { get; } = new(options.Readiness);
+
     public LiveSource<RouteOptions> Route { get; } = new(options.Route);
 
     public LiveSource<TunnelOptions> Tunnel { get; } = new(options.Tunnel);
@@ -41,6 +43,7 @@ internal sealed class LiveOptions(TorBalancerOptions options)
         Connect.Set(next.Connect);
         Health.Set(next.Health);
         Log.Set(next.Log);
+        Readiness.Set(next.Readiness);
         Route.Set(next.Route);
         Tunnel.Set(next.Tunnel);
         All.Set(next);

@@ -8,6 +8,8 @@ public sealed class TorBalancerOptions
 
     public AdminOptions Admin { get; } = new();
 
+    public ReadinessOptions Readiness { get; } = new();
+
     public BalancingOptions Balancing { get; } = new();
 
     public CircuitsOptions Circuits { get; } = new();

@@ -6,7 +6,13 @@ public sealed class TunnelOptions
     /// <summary>End a tunnel after this long without a byte either way. Default off (zero): ssh sessions idle for hours.</summary>
     public TimeSpan IdleTimeout { get; set; }
 
-    /// <summary>How long live tunnels may go on after SIGTERM. Default 30 s, 0 s to 24 h.</summary>
+    /// <summary>
+    /// How long connections are still taken after SIGTERM, so that load balancers hear of the end before the port closes. Default 0 s (the
+    /// listeners close at once), to 24 h.
+    /// </summary>
+    public TimeSpan LameDuck { get; set; }
+
+    /// <summary>How long live tunnels may go on after that. Default 30 s, 0 s to 24 h.</summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>End the tunnels of a worker whose process or host is gone, so that clients reconnect. Default true.</summary>

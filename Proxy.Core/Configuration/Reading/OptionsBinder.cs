@@ -25,6 +25,7 @@ internal sealed class OptionsBinder(
         Fill(schema.Balancing, options.Balancing);
         Fill(schema.Circuits, options.Circuits);
         Fill(schema.Connect, options.Connect);
+        Fill(schema.Readiness, options.Readiness);
         Fill(schema.Tunnel, options.Tunnel);
         Fill(schema.Engine, options.Engine);
         Fill(schema.Health, options.Health);

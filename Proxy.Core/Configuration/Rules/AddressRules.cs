@@ -15,6 +15,10 @@ internal sealed class AddressRules(TorBalancerOptions options, GivenValues given
             Take(listener.Address, $"Listener:{listener.Name}", "Address");
         if (options.Admin.Address is { } admin)
             Take(admin, "Admin", "Address");
+        if (options.Readiness.Address is { } readiness)
+            Take(readiness, "Readiness", "Address");
+        if (options.Readiness.Agent is { } agent)
+            Take(agent, "Readiness", "Agent");
         if (options.Admin.Socket.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
             Take(new UnixDomainSocketEndPoint(options.Admin.Socket["unix:".Length..]), "Admin", "Socket");
 

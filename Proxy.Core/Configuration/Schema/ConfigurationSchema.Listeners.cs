@@ -3,7 +3,7 @@ using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Configuration.Schema;
 
-/// <summary>What clients and operators connect to: [Listener:…], [Admin] and [Log].</summary>
+/// <summary>What clients and operators connect to: [Listener:…], [Admin], [Readiness] and [Log].</summary>
 internal sealed partial class ConfigurationSchema
 {
     public SchemaSection<AdminOptions> Admin { get; } = new SchemaSection<AdminOptions>(
@@ -30,6 +30,14 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.Otlp = value)
         .Key("OtlpInterval", Values.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "60s", "How often it gets them.",
             (options, value) => options.OtlpInterval = value);
+
+    public SchemaSection<ReadinessOptions> Readiness { get; } = new SchemaSection<ReadinessOptions>(
+            "Readiness", "Where load balancers and orchestrators ask whether to send clients here; may be reached from outside.")
+        .Key("Address", Values.ReadinessAddress, "none", "Answers GET /livez and GET /readyz, with 200 or 503 and the reason.",
+            (options, value) => options.Address = value)
+        .Key("Agent", Values.ReadinessAddress, "none",
+            "Tells HAProxy's agent-check the share of workers that may carry connections, or drain.",
+            (options, value) => options.Agent = value);
 
     public SchemaSection<LogOptions> Log { get; } = new SchemaSection<LogOptions>("Log", "What is written down.")
         .Key("Level", Values.Word("a level", "trace", "debug", "info", "warn", "error"), "info", "The least level that is written.",

@@ -42,8 +42,11 @@ internal sealed partial class ConfigurationSchema
         .Key("IdleTimeout", Values.Duration(Seconds(1), TimeSpan.FromHours(168), offIsZero: true), "off",
             "End a tunnel after this long without a byte either way.",
             (options, value) => options.IdleTimeout = value)
+        .Key("LameDuck", Values.Duration(TimeSpan.Zero, TimeSpan.FromHours(24)), "0s",
+            "How long connections are still taken when the daemon is told to stop, while readiness says drain; a second signal ends it.",
+            (options, value) => options.LameDuck = value)
         .Key("DrainTimeout", Values.Duration(TimeSpan.Zero, TimeSpan.FromHours(24)), "30s",
-            "How long live tunnels may go on when the daemon is told to stop.",
+            "How long live tunnels may go on after that.",
             (options, value) => options.DrainTimeout = value)
         .Key("EndWhenWorkerIsGone", Values.YesNo, "yes",
             "End the tunnels of a worker whose process or host is gone, so that clients reconnect instead of hanging.",

@@ -17,7 +17,7 @@ internal sealed partial class ConfigurationSchema
         Balancing = BalancingSection(mode);
         Sections =
         [
-            Listener, Admin, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
+            Listener, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
             ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }

@@ -22,6 +22,10 @@ internal static partial class Values
     public static ValueParser<IPEndPoint?> AdminAddress { get; } =
         new("host:port or [v6]:port, or none", ParseAdminAddress);
 
+    /// <summary>[Readiness] Address and Agent.</summary>
+    public static ValueParser<IPEndPoint?> ReadinessAddress { get; } =
+        new("host:port or [v6]:port, or none", ParseReadinessAddress);
+
     /// <summary>[Worker:…] Address: an IP address (as an end point with port 0) or a unix socket.</summary>
     public static ValueParser<EndPoint> WorkerAddress { get; } = new("an IP address, localhost or unix:/path", ParseWorkerAddress);
 
@@ -73,16 +77,22 @@ internal static partial class Values
         return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1080);
     }
 
-    private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value)
+    private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value) => ParseOptional(
+        text, new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false), defaultPort: 1081, out value);
+
+    private static ValueProblem? ParseReadinessAddress(string text, ValueContext context, out IPEndPoint? value) =>
+        ParseOptional(text, new ValueProblem("is a unix socket"), defaultPort: null, out value);
+
+    private static ValueProblem? ParseOptional(string text, ValueProblem isUnix, int? defaultPort, out IPEndPoint? value)
     {
         value = null;
         if (text.Equals("none", StringComparison.OrdinalIgnoreCase) || text.Equals("off", StringComparison.OrdinalIgnoreCase))
             return null;
         if (IsUnix(text))
-            return new ValueProblem("is a unix socket; that goes into Socket", ShowAllowed: false);
+            return isUnix;
         var problem = AddressText.ParseIPEndPoint(text, out var endPoint);
         value = endPoint;
-        return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1081);
+        return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, defaultPort);
     }
 
     private static ValueProblem? ParseReachable(string text, ValueContext context, out IPEndPoint value)

@@ -54,6 +54,15 @@ internal sealed class EventLoops : IDisposable
         return least.Connections < acceptor.Connections ? least : acceptor;
     }
 
+    /// <summary>Completes when each of them has run something that was posted to it now.</summary>
+    public Task WhenTurnedAsync()
+    {
+        var turns = new Turn[_loops.Length];
+        for (int i = 0; i < turns.Length; i++)
+            _loops[i].Post(turns[i] = new Turn());
+        return Task.WhenAll(turns.Select(static turn => turn.Taken));
+    }
+
     /// <summary>Ends them. What still goes on over them stops where it is.</summary>
     public void Dispose()
     {
@@ -73,5 +82,14 @@ internal sealed class EventLoops : IDisposable
     {
         foreach (var loop in _loops)
             loop.Post(loop.Pipes);
+    }
+
+    private sealed class Turn : ILoopWork
+    {
+        private readonly TaskCompletionSource _taken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Taken => _taken.Task;
+
+        public void Run() => _taken.TrySetResult();
     }
 }

@@ -59,6 +59,8 @@ public sealed class LinuxTransport : ITransport, IDisposable
     public void BeginTunnel(TransportConnection client, TransportConnection upstream, TunnelSettings settings, ITunnelOwner owner) =>
         new LinuxTunnel((LinuxConnection)client, (LinuxConnection)upstream, settings, owner).Begin();
 
+    public Task WhenTurnedAsync() => _loops.WhenTurnedAsync();
+
     /// <summary>Ends the loops. What still goes on over them stops where it is.</summary>
     public void Dispose() => _loops.Dispose();
 }

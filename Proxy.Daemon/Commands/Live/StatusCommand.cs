@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
+using TorBalancer.Server;
 
 namespace TorBalancer.Daemon.Commands.Live;
 
@@ -42,6 +43,8 @@ internal static class StatusCommand
         string carry = string.Create(
             CultureInfo.InvariantCulture, $"{available} of {Units.Count(total, "worker")} may carry connections");
         var tone = available == 0 ? Tone.Bad : available < total ? Tone.Warning : Tone.Good;
+        if (health.Text("stage") is { } stage && stage != ServingStage.Serving.Word() && health.Text("summary") is { } summary)
+            (carry, tone) = (Printable.Of(summary), Tone.Warning);
         await session.Output.WriteLineAsync($"TorBalancer at {session.Place}: {session.Style.Paint(carry, tone)}");
         if (configuration.Text("source") is { } source)
         {
@@ -99,6 +102,14 @@ internal static class StatusCommand
         {
             writer.WriteStartObject();
             writer.WriteString("admin", place);
+            if (health.Member("ready") is { } ready)
+            {
+                writer.WritePropertyName("ready");
+                ready.WriteTo(writer);
+            }
+
+            if (health.Text("stage") is { } stage)
+                writer.WriteString("stage", stage);
             foreach (string name in Counts)
             {
                 if (health.Whole(name) is { } count)

@@ -41,6 +41,8 @@ public sealed class LiveKeysTests
         ["Admin.TokenFile"] = "token",
         ["Admin.Otlp"] = "http://127.0.0.1:4318/",
         ["Admin.OtlpInterval"] = "30s",
+        ["Readiness.Address"] = "127.0.0.1:1998",
+        ["Readiness.Agent"] = "127.0.0.1:1997",
         ["Balancing.Mode"] = "random",
         ["Balancing.StickyBy"] = "user",
         ["Balancing.Isolation"] = "user",
@@ -58,6 +60,7 @@ public sealed class LiveKeysTests
         ["Connect.RetryFloor"] = "5",
         ["Connect.PreConnect"] = "4",
         ["Tunnel.IdleTimeout"] = "1h",
+        ["Tunnel.LameDuck"] = "10s",
         ["Tunnel.DrainTimeout"] = "10s",
         ["Tunnel.EndWhenWorkerIsGone"] = "no",
         ["Tunnel.KeepAlive"] = "30s",
@@ -135,7 +138,7 @@ public sealed class LiveKeysTests
     private static readonly Type[] Sections =
     [
         typeof(AlertsOptions), typeof(BalancingOptions), typeof(BlacklistOptions), typeof(CircuitsOptions), typeof(ConnectOptions),
-        typeof(HealthOptions), typeof(LogOptions), typeof(RouteOptions), typeof(TunnelOptions),
+        typeof(HealthOptions), typeof(LogOptions), typeof(ReadinessOptions), typeof(RouteOptions), typeof(TunnelOptions),
     ];
 
     [Test]
