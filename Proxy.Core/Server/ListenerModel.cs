@@ -1,5 +1,5 @@
 using System.Net;
-using System.Text;
+using TorBalancer.Authentication;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols;
@@ -21,11 +21,12 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
     public ListenerAuth Auth { get; } = options.Auth;
 
     /// <summary>
-    /// Names as the parsers give them, one character for each byte of UTF-8, with their passwords as configured. A name
-    /// beyond ASCII would otherwise never be met, and with Auth = optional pass for a stranger's.
+    /// Who may use it where <see cref="Auth"/> asks for users; what has taken their place since is <see cref="ListenerUsers.Current"/>.
     /// </summary>
-    public IDictionary<string, string> Users { get; } = options.Users.ToDictionary(
-        static user => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(user.Key)), static user => user.Value, StringComparer.Ordinal);
+    public ListenerUsers Users { get; } = new(options.Users);
+
+    /// <summary>Wrong passwords a minute of one client address; 0: any number.</summary>
+    public int FailedLogins { get; } = options.FailedLogins;
 
     public string? Mode { get; } = options.Mode;
 
