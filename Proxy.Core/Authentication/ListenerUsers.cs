@@ -1,59 +1,27 @@
-using System.Text;
-
 namespace TorBalancer.Authentication;
 
 /// <summary>
-/// The users of one listener. A list never changes; another one takes its place, and whoever still holds the old one finds it by
-/// <see cref="Current"/>.
+/// The users of a listener as they are now, for whoever began when they were others: a connection lives for days, and a user who is gone
+/// must not get in by it.
 /// </summary>
-internal sealed class ListenerUsers
+/// <param name="users">Names and secrets as configured.</param>
+internal sealed class ListenerUsers(IEnumerable<KeyValuePair<string, string>> users)
 {
-    private readonly Dictionary<string, ListenerUser> _byName;
-    private readonly ListenerUser[] _all;
-    private volatile ListenerUsers? _next;
+    private volatile UserList _list = new(users);
 
-    /// <param name="users">Names and secrets as configured.</param>
-    public ListenerUsers(IEnumerable<KeyValuePair<string, string>> users)
-    {
-        // Names as the parsers give them, one character for each byte of UTF-8. A name beyond ASCII would otherwise never be met, and with
-        // Auth = optional pass for a stranger's.
-        _byName = users.ToDictionary(
-            static user => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(user.Key)), static user => new ListenerUser(user.Value),
-            StringComparer.Ordinal);
-        _all = [.. _byName.Values];
-    }
+    // The listener's first one, which holds the list for all that came after it: so a list that was replaced is kept by nobody.
+    private volatile ListenerUsers? _first;
 
-    /// <summary>By name, one character for each byte of UTF-8.</summary>
-    public IReadOnlyDictionary<string, ListenerUser> ByName => _byName;
+    /// <summary>The list that is in force.</summary>
+    public UserList Current => (_first ?? this)._list;
 
-    /// <summary>The list that is in force: this one, or what has taken its place.</summary>
-    public ListenerUsers Current
-    {
-        get
-        {
-            var current = this;
-            while (current._next is { } next)
-                current = next;
-            return current;
-        }
-    }
-
-    /// <summary>
-    /// The user whose secret is tried for a name that nobody has, so that the answer takes as long as for somebody; always the same one for
-    /// a name. Null: there are no users.
-    /// </summary>
-    public ListenerUser? StandInFor(string name) =>
-        _all.Length == 0 ? null : _all[(uint)string.GetHashCode(name, StringComparison.Ordinal) % (uint)_all.Length];
-
-    /// <summary>From now on that list is in force. Who has not changed in it need not be verified again.</summary>
+    /// <summary>From now on those are in force, here and there. One change at a time.</summary>
     public void ReplaceBy(ListenerUsers next)
     {
-        foreach (var (name, user) in next._byName)
-        {
-            if (_byName.TryGetValue(name, out var before))
-                user.RememberAs(before);
-        }
-
-        _next = next;
+        var first = _first ?? this;
+        var list = next._list;
+        list.RememberAs(first._list);
+        first._list = list;
+        next._first = first;
     }
 }

@@ -20,9 +20,7 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public ListenerAuth Auth { get; } = options.Auth;
 
-    /// <summary>
-    /// Who may use it where <see cref="Auth"/> asks for users; what has taken their place since is <see cref="ListenerUsers.Current"/>.
-    /// </summary>
+    /// <summary>Who may use it where <see cref="Auth"/> asks for users: those of now, also when this model has been replaced.</summary>
     public ListenerUsers Users { get; } = new(options.Users);
 
     /// <summary>Wrong passwords a minute of one client address; 0: any number.</summary>

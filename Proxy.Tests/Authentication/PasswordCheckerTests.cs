@@ -3,6 +3,7 @@ using TorBalancer.Authentication;
 using TorBalancer.Interop;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Server;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Authentication;
@@ -220,6 +221,14 @@ public class PasswordCheckerTests
         Assert.That(await passwords.LogInAsync(before, "bob", "hunter", token), Is.EqualTo((FailureCause.AuthFailed, false)));
         Assert.That(await passwords.LogInAsync(before, "bob", "other", token), Is.EqualTo((FailureCause.None, false)));
         Assert.That(await passwords.LogInAsync(before, "gone", "hunter", token), Is.EqualTo((FailureCause.AuthFailed, false)));
+
+        // Once more, as seen from all generations.
+        var last = PasswordsUnderTest.Listener("main", 20, ("ann", eve));
+        before.Users.ReplaceBy(last.Users);
+        foreach (var listener in (ListenerModel[])[before, last])
+            Assert.That((await passwords.LogInAsync(listener, "ann", "other", token)).Cause, Is.EqualTo(FailureCause.None));
+        last.Users.ReplaceBy(PasswordsUnderTest.Listener("main", 20, ("ann", ann)).Users);
+        Assert.That((await passwords.LogInAsync(before, "ann", "other", token)).Cause, Is.EqualTo(FailureCause.AuthFailed));
     }
 
     [TestCase(true)]
@@ -231,7 +240,7 @@ public class PasswordCheckerTests
         await passwords.LogInAsync(listener, "ann", "secret", token);
         await passwords.LogInAsync(listener, "other", "secret", token);
         var login = new Login(
-            listener.Users.ByName["ann"], "ann", IsKnown: true, "secret_session-x", new LoginPlace("main", IPAddress.Loopback, 20));
+            listener.Users.Current.ByName["ann"], "ann", IsKnown: true, "secret_session-x", new LoginPlace("main", IPAddress.Loopback, 20));
         long allocated = 0;
         for (int round = 0; round < 3; round++)
         {
