@@ -172,7 +172,7 @@ public class PasswordCheckerTests
     {
         var time = new ManualTimeProvider();
         using var passwords = new PasswordsUnderTest(time);
-        var listener = PasswordsUnderTest.Listener("main", 0, ("ann", PasswordsUnderTest.Hash("secret", "$6$", SlowRounds * 3)));
+        var listener = PasswordsUnderTest.Listener("main", 0, ("ann", PasswordsUnderTest.Hash("secret", "$6$", SlowRounds * 2)));
         var busy = Enumerable.Range(0, PasswordHashing.MaxThreads)
             .Select(i => passwords.LogInAsync(listener, "ann", $"guess{i}", token)).ToArray();
         while (passwords.Hashing.Computed < PasswordHashing.MaxThreads)
@@ -191,7 +191,7 @@ public class PasswordCheckerTests
     public async Task Queue_is_bounded(CancellationToken token)
     {
         using var passwords = new PasswordsUnderTest();
-        var listener = PasswordsUnderTest.Listener("main", 0, ("ann", PasswordsUnderTest.Hash("secret", "$6$", SlowRounds * 3)));
+        var listener = PasswordsUnderTest.Listener("main", 0, ("ann", PasswordsUnderTest.Hash("secret", "$6$", SlowRounds * 2)));
         for (int i = 0; i < PasswordHashing.MaxThreads; i++)
             _ = passwords.LogInAsync(listener, "ann", $"busy{i}", token);
         while (passwords.Hashing.Computed < PasswordHashing.MaxThreads)

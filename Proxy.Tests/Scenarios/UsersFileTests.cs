@@ -15,7 +15,7 @@ public sealed class UsersFileTests
 {
     private const string Answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
 
-    [Test, CancelAfter(60_000)]
+    [Test, CancelAfter(120_000)]
     [Category(ProgramRun.Native)]
     public async Task Users_of_htpasswd_mkpasswd_and_openssl_log_in_and_the_file_changes_while_the_daemon_runs(CancellationToken token)
     {
@@ -43,15 +43,13 @@ public sealed class UsersFileTests
 
         foreach (string name in (string[])["bcrypt", "sha256", "sha512", "yescrypt", "openssl", "plain"])
         {
-            foreach (string scheme in (string[])["socks5h", "http"])
-            {
-                await AssertInAsync(scheme, address, name, $"pw of {name}", token);
-                await AssertInAsync(scheme, address, name + "-session-abc", $"pw of {name}", token);
-                await AssertOutAsync(scheme, address, name, "guess", token);
-            }
+            await AssertInAsync("socks5h", address, name, $"pw of {name}", token);
+            await AssertInAsync("http", address, name + "-session-abc", $"pw of {name}", token);
+            await AssertOutAsync(name.StartsWith('s') ? "socks5h" : "http", address, name, "guess", token);
         }
 
         await AssertOutAsync("http", address, "nobody", "pw of bcrypt", token);
+        await AssertOutAsync("socks5h", address, "nobody", "pw of bcrypt", token);
 
         // A live connection of a user who goes.
         using var live = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
