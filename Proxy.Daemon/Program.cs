@@ -31,6 +31,7 @@ internal static class Program
         ("doctor", DoctorCommand.Create),
         ("healthcheck", HealthCheckCommand.Create),
         ("env", EnvCommand.Create),
+        ("user", UserCommand.Create),
         ("init", InitCommand.Create),
         ("testnet", TestnetCommand.Create),
         (PublishCommand.Name, PublishCommand.Create),

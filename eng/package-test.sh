@@ -116,7 +116,7 @@ libssl=libssl3
 kind=other
 "$TORBALANCER_EXE" --version >/dev/null 2>&1 || fail "$TORBALANCER_EXE does not run"
 [ -e "${TORBALANCER_EXE%/*}/torbalancer.dll" ] || kind=native
-mmdebstrap --quiet --format=null --variant=essential --include="adduser,libsodium23,$libssl" \
+mmdebstrap --quiet --format=null --variant=essential --include="adduser,libsodium23,libcrypt1,$libssl" \
     --customize-hook='mkdir "$1/test"' \
     --customize-hook="copy-in '$work/older.deb' '$work/new.deb' '$work/inside' /test" \
     --customize-hook="chroot \"\$1\" sh /test/inside $kind" \

@@ -114,7 +114,7 @@ Version: $version
 Architecture: $arch
 Maintainer: $maintainer
 Installed-Size: $size
-Depends: libc6 (>= ${libc#GLIBC_}), libssl3t64 | libssl3, libsodium23, adduser
+Depends: libc6 (>= ${libc#GLIBC_}), libssl3t64 | libssl3, libsodium23, libcrypt1, adduser
 Recommends: tor, tor-geoipdb, ca-certificates
 Suggests: torsocks, wireguard-tools
 Section: net

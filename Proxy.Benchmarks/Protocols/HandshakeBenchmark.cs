@@ -76,6 +76,12 @@ public class HandshakeBenchmark
     {
         public bool RequiresCredentials => false;
 
-        public ProxyError Check(ClientCredentials? credentials) => ProxyError.None;
+        public bool TryCheck(ClientCredentials? credentials, out ProxyError error)
+        {
+            error = default;
+            return true;
+        }
+
+        public ValueTask<ProxyError> CheckAsync(ClientCredentials credentials, CancellationToken cancellationToken) => default;
     }
 }

@@ -5,6 +5,7 @@ using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Admin.Metrics;
 using TorBalancer.Admin.Reload;
+using TorBalancer.Authentication;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reload;
@@ -137,6 +138,9 @@ internal static class ProxyServiceCollectionExtensions
 
     private static IServiceCollection AddServer(this IServiceCollection services) => services
         .AddSingleton(static _ => new UserParametersParser(SelectionPolicyNames.All))
+        .AddSingleton<FailedLogins>()
+        .AddSingleton<PasswordHashing>()
+        .AddSingleton<PasswordChecker>()
         .AddSingleton<IpOnlyClientNotice>()
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
@@ -149,6 +153,7 @@ internal static class ProxyServiceCollectionExtensions
         {
             Transport = provider.Get<ITransport>(),
             UserParameters = provider.Get<UserParametersParser>(),
+            Passwords = provider.Get<PasswordChecker>(),
             Opener = provider.Get<StreamOpener>(),
             Registry = provider.Get<ConnectionRegistry>(),
             AccessLog = provider.Get<AccessLog>(),

@@ -8,6 +8,12 @@ namespace TorBalancer.Interop;
 /// <param name="Mode">Kind and permissions, as st_mode.</param>
 internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner, ushort Mode)
 {
+    /// <summary>The id of its group.</summary>
+    public uint Group { get; init; }
+
+    /// <summary>When its content, or what else is known of it, was changed last: nanoseconds since 1970 (st_ctime).</summary>
+    public long ChangedAt { get; init; }
+
     /// <summary>sizeof(struct statx), the same on all architectures.</summary>
     public const int BufferBytes = 256;
 
@@ -34,15 +40,19 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     /// <summary>True when both are one file.</summary>
     public bool IsSameFile(FileStatus other) => Device == other.Device && Inode == other.Inode;
 
-    //  0          16      20     24     28      32      …  136         140
-    //  +----------+-------+------+------+-------+-------+  +-----------+-----------+
-    //  | mask …   | links | uid  | gid  | mode  | inode |  | dev major | dev minor |
-    //  +----------+-------+------+------+-------+-------+  +-----------+-----------+
+    //  0          16      20     24     28      32      …  96             104                  …  136         140
+    //  +----------+-------+------+------+-------+-------+  +--------------+--------------------+  +-----------+-----------+
+    //  | mask …   | links | uid  | gid  | mode  | inode |  | ctime in s   | and ns             |  | dev major | dev minor |
+    //  +----------+-------+------+------+-------+-------+  +--------------+--------------------+  +-----------+-----------+
     public static unsafe FileStatus Read(byte* statx)
     {
         var bytes = new ReadOnlySpan<byte>(statx, BufferBytes);
         ulong device = ((ulong)MemoryMarshal.Read<uint>(bytes[136..]) << 32) | MemoryMarshal.Read<uint>(bytes[140..]);
         return new FileStatus(
-            device, MemoryMarshal.Read<ulong>(bytes[32..]), MemoryMarshal.Read<uint>(bytes[20..]), MemoryMarshal.Read<ushort>(bytes[28..]));
+            device, MemoryMarshal.Read<ulong>(bytes[32..]), MemoryMarshal.Read<uint>(bytes[20..]), MemoryMarshal.Read<ushort>(bytes[28..]))
+        {
+            Group = MemoryMarshal.Read<uint>(bytes[24..]),
+            ChangedAt = (MemoryMarshal.Read<long>(bytes[96..]) * 1_000_000_000) + MemoryMarshal.Read<uint>(bytes[104..]),
+        };
     }
 }

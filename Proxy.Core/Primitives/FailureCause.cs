@@ -91,6 +91,9 @@ public enum FailureCause : byte
     ProtocolDisabled,
     AuthRequired,
     AuthFailed,
+
+    /// <summary>So many passwords of the client were wrong that this one was not looked at.</summary>
+    TooManyFailedLogins,
     BadUserParameters,
     UnsupportedCommand,
     UnsupportedAddress,
@@ -113,6 +116,9 @@ public enum FailureCause : byte
     ClosedByOperator,
     InternalError,
     OutOfDescriptors,
+
+    /// <summary>The client's password could not be hashed in time, because too many others were waited for.</summary>
+    LoginsOverloaded,
 
     // the worker itself
     WorkerRefused,

@@ -59,6 +59,7 @@ public static class FailureCauses
         Row(FailureCause.ProtocolDisabled, "protocol_disabled", client);
         Row(FailureCause.AuthRequired, "auth_required", client);
         Row(FailureCause.AuthFailed, "auth_failed", client);
+        Row(FailureCause.TooManyFailedLogins, "too_many_failed_logins", client);
         Row(FailureCause.BadUserParameters, "bad_user_parameters", client);
         Row(FailureCause.UnsupportedCommand, "unsupported_command", client);
         Row(FailureCause.UnsupportedAddress, "unsupported_address", client);
@@ -70,6 +71,7 @@ public static class FailureCauses
         Row(FailureCause.NoWorkerAvailable, "no_worker_available", ours with { Stage = FailureStage.Select });
         Row(FailureCause.CountryNotServed, "country_not_served", ours with { Stage = FailureStage.Select, Side = FailureSide.Client });
         Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
+        Row(FailureCause.LoginsOverloaded, "logins_overloaded", ours with { Stage = FailureStage.Handshake });
         Row(FailureCause.ShuttingDown, "shutting_down", ours);
         Row(FailureCause.ClosedByOperator, "closed_by_operator", ours);
         Row(FailureCause.InternalError, "internal_error", ours);

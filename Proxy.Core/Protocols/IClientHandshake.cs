@@ -31,6 +31,12 @@ internal interface IClientAuthenticator
     /// <summary>True when a client without credentials is refused.</summary>
     bool RequiresCredentials { get; }
 
-    /// <summary>No error when these credentials (null: none were sent) may go on. Also checks the user parameters.</summary>
-    ProxyError Check(ClientCredentials? credentials);
+    /// <summary>
+    /// Says at once whether these credentials (null: none were sent) may go on: no error when they may. Also checks the user parameters.
+    /// False: a password has to be hashed for the answer, which <see cref="CheckAsync"/> does. Without a password it is always true.
+    /// </summary>
+    bool TryCheck(ClientCredentials? credentials, out ProxyError error);
+
+    /// <summary>The answer where <see cref="TryCheck"/> has none. It bounds its time by itself.</summary>
+    ValueTask<ProxyError> CheckAsync(ClientCredentials credentials, CancellationToken cancellationToken);
 }

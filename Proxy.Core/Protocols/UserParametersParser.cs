@@ -63,7 +63,7 @@ internal sealed class UserParametersParser
     /// <summary>
     /// The user that a name of an authenticated listener belongs to: the name itself, or what is in front of its parameters.
     /// </summary>
-    public static string? FindKnownUser(string user, IDictionary<string, string> users)
+    public static string? FindKnownUser<T>(string user, IReadOnlyDictionary<string, T> users)
     {
         if (users.ContainsKey(user))
             return user;
@@ -76,8 +76,14 @@ internal sealed class UserParametersParser
         return (whole?.Length ?? 0) >= (stripped is null ? 0 : user.Length - rest.Length + stripped.Length) ? whole : stripped;
     }
 
+    /// <summary>
+    /// How much of a password stands in front of its parameters, where nothing is known of it: up to the first underscore with a key and a
+    /// dash behind it.
+    /// </summary>
+    public static int SecretLength(string password) => PasswordPairsStart(password, 0) is >= 0 and var start ? start : password.Length;
+
     /// <summary>The longest known name in front of a separator.</summary>
-    private static string? Longest(string text, IDictionary<string, string> users)
+    private static string? Longest<T>(string text, IReadOnlyDictionary<string, T> users)
     {
         for (int at = text.LastIndexOfAny(['-', ',']); at > 0; at = text.LastIndexOfAny(['-', ','], at - 1))
         {
@@ -117,7 +123,7 @@ internal sealed class UserParametersParser
         if (prefixed && tokens.Length >= 1)
         {
             // customer-U-cc-DE-…: the name runs up to the first key that has a value.
-            int first = Array.FindIndex(tokens, IsKey);
+            int first = Array.FindIndex(tokens, static token => IsKey(token));
             if (first is < 1 || first == tokens.Length - 1)
             {
                 baseUser = rest;
@@ -149,7 +155,7 @@ internal sealed class UserParametersParser
         for (int at = password.IndexOf('_', Math.Min(from, password.Length)); at >= 0; at = password.IndexOf('_', at + 1))
         {
             int dash = password.IndexOf('-', at);
-            if (dash > at && IsKey(password[(at + 1)..dash]))
+            if (dash > at && IsKey(password.AsSpan((at + 1)..dash)))
                 return at;
         }
 
@@ -158,7 +164,16 @@ internal sealed class UserParametersParser
 
     private static string[] Tokens(string text, string separators) => text.Split(separators.ToCharArray());
 
-    private static bool IsKey(string token) => Array.IndexOf(Keys, token.ToLowerInvariant()) >= 0;
+    private static bool IsKey(ReadOnlySpan<char> token)
+    {
+        foreach (string key in Keys)
+        {
+            if (token.Equals(key, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+
+        return false;
+    }
 
     private ProxyError ParsePairs(string[] tokens, string baseUser, out UserParameters parameters)
     {

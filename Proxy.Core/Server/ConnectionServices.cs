@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TorBalancer.Authentication;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
 using TorBalancer.Protocols;
@@ -12,6 +13,9 @@ internal sealed record ConnectionServices
     public required ITransport Transport { get; init; }
 
     public required UserParametersParser UserParameters { get; init; }
+
+    /// <summary>Says whether a user's password is right.</summary>
+    public required PasswordChecker Passwords { get; init; }
 
     public required StreamOpener Opener { get; init; }
 

@@ -13,7 +13,8 @@ namespace TorBalancer.Server;
 /// </summary>
 internal sealed class HttpSession(TransportConnection client, ConnectionContext context, ConnectionServices services) : IClientSession
 {
-    private readonly ListenerAuthenticator _authenticator = new(context.Listener, services.UserParameters, isHttp: true);
+    private readonly ListenerAuthenticator _authenticator = new(
+        context.Listener, services.UserParameters, services.Passwords, context.ClientAddress, isHttp: true);
 
     public async ValueTask<SessionEnd> RunAsync(CancellationToken aborted)
     {

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Net;
+using TorBalancer.Authentication;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
@@ -9,8 +9,12 @@ namespace TorBalancer.Server;
 /// <summary>One connection's view of its listener's rules: who may use it, and what the user name asks for.</summary>
 /// <param name="listener">Whose rules.</param>
 /// <param name="parser">Reads user names.</param>
+/// <param name="passwords">Says whether they are right.</param>
+/// <param name="client">The client's address; null of a unix socket.</param>
 /// <param name="isHttp">True where a user of Basic may be one of Tor's, which is for isolation only, unless the listener knows it.</param>
-internal sealed class ListenerAuthenticator(ListenerModel listener, UserParametersParser parser, bool isHttp = false) : IClientAuthenticator
+internal sealed class ListenerAuthenticator(
+    ListenerModel listener, UserParametersParser parser, PasswordChecker passwords, IPAddress? client = null, bool isHttp = false)
+    : IClientAuthenticator
 {
     /// <summary>The name that Tor's specification gives to such a user, and a shorter one that is in use.</summary>
     private static readonly string[] IsolationUsers = ["tor-iso", "tor"];
@@ -22,33 +26,105 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
     /// <summary>The parameters in the credentials that were checked last.</summary>
     public UserParameters Parameters { get; private set; } = UserParameters.None;
 
-    public ProxyError Check(ClientCredentials? credentials)
+    /// <summary>What would be said to a client that knows the password of whoever it says it is: for somebody who only asks.</summary>
+    /// <param name="user">The name as the parsers give it; null: it sends none.</param>
+    /// <param name="credentials">What such a client would send, without its password where only the hash is known.</param>
+    public static ProxyError Assume(
+        ListenerModel listener, UserParametersParser parser, string? user, out ClientCredentials? credentials,
+        out UserParameters parameters)
     {
-        if (credentials is not null && ReferenceEquals(credentials, _checked))
-            return default;
-        bool isIsolation = isHttp && credentials is not null && IsolationUsers.Contains(credentials.User)
-            && !listener.Users.ContainsKey(credentials.User);
-        var error = Verify(isIsolation ? null : credentials, out string? knownUser);
-        if (isIsolation && !error.IsError)
-            return Accept(credentials, UserParameters.IsolationOnly);
-        if (!error.IsError)
-            error = parser.Parse(credentials, knownUser, out var parameters, SecretLength(knownUser)) is { IsError: true } bad
-                ? bad
-                : Accept(credentials, parameters);
-        return error;
+        (credentials, parameters) = (null, UserParameters.None);
+        if (user is null)
+            return listener.Auth == ListenerAuth.Required ? Nobody() : default;
+        var users = listener.Users.Current.ByName;
+        string? known = listener.Auth == ListenerAuth.None ? null : UserParametersParser.FindKnownUser(user, users);
+        credentials = new ClientCredentials(user, known is null ? "" : users[known].KnownPassword);
+        if (known is null && listener.Auth == ListenerAuth.Required)
+            return WrongPassword();
+        return parser.Parse(credentials, known, out parameters, credentials.Password.Length);
     }
 
-    /// <summary>As <see cref="Check"/> for a client that knows the password of whoever it says it is: for somebody who only asks.</summary>
-    /// <param name="user">The name as the parsers give it; null: it sends none.</param>
-    /// <param name="credentials">What such a client would send.</param>
-    public ProxyError Assume(string? user, out ClientCredentials? credentials)
+    public bool TryCheck(ClientCredentials? credentials, out ProxyError error)
     {
-        string? known = user is null || listener.Auth == ListenerAuth.None
-            ? null : UserParametersParser.FindKnownUser(user, listener.Users);
-        credentials = user is null
-            ? null
-            : new ClientCredentials(user, known is null ? "" : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(listener.Users[known])));
-        return Check(credentials);
+        error = default;
+        if (credentials is not null && ReferenceEquals(credentials, _checked))
+            return true;
+        if (isHttp && credentials is not null && IsolationUsers.Contains(credentials.User)
+            && !listener.Users.Current.ByName.ContainsKey(credentials.User))
+        {
+            error = RequiresCredentials ? Nobody() : Accept(credentials, UserParameters.IsolationOnly);
+            return true;
+        }
+
+        if (credentials is null)
+        {
+            error = RequiresCredentials ? Nobody() : Accept(null, UserParameters.None);
+            return true;
+        }
+
+        if (!TryFind(credentials, out var login, out string? knownUser))
+        {
+            error = RequiresCredentials ? WrongPassword() : Parse(credentials, null, 0);
+            return true;
+        }
+
+        var verdict = passwords.TryVerify(login, out int secretLength);
+        if (verdict == LoginVerdict.Pending)
+            return false;
+        error = ErrorOf(verdict) is { IsError: true } refused ? refused : Parse(credentials, knownUser, secretLength);
+        return true;
+    }
+
+    public async ValueTask<ProxyError> CheckAsync(ClientCredentials credentials, CancellationToken cancellationToken)
+    {
+        // The users may be others by now.
+        if (!TryFind(credentials, out var login, out string? knownUser) || login.User.Hash is null)
+            return TryCheck(credentials, out var sooner) ? sooner : WrongPassword();
+
+        // Half the time that the client has for its request: the other half is for an answer that it still hears.
+        var refused = ErrorOf(await passwords.VerifyAsync(login, listener.HandshakeTimeout / 2, cancellationToken));
+        return refused.IsError ? refused : Parse(credentials, knownUser, UserParametersParser.SecretLength(credentials.Password));
+    }
+
+    private static ProxyError Nobody() => new(FailureCause.AuthRequired, "this listener asks for a user name and password");
+
+    private static ProxyError WrongPassword() => new(FailureCause.AuthFailed, "unknown user or wrong password");
+
+    private static ProxyError ErrorOf(LoginVerdict verdict) => verdict switch
+    {
+        LoginVerdict.Right => default,
+        LoginVerdict.TooMany => new ProxyError(
+            FailureCause.TooManyFailedLogins, "too many wrong passwords from this address; the next one may be sent in a while"),
+        LoginVerdict.Overloaded => new ProxyError(FailureCause.LoginsOverloaded, "too many passwords are being verified"),
+        LoginVerdict.Failed => new ProxyError(FailureCause.InternalError, "the password could not be verified"),
+        _ => WrongPassword(),
+    };
+
+    /// <summary>
+    /// Whose password the client's has to be. A name that nobody has is as much work as one that somebody has. False: no password is asked
+    /// for, or there are no users.
+    /// </summary>
+    private bool TryFind(ClientCredentials credentials, out Login login, out string? knownUser)
+    {
+        (login, knownUser) = (default, null);
+        if (listener.Auth == ListenerAuth.None)
+            return false;
+        var users = listener.Users.Current;
+        knownUser = UserParametersParser.FindKnownUser(credentials.User, users.ByName);
+        if (knownUser is null && !RequiresCredentials)
+            return false;
+        var user = knownUser is null ? users.StandInFor(credentials.User) : users.ByName[knownUser];
+        if (user is null)
+            return false;
+        var place = new LoginPlace(listener.Name, client, listener.FailedLogins);
+        login = new Login(user, knownUser ?? credentials.User, knownUser is not null, credentials.Password, place);
+        return true;
+    }
+
+    private ProxyError Parse(ClientCredentials credentials, string? knownUser, int secretLength)
+    {
+        var error = parser.Parse(credentials, knownUser, out var parameters, secretLength);
+        return error.IsError ? error : Accept(credentials, parameters);
     }
 
     private ProxyError Accept(ClientCredentials? credentials, UserParameters parameters)
@@ -56,37 +132,5 @@ internal sealed class ListenerAuthenticator(ListenerModel listener, UserParamete
         _checked = credentials;
         Parameters = parameters;
         return default;
-    }
-
-    private ProxyError Verify(ClientCredentials? credentials, out string? knownUser)
-    {
-        knownUser = null;
-        if (listener.Auth == ListenerAuth.None)
-            return default;
-        if (credentials is null)
-            return RequiresCredentials
-                ? new ProxyError(FailureCause.AuthRequired, "this listener asks for a user name and password")
-                : default;
-        knownUser = UserParametersParser.FindKnownUser(credentials.User, listener.Users);
-        if (knownUser is null)
-            return RequiresCredentials ? new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password") : default;
-        return Matches(credentials.Password, listener.Users[knownUser])
-            ? default
-            : new ProxyError(FailureCause.AuthFailed, "unknown user or wrong password");
-    }
-
-    /// <summary>Bytes of the password proper; parameters can only stand behind it. 0 where no password is known.</summary>
-    private int SecretLength(string? knownUser) => knownUser is null ? 0 : Encoding.UTF8.GetByteCount(listener.Users[knownUser]);
-
-    /// <summary>
-    /// The password may carry parameters behind an underscore. Compared without telling by time how much was right.
-    /// </summary>
-    private static bool Matches(string given, string expected)
-    {
-        byte[] wanted = Encoding.UTF8.GetBytes(expected);
-        bool whole = CryptographicOperations.FixedTimeEquals(Encoding.Latin1.GetBytes(given), wanted);
-        bool head = given.Length > wanted.Length && given[wanted.Length] == '_'
-            && CryptographicOperations.FixedTimeEquals(Encoding.Latin1.GetBytes(given[..wanted.Length]), wanted);
-        return whole || head;
     }
 }

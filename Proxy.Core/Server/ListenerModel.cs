@@ -1,5 +1,5 @@
 using System.Net;
-using System.Text;
+using TorBalancer.Authentication;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols;
@@ -20,12 +20,11 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public ListenerAuth Auth { get; } = options.Auth;
 
-    /// <summary>
-    /// Names as the parsers give them, one character for each byte of UTF-8, with their passwords as configured. A name
-    /// beyond ASCII would otherwise never be met, and with Auth = optional pass for a stranger's.
-    /// </summary>
-    public IDictionary<string, string> Users { get; } = options.Users.ToDictionary(
-        static user => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(user.Key)), static user => user.Value, StringComparer.Ordinal);
+    /// <summary>Who may use it where <see cref="Auth"/> asks for users: those of now, also when this model has been replaced.</summary>
+    public ListenerUsers Users { get; } = new(options.Users);
+
+    /// <summary>Wrong passwords a minute of one client address; 0: any number.</summary>
+    public int FailedLogins { get; } = options.FailedLogins;
 
     public string? Mode { get; } = options.Mode;
 

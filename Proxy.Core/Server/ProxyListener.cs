@@ -41,7 +41,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         Memory,
     }
 
-    /// <summary>What connections go by that are accepted from now on; those that live keep what they began with.</summary>
+    /// <summary>
+    /// What connections go by that are accepted from now on; those that live keep what they began with, but for the users.
+    /// </summary>
     public ListenerModel Model
     {
         get => _model;
@@ -49,6 +51,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         {
             // They go by its name.
             _counters = services.Counters.Of(value);
+
+            // Connections that live keep their rules, but not users who are gone.
+            _model.Users.ReplaceBy(value.Users);
             _model = value;
         }
     }

@@ -18,7 +18,7 @@ internal sealed class SocksSession : IClientSession
     public SocksSession(DetectedProtocol protocol, TransportConnection client, ConnectionContext context, ConnectionServices services)
     {
         (_client, _context, _services) = (client, context, services);
-        _authenticator = new ListenerAuthenticator(context.Listener, services.UserParameters);
+        _authenticator = new ListenerAuthenticator(context.Listener, services.UserParameters, services.Passwords, context.ClientAddress);
         (_handshake, context.Protocol) = protocol == DetectedProtocol.Socks5
             ? (new Socks5ServerHandshake(client, _authenticator, context.Listener.ExtendedErrors), ClientProtocol.Socks5)
             : ((IClientHandshake)new Socks4ServerHandshake(client, _authenticator), ClientProtocol.Socks4);

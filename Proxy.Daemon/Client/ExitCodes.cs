@@ -12,10 +12,10 @@ internal static class ExitCodes
         (
             Failed,
             "It failed: an address is taken, the configuration is wrong, the daemon refused. `healthcheck`: no connection would be carried "
-                + "now, or no daemon answers. `doctor`: something needs mending."),
+                + "now, or no daemon answers. `doctor`: something needs mending. `user check`: the password is another."),
         (Usage, "The command line is wrong."),
         (NoDaemon, "No daemon answers, or it lets this user or this token not in."),
-        (Unknown, "The daemon knows no such worker, connection, session or relay."),
+        (Unknown, "The daemon knows no such worker, connection, session or relay; the file has no such user."),
         (Interrupted, "Ctrl-C ended it before it was done."),
     ];
 }

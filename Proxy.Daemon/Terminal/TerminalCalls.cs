@@ -65,6 +65,17 @@ internal static unsafe partial class TerminalCalls
         }
     }
 
+    /// <summary>What is typed is not shown; it comes line by line, as usual.</summary>
+    public static void HideKeys(int fd, byte[] settings)
+    {
+        var changed = (byte[])settings.Clone();
+        fixed (byte* bytes = changed)
+        {
+            *(uint*)(bytes + LocalFlags) &= ~Echo;
+            _ = SetAttributes(fd, SetNow, bytes);
+        }
+    }
+
     /// <summary>
     /// What was typed, at least a byte; 0: the terminal is gone. Console's own stream would wait for a whole line.
     /// </summary>

@@ -11,8 +11,9 @@ public class LayerTests
         ("Interop", []),
         ("Processes", ["Interop"]),
         ("Transport", ["Primitives", "Interop"]),
-        ("Configuration", ["Primitives"]),
+        ("Configuration", ["Primitives", "Interop"]),
         ("Protocols", ["Primitives", "Transport"]),
+        ("Authentication", ["Primitives", "Interop", "Configuration", "Protocols"]),
         ("Workers", ["Primitives", "Configuration", "Transport"]),
         ("Routing", ["Primitives", "Configuration", "Protocols"]),
         ("Balancing", ["Primitives", "Configuration", "Workers"]),
@@ -22,18 +23,23 @@ public class LayerTests
         (
             "Health",
             ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
-        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "TorControl", "Connecting", "Forwarding"]),
+        (
+            "Server",
+            [
+                "Primitives", "Transport", "Configuration", "Protocols", "Authentication", "Workers", "TorControl", "Connecting",
+                "Forwarding",
+            ]),
         (
             "Admin",
             [
-                "Primitives", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting",
-                "Health", "Server",
+                "Primitives", "Processes", "Transport", "Configuration", "Protocols", "Authentication", "Workers", "Balancing",
+                "TorControl", "Connecting", "Health", "Server",
             ]),
         (
             "DependencyInjection",
             [
-                "Primitives", "Interop", "Processes", "Transport", "Configuration", "Protocols", "Workers", "Routing", "Balancing",
-                "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin",
+                "Primitives", "Interop", "Processes", "Transport", "Configuration", "Protocols", "Authentication", "Workers", "Routing",
+                "Balancing", "TorControl", "Connecting", "Forwarding", "Health", "Server", "Admin",
             ]));
 
     private static readonly LayerTable Onion = new(

@@ -253,6 +253,18 @@ public class DoctorTests
         await FoundAsync("secret_files", Severity.Warning, "may command that tor", token);
     }
 
+    [Test]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task Fault_file_of_users_that_others_can_read_and_passwords_in_plain_text(CancellationToken token)
+    {
+        _patient.Write("users", "ann:s3cret\n");
+        File.SetUnixFileMode(_patient.Path("users"), (UnixFileMode)Convert.ToInt32("644", 8));
+        _patient.Configuration = Worker("127.0.0.1", 1)
+            + $"\n[Listener:main]\nAddress = 127.0.0.1:0\nAuth = required\nUsersFile = {_patient.Path("users")}\n";
+        await FoundAsync("secret_files", Severity.Warning, "the file of users of main has mode 0644", token);
+        await FoundAsync("configuration", Severity.Warning, "the password is in plain text", token);
+    }
+
     [TestCase("proxy = \"socks5://127.0.0.1:1080\"", true)]
     [TestCase("proxy = \"socks5h://127.0.0.1:1080\"", false)]
     [TestCase("#proxy = \"socks5://127.0.0.1:1080\"", false)]

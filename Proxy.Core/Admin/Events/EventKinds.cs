@@ -22,6 +22,8 @@ internal static class EventKinds
         [AlertEventIds.Alert] = "alert",
         [ReloadEventIds.Reloaded] = "reload",
         [ReloadEventIds.ReloadFailed] = "reload",
+        [ReloadEventIds.UsersRead] = "users",
+        [ReloadEventIds.UsersNotRead] = "users",
         [ReloadEventIds.WorkerLeaves] = "worker_leaves",
         [ReloadEventIds.WorkerGone] = "worker_gone",
         [AdminEventIds.WorkerDraining] = "worker_drain",

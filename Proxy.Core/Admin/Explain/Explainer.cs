@@ -28,12 +28,11 @@ internal sealed class Explainer(
     private ExplainView Explain(ExplainQuestion question)
     {
         var listener = question.Listener;
-        var authenticator = new ListenerAuthenticator(listener, parser);
         ClientCredentials? credentials = null;
+        var own = UserParameters.None;
         var error = listener.Allows(question.Client)
-            ? authenticator.Assume(question.User, out credentials)
+            ? ListenerAuthenticator.Assume(listener, parser, question.User, out credentials, out own)
             : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
-        var own = authenticator.Parameters;
         var parameters = question.Mode is null ? own : own with { Mode = question.Mode };
         var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters);
         var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, question.Target, credentials);

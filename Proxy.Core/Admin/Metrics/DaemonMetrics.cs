@@ -11,6 +11,9 @@ internal static class DaemonMetrics
         yield return MetricFamily.Gauge(
             "client_limit", "{connection}", "Clients that the file descriptors allow at one time", [],
             static (reading, sink) => sink.Add(reading.Parts.Server.Descriptors.MostClients));
+        yield return MetricFamily.Counter(
+            "password_hashes", "{hash}", "Password hashes that were computed, right ones and wrong ones", [],
+            static (reading, sink) => sink.Add(reading.Parts.Server.Passwords.Hashes));
         yield return MetricFamily.Gauge(
             "process.start_time", "s", "When the process began, since 1970", [], static (_, sink) => sink.Add(ProcessFigures.StartTime));
         yield return MetricFamily.Counter(

@@ -49,6 +49,39 @@ internal sealed partial class ConfigurationReloader(
         }
     }
 
+    /// <summary>
+    /// Reads again what listeners' UsersFiles hold, because one has changed; the configuration itself is not read. A file that cannot be
+    /// taken changes nothing.
+    /// </summary>
+    public async Task<ReloadOutcome> ReloadUsersAsync()
+    {
+        await _one.WaitAsync();
+        try
+        {
+            if (server.Connections.Stopping.IsCancellationRequested)
+                return ReloadOutcome.Stopping;
+            var next = await Task.Run(() => running.With(running.Changes));
+            var outcome = await ApplyAsync(next);
+            if (outcome.IsDone)
+            {
+                foreach (var change in outcome.Changed)
+                    Log.UsersRead(logger, change.ToString());
+                foreach (var warning in next.Result.Warnings.Where(one => IsOfUsers(one, next)))
+                    Log.Warning(logger, warning.ToString());
+                return outcome;
+            }
+
+            Log.UsersNotRead(logger, outcome.Errors.Count);
+            foreach (var error in outcome.Errors)
+                Log.Error(logger, error.ToString());
+            return outcome;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
     /// <summary>Puts a change of the operator's into force; serialised with reloads.</summary>
     /// <param name="prepare">Makes the configuration to put into force, and what is to be done right before; null: it is refused.</param>
     public async Task<ReloadOutcome?> ChangeAsync(Func<RunningConfiguration, (NextConfiguration Next, Action? Before)?> prepare)
@@ -79,6 +112,11 @@ internal sealed partial class ConfigurationReloader(
         _stop.Dispose();
         _one.Dispose();
     }
+
+    /// <summary>The others were said when the configuration was read.</summary>
+    private static bool IsOfUsers(ConfigurationIssue warning, NextConfiguration next) =>
+        warning.Origin.Layer == ConfigurationLayer.File
+            && next.Result.Options.Listeners.Any(listener => listener.UsersFile == warning.Origin.Name);
 
     private async Task<ReloadOutcome> ApplyAsync(NextConfiguration next, Action? before = null)
     {
@@ -206,6 +244,14 @@ internal sealed partial class ConfigurationReloader(
 
         [LoggerMessage(ReloadEventIds.ReloadWarning, LogLevel.Warning, "{Warning}")]
         public static partial void Warning(ILogger logger, string warning);
+
+        [LoggerMessage(ReloadEventIds.UsersRead, LogLevel.Information, "A file of users has changed: {Change}")]
+        public static partial void UsersRead(ILogger logger, string change);
+
+        [LoggerMessage(
+            ReloadEventIds.UsersNotRead, LogLevel.Error,
+            "A file of users has changed and cannot be taken; who could log in before still can. {Count} errors follow")]
+        public static partial void UsersNotRead(ILogger logger, int count);
 
         [LoggerMessage(
             ReloadEventIds.WorkerLeaves, LogLevel.Information, "Worker {Worker} leaves: no new connections; {Active} live ones finish")]

@@ -1,6 +1,6 @@
 namespace TorBalancer.Admin.Reload;
 
-/// <summary>Event ids 7030-7039: reloads, and workers that come and go.</summary>
+/// <summary>Event ids 7030-7049: reloads, users whose file has changed, and workers that come and go.</summary>
 internal static class ReloadEventIds
 {
     public const int Reloaded = 7030;
@@ -12,4 +12,6 @@ internal static class ReloadEventIds
     public const int WorkerLeaves = 7036;
     public const int WorkerGone = 7037;
     public const int WorkerSaved = 7038;
+    public const int UsersRead = 7039;
+    public const int UsersNotRead = 7040;
 }

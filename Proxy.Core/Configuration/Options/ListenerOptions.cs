@@ -41,8 +41,19 @@ public sealed class ListenerOptions
     /// <summary>Default none.</summary>
     public ListenerAuth Auth { get; set; }
 
-    /// <summary>User names with passwords for <see cref="Auth"/> optional and required (Users and UsersFile together).</summary>
+    /// <summary>
+    /// User names with passwords, or crypt(3)'s hashes of them, for <see cref="Auth"/> optional and required (Users and UsersFile
+    /// together).
+    /// </summary>
     public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>The file that some of <see cref="Users"/> are from, absolute; it is read again when it changes. Null: none.</summary>
+    public string? UsersFile { get; set; }
+
+    /// <summary>
+    /// How many wrong passwords a minute a client address may send, in all and for one user; 0: any number. Default 20, 0 to 100,000.
+    /// </summary>
+    public int FailedLogins { get; set; } = 20;
 
     /// <summary>
     /// Client networks that may connect; empty: loopback only needs no list, others are refused without one or Auth = required.

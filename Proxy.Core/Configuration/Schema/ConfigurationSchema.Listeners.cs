@@ -60,10 +60,16 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.Protocols = value.Aggregate(ListenerProtocols.None, (all, one) => all | one))
         .Key("Auth", Auth(), "none", "Whether clients must say who they are.",
             (draft, value) => draft.Options.Auth = value)
-        .Key("Users", Credentials.List, "", "Users with their passwords; the file should then be readable by the daemon only.",
+        .Key("Users", Credentials.List, "",
+            "Users with their passwords, or hashes of them; the file should then be readable by the daemon only.",
             (draft, value) => draft.Users = value, secret: true)
-        .Key("UsersFile", Values.FilePath, "", "A file with one name:password per line; # begins a comment line.",
-            (draft, value) => draft.UsersFile = value)
+        .Key("UsersFile", Values.FilePath, "",
+            "A file with one name:hash (as of htpasswd -B) or name:password per line; # begins a comment line. It is read again when it "
+                + "changes.",
+            (draft, value) => draft.Options.UsersFile = value)
+        .Key("FailedLogins", Values.Number(0, 100_000), "20",
+            "Wrong passwords a minute that a client address may send, in all and for one user; over it none is looked at. 0: no bound.",
+            (draft, value) => draft.Options.FailedLogins = value)
         .Key("AllowFrom", Values.Networks, "", "Networks whose clients may connect; empty: anyone who reaches the address.",
             (draft, value) => value.ForEach(draft.Options.AllowFrom.Add))
         .Key("ProxyProtocol", Values.ProxyProtocolPeers, "off",

@@ -9,7 +9,4 @@ internal sealed class ListenerDraft(string name)
     public ListenerOptions Options { get; } = new() { Name = name };
 
     public List<Credential> Users { get; set; } = [];
-
-    /// <summary>Absolute; null: none.</summary>
-    public string? UsersFile { get; set; }
 }

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace TorBalancer.Configuration.Syntax;
 
-/// <summary>A configured user. Deliberately no record: ToString must not show the password.</summary>
+/// <summary>A configured user. Deliberately no record: ToString must not show the password, or its hash.</summary>
 internal sealed class Credential(string user, string password)
 {
     public string User { get; } = user;
@@ -11,7 +11,7 @@ internal sealed class Credential(string user, string password)
     public string Password { get; } = password;
 }
 
-/// <summary>Parses <c>name:password</c>. Neither part is ever repeated in a message.</summary>
+/// <summary>Parses <c>name:password</c> and <c>name:hash</c>. Neither part is ever repeated in a message.</summary>
 internal static partial class Credentials
 {
     /// <summary>ULEN and PLEN are one byte each (RFC 1929, section 2).</summary>
@@ -48,12 +48,8 @@ internal static partial class Credentials
             return new ValueProblem(sign);
         if (Account().IsMatch(password))
             return new ValueProblem("is a line of /etc/passwd or /etc/shadow, which holds no password", ShowAllowed: false);
-        if (Hash().IsMatch(password))
-        {
-            return new ValueProblem("has a hash where the password belongs; passwords are compared as they are written here",
-                ShowAllowed: false);
-        }
-
+        if (PasswordHash.ProblemOf(password) is { } unverifiable)
+            return unverifiable;
         credential = new Credential(user, password);
         return null;
     }
@@ -90,12 +86,6 @@ internal static partial class Credentials
 
         return null;
     }
-
-    /// <summary>crypt(5)'s forms, which htpasswd and /etc/shadow have, and the {SSHA} of LDAP.</summary>
-    [GeneratedRegex(
-        @"\A(?:\$(?:apr1|1|2[abxy]?|3|5|6|7|g?y|md5|sha1|argon2\w*)\$|\{(?:S?(?:SHA|MD5)\d*|CRYPT|PBKDF2\S*|ARGON2\w*)\})[\w./$+=,-]{8,}\z",
-        RegexOptions.CultureInvariant)]
-    private static partial Regex Hash();
 
     /// <summary>What stands behind the name in passwd(5) and shadow(5).</summary>
     [GeneratedRegex(@"\A[^:]*(?::\d+:\d+:[^:]*:[^:]*:[^:]*|(?::\d*){7})\z", RegexOptions.CultureInvariant)]

@@ -78,24 +78,15 @@ internal sealed partial class HttpServerConnection : IDisposable
         // Whoever may connect may know the address that he has connected to; and who fetches such files sends no credentials.
         if (Head.AsksForAutoConfig)
             return await AnswerAutoConfigAsync(cancellationToken);
-        var error = Head.HasBadCredentials
-            ? new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read")
-            : _authenticator.Check(Head.Credentials);
-        var request = new ProxyRequest(
-            Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials)
+        if (Head.HasBadCredentials)
         {
-            Isolation = Head.Isolation,
-        };
-        if (!error.IsError && Head.IsAboutProxy)
-            return await AnswerOptionsAsync(cancellationToken);
-        if (!error.IsError)
-            return new HttpServerRequest(Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward, request);
+            return await AdmitAsync(
+                new ProxyError(FailureCause.AuthFailed, "the Proxy-Authorization field cannot be read"), cancellationToken);
+        }
 
-        var refusal = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
-        bool mayContinue = refusal.Status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
-        return Refused(
-            Head.IsAboutProxy ? null : request, refusal,
-            await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
+        return _authenticator.TryCheck(Head.Credentials, out var error)
+            ? await AdmitAsync(error, cancellationToken)
+            : await CheckAndAdmitAsync(cancellationToken);
     }
 
     /// <summary>Answers CONNECT: from here on the connection is the tunnel's. False when the client is gone.</summary>
@@ -148,6 +139,31 @@ internal sealed partial class HttpServerConnection : IDisposable
         {
             // It is gone.
         }
+    }
+
+    /// <summary>A method of its own: what waits for a hash costs those nothing that need none.</summary>
+    private async ValueTask<HttpServerRequest> CheckAndAdmitAsync(CancellationToken cancellationToken) =>
+        await AdmitAsync(await _authenticator.CheckAsync(Head.Credentials!, cancellationToken), cancellationToken);
+
+    /// <summary>The request whose head was read, or its refusal.</summary>
+    /// <param name="error">What is said to its credentials.</param>
+    private async ValueTask<HttpServerRequest> AdmitAsync(ProxyError error, CancellationToken cancellationToken)
+    {
+        var request = new ProxyRequest(
+            Head.IsConnect ? ClientProtocol.HttpConnect : ClientProtocol.HttpForward, ProxyCommand.Connect, Head.Target, Head.Credentials)
+        {
+            Isolation = Head.Isolation,
+        };
+        if (!error.IsError && Head.IsAboutProxy)
+            return await AnswerOptionsAsync(cancellationToken);
+        if (!error.IsError)
+            return new HttpServerRequest(Head.IsConnect ? HttpServerRequestKind.Connect : HttpServerRequestKind.Forward, request);
+
+        var refusal = new HttpReject(error, HttpStatusMapper.Map(error.Cause).Status);
+        bool mayContinue = refusal.Status == 407 && ++_challenges < HttpLimits.AuthenticationAttempts;
+        return Refused(
+            Head.IsAboutProxy ? null : request, refusal,
+            await RefuseAsync(refusal, default, mayContinue, Head.Body != HttpBodyKind.None, cancellationToken));
     }
 
     private async ValueTask<(bool Found, HttpReject Reject)> ReadHeadAsync(CancellationToken cancellationToken)

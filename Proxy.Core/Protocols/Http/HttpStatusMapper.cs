@@ -33,6 +33,7 @@ internal static class HttpStatusMapper
         FailureCause.ProtocolDisabled => Row(403, Denied, "This listener does not speak HTTP."),
         FailureCause.AuthRequired => Row(407, Request, "This proxy wants a user name and a password."),
         FailureCause.AuthFailed => Row(407, Request, "The user name or the password is wrong."),
+        FailureCause.TooManyFailedLogins => Row(429, Denied, "Too many passwords from this address were wrong; this one was not read."),
         FailureCause.BadUserParameters => Row(400, Request, "The user name holds a parameter that is not known or not valid."),
         FailureCause.UnsupportedCommand => Row(501, Request, "This proxy cannot do what was asked."),
         FailureCause.UnsupportedAddress => Row(400, Request, "The target's address is of a kind that cannot be reached."),
@@ -48,6 +49,7 @@ internal static class HttpStatusMapper
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),
         FailureCause.ClosedByOperator => Row(503, Internal, "The operator of the proxy has closed the connection."),
         FailureCause.OutOfDescriptors => Row(503, Internal, "The proxy has no room for another connection at the moment."),
+        FailureCause.LoginsOverloaded => Row(503, Internal, "Too many passwords are being verified at the moment."),
         FailureCause.InternalError => Row(500, Internal, "The proxy failed; its log says more."),
 
         FailureCause.WorkerRefused => Row(502, Refused, "The worker refused the connection."),

@@ -22,7 +22,8 @@ internal sealed class Socks4ServerHandshake(TransportConnection client, IClientA
 
         // SOCKS4 has no password; an empty user id is what clients send that have nothing to say.
         var credentials = request.UserId.Length == 0 ? null : new ClientCredentials(request.UserId, "");
-        var refused = authenticator.Check(credentials);
+        if (!authenticator.TryCheck(credentials, out var refused))
+            return new ProxyError(FailureCause.AuthFailed);
         if (refused.IsError)
             return refused;
         if (request.Command is not (CommandConnect or CommandResolve))

@@ -52,8 +52,7 @@ internal sealed class Socks5ServerHandshake(
         }
         else if (greeting.OffersNoAuth && !authenticator.RequiresCredentials)
         {
-            var refused = authenticator.Check(null);
-            if (refused.IsError)
+            if (!authenticator.TryCheck(null, out var refused) || refused.IsError)
             {
                 await client.WriteAsync(ChooseNone, cancellationToken);
                 return refused;
@@ -110,7 +109,8 @@ internal sealed class Socks5ServerHandshake(
     /// <summary>Answers the client's user and password.</summary>
     private async ValueTask<ProxyError> CheckAsync(ClientCredentials? credentials, CancellationToken cancellationToken)
     {
-        var refused = authenticator.Check(credentials);
+        if (!authenticator.TryCheck(credentials, out var refused))
+            refused = await authenticator.CheckAsync(credentials!, cancellationToken);
         await client.WriteAsync(refused.IsError ? AuthFailed : AuthOk, cancellationToken);
         return refused;
     }

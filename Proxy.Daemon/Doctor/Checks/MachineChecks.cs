@@ -96,15 +96,17 @@ internal static class MachineChecks
         }
 
         bool holdsPasswords = options.Workers.Any(static worker => worker.ControlPassword.Length > 0)
-            || options.Listeners.Any(static listener => listener.Users.Count > 0)
+            || options.Listeners.Any(listener => patient.Configuration.Given.IsSet($"Listener:{listener.Name}", "Users"))
             || (options.Admin.Token.Length > 0 && options.Admin.TokenFile is null);
-        foreach (var (path, what) in new[]
-                 {
-                     (holdsPasswords ? patient.Configuration.FilePath : null, "the configuration, with passwords,"),
-                     (options.ManagedWorkers.BridgesFile, "the file of bridges"),
-                     (options.Admin.TokenFile, "the admin API's token"),
-                     (options.Admin.Tls?.Key, "the admin API's private key"),
-                 })
+        (string? Path, string What)[] secrets =
+        [
+            (holdsPasswords ? patient.Configuration.FilePath : null, "the configuration, with passwords,"),
+            (options.ManagedWorkers.BridgesFile, "the file of bridges"),
+            (options.Admin.TokenFile, "the admin API's token"),
+            (options.Admin.Tls?.Key, "the admin API's private key"),
+            .. options.Listeners.Select(static listener => (listener.UsersFile, $"the file of users of {listener.Name}")),
+        ];
+        foreach (var (path, what) in secrets)
         {
             if (path is { Length: > 0 } && SystemFacts.ModeOf(path) is { } wide && (wide & ForOthers) != 0)
                 yield return Finding.Warning(path, $"{what} has mode {Octal(wide)}: every user can read or write it", $"chmod o-rw {path}");

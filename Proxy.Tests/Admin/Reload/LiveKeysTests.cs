@@ -24,6 +24,7 @@ public sealed class LiveKeysTests
         ["Listener.Auth"] = "optional\nUsers = ann:secret",
         ["Listener.Users"] = "ann:secret\nAuth = optional",
         ["Listener.UsersFile"] = "users\nAuth = optional",
+        ["Listener.FailedLogins"] = "30",
         ["Listener.AllowFrom"] = "127.0.0.0/8",
         ["Listener.ProxyProtocol"] = "127.0.0.0/8",
         ["Listener.Tls"] = "cert.pem, key.pem",

@@ -52,7 +52,7 @@ public class ListenerCompletionTests
         var result = Load("ann:s3cret # the admin\nbob:#x");
 
         Assert.That(result.IsValid, Is.True, "here it is the only way to have one");
-        Assert.That(Loading.Join(result.Warnings),
+        Assert.That(OtherWarnings(result),
             Is.EqualTo("/users:1: the # is a part of the password: here a comment is a line of its own"));
         Assert.That(result.Options.Listeners[0].Users["bob"], Is.EqualTo("#x"));
     }
@@ -65,7 +65,7 @@ public class ListenerCompletionTests
         var result = Load(line);
 
         Assert.That(result.Options.Listeners[0].Users["ann"], Is.EqualTo(line[4..]));
-        Assert.That(Loading.Join(result.Warnings),
+        Assert.That(OtherWarnings(result),
             Is.EqualTo($"/users:1: the {sign} is a part of the password: here a comment is a line of its own"));
     }
 
@@ -90,17 +90,61 @@ public class ListenerCompletionTests
     {
         var result = Loading.Sources("[Listener:main]\nAuth = required", new() { ["TORBALANCER_Listener__main__Users"] = value });
 
-        Assert.That(Loading.Join(result.Warnings), warning is null ? Is.Empty : Does.Contain(warning));
+        Assert.That(OtherWarnings(result), warning is null ? Is.Empty : Does.Contain(warning));
         Assert.That(Loading.Join(result.Errors), error is null ? Is.Empty : Does.Contain(error).And.Not.Contain("secret\""));
     }
 
-    [TestCase("ann:$apr1$s3cretaa$0123456789012345678901")]
-    [TestCase("ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC")]
-    [TestCase("ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=")]
-    public void UsersFile_hash_refused(string line) =>
-        Assert.That(Loading.Join(Load(line).Errors),
-        Is.EqualTo("/users:1: the line has a hash where the password belongs; passwords are compared as they are written here; allowed: "
-        + "name:password, one per line, # for comments"));
+    [TestCase("$apr1$s3cretaa$0123456789012345678901", "$apr1$")]
+    [TestCase("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "{SHA}")]
+    [TestCase("{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "{SSHA}")]
+    [TestCase("$1$s3cretaa$0123456789012345678901", "$1$")]
+    [TestCase("$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$RdescudvJCsgt3ub", "$argon2id$")]
+    [TestCase("$2x$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC", "$2x$")]
+    public void UsersFile_hash_of_a_kind_that_cannot_be_verified_is_refused(string hash, string kind)
+    {
+        string expected = $"has a hash of kind {kind}, which cannot be verified; allowed: hashes that begin with $2y$, $2b$ or $2a$ "
+            + "(bcrypt), $5$ or $6$ (SHA-2) or $y$ (yescrypt), such as `torbalancer user add` and `htpasswd -B` make, or the password "
+            + "itself";
+        Assert.That(Loading.Join(Load("ann:" + hash).Errors), Is.EqualTo("/users:1: the line " + expected));
+        if (hash.Contains(','))
+            return;
+        string errors = Loading.Errors($"[Listener:a]\nAuth = required\nUsers = ann:{hash}");
+        Assert.That(errors, Is.EqualTo("t.conf:3: [Listener:a] Users " + expected));
+    }
+
+    [TestCase("$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC")]
+    [TestCase("$5$xDvQAqDnLkfEsU0R$r8y3xhySRML3v6zEgrVK561WIYXVGoQqXFtgWYv4VJC")]
+    [TestCase("$5$rounds=20000$xDvQAqDnLkfEsU0R$r8y3xhySRML3v6zEgrVK561WIYXVGoQqXFtgWYv4VJC")]
+    [TestCase("$6$sJHGC2k3I.XdQ40u$bahPrzVAmWCbN5Rehx0p4w.kflMlkVF72OGGBA4vdExEn2jBQ6R5hl4Rb/6oGRyAi3GlX6AWWccUutBXmXgj70")]
+    [TestCase("$y$j9T$jX/abyCNFa5grtSdKCdb4/$BSliBfgAeSC70LI6Ds47JIFfiCnKPz.hzeJ4bAWfGV6")]
+    public void Hash_that_is_verified_is_taken_without_a_warning_and_one_that_is_cut_off_is_not(string hash)
+    {
+        foreach (var result in (ConfigurationResult[])
+            [Load("ann:" + hash), Loading.Text($"[Listener:a]\nAuth = required\nUsers = ann:{hash}")])
+        {
+            Assert.That(Loading.Join(result.Errors), Is.Empty);
+            Assert.That(Loading.Join(result.Warnings), Is.Empty);
+            Assert.That(result.Options.Listeners[0].Users["ann"], Is.EqualTo(hash));
+        }
+
+        string kind = hash[..(hash.IndexOf('$', 1) + 1)];
+        Assert.That(
+            Loading.Join(Load("ann:" + hash[..^1]).Errors),
+            Does.StartWith($"/users:1: the line has a hash of kind {kind} that is damaged or cut off; allowed: "));
+    }
+
+    [TestCase("ann:s3cret", "the password is")]
+    [TestCase("ann:s3cret\nbob:s3cret", "2 of 2 passwords are")]
+    [TestCase("ann:s3cret\nbob:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC", "1 of 2 passwords is")]
+    public void Password_in_plain_text_is_a_warning_that_names_none(string text, string what) => Assert.Multiple(() =>
+    {
+        string warning = $"{what} in plain text; `torbalancer user add` writes hashes to a UsersFile";
+        Assert.That(Loading.Join(Load(text).Warnings), Is.EqualTo("/users: " + warning));
+        string users = text.Replace('\n', ',');
+        Assert.That(
+            Loading.Join(Loading.Text($"[Listener:a]\nAuth = required\nUsers = {users}").Warnings),
+            Is.EqualTo("t.conf:3: [Listener:a] Users: " + warning));
+    });
 
     [Test]
     public void UsersFile_too_long_for_the_protocol_refused()
@@ -118,7 +162,7 @@ public class ListenerCompletionTests
         var result = Loading.Text(Conf, files);
 
         Assert.That(result.IsValid, Is.True);
-        Assert.That(Loading.Join(result.Warnings),
+        Assert.That(OtherWarnings(result),
             Is.EqualTo(warns ? "/users: holds passwords, but every user of this machine can read it; chmod o-r is advised" : ""));
     }
 
@@ -131,7 +175,7 @@ public class ListenerCompletionTests
 
         var result = Loading.Sources(files: files, path: "/x.conf");
 
-        Assert.That(Loading.Join(result.Warnings),
+        Assert.That(OtherWarnings(result),
             Is.EqualTo(warns ? "/x.conf: holds passwords, but every user of this machine can read it; chmod o-r is advised" : ""));
     }
 
@@ -154,6 +198,10 @@ public class ListenerCompletionTests
         Assert.That(Loading.Join(result.Errors), Is.Empty);
         Assert.That(result.Options.Listeners.Single().Users["ann"], Is.EqualTo(password));
     }
+
+    /// <summary>But that they are in plain text, which is said of all of these.</summary>
+    private static string OtherWarnings(ConfigurationResult result) =>
+        Loading.Join([.. result.Warnings.Where(static one => !one.Message.Contains(" in plain text; ", StringComparison.Ordinal))]);
 
     private static ConfigurationResult Load(string users) => Loading.Text(Conf, new FakeFiles { Texts = { ["/users"] = users } });
 }

@@ -8,5 +8,11 @@ internal sealed class Verdict(Func<ClientCredentials?, ProxyError> check) : ICli
 {
     public bool RequiresCredentials => false;
 
-    public ProxyError Check(ClientCredentials? credentials) => check(credentials);
+    public bool TryCheck(ClientCredentials? credentials, out ProxyError error)
+    {
+        error = check(credentials);
+        return true;
+    }
+
+    public ValueTask<ProxyError> CheckAsync(ClientCredentials credentials, CancellationToken cancellationToken) => new(check(credentials));
 }

@@ -1,0 +1,81 @@
+using Microsoft.Extensions.Hosting;
+using TorBalancer.Admin.Reload;
+using TorBalancer.Configuration.Reload;
+using TorBalancer.Interop;
+
+namespace TorBalancer.Daemon.Hosting;
+
+/// <summary>
+/// Has files of users read again when they change. Looks at what has the name every second rather than being told by the kernel: a look
+/// costs one system call, and works whatever takes the file's place (a rename, a link that is turned, a mount, a network file system).
+/// </summary>
+/// <remarks>
+/// A file is read when it has been the same for two looks: whoever writes it in place has finished then, and a second change cannot have
+/// the same time.
+/// </remarks>
+internal sealed class UsersFileWatch(RunningConfiguration running, ConfigurationReloader reloader, TimeProvider time)
+    : IHostedService, IDisposable
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longer than it takes from reading the configuration to the first look.</summary>
+    private static readonly TimeSpan Recent = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<string, FileStatus?> _read = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FileStatus?> _seen = new(StringComparer.Ordinal);
+    private Task _watching = Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (OperatingSystem.IsLinux())
+            _watching = WatchAsync();
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _watching;
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    private async Task WatchAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            if (HasChanged())
+                await reloader.ReloadUsersAsync();
+            await Task.Delay(LookInterval, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>True when a file is another than the one that was read, and has stopped changing.</summary>
+    private bool HasChanged()
+    {
+        bool any = false;
+        foreach (var listener in running.Current.Options.Listeners)
+        {
+            if (listener.UsersFile is not { } path)
+                continue;
+            var status = FileCalls.StatusOf(path, followLinks: true);
+            if (!_read.TryGetValue(path, out var read))
+            {
+                // It may have changed since it was read with the configuration: then it is read once more.
+                long recent = (time.GetUtcNow() - Recent).ToUnixTimeMilliseconds() * 1_000_000;
+                read = _read[path] = status is { } first && first.ChangedAt < recent ? status : null;
+            }
+
+            if (status != read && _seen.TryGetValue(path, out var seen) && status == seen)
+            {
+                _read[path] = status;
+                any = true;
+            }
+
+            _seen[path] = status;
+        }
+
+        return any;
+    }
+}
