@@ -19,7 +19,9 @@ public sealed class AdminTokenTests
         string?[] wrong = [null, "", "Bearer", "Bearer " + Token[..^1], "Bearer " + Token + "x", "Basic " + Token, Token];
         foreach (string? given in wrong)
         {
-            foreach (string what in (string[])["/api/v1/health", "/api/v1/events", "/api/v1/openapi.json", "/metrics", "/nothing", "/page/nothing.js"])
+            foreach (
+                string what in (string[])[
+                    "/api/v1/health", "/api/v1/events", "/api/v1/openapi.json", "/metrics", "/nothing", "/page/nothing.js"])
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, admin.Base + what);
                 if (given is not null)

@@ -62,7 +62,8 @@ public sealed class PageLookTests
 
         // Nor could they become anything else: the browser itself refuses markup out of text.
         Assert.That(
-            await page.Page.EvaluateAsync<string>("() => { try { document.body.innerHTML = '<p>'; return 'made'; } catch (e) { return e.name; } }"),
+            await page.Page.EvaluateAsync<string>(
+                "() => { try { document.body.innerHTML = '<p>'; return 'made'; } catch (failure) { return failure.name; } }"),
             Is.EqualTo("TypeError"));
     }
 
