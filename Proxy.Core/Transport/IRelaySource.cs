@@ -42,8 +42,8 @@ internal interface IRelaySource
     /// </summary>
     /// <param name="sink">Where to.</param>
     /// <param name="first">
-    /// What the sink gets before: at once, and together with what is there of the rest. Of <see cref="System.Buffers.ArrayPool{T}.Shared"/>,
-    /// and the relay's to give back once this has returned true; default: nothing.
+    /// What the sink gets before: at once, and together with what is there of the rest.
+    /// Of <see cref="System.Buffers.ArrayPool{T}.Shared"/>, and the relay's to give back once this has returned true; default: nothing.
     /// </param>
     /// <param name="bytes">How many, at least one.</param>
     /// <param name="meter">Told of them, and of what is given of <paramref name="first"/>.</param>

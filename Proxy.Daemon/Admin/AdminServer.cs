@@ -147,7 +147,7 @@ internal sealed class AdminServer : IAsyncDisposable
         if (HttpMethods.IsOptions(method) && AdminGuard.IsServerItself(context))
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;
-            context.Response.Headers.Allow = "GET, HEAD, POST, DELETE, OPTIONS";
+            context.Response.Headers.Allow = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
             return;
         }
 

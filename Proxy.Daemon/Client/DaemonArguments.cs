@@ -132,7 +132,8 @@ internal sealed class DaemonArguments
             string text = (File.ReadLines(path).FirstOrDefault() ?? "").Trim();
             return text.Length > 0 && text.All(static c => c is > ' ' and < '\x7f')
                 ? text
-                : throw new DaemonException(ExitCodes.Failed, $"--token-file {path} holds no token: a first line of printable ASCII without blanks is one");
+                : throw new DaemonException(
+                    ExitCodes.Failed, $"--token-file {path} holds no token: a first line of printable ASCII without blanks is one");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -17,7 +17,8 @@ internal static class OtlpResource
     {
         var attributes = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            [ServiceName] = "torbalancer", [ServiceVersion] = ProcessFigures.Version,
+            [ServiceName] = "torbalancer",
+            [ServiceVersion] = ProcessFigures.Version,
         };
         string[] given = (variable("OTEL_RESOURCE_ATTRIBUTES") ?? "").Split(
             ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

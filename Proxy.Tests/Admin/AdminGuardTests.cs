@@ -99,7 +99,7 @@ public class AdminGuardTests
     [TestCase("GET", "/", 200, null)]
     [TestCase("POST", "/", 405, "GET, HEAD")]
     [TestCase("DELETE", "/page/page.js", 405, "GET, HEAD")]
-    [TestCase("OPTIONS", "/", 204, "GET, HEAD, POST, DELETE, OPTIONS")]
+    [TestCase("OPTIONS", "/", 204, "GET, HEAD, POST, PATCH, DELETE, OPTIONS")]
     [TestCase("OPTIONS", "/page/page.js", 204, "GET, HEAD")]
     [TestCase("GET", "/page/nothing.js", 404, null)]
     [TestCase("GET", "/page/", 404, null)]

@@ -167,7 +167,7 @@ public sealed class LinuxHeldWriteTests
                 await using var second = (await _listener.AcceptAsync(token))!;
                 for (int i = 0; i < rounds && until?.Invoke() != true; i++)
                 {
-                    var (one, other) = (first.Input.ReadAsync(token), second.Input.ReadAsync(token));
+                    var (one, other) = (first.Input.ReadAsync(token).AsTask(), second.Input.ReadAsync(token).AsTask());
                     _waits.Release();
                     _mayGoOn.Wait(token);
                     var read = await one;

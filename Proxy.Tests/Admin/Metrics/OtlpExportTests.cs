@@ -100,7 +100,9 @@ public class OtlpExportTests
     {
         var resource = OtlpResource.Attributes(variable => variable switch
         {
-            "OTEL_RESOURCE_ATTRIBUTES" => attributes, "OTEL_SERVICE_NAME" => name, _ => null,
+            "OTEL_RESOURCE_ATTRIBUTES" => attributes,
+            "OTEL_SERVICE_NAME" => name,
+            _ => null,
         });
 
         Assert.That(
