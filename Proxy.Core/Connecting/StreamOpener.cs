@@ -16,7 +16,7 @@ internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, Re
     public (RouteDecision Way, ConnectPlan? Plan) Foresee(
         ProxyRequest request, in ConnectionOwner owner, string? mode, IsolationMode isolation)
     {
-        var decision = routes.Decide(request);
+        var decision = routes.Decide(request, owner.Targets);
         return (decision, decision.IsReject ? null : planner.Foresee(request, owner, mode, isolation, decision.Route));
     }
 
@@ -27,7 +27,7 @@ internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, Re
     public ValueTask<ConnectOutcome> OpenAsync(
         ProxyRequest request, in ConnectionOwner owner, string? mode, IsolationMode isolation, CancellationToken cancellationToken)
     {
-        var decision = routes.Decide(request);
+        var decision = routes.Decide(request, owner.Targets);
         return decision.IsReject
             ? ValueTask.FromResult(ConnectOutcome.Rejected(decision.Error))
             : connector.ConnectAsync(planner.Plan(request, owner, mode, isolation, decision.Route), cancellationToken);

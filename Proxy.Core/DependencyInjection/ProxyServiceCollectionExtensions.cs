@@ -13,6 +13,7 @@ using TorBalancer.Health;
 using TorBalancer.Protocols;
 using TorBalancer.Routing;
 using TorBalancer.Server;
+using TorBalancer.Server.Limits;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.TorControl.Warm;
 using TorBalancer.Transport;
@@ -139,6 +140,9 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<IpOnlyClientNotice>()
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
+        .AddSingleton(static provider => new UserTable(
+            provider.Get<LiveOptions>().All.Select(static all => all.Users), provider.Get<TimeProvider>()))
+        .AddSingleton<ConnectionLimiter>()
         .AddSingleton<ExitLookup>()
         .AddSingleton(static provider => new ConnectionRegistry(
             provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.EndWhenWorkerIsGone)))
@@ -156,6 +160,7 @@ internal static class ProxyServiceCollectionExtensions
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.Get<DescriptorBudget>(),
             Memory = provider.Get<MemoryRoom>(),
+            Limiter = provider.Get<ConnectionLimiter>(),
             TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),
@@ -178,6 +183,7 @@ internal static class ProxyServiceCollectionExtensions
             Workers = provider.GetService<WorkerCommands>(),
         })
         .AddSingleton<ConnectionViews>()
+        .AddSingleton<UserViews>()
         .AddSingleton<BlacklistViews>()
         .AddSingleton<MetricParts>()
         .AddSingleton<AdminViews>()

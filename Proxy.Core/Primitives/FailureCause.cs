@@ -106,6 +106,9 @@ public enum FailureCause : byte
     /// <summary>Exits in a country that no worker has, up or down.</summary>
     CountryNotServed,
     TooManyConnections,
+
+    /// <summary>New connections come faster than a limit allows.</summary>
+    ConnectionRateExceeded,
     ConnectTimeout,
     ShuttingDown,
 

@@ -70,6 +70,9 @@ public static class FailureCauses
         Row(FailureCause.NoWorkerAvailable, "no_worker_available", ours with { Stage = FailureStage.Select });
         Row(FailureCause.CountryNotServed, "country_not_served", ours with { Stage = FailureStage.Select, Side = FailureSide.Client });
         Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
+        Row(
+            FailureCause.ConnectionRateExceeded, "connection_rate_exceeded",
+            ours with { Stage = FailureStage.Handshake, Side = FailureSide.Client });
         Row(FailureCause.ShuttingDown, "shutting_down", ours);
         Row(FailureCause.ClosedByOperator, "closed_by_operator", ours);
         Row(FailureCause.InternalError, "internal_error", ours);

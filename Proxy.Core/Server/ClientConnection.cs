@@ -212,8 +212,10 @@ internal sealed partial class ClientConnection(
             await LeaveAsync();
         Dispose();
         Context.Ended = services.Time.GetTimestamp();
+        ConnectionLimiter.Leave(Context);
+        Context.Client?.Leave(Context.IsRefused);
         services.Registry.Remove(this);
-        places.GiveBack();
+        places.GiveBack(Context.IsRefused);
     }
 
     public void Dispose() => _abort?.Dispose();

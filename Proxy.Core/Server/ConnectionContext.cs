@@ -3,6 +3,7 @@ using System.Net;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Server.Limits;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 
@@ -20,6 +21,15 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public ListenerModel Listener { get; } = listener;
 
     public IPAddress? ClientAddress { get; } = clientAddress;
+
+    /// <summary>Its client's account at the listener; null: clients are not told apart.</summary>
+    public ClientAccount? Client { get; init; }
+
+    /// <summary>What it is to its user; null while it has proved to be none that the listener knows.</summary>
+    public UserUse? User { get; set; }
+
+    /// <summary>True for one that is only to be told of the limit that it passes, which is its <see cref="Error"/>.</summary>
+    public bool IsRefused { get; init; }
 
     /// <summary>A timestamp of the server's TimeProvider.</summary>
     public long Started { get; } = started;

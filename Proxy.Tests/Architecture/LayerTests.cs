@@ -22,7 +22,9 @@ public class LayerTests
         (
             "Health",
             ["Primitives", "Interop", "Transport", "Configuration", "Protocols", "Workers", "Balancing", "TorControl", "Connecting"]),
-        ("Server", ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "TorControl", "Connecting", "Forwarding"]),
+        (
+            "Server",
+            ["Primitives", "Transport", "Configuration", "Protocols", "Workers", "Routing", "TorControl", "Connecting", "Forwarding"]),
         (
             "Admin",
             [

@@ -50,6 +50,7 @@ public class FailureCauseTests
     [TestCase(FailureCause.NoWorkerAvailable, "no_worker_available", "Select Internal Never None", "")]
     [TestCase(FailureCause.CountryNotServed, "country_not_served", "Select Client Never None", "")]
     [TestCase(FailureCause.TooManyConnections, "too_many_connections", "Handshake Internal Never None", "")]
+    [TestCase(FailureCause.ConnectionRateExceeded, "connection_rate_exceeded", "Handshake Client Never None", "")]
     [TestCase(FailureCause.ConnectTimeout, "connect_timeout", "Dial None Always Ambiguous", "")]
     [TestCase(FailureCause.ShuttingDown, "shutting_down", "Dial Internal Never None", "")]
     [TestCase(FailureCause.ClosedByOperator, "closed_by_operator", "Dial Internal Never None", "")]

@@ -30,12 +30,12 @@ internal sealed class Explainer(
         var listener = question.Listener;
         var authenticator = new ListenerAuthenticator(listener, parser);
         ClientCredentials? credentials = null;
-        var error = listener.Allows(question.Client)
-            ? authenticator.Assume(question.User, out credentials)
-            : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
+        var error = listener.Admits(question.Client);
+        if (!error.IsError)
+            error = authenticator.Assume(question.User, out credentials);
         var own = authenticator.Parameters;
         var parameters = question.Mode is null ? own : own with { Mode = question.Mode };
-        var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters);
+        var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters) { Targets = listener.Targets };
         var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, question.Target, credentials);
         var (way, plan) = opener.Foresee(request, owner, listener.Mode, listener.Isolation);
         if (!error.IsError)

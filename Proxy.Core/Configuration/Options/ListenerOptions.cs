@@ -49,6 +49,15 @@ public sealed class ListenerOptions
     /// </summary>
     public IList<IPNetwork> AllowFrom { get; } = [];
 
+    /// <summary>Client networks that may not connect, whatever <see cref="AllowFrom"/> says. Default: none.</summary>
+    public IList<IPNetwork> DenyFrom { get; } = [];
+
+    /// <summary>The only targets that its clients may ask for; empty: any. Default: empty.</summary>
+    public IList<TargetPattern> AllowTargets { get; } = [];
+
+    /// <summary>Targets that its clients may not ask for, whatever <see cref="AllowTargets"/> says. Default: empty.</summary>
+    public IList<TargetPattern> DenyTargets { get; } = [];
+
     /// <summary>A balancing mode for this listener; null: the pool's.</summary>
     public string? Mode { get; set; }
 
@@ -68,6 +77,9 @@ public sealed class ListenerOptions
 
     /// <summary>Connections of this listener at one time; 0: no limit but the descriptors'. Default 0.</summary>
     public int MaxConnections { get; set; }
+
+    /// <summary>How much of it one client, one user and all together may have.</summary>
+    public ListenerLimitOptions Limits { get; } = new();
 
     /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
     public UnixFileMode SocketMode { get; set; } =

@@ -58,6 +58,8 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.UsersFile = value)
         .Key("AllowFrom", Values.Networks, "", "Networks whose clients may connect; empty: anyone who reaches the address.",
             (draft, value) => value.ForEach(draft.Options.AllowFrom.Add))
+        .Key("DenyFrom", Values.Networks, "", "Networks whose clients may not connect; it goes before AllowFrom.",
+            (draft, value) => value.ForEach(draft.Options.DenyFrom.Add))
         .Key("Mode", mode, "", "A balancing mode of this listener's own; empty: [Balancing] Mode.",
             (draft, value) => draft.Options.Mode = value)
         .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",

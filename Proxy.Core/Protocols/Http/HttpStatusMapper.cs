@@ -44,6 +44,7 @@ internal static class HttpStatusMapper
         FailureCause.NoWorkerAvailable => Row(503, Unavailable, "No worker is available at the moment."),
         FailureCause.CountryNotServed => Row(403, Denied, "No worker has its exits in the country that was asked for."),
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
+        FailureCause.ConnectionRateExceeded => Row(429, Request, "New connections come faster than is allowed."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),
         FailureCause.ClosedByOperator => Row(503, Internal, "The operator of the proxy has closed the connection."),

@@ -49,6 +49,7 @@ public sealed class HttpStatusMapperTests
     [TestCase(FailureCause.AuthRequired, 407)]
     [TestCase(FailureCause.AuthFailed, 407)]
     [TestCase(FailureCause.TooManyConnections, 429)]
+    [TestCase(FailureCause.ConnectionRateExceeded, 429)]
     [TestCase(FailureCause.BadRequest, 400)]
     [TestCase(FailureCause.BadUserParameters, 400)]
     [TestCase(FailureCause.HandshakeTimeout, 408)]
