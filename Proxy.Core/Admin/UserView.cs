@@ -36,4 +36,16 @@ internal sealed record UserLimitsView
 
     /// <summary>As it is written, with its burst; off: no limit.</summary>
     public string? ConnectionRate { get; init; }
+
+    /// <summary>Bytes a second; 0: no limit.</summary>
+    public long? Bandwidth { get; init; }
+
+    /// <summary>Empty: all.</summary>
+    public required IReadOnlyList<string> Modes { get; init; }
+
+    /// <inheritdoc cref="Modes"/>
+    public required IReadOnlyList<string> Workers { get; init; }
+
+    /// <inheritdoc cref="Modes"/>
+    public required IReadOnlyList<string> Countries { get; init; }
 }

@@ -41,6 +41,10 @@ internal sealed class UserViews(ProxyServer server, UserTable users)
             {
                 MaxConnections = section.MaxConnections,
                 ConnectionRate = section.ConnectionRate?.ToString(),
+                Bandwidth = section.Bandwidth,
+                Modes = [.. section.Modes],
+                Workers = [.. section.Workers],
+                Countries = [.. section.Countries],
             },
         };
     }

@@ -29,6 +29,9 @@ internal readonly record struct ConnectionOwner(
     /// <summary>What it may ask for by its listener; null: anything.</summary>
     public TargetRules? Targets { get; init; }
 
+    /// <summary>What it may ask for as a user; null: anything.</summary>
+    public UserRights? Rights { get; init; }
+
     /// <summary>What it sticks to in mode sticky, whatever [Balancing] StickyBy says; null: as that says.</summary>
     public string? StickyTo { get; init; }
 }

@@ -96,6 +96,9 @@ public enum FailureCause : byte
     UnsupportedAddress,
     ClientNotAllowed,
 
+    /// <summary>A user asks for a mode, a worker or a country that it may not have.</summary>
+    UserNotPermitted,
+
     // our side
     RouteRejected,
 

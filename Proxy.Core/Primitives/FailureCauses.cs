@@ -63,6 +63,7 @@ public static class FailureCauses
         Row(FailureCause.UnsupportedCommand, "unsupported_command", client);
         Row(FailureCause.UnsupportedAddress, "unsupported_address", client);
         Row(FailureCause.ClientNotAllowed, "client_not_allowed", client);
+        Row(FailureCause.UserNotPermitted, "user_not_permitted", client with { Stage = FailureStage.Route });
 
         var ours = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.RouteRejected, "route_rejected", ours with { Stage = FailureStage.Route });

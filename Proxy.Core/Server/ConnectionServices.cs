@@ -65,6 +65,7 @@ internal sealed record ConnectionServices
             {
                 Isolation = request.Isolation,
                 Targets = context.Listener.Targets,
+                Rights = Limiter.Users.RightsOf(parameters.KnownUser),
                 Watcher = context,
             },
             context.Listener.Mode, context.Listener.Isolation, cancellationToken);

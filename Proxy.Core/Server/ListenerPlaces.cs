@@ -3,7 +3,8 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>
-/// The places of one listener for clients: MaxConnections of them, a few for those that are refused, and for each the descriptors that were promised when it was accepted.
+/// The places of one listener for clients: MaxConnections of them, a few for those that are refused, and for each the descriptors that
+/// were promised when it was accepted.
 /// </summary>
 /// <param name="descriptors">Where the descriptors go back to.</param>
 internal sealed class ListenerPlaces(DescriptorBudget descriptors)

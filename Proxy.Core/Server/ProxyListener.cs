@@ -51,6 +51,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         {
             // They go by its name.
             _counters = services.Counters.Of(value);
+            services.Limiter.Apply(value);
             _model = value;
         }
     }
@@ -60,6 +61,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        services.Limiter.Apply(_model);
         using var pressed = _descriptors.WhenPressed(GivePlaceBack);
         while (!stopping.IsCancellationRequested)
         {
@@ -329,7 +331,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             ServerEventIds.AcceptFailed, LogLevel.Debug, "Listener {Listener}: a connection broke before it was accepted: {Error}")]
         public static partial void AcceptFailed(ILogger logger, string listener, SocketError error);
 
-        [LoggerMessage(ServerEventIds.ClientNotAllowed, LogLevel.Debug, "Listener {Listener}: a client is not in AllowFrom, or in DenyFrom")]
+        [LoggerMessage(
+            ServerEventIds.ClientNotAllowed, LogLevel.Debug, "Listener {Listener}: a client is not in AllowFrom, or in DenyFrom")]
         public static partial void NotAllowed(ILogger logger, string listener);
 
         [LoggerMessage(

@@ -45,6 +45,7 @@ public class FailureCauseTests
     [TestCase(FailureCause.UnsupportedCommand, "unsupported_command", "Handshake Client Never None", "")]
     [TestCase(FailureCause.UnsupportedAddress, "unsupported_address", "Handshake Client Never None", "")]
     [TestCase(FailureCause.ClientNotAllowed, "client_not_allowed", "Handshake Client Never None", "")]
+    [TestCase(FailureCause.UserNotPermitted, "user_not_permitted", "Route Client Never None", "")]
     [TestCase(FailureCause.RouteRejected, "route_rejected", "Route Internal Never None", "")]
     [TestCase(FailureCause.PrivateTarget, "private_target", "Route Target Never None", "")]
     [TestCase(FailureCause.NoWorkerAvailable, "no_worker_available", "Select Internal Never None", "")]

@@ -16,7 +16,8 @@ internal static class TrafficMetrics
             "listener.connections", "{connection}", "Clients that were let in", ["listener"],
             static (reading, sink) => EachListener(reading, (name, counters) => sink.Add(counters.Accepted, name)));
         yield return MetricFamily.Counter(
-            "listener.refused", "{connection}", "Clients that were turned away when they came: by AllowFrom or DenyFrom, or because MaxConnections were there",
+            "listener.refused", "{connection}",
+            "Clients that were turned away when they came: by AllowFrom or DenyFrom, or because MaxConnections were there",
             ["listener", "reason"],
             static (reading, sink) => EachListener(reading, (name, counters) =>
             {

@@ -36,6 +36,15 @@ public sealed class ListenerLimitOptions
 
     /// <summary>New connections of one user, unless its [User:name] says otherwise. Default: no limit.</summary>
     public ConnectionRate ConnectionRatePerUser { get; set; }
+
+    /// <summary>Bytes a second of all clients, both ways together; 0: no limit. Default 0.</summary>
+    public long Bandwidth { get; set; }
+
+    /// <summary>The same of one client address. Default 0.</summary>
+    public long BandwidthPerClient { get; set; }
+
+    /// <summary>The same of one user, unless its [User:name] says otherwise. Default 0.</summary>
+    public long BandwidthPerUser { get; set; }
 }
 
 /// <summary>[User:name]: what one user may have, on whatever listener. What is not given is as the listener says.</summary>
@@ -49,4 +58,16 @@ public sealed class UserOptions
 
     /// <summary>New connections; null: as ConnectionRatePerUser.</summary>
     public ConnectionRate? ConnectionRate { get; set; }
+
+    /// <summary>Bytes a second, both ways together; 0: no limit; null: as BandwidthPerUser.</summary>
+    public long? Bandwidth { get; set; }
+
+    /// <summary>The modes that it may use, the first where the one in force is none of them; empty: all.</summary>
+    public IList<string> Modes { get; } = [];
+
+    /// <summary>The only workers that carry its connections; empty: all.</summary>
+    public IList<string> Workers { get; } = [];
+
+    /// <summary>The only countries whose workers carry its connections, lower case; empty: all.</summary>
+    public IList<string> Countries { get; } = [];
 }

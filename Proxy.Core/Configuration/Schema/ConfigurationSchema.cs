@@ -14,6 +14,7 @@ internal sealed partial class ConfigurationSchema
     {
         var mode = Values.Word("a mode", modes);
         Listener = WithLimits(ListenerSection(mode));
+        User = UserSection(mode);
         Balancing = BalancingSection(mode);
         Sections =
         [

@@ -15,6 +15,39 @@ internal static partial class Values
     public static ValueParser<ConnectionRate> ConnectionRate { get; } = new(
         "off, or connections a second, minute or hour, such as 20/s, 600/m or 20/s burst 60", ParseConnectionRate);
 
+    /// <summary>Bytes a second: off, 512KiB/s, 10MiB/s.</summary>
+    public static ValueParser<long> Bandwidth { get; } = new(
+        "off, or bytes a second from 1KiB/s to 64GiB/s, such as 1MiB/s", ParseBandwidth);
+
+    /// <summary>[User:…] Workers.</summary>
+    public static ValueParser<List<string>> WorkerNames { get; } = ListOf("names of workers, separated by commas",
+        new ValueParser<string>("", static (string text, ValueContext _, out string value) =>
+        {
+            value = text;
+            return ConfText.IsName(text) ? null : new ValueProblem("is no name of a worker");
+        }, IsFree: true));
+
+    /// <summary>[User:…] Countries.</summary>
+    public static ValueParser<List<string>> CountryList { get; } = ListOf(
+        "countries' two letters, such as de, fr", new ValueParser<string>("", ParseCountry));
+
+    private static ValueProblem? ParseBandwidth(string text, ValueContext context, out long value)
+    {
+        value = 0;
+        if (text.Equals("off", StringComparison.OrdinalIgnoreCase))
+            return null;
+        var size = Size(1L << 10, 64L << 30);
+        int slash = text.LastIndexOf('/');
+        if (slash < 0 || !text[(slash + 1)..].Trim().Equals("s", StringComparison.OrdinalIgnoreCase))
+        {
+            return new ValueProblem(
+                "has no time: bytes a second end in /s", slash < 0 && size.Parse(text, context, out _) is null ? text + "/s" : null);
+        }
+
+        var problem = size.Parse(text[..slash].TrimEnd(), context, out value);
+        return problem is { Suggestion: { } meant } ? problem with { Suggestion = meant + "/s" } : problem;
+    }
+
     private static ValueProblem? ParseConnectionRate(string text, ValueContext context, out ConnectionRate value)
     {
         value = default;

@@ -37,6 +37,7 @@ internal static class HttpStatusMapper
         FailureCause.UnsupportedCommand => Row(501, Request, "This proxy cannot do what was asked."),
         FailureCause.UnsupportedAddress => Row(400, Request, "The target's address is of a kind that cannot be reached."),
         FailureCause.ClientNotAllowed => Row(403, Denied, "Clients from this address are not allowed."),
+        FailureCause.UserNotPermitted => Row(403, Denied, "This user may not have what it asks for."),
 
         FailureCause.RouteRejected => Row(403, Denied, "The configuration does not allow this target."),
         FailureCause.PrivateTarget =>

@@ -1,3 +1,5 @@
+using TorBalancer.Transport;
+
 namespace TorBalancer.Server.Limits;
 
 /// <summary>
@@ -22,8 +24,14 @@ internal sealed class ClientAccount(ClientTable table, ClientKey key)
     /// <inheritdoc cref="Previous"/>
     public bool IsIdle { get; set; }
 
+    /// <summary>Bytes a second of all its connections; null: they were never limited. Any thread.</summary>
+    public BandwidthBucket? Bandwidth { get; set; }
+
     /// <summary>New connections that it may still open.</summary>
     public ConnectionBucket Bucket;
+
+    /// <summary>True when nothing of what it took is to be remembered.</summary>
+    public bool IsSettled(long now) => Bucket.IsFull(now) && Bandwidth?.IsFull(now) != false;
 
     /// <summary>A connection that was let in, or refused, has ended. From any thread.</summary>
     /// <param name="wasRefused">Which of the two.</param>

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Server.Limits;
 
@@ -50,6 +51,8 @@ internal sealed class ClientTable(TimeProvider time, int capacity = ClientTable.
                 verdict = new LimitVerdict(LimitKind.MaxConnectionsPerClient);
             else if (!account.Bucket.TryTake(limits.ConnectionRatePerClient, now, time, out var wait))
                 verdict = new LimitVerdict(LimitKind.ConnectionRatePerClient, wait);
+            if (limits.BandwidthPerClient > 0)
+                (account.Bandwidth ??= new BandwidthBucket(time)).Rate = limits.BandwidthPerClient;
             if (verdict.Refused is null)
                 account.Active++;
             else if (account.Refused < MostRefused)
@@ -57,6 +60,17 @@ internal sealed class ClientTable(TimeProvider time, int capacity = ClientTable.
             else
                 account = null;
             return verdict;
+        }
+    }
+
+    /// <summary>From now on each of those that are limited has so many bytes a second; 0: they are not limited any more.</summary>
+    public void SetBandwidth(long rate)
+    {
+        lock (_lock)
+        {
+            foreach (var account in _known.Values)
+                account.Bandwidth?.Rate = rate;
+            _others?.Bandwidth?.Rate = rate;
         }
     }
 
@@ -72,7 +86,7 @@ internal sealed class ClientTable(TimeProvider time, int capacity = ClientTable.
                 account.Active--;
             if (account == _others || account.Active + account.Refused > 0)
                 return;
-            if (account.Bucket.IsFull(now))
+            if (account.IsSettled(now))
             {
                 _known.Remove(account.Key);
                 return;
@@ -81,7 +95,7 @@ internal sealed class ClientTable(TimeProvider time, int capacity = ClientTable.
             AddIdle_NeedsLock(account);
 
             // Two for one: what was put aside goes faster than it comes.
-            for (int i = 0; i < 2 && _firstIdle is { } oldest && oldest.Bucket.IsFull(now); i++)
+            for (int i = 0; i < 2 && _firstIdle is { } oldest && oldest.IsSettled(now); i++)
                 Forget_NeedsLock(oldest);
         }
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Server.Limits;
 
@@ -13,6 +14,16 @@ internal sealed class ListenerLimiter(TimeProvider time)
 
     /// <summary>Connections that were refused here, by the limit.</summary>
     public LimitCounts Refused { get; } = new();
+
+    /// <summary>Bytes a second of all of them.</summary>
+    public BandwidthBucket Bandwidth { get; } = new(time);
+
+    /// <summary>From now on that is configured, for connections that there are, too.</summary>
+    public void Apply(ListenerLimitModel? limits)
+    {
+        Bandwidth.Rate = limits?.Bandwidth ?? 0;
+        Clients.SetBandwidth(limits?.BandwidthPerClient ?? 0);
+    }
 
     /// <summary>Lets a connection in, or not. The client's own limits go first: who passes them takes nothing from the others.</summary>
     /// <param name="address">Null for a peer of a unix socket, who is no client of his own.</param>

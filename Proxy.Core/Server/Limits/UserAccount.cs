@@ -5,8 +5,10 @@ namespace TorBalancer.Server.Limits;
 
 /// <summary>What one user may have; of its own section, or of the listener that it comes by.</summary>
 /// <param name="MaxConnections">0: no limit.</param>
-internal readonly record struct UserLimits(int MaxConnections, ConnectionRate Rate)
+/// <param name="Bandwidth">Bytes a second; 0: no limit.</param>
+internal readonly record struct UserLimits(int MaxConnections, ConnectionRate Rate, long Bandwidth)
 {
+    /// <summary>Whether a connection may be refused.</summary>
     public bool Any => MaxConnections > 0 || Rate.IsSet;
 }
 
@@ -33,12 +35,16 @@ internal sealed class UserAccount(string name, TimeProvider time)
     /// <inheritdoc cref="FromClient"/>
     public long FromUpstream => Interlocked.Read(ref _fromUpstream);
 
+    /// <summary>Bytes a second of all its connections; without a rate where they are not limited.</summary>
+    public BandwidthBucket Bandwidth { get; } = new(time);
+
     /// <summary>Connections that were refused, by the limit.</summary>
     public LimitCounts Refused { get; } = new();
 
     /// <summary>Lets a connection in, or not; one that is let in is given back with <see cref="Leave"/>.</summary>
     public LimitVerdict Enter(in UserLimits limits)
     {
+        Bandwidth.Rate = limits.Bandwidth;
         if (!limits.Any)
         {
             Interlocked.Increment(ref _active);

@@ -11,9 +11,10 @@ namespace TorBalancer.Transport.Linux;
 /// before the next read. On the loop of both connections only.
 /// </summary>
 internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection sink, long bytes, IRelayMeter meter)
-    : IValueTaskSource<RelayResult>, ILoopWork
+    : IValueTaskSource<RelayResult>, ILoopWork, IPacedFlow
 {
     private readonly EventLoop _loop = source.Loop;
+    private PacedFlow? _flow;
     private ManualResetValueTaskSourceCore<RelayResult> _core;
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
@@ -29,8 +30,12 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
     /// <summary>Bytes that have yet to be read.</summary>
     private long _missing = bytes;
 
+    void IPacedFlow.Resume() => Run();
+
     public ValueTask<RelayResult> BeginAsync(CancellationToken cancellationToken)
     {
+        if (meter.Pace is { } pace)
+            _flow = new PacedFlow(pace, _loop, this);
         if (Pump() is { } result)
         {
             Release();
@@ -104,6 +109,7 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
             ArrayPool<byte>.Shared.Return(_left);
         _left = null;
         ReleasePipe();
+        _flow?.End();
     }
 
     private void ReleasePipe()
@@ -123,7 +129,7 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
                 return broken;
             if (_missing == 0)
                 return new RelayResult(RelayEnd.Complete);
-            int count = source.IsReadable ? Take() : -Errno.TryAgain;
+            int count = !source.IsReadable ? -Errno.TryAgain : _flow is null || source.HasFailed ? Take(_missing) : TakePaced(_flow);
             if (count == 0)
                 return new RelayResult(RelayEnd.SourceClosed);
             if (count == -Errno.TryAgain)
@@ -172,12 +178,26 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
         return true;
     }
 
-    /// <summary>Bytes taken, 0 at the end, or minus errno.</summary>
-    private int Take()
+    /// <summary>As <see cref="Take"/>; EAGAIN while it is not its turn, too.</summary>
+    private int TakePaced(PacedFlow flow)
     {
-        if (_missing > EventLoop.ScratchSize && !source.IsUrgent && (_pipe ??= _loop.Pipes.Rent()) is { } pipe)
+        int most = flow.Take();
+        int count = most == 0 ? -Errno.TryAgain : Take(Math.Min(most, _missing));
+        if (count > 0)
+            flow.Took(count);
+        else if (most > 0)
+            flow.GiveBack();
+        return count;
+    }
+
+    /// <summary>Bytes taken, 0 at the end, or minus errno.</summary>
+    /// <param name="most">No more than so many.</param>
+    private int Take(long most)
+    {
+        bool isMuch = most >= EventLoop.ScratchSize && _missing > EventLoop.ScratchSize;
+        if (isMuch && !source.IsUrgent && (_pipe ??= _loop.Pipes.Rent()) is { } pipe)
         {
-            int spliced = source.TrySpliceTo(pipe, _missing);
+            int spliced = source.TrySpliceTo(pipe, most);
             if (spliced >= pipe.Capacity)
                 _loop.Pipes.Enlarge(pipe);
             if (spliced > 0)
@@ -190,7 +210,7 @@ internal sealed unsafe class LinuxRelay(LinuxConnection source, LinuxConnection 
             source.SuspectHangUp();
         }
 
-        int count = source.TryReceive(_loop.Scratch, (int)Math.Min(_missing, EventLoop.ScratchSize));
+        int count = source.TryReceive(_loop.Scratch, (int)Math.Min(most, EventLoop.ScratchSize));
         if (count <= 0)
             return count;
         _missing -= count;

@@ -48,6 +48,7 @@ public sealed class HttpStatusMapperTests
     [TestCase(FailureCause.CountryNotServed, 403)]
     [TestCase(FailureCause.AuthRequired, 407)]
     [TestCase(FailureCause.AuthFailed, 407)]
+    [TestCase(FailureCause.UserNotPermitted, 403)]
     [TestCase(FailureCause.TooManyConnections, 429)]
     [TestCase(FailureCause.ConnectionRateExceeded, 429)]
     [TestCase(FailureCause.BadRequest, 400)]

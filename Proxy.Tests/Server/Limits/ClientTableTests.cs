@@ -47,7 +47,8 @@ public class ClientTableTests
         var verdict = table.Enter(One, limits, out _);
         Assert.That((verdict.Refused, verdict.Error.RetryAfter), Is.EqualTo(((LimitKind?)null, (ushort)0)));
         verdict = table.Enter(One, Limits(rate: new ConnectionRate(1, TimeSpan.FromMinutes(1), 1)), out _);
-        Assert.That((verdict.Refused, verdict.Wait), Is.EqualTo(((LimitKind?)LimitKind.ConnectionRatePerClient, TimeSpan.FromMilliseconds(300))));
+        Assert.That(verdict.Refused, Is.EqualTo(LimitKind.ConnectionRatePerClient));
+        Assert.That(verdict.Wait, Is.EqualTo(TimeSpan.FromMilliseconds(300)));
     }
 
     [TestCase("2001:db8:1:2::1", "2001:db8:1:2:ffff::7", true)]

@@ -14,7 +14,8 @@ public class LimitScenarioTests
 {
     [Test]
     public async Task Over_a_limit_of_its_client_each_protocol_says_so_at_once(
-        [Values(EngineKind.Linux, EngineKind.Sockets)] EngineKind engine, [Values("SOCKS5", "SOCKS4", "CONNECT", "GET")] string protocol, CancellationToken token)
+        [Values(EngineKind.Linux, EngineKind.Sockets)] EngineKind engine,
+        [Values("SOCKS5", "SOCKS4", "CONNECT", "GET")] string protocol, CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
         await using var proxy = await StartAsync(worker, options =>
