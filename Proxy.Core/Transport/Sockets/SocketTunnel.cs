@@ -169,10 +169,11 @@ internal sealed partial class SocketTunnel(
                         buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
                     }
 
-                    if (settings.Control.Pace is { } pace)
+                    var pace = settings.Control.Pace;
+                    if (pace is not null)
                         most = await WaitForTurnAsync(pace);
                     count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, most), SocketFlags.None, reads);
-                    settings.Control.Pace?.Return(most - count);
+                    pace?.Return(most - count);
                 }
                 catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
                 {
