@@ -11,13 +11,17 @@ namespace TorBalancer.Admin;
 
 /// <summary>Copies of what is, for people and programs that look on. Nothing here changes anything.</summary>
 internal sealed class AdminViews(
-    WorkerViews workers, ConnectionViews connections, ProxyServer server, SessionTable sessions, Live<LogOptions> log, MetricParts metrics)
+    WorkerViews workers, ConnectionViews connections, UserViews users, ProxyServer server, SessionTable sessions, Live<LogOptions> log,
+    MetricParts metrics)
 {
     /// <summary>Those of workers.</summary>
     public WorkerViews Workers => workers;
 
     /// <summary>Those of client connections.</summary>
     public ConnectionViews Connections => connections;
+
+    /// <summary>Those of users.</summary>
+    public UserViews Users => users;
 
     /// <summary>What all metrics are read from.</summary>
     public MetricParts Metrics => metrics;

@@ -45,6 +45,9 @@ internal enum SelectionObjection : byte
     /// <summary>It is not of the country that was asked for.</summary>
     Country,
 
+    /// <summary>It is none of those that may carry the connections of who asks.</summary>
+    Choice,
+
     /// <summary>It has no link for this route.</summary>
     Link,
 
@@ -71,6 +74,9 @@ internal readonly ref struct SelectionContext(
 
     public ulong Key { get; } = key;
 
+    /// <summary>The only workers for who asks; null: all.</summary>
+    public WorkerChoice? Choice { get; init; }
+
     public uint Turn => turn;
 
     public ReadOnlySpan<WorkerState> Tried => _tried;
@@ -83,7 +89,7 @@ internal readonly ref struct SelectionContext(
 
     /// <summary>True when nothing but eligibility restricts the pick.</summary>
     public bool AdmitsAll => _tried.IsEmpty && country is null && passOverAt == 0 && link == LinkFamilies.None
-        && !needsCleanCircuit;
+        && !needsCleanCircuit && Choice is null;
 
     public bool Admits(WorkerState worker) => ObjectionTo(worker) == SelectionObjection.None;
 
@@ -98,6 +104,8 @@ internal readonly ref struct SelectionContext(
 
         if (country is not null && worker.Model.Country != country)
             return SelectionObjection.Country;
+        if (Choice is not null && !Choice.Admits(worker.Model))
+            return SelectionObjection.Choice;
         if (link != LinkFamilies.None && (worker.Model.LinkFamilies & link) == 0)
             return SelectionObjection.Link;
         if (passOverAt != 0 && worker.PassedOverUntil > passOverAt)

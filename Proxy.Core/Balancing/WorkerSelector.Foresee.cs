@@ -139,6 +139,7 @@ internal sealed partial class WorkerSelector
     {
         SelectionObjection.Tried => "this connection has tried it",
         SelectionObjection.Country => $"not of country {request.Country}",
+        SelectionObjection.Choice => "not one that the user may use",
         SelectionObjection.Link => request.Link == LinkFamilies.IPv6
             ? "no WireGuard link with an IPv6 address" : "no WireGuard link for this route",
         _ => "passed over: it could not be reached a moment ago",

@@ -13,7 +13,11 @@ namespace TorBalancer.Balancing;
 /// <param name="Link">Only workers whose WireGuard link carries one of these; none: a link is not needed.</param>
 /// <param name="IsFresh">A new identity: workers with a clean circuit are preferred, where the mode leaves a choice.</param>
 internal readonly record struct SelectionRequest(
-    string Mode, ulong Key, string? WorkerId = null, string? Country = null, LinkFamilies Link = LinkFamilies.None, bool IsFresh = false);
+    string Mode, ulong Key, string? WorkerId = null, string? Country = null, LinkFamilies Link = LinkFamilies.None, bool IsFresh = false)
+{
+    /// <summary>The only workers for who asks; null: all.</summary>
+    public WorkerChoice? Choice { get; init; }
+}
 
 /// <summary>How selection behaves beyond the modes.</summary>
 /// <param name="PassOver">How long a worker that could not be reached is passed over; zero: not at all.</param>
@@ -185,6 +189,8 @@ internal sealed partial class WorkerSelector
         else if (request.Country is { } country && worker.Model.Country != country)
             refused = new ProxyError(
                 FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names");
+        else if (request.Choice?.Admits(worker.Model) == false)
+            refused = new ProxyError(FailureCause.UserNotPermitted, $"the user may not use worker {worker.Id}");
         else if (LacksLink(worker, request.Link))
             refused = new ProxyError(
                 FailureCause.NoWorkerAvailable, $"worker {worker.Id} was asked for and has no WireGuard link for this route");
@@ -226,6 +232,8 @@ internal sealed partial class WorkerSelector
 
         if (request.Country is { } country && !Array.Exists(snapshot.EligibleWorkers, worker => worker.Model.Country == country))
             return "no available worker is of the country that was asked for";
+        if (request.Choice is { } choice && Array.TrueForAll(snapshot.EligibleWorkers, worker => !choice.Admits(worker.Model)))
+            return "no available worker is one that the user may use";
         var link = request.Link;
         if (Array.TrueForAll(snapshot.EligibleWorkers, worker => LacksLink(worker, link)))
         {
@@ -268,10 +276,10 @@ internal sealed partial class WorkerSelector
         public bool PassesOver => now != 0 && EnoughRemain(snapshot.EligibleWorkers, now);
 
         public SelectionContext CleanContext =>
-            new(_request.Key, Tried, _request.Country, now, _request.Link, needsCleanCircuit: true, turn);
+            new(_request.Key, Tried, _request.Country, now, _request.Link, needsCleanCircuit: true, turn) { Choice = _request.Choice };
 
         public SelectionContext Context(bool passesOver) =>
-            new(_request.Key, Tried, _request.Country, passesOver ? now : 0, _request.Link, turn: turn);
+            new(_request.Key, Tried, _request.Country, passesOver ? now : 0, _request.Link, turn: turn) { Choice = _request.Choice };
 
         public Round Besides(ReadOnlySpan<WorkerState> more) => new(policy, snapshot, _request, more, turn, now);
     }

@@ -30,7 +30,7 @@ internal sealed class ConnectPlanner(
             session = use;
         }
 
-        string mode = ModeOf(parameters, defaultMode);
+        string mode = ModeOf(parameters, defaultMode, owner.Rights);
         route = RouteOf(owner, isolation, route);
         var token = tokens.Create(isolation, owner, request.Target);
         bool isFresh = MayBeFresh(request, mode, token) && (isolation == IsolationMode.Connection || _recent.IsNew(token));
@@ -56,7 +56,7 @@ internal sealed class ConnectPlanner(
             isNew |= epoch is null;
         }
 
-        string mode = ModeOf(owner.Parameters, defaultMode);
+        string mode = ModeOf(owner.Parameters, defaultMode, owner.Rights);
         route = RouteOf(owner, isolation, route);
         var token = tokens.Create(isolation, owner, request.Target);
         bool isFresh = MayBeFresh(request, mode, token) && (isNew || _recent.WouldBeNew(token));
@@ -64,8 +64,16 @@ internal sealed class ConnectPlanner(
     }
 
     /// <summary>A session pins its worker too, unless another mode is asked for in the same breath.</summary>
-    public string ModeOf(UserParameters parameters, string? defaultMode) =>
-        parameters.Mode ?? (parameters.Session is not null ? SelectionPolicyNames.Sticky : defaultMode ?? balancing.Value.Mode);
+    /// <param name="rights">Of who asks; null: it may use any mode.</param>
+    public string ModeOf(UserParameters parameters, string? defaultMode, UserRights? rights)
+    {
+        if (parameters.Mode is { } asked)
+            return asked;
+        if (parameters.Session is not null)
+            return SelectionPolicyNames.Sticky;
+        string inForce = defaultMode ?? balancing.Value.Mode;
+        return rights?.ModeOf(inForce) ?? inForce;
+    }
 
     private ClearnetRoute RouteOf(in ConnectionOwner owner, IsolationMode isolation, ClearnetRoute route) =>
         route != ClearnetRoute.Socks && routes.Value.Isolated != IsolatedRoute.AsRouted && NeedsToken(owner, isolation)
@@ -80,7 +88,10 @@ internal sealed class ConnectPlanner(
         new(
             mode, mode == SelectionPolicyNames.Sticky ? StableHash.Of(owner.StickyTo ?? Key(request, owner).Text) : 0,
             owner.Parameters.Worker, owner.Parameters.Country,
-            route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None, isFresh);
+            route == ClearnetRoute.Wireguard ? LinkFor(request.Target) : LinkFamilies.None, isFresh)
+        {
+            Choice = owner.Rights?.Choice,
+        };
 
     /// <summary>
     /// On a link tor sees one address for all of us and no token. So whatever a token is to keep apart stays with SOCKS: users,

@@ -5,6 +5,7 @@ using System.Text;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Routing;
 
 namespace TorBalancer.Connecting;
 
@@ -24,6 +25,12 @@ internal readonly record struct ConnectionOwner(
 
     /// <summary>Who is told of the attempts to connect it; null: nobody.</summary>
     public IAttemptWatcher? Watcher { get; init; }
+
+    /// <summary>What it may ask for by its listener; null: anything.</summary>
+    public TargetRules? Targets { get; init; }
+
+    /// <summary>What it may ask for as a user; null: anything.</summary>
+    public UserRights? Rights { get; init; }
 
     /// <summary>What it sticks to in mode sticky, whatever [Balancing] StickyBy says; null: as that says.</summary>
     public string? StickyTo { get; init; }

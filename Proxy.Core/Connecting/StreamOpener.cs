@@ -16,7 +16,7 @@ internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, Re
     public (RouteDecision Way, ConnectPlan? Plan) Foresee(
         ProxyRequest request, in ConnectionOwner owner, string? mode, IsolationMode isolation)
     {
-        var decision = routes.Decide(request);
+        var decision = Decide(request, owner);
         return (decision, decision.IsReject ? null : planner.Foresee(request, owner, mode, isolation, decision.Route));
     }
 
@@ -27,9 +27,14 @@ internal sealed class StreamOpener(RouteTable routes, ConnectPlanner planner, Re
     public ValueTask<ConnectOutcome> OpenAsync(
         ProxyRequest request, in ConnectionOwner owner, string? mode, IsolationMode isolation, CancellationToken cancellationToken)
     {
-        var decision = routes.Decide(request);
+        var decision = Decide(request, owner);
         return decision.IsReject
             ? ValueTask.FromResult(ConnectOutcome.Rejected(decision.Error))
             : connector.ConnectAsync(planner.Plan(request, owner, mode, isolation, decision.Route), cancellationToken);
     }
+
+    private RouteDecision Decide(ProxyRequest request, in ConnectionOwner owner) =>
+        owner.Rights?.Check(owner.Parameters) is { IsError: true } denied
+            ? new RouteDecision(ClearnetRoute.Socks, denied)
+            : routes.Decide(request, owner.Targets);
 }

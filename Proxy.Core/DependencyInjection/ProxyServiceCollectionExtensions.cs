@@ -14,6 +14,7 @@ using TorBalancer.Health;
 using TorBalancer.Protocols;
 using TorBalancer.Routing;
 using TorBalancer.Server;
+using TorBalancer.Server.Limits;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.TorControl.Warm;
 using TorBalancer.Transport;
@@ -144,6 +145,9 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<IpOnlyClientNotice>()
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
+        .AddSingleton(static provider => new UserTable(
+            provider.Get<LiveOptions>().All.Select(static all => all.Users), provider.Get<TimeProvider>()))
+        .AddSingleton<ConnectionLimiter>()
         .AddSingleton<ExitLookup>()
         .AddSingleton<ListenerCertificates>()
         .AddSingleton(static provider => new ConnectionRegistry(
@@ -164,6 +168,7 @@ internal static class ProxyServiceCollectionExtensions
             Descriptors = provider.Get<DescriptorBudget>(),
             Memory = provider.Get<MemoryRoom>(),
             Certificates = provider.Get<ListenerCertificates>(),
+            Limiter = provider.Get<ConnectionLimiter>(),
             TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),
@@ -193,6 +198,7 @@ internal static class ProxyServiceCollectionExtensions
             Workers = provider.GetService<WorkerCommands>(),
         })
         .AddSingleton<ConnectionViews>()
+        .AddSingleton<UserViews>()
         .AddSingleton<BlacklistViews>()
         .AddSingleton<MetricParts>()
         .AddSingleton<AdminViews>()

@@ -99,6 +99,9 @@ public enum FailureCause : byte
     UnsupportedAddress,
     ClientNotAllowed,
 
+    /// <summary>A user asks for a mode, a worker or a country that it may not have.</summary>
+    UserNotPermitted,
+
     // our side
     RouteRejected,
 
@@ -109,6 +112,9 @@ public enum FailureCause : byte
     /// <summary>Exits in a country that no worker has, up or down.</summary>
     CountryNotServed,
     TooManyConnections,
+
+    /// <summary>New connections come faster than a limit allows.</summary>
+    ConnectionRateExceeded,
     ConnectTimeout,
     ShuttingDown,
 

@@ -64,6 +64,7 @@ public static class FailureCauses
         Row(FailureCause.UnsupportedCommand, "unsupported_command", client);
         Row(FailureCause.UnsupportedAddress, "unsupported_address", client);
         Row(FailureCause.ClientNotAllowed, "client_not_allowed", client);
+        Row(FailureCause.UserNotPermitted, "user_not_permitted", client with { Stage = FailureStage.Route });
 
         var ours = new FailureCauseInfo("", FailureStage.Dial, FailureSide.Internal, RetryRule.Never);
         Row(FailureCause.RouteRejected, "route_rejected", ours with { Stage = FailureStage.Route });
@@ -72,6 +73,9 @@ public static class FailureCauses
         Row(FailureCause.CountryNotServed, "country_not_served", ours with { Stage = FailureStage.Select, Side = FailureSide.Client });
         Row(FailureCause.TooManyConnections, "too_many_connections", ours with { Stage = FailureStage.Handshake });
         Row(FailureCause.LoginsOverloaded, "logins_overloaded", ours with { Stage = FailureStage.Handshake });
+        Row(
+            FailureCause.ConnectionRateExceeded, "connection_rate_exceeded",
+            ours with { Stage = FailureStage.Handshake, Side = FailureSide.Client });
         Row(FailureCause.ShuttingDown, "shutting_down", ours);
         Row(FailureCause.ClosedByOperator, "closed_by_operator", ours);
         Row(FailureCause.InternalError, "internal_error", ours);

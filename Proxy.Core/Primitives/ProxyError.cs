@@ -11,6 +11,9 @@ public readonly record struct ProxyError(FailureCause Cause, string? Detail = nu
 {
     public static ProxyError None => default;
 
+    /// <summary>Seconds until another try may succeed; 0: nobody knows.</summary>
+    public ushort RetryAfter { get; init; }
+
     public bool IsError => Cause != FailureCause.None;
 
     public FailureSide Side => Cause.Info().Side;

@@ -37,12 +37,8 @@ internal static class PublicAddress
     /// </summary>
     public static bool Is(IPAddress address)
     {
-        foreach (var carrier in Carriers)
-        {
-            if (Contains(carrier, address))
-                return Is(Carried(address, carrier.PrefixLength));
-        }
-
+        if (CarriedBy(address) is { } carried)
+            return Is(carried);
         foreach (var block in Blocks)
         {
             if (Contains(block, address))
@@ -50,6 +46,18 @@ internal static class PublicAddress
         }
 
         return true;
+    }
+
+    /// <summary>The IPv4 address that an address of IPv6 carries (NAT64, 6to4), and leads to; null: none.</summary>
+    public static IPAddress? CarriedBy(IPAddress address)
+    {
+        foreach (var carrier in Carriers)
+        {
+            if (Contains(carrier, address))
+                return Carried(address, carrier.PrefixLength);
+        }
+
+        return null;
     }
 
     /// <summary>True when no address of the network is public, because it lies within one of the blocks that are not.</summary>

@@ -20,6 +20,9 @@ internal sealed record UserParameters
     /// <summary>The user's own name in front of the parameters; empty where there is none.</summary>
     public string BaseUser { get; init; } = "";
 
+    /// <summary>The configured user that the credentials have proved to be; null: none.</summary>
+    public string? KnownUser { get; init; }
+
     /// <summary>Pins worker and circuit: everything with the same session shares both.</summary>
     public string? Session { get; init; }
 

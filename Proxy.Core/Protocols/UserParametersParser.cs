@@ -39,6 +39,14 @@ internal sealed class UserParametersParser
     /// <param name="secretLength">How much of the password is the secret itself, which is never looked into; 0 in open mode.</param>
     public ProxyError Parse(ClientCredentials? credentials, string? knownUser, out UserParameters parameters, int secretLength = 0)
     {
+        var error = Read(credentials, knownUser, out parameters, secretLength);
+        if (knownUser is not null)
+            parameters = parameters with { KnownUser = knownUser };
+        return error;
+    }
+
+    private ProxyError Read(ClientCredentials? credentials, string? knownUser, out UserParameters parameters, int secretLength)
+    {
         parameters = UserParameters.None;
         if (credentials is null)
             return default;

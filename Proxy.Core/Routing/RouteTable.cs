@@ -8,15 +8,18 @@ namespace TorBalancer.Routing;
 /// <summary>
 /// Decides by the target alone, before any worker is asked. An onion address always goes to a SocksPort, and a malformed
 /// one goes nowhere: its checksum tells at once what tor would take a circuit to find out. Nor does a number that only some
-/// programs read as an address, because Network could not hold for it, nor tor's .exit notation, which tor refuses. For the rest
-/// the first rule that fits decides, else [Route] Clearnet; but a private target goes somewhere only by a rule that is about private ones.
+/// programs read as an address, because Network could not hold for it, nor tor's .exit notation, which tor refuses, nor what may not be
+/// asked for (DenyTargets, AllowTargets). For the rest the first rule that fits decides, else [Route] Clearnet; but a private target goes
+/// somewhere only by a rule that is about private ones.
 /// </summary>
 internal sealed class RouteTable(Live<RouteOptions> options)
 {
     private readonly Live<Table> _table = options.Select(static route => new Table(
-        route.Clearnet, [.. route.Rules.Select(static rule => new Rule(rule))]));
+        route.Clearnet, [.. route.Rules.Select(static rule => new Rule(rule))],
+        TargetRules.Of("Route", route.AllowTargets, route.DenyTargets)));
 
-    public RouteDecision Decide(ProxyRequest request)
+    /// <param name="own">What the asker's listener lets it ask for; null: anything.</param>
+    public RouteDecision Decide(ProxyRequest request, TargetRules? own = null)
     {
         var target = request.Target;
         if (target.IsOnion && !OnionAddress.IsValid(target.Host))
@@ -34,6 +37,10 @@ internal sealed class RouteTable(Live<RouteOptions> options)
         bool isStream = request.Command == ProxyCommand.Connect, mayLink = isStream && !target.IsOnion;
         bool isPrivate = target.IsPrivate;
         var table = _table.Value;
+        if (table.Targets?.Check(target, isStream) is { IsError: true } denied)
+            return new RouteDecision(ClearnetRoute.Socks, denied);
+        if (own?.Check(target, isStream) is { IsError: true } deniedThere)
+            return new RouteDecision(ClearnetRoute.Socks, deniedThere);
         foreach (var rule in table.Rules)
         {
             if (!rule.Fits(target, isStream))
@@ -65,7 +72,8 @@ internal sealed class RouteTable(Live<RouteOptions> options)
     };
 
     /// <summary>What decides at one moment.</summary>
-    private sealed record Table(ClearnetRoute Clearnet, Rule[] Rules);
+    /// <param name="Targets">What anybody may ask for; null: anything.</param>
+    private sealed record Table(ClearnetRoute Clearnet, Rule[] Rules, TargetRules? Targets);
 
     /// <summary>One [Rule:name]; all of its conditions must hold.</summary>
     private sealed class Rule(RuleOptions options)

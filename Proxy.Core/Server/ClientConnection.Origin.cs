@@ -30,9 +30,7 @@ internal sealed partial class ClientConnection
             }
 
             Context.SpeaksFor(source);
-            if (Context.Listener.Allows(source))
-                return true;
-            RefuseAddress();
+            return AdmitClient();
         }
         else if (received.State == ProxyHeaderState.Closed)
         {
@@ -49,11 +47,32 @@ internal sealed partial class ClientConnection
         return false;
     }
 
-    private void RefuseAddress()
+    /// <summary>
+    /// Judges a client whose address is known only now, as others are when they come. False: it is to be cut; who passes a limit is told so
+    /// when he has asked for something.
+    /// </summary>
+    private bool AdmitClient()
     {
-        Context.Fail(new ProxyError(FailureCause.ClientNotAllowed));
-        services.Counters.Of(Context.Listener).CountNotAllowed();
+        var listener = Context.Listener;
+        var refusal = listener.Admits(Context.ClientAddress);
+        bool mayAnswer = false;
+        if (refusal.IsError)
+        {
+            Context.Fail(refusal);
+            services.Counters.Of(listener).CountNotAllowed();
+        }
+        else if (!Context.IsRefused && listener.Limits is { } limits && Context.ClientAddress is { } address)
+        {
+            refusal = services.Limiter.Of(listener).EnterClient(limits, address, out var account, out mayAnswer).Error;
+            Context.Client = account;
+            if (refusal.IsError)
+                Context.Refuse(refusal);
+        }
+
+        if (!refusal.IsError || mayAnswer)
+            return true;
         _farewell = ClientFarewell.Abort;
+        return false;
     }
 
     /// <summary>

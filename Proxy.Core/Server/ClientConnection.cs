@@ -23,6 +23,9 @@ internal sealed partial class ClientConnection(
     private WorkerStream? _stream;
     private int _ended;
 
+    // It was accepted to be told of a limit: its place is not one of those that let in.
+    private readonly bool _hasRefusalsPlace = context.IsRefused;
+
     // A balancer that speaks for itself: most likely it only looks whether somebody is here.
     private bool _isBalancersOwn;
 
@@ -115,9 +118,9 @@ internal sealed partial class ClientConnection(
             {
                 Refuse(protocol);
             }
-            else if (_isBalancersOwn && !Context.Listener.Allows(Context.ClientAddress))
+            else if (_isBalancersOwn && !AdmitClient())
             {
-                RefuseAddress();
+                // It is cut.
             }
             else if (spoken == DetectedProtocol.Http)
             {
@@ -229,8 +232,10 @@ internal sealed partial class ClientConnection(
             await LeaveAsync();
         Dispose();
         Context.Ended = services.Time.GetTimestamp();
+        ConnectionLimiter.Leave(Context);
+        Context.Client?.Leave(Context.IsRefused);
         services.Registry.Remove(this);
-        places.GiveBack();
+        places.GiveBack(_hasRefusalsPlace);
     }
 
     /// <summary>A balancer that has looked whether somebody is here, which it does every few seconds, and has asked for nothing.</summary>

@@ -3,6 +3,7 @@ using System.Net;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Server.Limits;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Transport;
 
@@ -24,6 +25,15 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// or what a trusted peer's header says. Null: a unix socket's peer.
     /// </summary>
     public IPAddress? ClientAddress { get; private set; } = clientAddress;
+
+    /// <summary>Its client's account at the listener; null: clients are not told apart.</summary>
+    public ClientAccount? Client { get; set; }
+
+    /// <summary>What it is to its user; null while it has proved to be none that the listener knows.</summary>
+    public UserUse? User { get; set; }
+
+    /// <summary>True for one that is only to be told of the limit that it passes, which is its <see cref="Error"/>.</summary>
+    public bool IsRefused { get; private set; }
 
     /// <summary>A timestamp of the server's TimeProvider.</summary>
     public long Started { get; } = started;
@@ -86,6 +96,13 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>It was opened, or not.</summary>
     public void Observe(in ConnectOutcome outcome) =>
         (WorkerId, Attempts, ViaLink, Stream) = (outcome.WorkerId, outcome.Attempts, outcome.ViaLink, outcome.Stream?.Key);
+
+    /// <summary>It is only to be told of a limit that it passes.</summary>
+    public void Refuse(ProxyError error)
+    {
+        IsRefused = true;
+        Fail(error);
+    }
 
     /// <summary>Says why it fails, if it does. The first cause stays: what follows is its consequence.</summary>
     public void Fail(ProxyError error)

@@ -42,6 +42,9 @@ internal sealed record ConnectionServices
     /// <summary>Those of the listeners that speak TLS.</summary>
     public required ListenerCertificates Certificates { get; init; }
 
+    /// <summary>Asked for every client where something is limited, and for every user.</summary>
+    public required ConnectionLimiter Limiter { get; init; }
+
     /// <summary>[Tunnel] IdleTimeout; zero: none.</summary>
     public required Live<TimeSpan> TunnelIdleTimeout { get; init; }
 
@@ -53,16 +56,23 @@ internal sealed record ConnectionServices
     /// <summary>The connections' own.</summary>
     public required ILogger Logger { get; init; }
 
-    /// <summary>Opens a stream for a request of a connection's, by its listener's rules. As <see cref="StreamOpener.OpenAsync"/>.</summary>
+    /// <summary>
+    /// Opens a stream for a request of a connection's, by its listener's rules, if no limit is in the way. As
+    /// <see cref="StreamOpener.OpenAsync"/>.
+    /// </summary>
     public ValueTask<ConnectOutcome> OpenAsync(
         ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken)
     {
+        if (Limiter.Enter(context, parameters.KnownUser) is { IsError: true } refused)
+            return ValueTask.FromResult(ConnectOutcome.Rejected(refused));
         context.BeginAttempts();
         return Opener.OpenAsync(
             request,
             new ConnectionOwner(context.Listener.Name, context.ClientAddress, request.Credentials, parameters)
             {
                 Isolation = request.Isolation,
+                Targets = context.Listener.Targets,
+                Rights = Limiter.Users.RightsOf(parameters.KnownUser),
                 Watcher = context,
             },
             context.Listener.Mode, context.Listener.Isolation, cancellationToken);

@@ -33,6 +33,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
             while (true)
             {
                 var next = forwarder is null ? await http.ReadRequestAsync(aborted) : await forwarder.ReadRequestAsync(aborted);
+                if (context.IsRefused && next.Kind == HttpServerRequestKind.Forward)
+                    return await RefuseAsync(http, next, aborted);
+
                 if (next.Kind == HttpServerRequestKind.Connect)
                 {
                     if (forwarder is not null)
@@ -52,7 +55,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
 
                 if (next.Kind is HttpServerRequestKind.Refused or HttpServerRequestKind.Answered)
                     Tell(Refused(next, http.HeadTime));
-                if (next.IsLast)
+                if (next.IsLast || (context.IsRefused && next.Kind == HttpServerRequestKind.Answered))
                 {
                     context.Fail(next.Error);
                     return new SessionEnd(next.Farewell);
@@ -90,6 +93,15 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
             return null;
         context.Fail(forwarder.Last.Error);
         return new SessionEnd(result.Farewell, result.Upgraded);
+    }
+
+    /// <summary>Tells a client of the limit that it passes; it is to come again by another connection.</summary>
+    private async ValueTask<SessionEnd> RefuseAsync(HttpServerConnection http, HttpServerRequest request, CancellationToken aborted)
+    {
+        await http.ReplyErrorAsync(context.Error, default, aborted);
+        int status = HttpStatusMapper.Map(context.Error.Cause).Status;
+        Tell(Refused(request with { Error = context.Error, Status = status }, http.HeadTime));
+        return new SessionEnd(ClientFarewell.Finish);
     }
 
     private ValueTask<string> FindExitAsync(CancellationToken cancellationToken) =>

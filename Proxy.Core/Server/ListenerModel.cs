@@ -2,7 +2,10 @@ using System.Net;
 using TorBalancer.Authentication;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Primitives;
 using TorBalancer.Protocols;
+using TorBalancer.Routing;
+using TorBalancer.Server.Limits;
 
 namespace TorBalancer.Server;
 
@@ -10,6 +13,7 @@ namespace TorBalancer.Server;
 internal sealed class ListenerModel(ListenerOptions options, IsolationMode defaultIsolation, bool isDualStack = false)
 {
     private readonly IPNetwork[] _allowFrom = [.. options.AllowFrom];
+    private readonly IPNetwork[] _denyFrom = [.. options.DenyFrom];
 
     public string Name { get; } = options.Name;
 
@@ -44,6 +48,12 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
     /// <summary>The certificate that clients are shown, who then speak TLS; null: they speak in the clear.</summary>
     public CertificateFiles? Tls { get; } = options.Tls;
 
+    /// <summary>What its clients may ask for; null: anything.</summary>
+    public TargetRules? Targets { get; } = TargetRules.Of($"Listener:{options.Name}", options.AllowTargets, options.DenyTargets);
+
+    /// <summary>Null: nothing but <see cref="MaxConnections"/> is limited.</summary>
+    public ListenerLimitModel? Limits { get; } = ListenerLimitModel.Of(options.Limits);
+
     public UnixFileMode SocketMode { get; } = options.SocketMode;
 
     /// <summary>Those of all listeners.</summary>
@@ -61,12 +71,22 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
         _ => false,
     };
 
-    /// <summary>True when a client from here may connect. Peers of a unix socket have passed its permissions.</summary>
-    public bool Allows(IPAddress? client)
+    /// <summary>
+    /// Why a client from here may not connect; no error: it may. DenyFrom goes first. Peers of a unix socket have passed its permissions.
+    /// </summary>
+    public ProxyError Admits(IPAddress? client)
     {
-        if (_allowFrom.Length == 0 || client is null)
-            return true;
-        foreach (var network in _allowFrom)
+        if (client is null)
+            return default;
+        if (Contains(_denyFrom, client))
+            return new ProxyError(FailureCause.ClientNotAllowed, "the client is in the listener's DenyFrom");
+        return _allowFrom.Length == 0 || Contains(_allowFrom, client)
+            ? default : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
+    }
+
+    private static bool Contains(IPNetwork[] networks, IPAddress client)
+    {
+        foreach (var network in networks)
         {
             if (network.Contains(client))
                 return true;

@@ -3,27 +3,54 @@ using TorBalancer.Transport;
 namespace TorBalancer.Server;
 
 /// <summary>
-/// The places of one listener for clients: MaxConnections of them, and for each the descriptors that were promised when it was accepted.
+/// The places of one listener for clients: MaxConnections of them, a few for those that are refused, and for each the descriptors that
+/// were promised when it was accepted.
 /// </summary>
 /// <param name="descriptors">Where the descriptors go back to.</param>
 internal sealed class ListenerPlaces(DescriptorBudget descriptors)
 {
+    /// <summary>Clients that are told of their refusal at one time; further ones are cut.</summary>
+    private const int MostRefused = 64;
+
     private int _taken;
+    private int _refused;
 
     /// <summary>False when all are taken.</summary>
     /// <param name="most">[Listener] MaxConnections; 0: there is no limit.</param>
     public bool TryTake(int most)
     {
-        if (Interlocked.Increment(ref _taken) <= most || most == 0)
+        if (most == 0)
+        {
+            Interlocked.Increment(ref _taken);
             return true;
-        Interlocked.Decrement(ref _taken);
-        return false;
+        }
+
+        return TryTake(ref _taken, most);
     }
 
+    /// <summary>A place for a client that is only told of its refusal; false: there is none, and it is to be cut.</summary>
+    public bool TryTakeForRefusal() => TryTake(ref _refused, MostRefused);
+
     /// <summary>A client has left: its descriptors go back with its place.</summary>
-    public void GiveBack()
+    /// <param name="wasRefused">It had one of <see cref="TryTakeForRefusal"/>.</param>
+    public void GiveBack(bool wasRefused)
     {
-        Interlocked.Decrement(ref _taken);
+        Interlocked.Decrement(ref wasRefused ? ref _refused : ref _taken);
         descriptors.Return(DescriptorBudget.OfAClient);
+    }
+
+    /// <summary>Never more than so many, not even for a moment: another that comes then would be turned away for it.</summary>
+    private static bool TryTake(ref int taken, int most)
+    {
+        int before = Volatile.Read(ref taken);
+        while (before < most)
+        {
+            int seen = Interlocked.CompareExchange(ref taken, before + 1, before);
+            if (seen == before)
+                return true;
+            before = seen;
+        }
+
+        return false;
     }
 }

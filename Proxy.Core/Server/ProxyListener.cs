@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Primitives;
+using TorBalancer.Server.Limits;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Server;
@@ -54,6 +56,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
             // Connections that live keep their rules, but not users who are gone.
             _model.Users.ReplaceBy(value.Users);
+            services.Limiter.Apply(value);
             _model = value;
         }
     }
@@ -63,6 +66,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        services.Limiter.Apply(_model);
         using var pressed = _descriptors.WhenPressed(GivePlaceBack);
         while (!stopping.IsCancellationRequested)
         {
@@ -221,9 +225,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         if (address is { IsIPv4MappedToIPv6: true })
             address = address.MapToIPv4();
 
-        // Of one that is to say whom it speaks for, that client's address is judged.
+        // Of one that is to say whom it speaks for, that client's address is judged, when it is known.
         bool speaksForOthers = model.ProxyProtocol is { } peers && peers.Contains(address);
-        if (!speaksForOthers && !model.Allows(address))
+        if (!speaksForOthers && model.Admits(address).IsError)
         {
             _counters.CountNotAllowed();
             Log.NotAllowed(logger, model.Name);
@@ -231,31 +235,53 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             return false;
         }
 
-        if (!_places.TryTake(model.MaxConnections))
+        ClientAccount? account = null;
+        bool mayAnswer = true;
+        var refusal = model.Limits is { } limits
+            ? services.Limiter.Of(model).Enter(limits, speaksForOthers ? null : address, out account, out mayAnswer).Error : default;
+        if (!refusal.IsError && !_places.TryTake(model.MaxConnections))
         {
-            _counters.CountFull();
+            SayFull(model);
+            account?.Leave(wasRefused: false);
+            account = null;
+            refusal = LimitKind.MaxConnections.ToError(default);
+        }
+
+        // Who is refused is to hear why, which takes a request of his; many at a time that send none are not waited for.
+        if (refusal.IsError && !(mayAnswer && _places.TryTakeForRefusal()))
+        {
+            account?.Leave(wasRefused: true);
             connection.Abort();
-
-            // A full listener turns many away; once a minute says it.
-            long now = _time.GetTimestamp();
-            if (_fullSaidAt == 0 || _time.GetElapsedTime(_fullSaidAt, now) >= TimeSpan.FromMinutes(1))
-            {
-                _fullSaidAt = now;
-                Log.Full(logger, model.Name, model.MaxConnections);
-            }
-
             return false;
         }
 
-        var context = new ConnectionContext(services.Registry.NextId(), model, address, _time.GetTimestamp());
+        var context = new ConnectionContext(services.Registry.NextId(), model, address, _time.GetTimestamp())
+        {
+            Client = account,
+        };
+        if (refusal.IsError)
+            context.Refuse(refusal);
         var client = new ClientConnection(connection, context, services, _places);
 
         // Tracked by the registry until it has ended.
         services.Registry.Add(client);
         services.Trim?.Touch();
-        _counters.CountAccepted();
+        if (!refusal.IsError)
+            _counters.CountAccepted();
         connection.Schedule(client);
         return true;
+    }
+
+    /// <summary>A full listener turns many away; once a minute says it.</summary>
+    private void SayFull(ListenerModel model)
+    {
+        _counters.CountFull();
+        services.Limiter.Of(model).Refused.Add(LimitKind.MaxConnections);
+        long now = _time.GetTimestamp();
+        if (_fullSaidAt != 0 && _time.GetElapsedTime(_fullSaidAt, now) < TimeSpan.FromMinutes(1))
+            return;
+        _fullSaidAt = now;
+        Log.Full(logger, model.Name, model.MaxConnections);
     }
 
     private void LengthenPause() => _pause = _pause == TimeSpan.Zero ? MinPause : _pause * 2 < MaxPause ? _pause * 2 : MaxPause;
@@ -313,7 +339,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             ServerEventIds.AcceptFailed, LogLevel.Debug, "Listener {Listener}: a connection broke before it was accepted: {Error}")]
         public static partial void AcceptFailed(ILogger logger, string listener, SocketError error);
 
-        [LoggerMessage(ServerEventIds.ClientNotAllowed, LogLevel.Debug, "Listener {Listener}: a client is not in AllowFrom")]
+        [LoggerMessage(
+            ServerEventIds.ClientNotAllowed, LogLevel.Debug, "Listener {Listener}: a client is not in AllowFrom, or in DenyFrom")]
         public static partial void NotAllowed(ILogger logger, string listener);
 
         [LoggerMessage(

@@ -28,6 +28,9 @@ internal interface IRelayMeter
     /// <summary>So many were taken from the source; before any of them is given.</summary>
     void Taken(int bytes);
 
+    /// <summary>What the bytes wait for; null: nothing limits them.</summary>
+    BandwidthPace? Pace => null;
+
     /// <summary>So many were given to the sink, of what was taken or of what goes before it.</summary>
     void Given(int bytes);
 }

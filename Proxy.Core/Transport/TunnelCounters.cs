@@ -12,6 +12,9 @@ public class TunnelCounters
     /// <summary>Called once, by whoever moves bytes, at the next that the worker sent; it must neither wait nor throw.</summary>
     internal IFirstByteObserver? NextFromUpstream { get; set; }
 
+    /// <summary>What its bytes wait for before they move; null: nothing limits them. Set before they do.</summary>
+    internal BandwidthPace? Pace { get; set; }
+
     /// <summary>Bytes taken from the client and given to the worker.</summary>
     public long FromClient => Volatile.Read(ref _fromClient);
 

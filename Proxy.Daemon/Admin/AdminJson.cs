@@ -30,6 +30,7 @@ internal sealed record ProblemView(string Title, int Status, string Detail)
 [JsonSerializable(typeof(WorkerView))]
 [JsonSerializable(typeof(ConnectionsView))]
 [JsonSerializable(typeof(SessionsView))]
+[JsonSerializable(typeof(UsersView))]
 [JsonSerializable(typeof(RotationView))]
 [JsonSerializable(typeof(ExplainView))]
 [JsonSerializable(typeof(ConnectionDetailView))]

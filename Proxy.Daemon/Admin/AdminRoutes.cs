@@ -27,8 +27,8 @@ internal sealed class AdminRoutes(
     /// <summary>A list that takes no more is always given.</summary>
     private const long SmallList = 64 * 1024;
 
-    /// <summary>What a worker, a connection and a session take in a list, bytes: the record and its strings.</summary>
-    private const int WorkerMemory = 1024, ConnectionMemory = 512, SessionMemory = 256;
+    /// <summary>What a worker, a connection, a session and a user take in a list, bytes: the record and its strings.</summary>
+    private const int WorkerMemory = 1024, ConnectionMemory = 512, SessionMemory = 256, UserMemory = 256;
 
     private readonly MemoryBudget _memory = new(MaxMemory);
 
@@ -63,6 +63,13 @@ internal sealed class AdminRoutes(
             "/api/v1/sessions", Read,
             context => ListAsync(context, views.SessionCount * SessionMemory, views.Sessions, AdminJson.Instance.SessionsView))
             .WithMetadata(new AdminOperation("getSessions", "Sessions that clients use") { Answer = typeof(SessionsView) });
+        routes.MapMethods(
+            "/api/v1/users", Read,
+            context => ListAsync(context, views.Users.Count * UserMemory, views.Users.All, AdminJson.Instance.UsersView))
+            .WithMetadata(new AdminOperation("getUsers", "Configured users: their connections, their bytes, and what was refused to them")
+            {
+                Answer = typeof(UsersView),
+            });
         routes.MapMethods("/api/v1/sessions/{id}/rotate", Write, RotateAsync)
             .WithMetadata(Command("rotateSession", "A new circuit for a session", typeof(RotationView)));
         routes.MapMethods("/api/v1/fetch", Write, FetchAsync).WithMetadata(new AdminOperation("fetch", "Fetches a URL through a worker")

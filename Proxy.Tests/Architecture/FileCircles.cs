@@ -9,6 +9,9 @@ internal static class FileCircles
             ["Admin/MemoryBudget.cs", "Admin/MemoryShare.cs"],
             "A share is given out by the budget that it is a part of, and gives itself back to it."),
         (
+            ["Server/Limits/ClientAccount.cs", "Server/Limits/ClientTable.cs"],
+            "An account is given out by the table that it stands in, and gives itself back to it."),
+        (
             [
                 "Transport/Linux/LinuxConnection.Io.cs", "Transport/Linux/LinuxPipeReader.cs", "Transport/Linux/LinuxRelay.cs",
                 "Transport/Linux/LinuxTunnel.Direction.cs", "Transport/Linux/LinuxWriter.cs",

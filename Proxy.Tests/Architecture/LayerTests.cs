@@ -26,7 +26,7 @@ public class LayerTests
         (
             "Server",
             [
-                "Primitives", "Transport", "Configuration", "Protocols", "Authentication", "Workers", "TorControl", "Connecting",
+                "Primitives", "Transport", "Configuration", "Protocols", "Authentication", "Workers", "Routing", "TorControl", "Connecting",
                 "Forwarding",
             ]),
         (

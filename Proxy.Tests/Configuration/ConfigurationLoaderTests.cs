@@ -29,12 +29,11 @@ public class ConfigurationLoaderTests
     [TestCase("[Balancing]\nColour = red",
         "t.conf:2: [Balancing] has no key \"Colour\"; allowed: Mode, StickyBy, Isolation, KeyFile, Panic, PassOver")]
     [TestCase("[Conect]\nTimeout = 9s",
-        "t.conf:1: there is no section [Conect]; allowed: Listener:name, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, "
-            + "Engine, Health, "
-        + "Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
+        "t.conf:1: there is no section [Conect]; allowed: Listener:name, User:name, Admin, Readiness, Balancing, Circuits, Connect, "
+        + "Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
         + "Publisher, OnionService:name, Instance:service/name; did you mean [Connect]?")]
-    [TestCase("[Workers:a]", "t.conf:1: there is no section [Workers:a]; allowed: Listener:name, Admin, Readiness, Balancing, Circuits, "
-            + "Connect, "
+    [TestCase("[Workers:a]",
+        "t.conf:1: there is no section [Workers:a]; allowed: Listener:name, User:name, Admin, Readiness, Balancing, Circuits, Connect, "
         + "Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
         + "Publisher, OnionService:name, Instance:service/name; did you mean [Worker:a]?")]
     [TestCase("[Worker]\nWeight = 2", "t.conf:1: [Worker] needs a name of its own: [Worker:name]")]

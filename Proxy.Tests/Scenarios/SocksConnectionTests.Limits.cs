@@ -136,19 +136,23 @@ public partial class SocksConnectionTests
     }
 
     [Test]
-    public async Task AllowFrom_and_MaxConnections_turn_clients_away(CancellationToken token)
+    public async Task AllowFrom_DenyFrom_and_MaxConnections_turn_clients_away(CancellationToken token)
     {
         await using var worker = new FakeTorWorker();
         await using var proxy = await ProxyUnderTest.StartAsync([worker.EndPoint], static options =>
         {
             options.Listeners[0].AllowFrom.Add(IPNetwork.Parse("127.0.0.1/32"));
+            options.Listeners[0].AllowFrom.Add(IPNetwork.Parse("127.0.0.3/32"));
+            options.Listeners[0].DenyFrom.Add(IPNetwork.Parse("127.0.0.3/32"));
             options.Listeners[0].MaxConnections = 1;
         });
         Assert.That(await IsTurnedAwayAsync(IPAddress.Parse("127.0.0.2"), proxy.Address, token), Is.True);
+        Assert.That(await IsTurnedAwayAsync(IPAddress.Parse("127.0.0.3"), proxy.Address, token), Is.True, "deny goes before allow");
 
         await using var first = await proxy.ConnectAsync();
         Assert.That(await SocksClient.RequestAsync(first, "example.com", 80, token), Is.EqualTo(Success));
-        Assert.That(await IsTurnedAwayAsync(IPAddress.Loopback, proxy.Address, token), Is.True);
+        await using var second = await proxy.ConnectAsync();
+        await AssertErrorAsync(second, await SocksClient.RequestAsync(second, "example.com", 80, token), 2, token);
     }
 
     [Test]

@@ -6,6 +6,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Server;
+using TorBalancer.Server.Limits;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Admin.Explain;
@@ -16,7 +17,7 @@ namespace TorBalancer.Admin.Explain;
 /// </summary>
 internal sealed class Explainer(
     ProxyServer server, UserParametersParser parser, StreamOpener opener, ConnectPlanner planner, WorkerSelector selector,
-    Live<RouteOptions> routes)
+    UserTable users, Live<RouteOptions> routes)
 {
     /// <summary>The answer, or which parameter is wrong.</summary>
     public (ExplainView? View, FieldProblem? Problem) Explain(in ExplainParameters given)
@@ -30,11 +31,15 @@ internal sealed class Explainer(
         var listener = question.Listener;
         ClientCredentials? credentials = null;
         var own = UserParameters.None;
-        var error = listener.Allows(question.Client)
-            ? ListenerAuthenticator.Assume(listener, parser, question.User, out credentials, out own)
-            : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
+        var error = listener.Admits(question.Client);
+        if (!error.IsError)
+            error = ListenerAuthenticator.Assume(listener, parser, question.User, out credentials, out own);
         var parameters = question.Mode is null ? own : own with { Mode = question.Mode };
-        var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters);
+        var owner = new ConnectionOwner(listener.Name, question.Client, credentials, parameters)
+        {
+            Targets = listener.Targets,
+            Rights = users.RightsOf(own.KnownUser),
+        };
         var request = new ProxyRequest(ClientProtocol.Socks5, ProxyCommand.Connect, question.Target, credentials);
         var (way, plan) = opener.Foresee(request, owner, listener.Mode, listener.Isolation);
         if (!error.IsError)
@@ -44,7 +49,7 @@ internal sealed class Explainer(
         var forecast = plan is null ? null : selector.Foresee(plan.Selection);
         if (forecast is { Error.IsError: true })
             error = forecast.Error;
-        string mode = plan?.Selection.Mode ?? planner.ModeOf(parameters, listener.Mode);
+        string mode = plan?.Selection.Mode ?? planner.ModeOf(parameters, listener.Mode, owner.Rights);
         bool isSticky = plan is not null && mode == SelectionPolicyNames.Sticky && parameters.Worker is null;
         return new ExplainView
         {
@@ -56,7 +61,7 @@ internal sealed class Explainer(
             RouteWhy = WhyRoute(question.Target, way.Rule, way.Error, way.Route, plan?.Route),
             Error = error.IsError ? new ExplainErrorView(error.Word, error.Detail ?? error.Word) : null,
             Mode = mode,
-            ModeFrom = ModeFrom(question, own),
+            ModeFrom = ModeFrom(question, own, isOwn: mode != planner.ModeOf(parameters, listener.Mode, null)),
             Isolation = listener.Isolation.ToString().ToLowerInvariant(),
             KeptApartBy = KeptApartBy(listener.Isolation, parameters),
             Session = parameters.Session,
@@ -98,10 +103,12 @@ internal sealed class Explainer(
             ? $"{why}; [Route] Isolated = socks: what a token is to keep apart does not take a link" : why;
     }
 
-    private static string ModeFrom(ExplainQuestion question, UserParameters own) =>
+    /// <param name="isOwn">The mode that would hold is none that the user may use.</param>
+    private static string ModeFrom(ExplainQuestion question, UserParameters own, bool isOwn) =>
         question.Mode is not null ? "request"
         : own.Mode is not null ? "user"
         : own.Session is not null ? "session"
+        : isOwn ? "user"
         : question.Listener.Mode is not null ? "listener"
         : "pool";
 

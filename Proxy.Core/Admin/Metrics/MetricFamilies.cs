@@ -8,6 +8,7 @@ internal static class MetricFamilies
 {
     public static IReadOnlyList<MetricFamily> All { get; } =
     [
-        .. TrafficMetrics.Listeners(), .. TrafficMetrics.Connecting(), .. WorkerMetrics.All(), .. TorMetrics.All(), .. DaemonMetrics.All(),
+        .. TrafficMetrics.Listeners(), .. LimitMetrics.All(), .. TrafficMetrics.Connecting(), .. WorkerMetrics.All(), .. TorMetrics.All(),
+        .. DaemonMetrics.All(),
     ];
 }

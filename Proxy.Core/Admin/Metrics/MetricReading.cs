@@ -26,6 +26,7 @@ internal sealed class MetricReading
         foreach (var connection in parts.Server.Registry.All)
         {
             connection.CountBytes();
+            connection.Context.User?.Count(connection.Context.Counters);
             var key = (connection.Context.Listener.Name, connection.Context.Protocol);
             _active[key] = _active.GetValueOrDefault(key) + 1;
         }

@@ -17,7 +17,7 @@ internal static class TrafficMetrics
             static (reading, sink) => EachListener(reading, (name, counters) => sink.Add(counters.Accepted, name)));
         yield return MetricFamily.Counter(
             "listener.refused", "{connection}",
-            "Clients that were cut when they came: not in AllowFrom, MaxConnections were there, or a wrong PROXY protocol header",
+            "Clients that were turned away when they came: by AllowFrom or DenyFrom, by MaxConnections, by a wrong PROXY protocol header",
             ["listener", "reason"],
             static (reading, sink) => EachListener(reading, (name, counters) =>
             {

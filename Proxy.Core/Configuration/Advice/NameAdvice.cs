@@ -23,6 +23,9 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
     public string? MeantHeader(string written)
     {
         string text = written.Trim(' ', '\t', '[', ']', '(', ')', '{', '}', '<', '>', '"', '\'', ':', '=');
+        // [Users] is what stands in a listener, not a user.
+        if (schema.Listener.Find(text) is not null)
+            return null;
         int letters = 0;
         while (letters < text.Length && char.IsAsciiLetter(text[letters]))
             letters++;

@@ -60,6 +60,15 @@ public sealed class ListenerOptions
     /// </summary>
     public IList<IPNetwork> AllowFrom { get; } = [];
 
+    /// <summary>Client networks that may not connect, whatever <see cref="AllowFrom"/> says. Default: none.</summary>
+    public IList<IPNetwork> DenyFrom { get; } = [];
+
+    /// <summary>The only targets that its clients may ask for; empty: any. Default: empty.</summary>
+    public IList<TargetPattern> AllowTargets { get; } = [];
+
+    /// <summary>Targets that its clients may not ask for, whatever <see cref="AllowTargets"/> says. Default: empty.</summary>
+    public IList<TargetPattern> DenyTargets { get; } = [];
+
     /// <summary>A balancing mode for this listener; null: the pool's.</summary>
     public string? Mode { get; set; }
 
@@ -88,6 +97,9 @@ public sealed class ListenerOptions
 
     /// <summary>Speak TLS with clients, and inside it what <see cref="Protocols"/> says. Default null: in the clear.</summary>
     public CertificateFiles? Tls { get; set; }
+
+    /// <summary>How much of it one client, one user and all together may have.</summary>
+    public ListenerLimitOptions Limits { get; } = new();
 
     /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
     public UnixFileMode SocketMode { get; set; } =

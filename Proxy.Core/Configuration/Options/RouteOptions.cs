@@ -51,6 +51,12 @@ public sealed class RouteOptions
     /// </summary>
     public TimeSpan FirstByteTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The only targets that may be asked for; empty: any. Default: empty.</summary>
+    public IList<TargetPattern> AllowTargets { get; } = [];
+
+    /// <summary>Targets that nobody may ask for, whatever <see cref="AllowTargets"/> says. Default: empty.</summary>
+    public IList<TargetPattern> DenyTargets { get; } = [];
+
     /// <summary>[Rule:name] sections in the order of the file; the first that fits decides.</summary>
     public IList<RuleOptions> Rules { get; } = [];
 }

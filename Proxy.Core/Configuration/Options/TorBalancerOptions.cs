@@ -6,6 +6,9 @@ public sealed class TorBalancerOptions
     /// <summary>[Listener:name] sections in the order of the file. None configured: one on 127.0.0.1:1080.</summary>
     public IList<ListenerOptions> Listeners { get; } = [];
 
+    /// <summary>[User:name] sections in the order of the file.</summary>
+    public IList<UserOptions> Users { get; } = [];
+
     public AdminOptions Admin { get; } = new();
 
     public ReadinessOptions Readiness { get; } = new();

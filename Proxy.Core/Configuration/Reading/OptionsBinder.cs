@@ -39,6 +39,13 @@ internal sealed class OptionsBinder(
         CountWorkers(options.ManagedWorkers);
         if (parts.HasFlag(ConfigurationParts.Proxy))
             AddListeners(options);
+        foreach (var section in layers.Sections.Of(schema.User))
+        {
+            var user = new UserOptions { Name = section.Name };
+            Fill(schema.User, user, section.Path);
+            options.Users.Add(user);
+        }
+
         AddOnionServices(options);
         foreach (var section in layers.Sections.Of(schema.Rule))
         {

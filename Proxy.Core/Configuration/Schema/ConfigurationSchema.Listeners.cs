@@ -78,6 +78,8 @@ internal sealed partial class ConfigurationSchema
         .Key("Tls", Values.CertificateFiles, "",
             "Speak TLS with clients, with this certificate (its chain behind it) and key; what Protocols says is spoken inside.",
             (draft, value) => draft.Options.Tls = value)
+        .Key("DenyFrom", Values.Networks, "", "Networks whose clients may not connect; it goes before AllowFrom.",
+            (draft, value) => value.ForEach(draft.Options.DenyFrom.Add))
         .Key("Mode", mode, "", "A balancing mode of this listener's own; empty: [Balancing] Mode.",
             (draft, value) => draft.Options.Mode = value)
         .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",

@@ -77,6 +77,10 @@ internal sealed partial class ConfigurationSchema
             (options, value) => options.Isolated = value)
         .Key("Family", Family(), "prefer_ipv4", "Which of a name's addresses is used over a link.",
             (options, value) => options.Family = value)
+        .Key("AllowTargets", Values.Targets, "", "The only targets that anybody may ask for, whatever rules say; empty: any.",
+            (options, value) => value.ForEach(options.AllowTargets.Add))
+        .Key("DenyTargets", Values.Targets, "", "Targets that nobody may ask for; it goes before AllowTargets.",
+            (options, value) => value.ForEach(options.DenyTargets.Add))
         .Key("NameCache", Values.Duration(Seconds(1), TimeSpan.FromHours(24), offIsZero: true), "10m",
             "The longest that an address is remembered, however long it would hold.",
             (options, value) => options.NameCache = value)

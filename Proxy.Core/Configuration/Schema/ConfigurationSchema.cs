@@ -13,11 +13,12 @@ internal sealed partial class ConfigurationSchema
     public ConfigurationSchema(IReadOnlyList<string> modes)
     {
         var mode = Values.Word("a mode", modes);
-        Listener = ListenerSection(mode);
+        Listener = WithLimits(ListenerSection(mode));
+        User = UserSection(mode);
         Balancing = BalancingSection(mode);
         Sections =
         [
-            Listener, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
+            Listener, User, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
             ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }

@@ -295,6 +295,8 @@ internal sealed class HttpBodyPump(PipeReader from, HttpOutput? to) : IRelayMete
         _sourceDone = _missing == 0;
     }
 
+    BandwidthPace? IRelayMeter.Pace => to!.Pace;
+
     void IRelayMeter.Given(int bytes) => to!.CountRelayed(bytes);
 
     /// <summary>

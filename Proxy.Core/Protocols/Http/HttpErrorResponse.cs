@@ -10,7 +10,7 @@ internal static class HttpErrorResponse
     /// <summary>RFC 9110, section 15.3.6 and 9.3.6: a 2xx to CONNECT has no Content-Length and no Transfer-Encoding.</summary>
     public static ReadOnlyMemory<byte> ConnectionEstablished { get; } = "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray();
 
-    /// <summary>Worth another try after this many seconds (RFC 9110, section 10.2.3).</summary>
+    /// <summary>Worth another try after this many seconds (RFC 9110, section 10.2.3), where the failure itself does not say.</summary>
     private const int RetryAfterSeconds = 5;
 
     /// <summary>The same, with the exit that the client asked for; see <see cref="HttpConnectReply"/>.</summary>
@@ -58,7 +58,7 @@ internal static class HttpErrorResponse
         if (status == 407)
             text.Append("Proxy-Authenticate: Basic realm=\"torbalancer\"\r\n");
         if (status is 503 or 429)
-            text.Append(CultureInfo.InvariantCulture, $"Retry-After: {RetryAfterSeconds}\r\n");
+            text.Append(CultureInfo.InvariantCulture, $"Retry-After: {(error.RetryAfter == 0 ? RetryAfterSeconds : error.RetryAfter)}\r\n");
 
         text.Append(CultureInfo.InvariantCulture, $"Proxy-Status: torbalancer; error={failure.ErrorType}; details=");
         AppendSfString(text, Details(error, info));

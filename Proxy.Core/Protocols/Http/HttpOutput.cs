@@ -38,6 +38,9 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     /// <summary>What the first write was refused with, once <see cref="IsBroken"/>; Success while no write was refused.</summary>
     public SocketError Refusal { get; private set; }
 
+    /// <summary>What bytes wait for before they are written; null: nothing limits them.</summary>
+    public BandwidthPace? Pace => counters?.Pace;
+
     public bool HasPending => _used > 0;
 
     /// <summary>Adds to what is pending, and ends a chunk that was being gathered; for heads and framing, whose size is bounded.</summary>
@@ -170,6 +173,8 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     {
         if (IsBroken || data.IsEmpty)
             return;
+        if (counters?.Pace is { } pace)
+            await pace.WaitAsync(data.Length, cancellationToken);
         try
         {
             await connection.WriteAsync(data, cancellationToken);

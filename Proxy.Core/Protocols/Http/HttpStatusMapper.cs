@@ -38,6 +38,7 @@ internal static class HttpStatusMapper
         FailureCause.UnsupportedCommand => Row(501, Request, "This proxy cannot do what was asked."),
         FailureCause.UnsupportedAddress => Row(400, Request, "The target's address is of a kind that cannot be reached."),
         FailureCause.ClientNotAllowed => Row(403, Denied, "Clients from this address are not allowed."),
+        FailureCause.UserNotPermitted => Row(403, Denied, "This user may not have what it asks for."),
 
         FailureCause.RouteRejected => Row(403, Denied, "The configuration does not allow this target."),
         FailureCause.PrivateTarget =>
@@ -45,6 +46,7 @@ internal static class HttpStatusMapper
         FailureCause.NoWorkerAvailable => Row(503, Unavailable, "No worker is available at the moment."),
         FailureCause.CountryNotServed => Row(403, Denied, "No worker has its exits in the country that was asked for."),
         FailureCause.TooManyConnections => Row(429, Request, "Too many connections at one time."),
+        FailureCause.ConnectionRateExceeded => Row(429, Request, "New connections come faster than is allowed."),
         FailureCause.ConnectTimeout => Row(504, Timeout, "The time limit for connecting was reached."),
         FailureCause.ShuttingDown => Row(503, Internal, "The proxy is shutting down."),
         FailureCause.ClosedByOperator => Row(503, Internal, "The operator of the proxy has closed the connection."),

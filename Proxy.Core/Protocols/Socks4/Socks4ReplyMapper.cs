@@ -12,7 +12,7 @@ internal static class Socks4ReplyMapper
     {
         FailureCause.None => Granted,
         FailureCause.AuthFailed or FailureCause.AuthRequired or FailureCause.BadUserParameters or FailureCause.CountryNotServed
-            or FailureCause.TooManyFailedLogins => UserRejected,
+            or FailureCause.TooManyFailedLogins or FailureCause.UserNotPermitted => UserRejected,
         _ => Rejected,
     };
 }

@@ -12,7 +12,8 @@ internal static class Socks5ReplyMapper
     {
         FailureCause.None => 0x00,
         FailureCause.ExitPolicy or FailureCause.RouteRejected or FailureCause.PrivateTarget or FailureCause.ClientNotAllowed
-            or FailureCause.CountryNotServed => 0x02,
+            or FailureCause.CountryNotServed or FailureCause.TooManyConnections or FailureCause.ConnectionRateExceeded
+            or FailureCause.UserNotPermitted => 0x02,
         FailureCause.NetworkUnreachable or FailureCause.NoWorkerAvailable => 0x03,
         FailureCause.HostUnreachable => 0x04,
         FailureCause.ConnectionRefused => 0x05,

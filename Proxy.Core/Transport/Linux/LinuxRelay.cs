@@ -17,9 +17,10 @@ namespace TorBalancer.Transport.Linux;
 /// <param name="meter">Told of them.</param>
 internal sealed unsafe class LinuxRelay(
     LinuxConnection source, LinuxConnection sink, ArraySegment<byte> first, long bytes, IRelayMeter meter)
-    : IValueTaskSource<RelayResult>, ILoopWork
+    : IValueTaskSource<RelayResult>, ILoopWork, IPacedFlow
 {
     private readonly EventLoop _loop = source.Loop;
+    private PacedFlow? _flow;
     private ManualResetValueTaskSourceCore<RelayResult> _core;
     private CancellationToken _token;
     private CancellationTokenRegistration _registration;
@@ -38,8 +39,12 @@ internal sealed unsafe class LinuxRelay(
     /// <summary>What a read has come to that was made before what goes first was given; null: none was.</summary>
     private int? _ahead;
 
+    void IPacedFlow.Resume() => Run();
+
     public ValueTask<RelayResult> BeginAsync(CancellationToken cancellationToken)
     {
+        if (meter.Pace is { } pace)
+            _flow = new PacedFlow(pace, _loop, this);
         if (Pump() is { } result)
         {
             Release();
@@ -113,6 +118,7 @@ internal sealed unsafe class LinuxRelay(
             ArrayPool<byte>.Shared.Return(_left);
         _left = null;
         ReleasePipe();
+        _flow?.End();
     }
 
     private void ReleasePipe()
@@ -126,7 +132,7 @@ internal sealed unsafe class LinuxRelay(
     private RelayResult? Pump()
     {
         // What goes first leaves in one piece with what is there: two would be two segments, and wake the peer twice.
-        if (_left is not null && _ahead is null && source.IsReadable && TryTakeIntoPipe(out int found))
+        if (_left is not null && _ahead is null && _flow is null && source.IsReadable && TryTakeIntoPipe(_missing, out int found))
             _ahead = found;
         long until = _missing - LinuxTunnel.BytesInATurn;
         for (int round = 0; round < LinuxTunnel.Rounds && (_missing == 0 || _missing > until); round++)
@@ -135,7 +141,8 @@ internal sealed unsafe class LinuxRelay(
                 return broken;
             if (_missing == 0)
                 return new RelayResult(RelayEnd.Complete);
-            int count = _ahead ?? (source.IsReadable ? Take() : -Errno.TryAgain);
+            int count = _ahead
+                ?? (!source.IsReadable ? -Errno.TryAgain : _flow is null || source.HasFailed ? Take(_missing) : TakePaced(_flow));
             _ahead = null;
             if (count == 0)
                 return new RelayResult(RelayEnd.SourceClosed);
@@ -185,13 +192,28 @@ internal sealed unsafe class LinuxRelay(
         return true;
     }
 
+    /// <summary>As <see cref="Take"/>; EAGAIN while it is not its turn, too.</summary>
+    private int TakePaced(PacedFlow flow)
+    {
+        int most = flow.Take();
+        int count = most == 0 ? -Errno.TryAgain : Take(Math.Min(most, _missing));
+        if (count > 0)
+            flow.Took(count);
+        else if (most > 0)
+            flow.GiveBack();
+        return count;
+    }
+
     /// <summary>Bytes taken, or minus errno. False: they must be copied, be it that only recv(2) can tell what is there.</summary>
-    private bool TryTakeIntoPipe(out int taken)
+    /// <param name="most">No more than so many.</param>
+    /// <param name="taken">How many were.</param>
+    private bool TryTakeIntoPipe(long most, out int taken)
     {
         taken = 0;
-        if (_missing <= EventLoop.ScratchSize || source.IsUrgent || (_pipe ??= _loop.Pipes.Rent()) is not { } pipe)
+        if (most < EventLoop.ScratchSize || _missing <= EventLoop.ScratchSize || source.IsUrgent
+            || (_pipe ??= _loop.Pipes.Rent()) is not { } pipe)
             return false;
-        taken = source.TrySpliceTo(pipe, _missing);
+        taken = source.TrySpliceTo(pipe, most);
         if (taken >= pipe.Capacity)
             _loop.Pipes.Enlarge(pipe);
         if (taken > 0)
@@ -206,11 +228,12 @@ internal sealed unsafe class LinuxRelay(
     }
 
     /// <summary>Bytes taken, 0 at the end, or minus errno.</summary>
-    private int Take()
+    /// <param name="most">No more than so many.</param>
+    private int Take(long most)
     {
-        if (TryTakeIntoPipe(out int spliced))
+        if (TryTakeIntoPipe(most, out int spliced))
             return spliced;
-        int count = source.TryReceive(_loop.Scratch, (int)Math.Min(_missing, EventLoop.ScratchSize));
+        int count = source.TryReceive(_loop.Scratch, (int)Math.Min(most, EventLoop.ScratchSize));
         if (count <= 0)
             return count;
         _missing -= count;

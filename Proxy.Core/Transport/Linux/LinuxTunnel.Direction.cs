@@ -61,6 +61,9 @@ internal sealed unsafe partial class LinuxTunnel
         /// <summary>The source is empty or the sink is full; an event will tell.</summary>
         Waits,
 
+        /// <summary>Bytes moved, and it is another's turn: of a tunnel whose bytes a second are limited.</summary>
+        TurnOver,
+
         /// <summary>The sink is broken.</summary>
         SinkBroken,
 
@@ -92,7 +95,8 @@ internal sealed unsafe partial class LinuxTunnel
                     return false;
                 }
 
-                step = Source(direction).IsReadable ? Read(ref direction) : Step.Waits;
+                step = !Source(direction).IsReadable ? Step.Waits
+                    : _paces is { } paces ? ReadPaced(ref direction, paces.Of(direction.FromClient)) : Read(ref direction, int.MaxValue);
             }
 
             switch (step)
@@ -100,6 +104,8 @@ internal sealed unsafe partial class LinuxTunnel
                 case Step.Waits:
                     ReleaseIdlePipe(ref direction);
                     return false;
+                case Step.TurnOver:
+                    return true;
                 case Step.SourceBroken:
                     End(direction.ReadFault);
                     return false;
@@ -147,26 +153,26 @@ internal sealed unsafe partial class LinuxTunnel
         return Step.Moved;
     }
 
-    private Step Read(ref Direction direction)
+    private Step Read(ref Direction direction, int most)
     {
         if (direction.Splices && !Source(direction).IsUrgent)
         {
             direction.Pipe ??= _loop.Pipes.Rent();
             if (direction.Pipe is { } pipe)
-                return Splice(ref direction, pipe);
+                return Splice(ref direction, pipe, most);
         }
 
-        return Copy(ref direction);
+        return Copy(ref direction, most);
     }
 
-    private Step Splice(ref Direction direction, SplicePipe pipe)
+    private Step Splice(ref Direction direction, SplicePipe pipe, int most)
     {
-        int count = Source(direction).TrySpliceTo(pipe);
+        int count = Source(direction).TrySpliceTo(pipe, most);
         if (count == 0)
         {
             // The end, or the mark of urgent data with the end behind it: only recv(2) can tell.
             Source(direction).SuspectHangUp();
-            return Copy(ref direction);
+            return Copy(ref direction, most);
         }
 
         if (count < 0)
@@ -179,10 +185,10 @@ internal sealed unsafe partial class LinuxTunnel
         return Flush(ref direction);
     }
 
-    private Step Copy(ref Direction direction)
+    private Step Copy(ref Direction direction, int most)
     {
         byte* scratch = _loop.Scratch;
-        int count = Source(direction).TryReceive(scratch, EventLoop.ScratchSize);
+        int count = Source(direction).TryReceive(scratch, Math.Min(most, EventLoop.ScratchSize));
         if (count <= 0)
             return Nothing(ref direction, count);
         if (count == EventLoop.ScratchSize && !direction.Splices)

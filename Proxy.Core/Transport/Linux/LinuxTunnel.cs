@@ -21,6 +21,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     private readonly TunnelSettings _settings;
     private readonly ITunnelOwner _owner;
     private readonly EventLoop _loop;
+    private Paces? _paces;
     private Direction _up;
     private Direction _down;
     private long _lastActivity;
@@ -42,7 +43,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
         _lastActivity = _loop.Now;
     }
 
-    public TimeSpan SinceMoved => TimeSpan.FromMilliseconds(Math.Max(0, Environment.TickCount64 - Volatile.Read(ref _lastActivity)));
+    public TimeSpan SinceMoved => _paces is { IsWaiting: true } ? TimeSpan.Zero
+        : TimeSpan.FromMilliseconds(Math.Max(0, Environment.TickCount64 - Volatile.Read(ref _lastActivity)));
 
     /// <summary>From any thread; the owner is told on the loop's.</summary>
     public void Begin()
@@ -123,7 +125,9 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     internal override void OnTimer()
     {
         long due = _lastActivity + (long)_settings.IdleTimeout.TotalMilliseconds;
-        if (due <= _loop.Now)
+        if (_paces is { IsWaiting: true })
+            _loop.Timers.Add(this, _loop.Now + (long)_settings.IdleTimeout.TotalMilliseconds);
+        else if (due <= _loop.Now)
             End(TunnelEnd.IdleTimeout);
         else
             _loop.Timers.Add(this, due);
@@ -162,6 +166,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     {
         _started = true;
         _lastActivity = _loop.Now;
+        if (_settings.Control.Pace is { } pace)
+            _paces = new Paces(this, pace);
         _up = new Direction(_client.EnterTunnel(this), fromClient: true);
         _down = new Direction(_upstream.EnterTunnel(this), fromClient: false);
         if (_stopping || _client.IsClosed || _upstream.IsClosed)
@@ -191,6 +197,7 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
     {
         _completed = true;
         _loop.Timers.Remove(this);
+        _paces?.End();
         _settings.Control.End();
         bool leavesClient = _end == (int)TunnelEnd.UpstreamReset && _settings.LeavesClient && LeavesClient();
         _up.Release(_loop);

@@ -25,6 +25,10 @@ internal sealed partial class SocketTunnel(
     private volatile SocketError _refusal = SocketError.Success;
     private volatile bool _sending;
 
+    // Of a tunnel whose bytes a second are limited: ends a wait, and how many there are.
+    private readonly CancellationTokenSource? _waits = settings.Control.Pace is null ? null : new();
+    private int _waiting;
+
     /// <summary>Tells the owner whatever happens: nobody else would ever end the connection.</summary>
     public async Task RunAsync(ITunnelOwner owner)
     {
@@ -69,9 +73,14 @@ internal sealed partial class SocketTunnel(
         return (TunnelEnd)_end;
     }
 
-    public void Dispose() => _clientReads.Dispose();
+    public void Dispose()
+    {
+        _clientReads.Dispose();
+        _waits?.Dispose();
+    }
 
-    TimeSpan IRunningTunnel.SinceMoved => time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+    TimeSpan IRunningTunnel.SinceMoved => Volatile.Read(ref _waiting) > 0 ? TimeSpan.Zero
+        : time.GetElapsedTime(Volatile.Read(ref _lastActivity));
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
@@ -80,7 +89,9 @@ internal sealed partial class SocketTunnel(
 
     private void CheckIdle()
     {
-        if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
+        if (Volatile.Read(ref _waiting) > 0)
+            Volatile.Write(ref _lastActivity, time.GetTimestamp());
+        else if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
             End(TunnelEnd.IdleTimeout);
     }
 
@@ -92,6 +103,7 @@ internal sealed partial class SocketTunnel(
     {
         Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
         bool leavesClient = LeavesClient(reason);
+        EndWaits();
         upstream.Abort();
         if (leavesClient)
             StopReadingClient();
@@ -147,7 +159,7 @@ internal sealed partial class SocketTunnel(
 
             while (true)
             {
-                int count;
+                int count, most = BufferSize;
                 try
                 {
                     if (buffer is null)
@@ -157,7 +169,11 @@ internal sealed partial class SocketTunnel(
                         buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
                     }
 
-                    count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, BufferSize), SocketFlags.None, reads);
+                    var pace = settings.Control.Pace;
+                    if (pace is not null)
+                        most = await WaitForTurnAsync(pace);
+                    count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, most), SocketFlags.None, reads);
+                    pace?.Return(most - count);
                 }
                 catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
                 {
@@ -197,7 +213,7 @@ internal sealed partial class SocketTunnel(
                 }
 
                 Count(fromClient, count);
-                if (count < BufferSize && source.Socket.Available == 0)
+                if (count < most && source.Socket.Available == 0)
                 {
                     ArrayPool<byte>.Shared.Return(buffer);
                     buffer = null;

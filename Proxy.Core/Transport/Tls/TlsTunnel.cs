@@ -22,12 +22,17 @@ internal sealed class TlsTunnel(
     private const int NotEnded = -1;
 
     private readonly CancellationTokenSource _clientReads = new();
+
+    // Of a tunnel whose bytes a second are limited: ends a wait, and how many there are.
+    private readonly CancellationTokenSource? _waits = settings.Control.Pace is null ? null : new();
+    private int _waiting;
     private int _end = NotEnded;
     private long _lastActivity = time.GetTimestamp();
     private long _lastAnswer;
     private volatile bool _answered, _upstreamRefuses, _upstreamFinished;
 
-    TimeSpan IRunningTunnel.SinceMoved => time.GetElapsedTime(Volatile.Read(ref _lastActivity));
+    TimeSpan IRunningTunnel.SinceMoved => Volatile.Read(ref _waiting) > 0 ? TimeSpan.Zero
+        : time.GetElapsedTime(Volatile.Read(ref _lastActivity));
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
@@ -51,7 +56,11 @@ internal sealed class TlsTunnel(
         owner.TunnelEnded(end, fault);
     }
 
-    public void Dispose() => _clientReads.Dispose();
+    public void Dispose()
+    {
+        _clientReads.Dispose();
+        _waits?.Dispose();
+    }
 
     private async ValueTask<TunnelEnd> MoveBothAsync()
     {
@@ -81,7 +90,9 @@ internal sealed class TlsTunnel(
 
     private void CheckIdle()
     {
-        if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
+        if (Volatile.Read(ref _waiting) > 0)
+            Volatile.Write(ref _lastActivity, time.GetTimestamp());
+        else if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
             End(TunnelEnd.IdleTimeout);
     }
 
@@ -90,6 +101,7 @@ internal sealed class TlsTunnel(
     {
         Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
         bool leavesClient = LeavesClient(reason);
+        EndWaits();
         upstream.Abort();
         if (leavesClient)
             StopReadingClient();
@@ -102,6 +114,40 @@ internal sealed class TlsTunnel(
         settings.LeavesClient && reason == TunnelEnd.UpstreamReset && _answered
         && time.GetElapsedTime(Volatile.Read(ref _lastAnswer)) <= TunnelSettings.RecentAnswer
         && (_upstreamRefuses || client.Delivery is { IsComplete: false });
+
+    /// <summary>Waits until so many bytes, which have been read, may move; at once when the tunnel ends.</summary>
+    private async ValueTask WaitForTurnAsync(int bytes)
+    {
+        if (settings.Control.Pace is not { } pace)
+            return;
+
+        // A wait of ours is no silence of the peers.
+        Interlocked.Increment(ref _waiting);
+        try
+        {
+            await pace.WaitAsync(bytes, _waits!.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What follows finds the tunnel cut.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private void EndWaits()
+    {
+        try
+        {
+            _waits?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The tunnel has ended meanwhile.
+        }
+    }
 
     private void StopReadingClient()
     {
@@ -192,6 +238,7 @@ internal sealed class TlsTunnel(
     {
         try
         {
+            await WaitForTurnAsync(data.Length);
             await upstream.WriteAsync(data);
             settings.Control.AddFromClient(data.Length);
             Volatile.Write(ref _lastActivity, time.GetTimestamp());
@@ -233,6 +280,7 @@ internal sealed class TlsTunnel(
                     return;
                 foreach (var segment in read.Buffer)
                 {
+                    await WaitForTurnAsync(segment.Length);
                     await client.WriteAsync(segment);
                     settings.Control.AddFromUpstream(segment.Length);
                     Volatile.Write(ref _lastActivity, time.GetTimestamp());

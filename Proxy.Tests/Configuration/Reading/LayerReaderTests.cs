@@ -89,9 +89,9 @@ public class LayerReaderTests
         "environment variable TORBALANCER_Balancing__Moed: [Balancing] has no key \"Moed\"; allowed: Mode, StickyBy, Isolation, KeyFile, "
         + "Panic, PassOver; did you mean \"Mode\"?")]
     [TestCase("TORBALANCER_Balancin__Mode", "random",
-        "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, Admin, Readiness, "
-            + "Balancing, "
-        + "Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
+        "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, User:name, Admin, "
+        + "Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, "
+        + "ManagedWorkers, "
         + "Publisher, OnionService:name, Instance:service/name; did you mean "
         + "[Balancing]?")]
     [TestCase("TORBALANCER_Connect__Attempts", "many",

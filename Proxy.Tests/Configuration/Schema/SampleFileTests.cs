@@ -11,13 +11,15 @@ public partial class SampleFileTests
     private static readonly string Sample = File.ReadAllText(InRepository("torbalancer.conf"));
 
     /// <summary>
-    /// The rule's section and the onion service's are examples too: a rule that says nothing is an error, and so is a keyless service.
+    /// The user's section, the rule's and the onion service's are examples too: a user whom no listener knows is warned of, a rule that
+    /// says nothing is an error, and so is a keyless service.
     /// </summary>
     private static string WithoutRule
     {
         get
         {
             string text = Sample[..Sample.IndexOf(";[OnionService:", StringComparison.Ordinal)];
+            text = text[..text.IndexOf(";[User:", StringComparison.Ordinal)] + text[text.IndexOf("[Admin]\n", StringComparison.Ordinal)..];
             return text[..text.IndexOf(";[Rule:", StringComparison.Ordinal)] + text[text.IndexOf("[Log]\n", StringComparison.Ordinal)..];
         }
     }
