@@ -18,8 +18,8 @@ internal sealed partial class ConfigurationSchema
         Balancing = BalancingSection(mode);
         Sections =
         [
-            Listener, User, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log, Worker,
-            ManagedWorkers, Publisher, OnionService, Instance,
+            Listener, User, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log,
+            Worker, ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
 
