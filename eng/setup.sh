@@ -25,7 +25,8 @@ install_packages() {
         probe=${pair#*=}
         case $probe in
             /*) [ -e "$probe" ] ;;
-            lib:*) /sbin/ldconfig -p 2>/dev/null | grep -qF "${probe#lib:} " ;;
+            # Not grep -q, which would leave before ldconfig has said all: with pipefail that is a failure.
+            lib:*) /sbin/ldconfig -p 2>/dev/null | grep -F "${probe#lib:} " >/dev/null ;;
             py:*) /usr/bin/python3 -c "import ${probe#py:}" 2>/dev/null ;;
             *) command -v "$probe" >/dev/null 2>&1 || [ -x "/usr/sbin/$probe" ] ;;
         esac || missing+=("${pair%%=*}")
