@@ -54,6 +54,7 @@ internal sealed partial class ClientConnection
     private bool AdmitClient()
     {
         var listener = Context.Listener;
+        bool wasRefused = Context.IsRefused;
         var refusal = listener.Admits(Context.ClientAddress);
         bool mayAnswer = false;
         if (refusal.IsError)
@@ -61,7 +62,7 @@ internal sealed partial class ClientConnection
             Context.Fail(refusal);
             services.Counters.Of(listener).CountNotAllowed();
         }
-        else if (!Context.IsRefused && listener.Limits is { } limits && Context.ClientAddress is { } address)
+        else if (!wasRefused && listener.Limits is { } limits && Context.ClientAddress is { } address)
         {
             refusal = services.Limiter.Of(listener).EnterClient(limits, address, out var account, out mayAnswer).Error;
             Context.Client = account;
@@ -69,6 +70,9 @@ internal sealed partial class ClientConnection
                 Context.Refuse(refusal);
         }
 
+        // The listener's rate was taken when nobody knew whose connection it is.
+        if (refusal.IsError && !wasRefused && listener.Limits is { } common)
+            services.Limiter.Of(listener).Return(common);
         if (!refusal.IsError || mayAnswer)
             return true;
         _farewell = ClientFarewell.Abort;

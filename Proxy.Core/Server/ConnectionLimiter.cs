@@ -37,20 +37,19 @@ internal sealed class ConnectionLimiter(UserTable users, TimeProvider time)
             return default;
         }
 
-        bool isFirst = context.User is null;
-        if (!isFirst)
-            Leave(context);
+        Leave(context);
         var account = users.Of(user);
         var own = users.LimitsOf(user, limits);
         var verdict = account.Enter(own);
         if (verdict.Refused is { } kind)
         {
             Of(context.Listener).Refused.Add(kind);
+            context.Counters.Pace = limits is null ? null : PaceOf(context, limits, 0);
             return verdict.Error;
         }
 
-        context.User = new UserUse(account, isFirst ? null : context.Counters);
-        context.Counters.Pace = PaceOf(context, limits, own.Bandwidth);
+        context.User = new UserUse(account, context.Counters);
+        context.Counters.Pace = PaceOf(context, limits, own.Bandwidth ?? 0);
         return default;
     }
 

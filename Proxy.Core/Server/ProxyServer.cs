@@ -98,6 +98,13 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
                 next.Add(listener);
             }
 
+            // Clients of a listener that has moved go by the users of now as well.
+            foreach (var gone in change.Gone)
+            {
+                if (change.Bound.Find(one => one.Model.Name == gone.Listener.Model.Name) is { } heir)
+                    gone.Listener.Model.Users.ReplaceBy(heir.Model.Users);
+            }
+
             foreach (var listener in change.Bound)
                 next.Add(Run(listener));
 

@@ -20,7 +20,12 @@ internal sealed class BandwidthBucket(TimeProvider time)
     public long Rate
     {
         get => Volatile.Read(ref _rate);
-        set => Volatile.Write(ref _rate, value);
+        set
+        {
+            long old = Interlocked.Exchange(ref _rate, value);
+            if (old > 0 && old != value)
+                PayBy(old, value);
+        }
     }
 
     /// <summary>What is reserved at one time: small enough that others have their turn soon, and large enough to be spliced.</summary>
@@ -51,6 +56,20 @@ internal sealed class BandwidthBucket(TimeProvider time)
     {
         if (Rate is > 0 and var rate)
             Interlocked.Add(ref _paidAt, -Cost(bytes, rate));
+    }
+
+    /// <summary>What is reserved are bytes: at another rate they are paid sooner, or later.</summary>
+    private void PayBy(long old, long rate)
+    {
+        long now = time.GetTimestamp(), paid = Volatile.Read(ref _paidAt);
+        while (paid > now)
+        {
+            long after = rate <= 0 ? now : now + (long)((double)(paid - now) * old / rate);
+            long found = Interlocked.CompareExchange(ref _paidAt, after, paid);
+            if (found == paid)
+                return;
+            paid = found;
+        }
     }
 
     private long Cost(int bytes, long rate) => (long)Math.Ceiling((double)bytes / rate * time.TimestampFrequency);

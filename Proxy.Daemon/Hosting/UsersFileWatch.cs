@@ -18,6 +18,9 @@ internal sealed class UsersFileWatch(RunningConfiguration running, Configuration
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>After a reading that changed nothing because of a mistake.</summary>
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMinutes(1);
+
     /// <summary>Longer than it takes from reading the configuration to the first look.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromSeconds(30);
 
@@ -25,6 +28,9 @@ internal sealed class UsersFileWatch(RunningConfiguration running, Configuration
     private readonly Dictionary<string, FileStatus?> _read = new(StringComparer.Ordinal);
     private readonly Dictionary<string, FileStatus?> _seen = new(StringComparer.Ordinal);
     private Task _watching = Task.CompletedTask;
+
+    // A timestamp; 0: nothing is to be tried again.
+    private long _retryAt;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -45,8 +51,14 @@ internal sealed class UsersFileWatch(RunningConfiguration running, Configuration
     {
         while (!_stop.IsCancellationRequested)
         {
-            if (HasChanged())
-                await reloader.ReloadUsersAsync();
+            // What stands in the way may be another file, such as a certificate that is half renewed.
+            if (HasChanged() || (_retryAt != 0 && time.GetTimestamp() >= _retryAt))
+            {
+                var outcome = await reloader.ReloadUsersAsync();
+                _retryAt = outcome.IsDone || outcome.IsStopping ? 0
+                    : time.GetTimestamp() + ((long)RetryInterval.TotalSeconds * time.TimestampFrequency);
+            }
+
             await Task.Delay(LookInterval, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

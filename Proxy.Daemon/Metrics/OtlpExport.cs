@@ -65,7 +65,7 @@ internal sealed partial class OtlpExport : IAsyncDisposable
         try
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
-                await SendAsync();
+                await SendAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -73,22 +73,23 @@ internal sealed partial class OtlpExport : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync()
+    private async Task SendAsync(CancellationToken cancellationToken = default)
     {
         using var limit = new CancellationTokenSource(Limit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, _url);
             request.Content = new ReadOnlyMemoryContent(OtlpMessage.Of(new MetricReading(_parts), _resource, _time.GetUtcNow()));
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
-            using var response = await _client.SendAsync(request, limit.Token);
+            using var response = await _client.SendAsync(request, either.Token);
             Tell(response.IsSuccessStatusCode ? null : $"it answered {(int)response.StatusCode}");
         }
         catch (HttpRequestException failure)
         {
             Tell(failure.Message);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             Tell("no answer in time");
         }

@@ -17,7 +17,6 @@ internal static class KeyFile
 
     private const string Ed25519Oid = "1.3.101.112";
 
-    /// <summary>29 letters, then zeros up to 32.</summary>
     /// <summary>
     /// Throws <see cref="KeyFileException"/> when it cannot be read, is open to others (more than mode 0600) or holds something else, and
     /// <see cref="OnionCryptoException"/> when libsodium is missing.

@@ -7,8 +7,7 @@ internal static class TorKeyFiles
 {
     public const string SecretName = "hs_ed25519_secret_key", PublicName = "hs_ed25519_public_key", HostName = "hostname";
 
-    // 29 letters, then zeros up to 32.
-    /// <summary>What the file of a secret key begins with.</summary>
+    /// <summary>What the file of a secret key begins with: 29 letters, then zeros up to 32.</summary>
     public static ReadOnlySpan<byte> SecretHeader => "== ed25519v1-secret: type0 ==\0\0\0"u8;
 
     private static ReadOnlySpan<byte> PublicHeader => "== ed25519v1-public: type0 ==\0\0\0"u8;

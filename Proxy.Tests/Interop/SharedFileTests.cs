@@ -76,17 +76,18 @@ public class SharedFileTests
 
         var forbidden = FileCalls.StatusOf(victim, followLinks: true)!.Value;
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var flipping = Task.Run(() =>
+        var flipping = Task.Factory.StartNew(() =>
         {
             while (!enough.IsCancellationRequested)
             {
                 File.Move(foreign, path, overwrite: true);
                 File.Move(path, foreign, overwrite: true);
             }
-        }, CancellationToken.None);
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         int refused = 0;
-        for (int i = 0; i < 20_000; i++)
+        for (int i = 0; i < 20_000 || refused == 0; i++)
         {
+            token.ThrowIfCancellationRequested();
             try
             {
                 int fd = SharedFile.Open(path, Append, 0x180);

@@ -51,7 +51,12 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
                     + "Tls = cert.pem, key.pem helps");
         }
 
-        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !given.HasUnknown(section))
+        // A file may lose its last user while the daemon runs: then nobody may come, and he least of all.
+        if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && given.IsSet(section, "UsersFile"))
+        {
+            report.Warning(section, "UsersFile", "there are no users in UsersFile: nobody may use this listener");
+        }
+        else if (listener.Auth == ListenerAuth.Required && listener.Users.Count == 0 && !given.HasUnknown(section))
         {
             report.Error(section, "Auth",
                 "Auth = required, but there are no users; add Users = name:password or UsersFile = a file with them");

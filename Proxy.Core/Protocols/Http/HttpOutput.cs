@@ -150,7 +150,7 @@ internal sealed class HttpOutput(TransportConnection connection, TunnelCounters?
     public ValueTask<bool> FlushSoonAsync(CancellationToken cancellationToken)
     {
         EndChunk();
-        if (_used is 0 or > SoonBytes || IsBroken || !connection.TryWriteSoon(_buffer.AsSpan(0, _used)))
+        if (_used is 0 or > SoonBytes || IsBroken || Pace is not null || !connection.TryWriteSoon(_buffer.AsSpan(0, _used)))
             return FlushAsync(cancellationToken);
         Count(_used);
         _used = 0;

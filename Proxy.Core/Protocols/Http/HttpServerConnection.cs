@@ -68,7 +68,7 @@ internal sealed partial class HttpServerConnection : IDisposable
             _deadline.End();
         }
 
-        if (!found && !reject.Error.IsError && !_deadline.Expired)
+        if (!found && !reject.Error.IsError)
             await WriteOutAsync(cancellationToken);
         if (reject.Error.Cause == FailureCause.ClientClosed || (!found && !reject.Error.IsError))
             return HttpServerRequest.Ended(reject.Error);

@@ -22,9 +22,10 @@ internal struct ConnectionBucket
         if (!rate.IsSet)
             return true;
 
-        // Rounded up: in no time more come than the rate says.
-        long interval = (long)Math.Ceiling(rate.Per.TotalSeconds * time.TimestampFrequency / rate.Count);
-        long from = Math.Max(_fullAt, now), ahead = from - now - ((rate.Burst - 1) * interval);
+        long interval = Interval(rate, time);
+
+        // No emptier than empty: what was taken at a slower rate is not paid for at that rate's pace.
+        long from = Math.Clamp(_fullAt, now, now + (rate.Burst * interval)), ahead = from - now - ((rate.Burst - 1) * interval);
         if (ahead > 0)
         {
             wait = time.GetElapsedTime(0, ahead);
@@ -34,4 +35,15 @@ internal struct ConnectionBucket
         _fullAt = from + interval;
         return true;
     }
+
+    /// <summary>Gives one back that was taken.</summary>
+    public void Return(in ConnectionRate rate, TimeProvider time)
+    {
+        if (rate.IsSet)
+            _fullAt -= Interval(rate, time);
+    }
+
+    // Rounded up: in no time more come than the rate says.
+    private static long Interval(in ConnectionRate rate, TimeProvider time) =>
+        (long)Math.Ceiling(rate.Per.TotalSeconds * time.TimestampFrequency / rate.Count);
 }

@@ -49,6 +49,13 @@ internal sealed class ListenerLimiter(TimeProvider time)
         return new LimitVerdict(LimitKind.ConnectionRate, wait);
     }
 
+    /// <summary>Takes back that a connection came which its client's own limits refuse.</summary>
+    public void Return(ListenerLimitModel limits)
+    {
+        lock (_lock)
+            _bucket.Return(limits.ConnectionRate, time);
+    }
+
     /// <summary>Lets a client in by its own limits alone; the listener's were asked when its address was not known yet.</summary>
     /// <inheritdoc cref="Enter" />
     public LimitVerdict EnterClient(ListenerLimitModel limits, IPAddress address, out ClientAccount? account, out bool mayAnswer)

@@ -5,8 +5,8 @@ namespace TorBalancer.Server.Limits;
 
 /// <summary>What one user may have; of its own section, or of the listener that it comes by.</summary>
 /// <param name="MaxConnections">0: no limit.</param>
-/// <param name="Bandwidth">Bytes a second; 0: no limit.</param>
-internal readonly record struct UserLimits(int MaxConnections, ConnectionRate Rate, long Bandwidth)
+/// <param name="Bandwidth">Bytes a second; 0: no limit; null: neither says anything, and what another listener says stays.</param>
+internal readonly record struct UserLimits(int MaxConnections, ConnectionRate Rate, long? Bandwidth)
 {
     /// <summary>Whether a connection may be refused.</summary>
     public bool Any => MaxConnections > 0 || Rate.IsSet;
@@ -44,7 +44,8 @@ internal sealed class UserAccount(string name, TimeProvider time)
     /// <summary>Lets a connection in, or not; one that is let in is given back with <see cref="Leave"/>.</summary>
     public LimitVerdict Enter(in UserLimits limits)
     {
-        Bandwidth.Rate = limits.Bandwidth;
+        if (limits.Bandwidth is { } rate)
+            Bandwidth.Rate = rate;
         if (!limits.Any)
         {
             Interlocked.Increment(ref _active);
@@ -84,10 +85,11 @@ internal sealed class UserAccount(string name, TimeProvider time)
 }
 
 /// <summary>One connection's use of a user's account.</summary>
-/// <param name="before">What the connection had moved for another user before; null: nothing.</param>
-internal sealed class UserUse(UserAccount account, TunnelCounters? before = null)
+/// <param name="account">Whose it is from now on.</param>
+/// <param name="counters">What the connection has moved before is not this user's.</param>
+internal sealed class UserUse(UserAccount account, TunnelCounters counters)
 {
-    private long _fromClient = before?.FromClient ?? 0, _fromUpstream = before?.FromUpstream ?? 0;
+    private long _fromClient = counters.FromClient, _fromUpstream = counters.FromUpstream;
 
     public UserAccount Account => account;
 
@@ -102,6 +104,10 @@ internal sealed class UserUse(UserAccount account, TunnelCounters? before = null
     public void End(TunnelCounters counters)
     {
         Count(counters);
+
+        // Who still holds this one adds nothing any more: what moves from now on is another's.
+        Interlocked.Exchange(ref _fromClient, long.MaxValue);
+        Interlocked.Exchange(ref _fromUpstream, long.MaxValue);
         account.Leave();
     }
 

@@ -47,7 +47,7 @@ internal sealed class UserTable
         var own = _sections.Value.GetValueOrDefault(name)?.Options;
         return new UserLimits(
             own?.MaxConnections ?? listener?.MaxConnectionsPerUser ?? 0, own?.ConnectionRate ?? listener?.ConnectionRatePerUser ?? default,
-            own?.Bandwidth ?? listener?.BandwidthPerUser ?? 0);
+            own?.Bandwidth ?? (listener is { BandwidthPerUser: > 0 } ? listener.BandwidthPerUser : null));
     }
 
     /// <summary>What a user may ask for; null: anything.</summary>

@@ -20,7 +20,7 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Scratch for copying: what fits in one read of it is cheaper to copy than to splice.</summary>
     public const int ScratchSize = 16 * 1024;
 
-    // Some 0.2 ms until they leave.
+    // So many messages, or events behind the first of them: some 0.2 ms until they leave, or a few where others move bulk data.
     private const int MostHeld = 16;
     private const int HeldSize = 16 * 1024;
 
@@ -42,7 +42,7 @@ internal sealed unsafe class EventLoop : IDisposable
     private (IEventSink? Sink, uint Generation)[] _sinks = new (IEventSink?, uint)[256];
     private readonly (IHeldWriter Writer, int Length)[] _held = new (IHeldWriter, int)[MostHeld];
     private readonly byte* _heldStart;
-    private int _heldCount, _heldBytes;
+    private int _heldCount, _heldBytes, _heldEvents;
     private bool _dispatches;
     private uint _generation;
     private BulkPace _pace;
@@ -139,7 +139,7 @@ internal sealed unsafe class EventLoop : IDisposable
         }
 
         Array.Clear(_held, 0, _heldCount);
-        (_heldCount, _heldBytes) = (0, 0);
+        (_heldCount, _heldBytes, _heldEvents) = (0, 0, 0);
     }
 
     /// <summary>Adds a descriptor; answers errno or 0. Edges only: each change is told once.</summary>
@@ -273,6 +273,8 @@ internal sealed unsafe class EventLoop : IDisposable
                 continue;
             byte* one = events + (i * EventSize);
             Dispatch(Unsafe.ReadUnaligned<uint>(one), Unsafe.ReadUnaligned<ulong>(one + DataOffset));
+            if (_heldCount > 0 && ++_heldEvents >= MostHeld)
+                SendHeld();
         }
     }
 

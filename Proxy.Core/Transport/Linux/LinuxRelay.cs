@@ -44,7 +44,12 @@ internal sealed unsafe class LinuxRelay(
     public ValueTask<RelayResult> BeginAsync(CancellationToken cancellationToken)
     {
         if (meter.Pace is { } pace)
+        {
+            // What goes first leaves at once, and what follows waits for it.
+            pace.Reserve(first.Count, out _);
             _flow = new PacedFlow(pace, _loop, this);
+        }
+
         if (Pump() is { } result)
         {
             Release();
@@ -132,7 +137,8 @@ internal sealed unsafe class LinuxRelay(
     private RelayResult? Pump()
     {
         // What goes first leaves in one piece with what is there: two would be two segments, and wake the peer twice.
-        if (_left is not null && _ahead is null && _flow is null && source.IsReadable && TryTakeIntoPipe(_missing, out int found))
+        if (_left is not null && _ahead is null && _flow is null && source.IsReadable && TryTakeIntoPipe(_missing, out int found)
+            && found != -Errno.TryAgain)
             _ahead = found;
         long until = _missing - LinuxTunnel.BytesInATurn;
         for (int round = 0; round < LinuxTunnel.Rounds && (_missing == 0 || _missing > until); round++)

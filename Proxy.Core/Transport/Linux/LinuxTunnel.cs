@@ -176,6 +176,8 @@ internal sealed partial class LinuxTunnel : LoopTimer, ILoopWork, IRunningTunnel
             return;
         }
 
+        // What came ahead leaves at once, and what follows waits for it.
+        _settings.Control.Pace?.Reserve(_up.LeftEnd - _up.LeftStart + (_down.LeftEnd - _down.LeftStart), out _);
         if (_settings.IdleTimeout > TimeSpan.Zero)
             _loop.Timers.Add(this, _lastActivity + (long)_settings.IdleTimeout.TotalMilliseconds);
         _client.EnsureWatched();

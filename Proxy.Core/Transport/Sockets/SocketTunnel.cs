@@ -103,12 +103,14 @@ internal sealed partial class SocketTunnel(
     {
         Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
         bool leavesClient = LeavesClient(reason);
-        EndWaits();
         upstream.Abort();
         if (leavesClient)
             StopReadingClient();
         else
             client.Abort();
+
+        // Last: what waits goes on within this call, and is to find the tunnel cut.
+        EndWaits();
     }
 
     /// <summary>
@@ -265,6 +267,8 @@ internal sealed partial class SocketTunnel(
         {
             foreach (var segment in result.Buffer)
             {
+                // It leaves at once, and what follows waits for it.
+                settings.Control.Pace?.Reserve(segment.Length, out _);
                 if (!await TrySendAsync(sink, segment, fromClient))
                     return false;
                 Count(fromClient, segment.Length);

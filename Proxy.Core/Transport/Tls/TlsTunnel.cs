@@ -101,12 +101,14 @@ internal sealed class TlsTunnel(
     {
         Interlocked.CompareExchange(ref _end, (int)reason, NotEnded);
         bool leavesClient = LeavesClient(reason);
-        EndWaits();
         upstream.Abort();
         if (leavesClient)
             StopReadingClient();
         else
             client.Abort();
+
+        // Last: what waits goes on within this call, and is to find the tunnel cut.
+        EndWaits();
     }
 
     /// <summary>Only the worker's side is cut, and what came last may be an answer that the client has yet to read.</summary>

@@ -3,7 +3,7 @@
 const TokenKey = "torbalancer.token";
 
 // The server sends a comment every 15 s; a stream that is silent for longer leads nowhere any more.
-const SilenceMs = 40_000;
+const SilenceMs = 40_000, AnswerMs = 30_000;
 const FirstWaitMs = 500, LongestWaitMs = 15_000;
 
 let token = sessionStorage.getItem(TokenKey) ?? "";
@@ -54,7 +54,7 @@ async function send(method, path, headers = {}, signal = undefined) {
       response = await fetch(path, {
         method,
         headers: used ? { ...headers, Authorization: `Bearer ${used}` } : headers,
-        signal,
+        signal: signal ?? AbortSignal.timeout(AnswerMs),
         credentials: "omit",
         redirect: "error",
       });
@@ -145,7 +145,8 @@ export class EventStream {
   async #follow() {
     this.#abort = new AbortController();
     const headers = this.#last ? { "Last-Event-ID": this.#last } : {};
-    const response = await send("GET", "/api/v1/events?recent=200", headers, this.#abort.signal);
+    const abort = this.#abort, head = setTimeout(() => abort.abort(), AnswerMs);
+    const response = await send("GET", "/api/v1/events?recent=200", headers, abort.signal).finally(() => clearTimeout(head));
     this.#wait = FirstWaitMs;
     this.hears.open();
 

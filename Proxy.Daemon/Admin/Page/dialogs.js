@@ -32,15 +32,19 @@ export function askToken(wasWrong) {
   field.value = "";
   return new Promise(resolve => {
     dialog.oncancel = event => event.preventDefault();
-    dialog.onclose = () => {
-      if (!field.value.trim())
-        dialog.showModal();
-    };
+    dialog.onclose = () => dialog.showModal();
     byId("ask-form").onsubmit = event => {
       event.preventDefault();
       const given = field.value.trim();
       if (!given)
         return;
+
+      // Anything else could not be sent, and nobody would ask again.
+      if (!/^[\x21-\x7e]+$/.test(given)) {
+        setText(byId("ask-wrong"), "A token has letters, digits and signs of ASCII only.");
+        return;
+      }
+
       dialog.onclose = null;
       dialog.close();
       field.value = "";

@@ -31,9 +31,14 @@ public class ListenerCompletionTests
         Assert.That(Loading.Errors(Conf), Is.EqualTo("t.conf:3: [Listener:a] UsersFile: /users does not exist"));
 
     [Test]
-    public void UsersFile_empty_gives_no_users() =>
-        Assert.That(Loading.Join(Load("# nobody").Errors),
-            Does.StartWith("t.conf:2: [Listener:a] Auth = required, but there are no users"));
+    public void UsersFile_empty_lets_nobody_in()
+    {
+        var result = Load("# nobody");
+
+        Assert.That(result.IsValid, Is.True, "else the last user of a file that changes could not be taken out");
+        Assert.That(result.Options.Listeners[0].Users, Is.Empty);
+        Assert.That(Loading.Join(result.Warnings), Does.Contain("there are no users in UsersFile: nobody may use this listener"));
+    }
 
     [TestCase("s3cret", "/users:1: the line has a user without a colon and a password")]
     [TestCase("ann:ok\n:s3cret", "/users:2: the line has a user without a name")]

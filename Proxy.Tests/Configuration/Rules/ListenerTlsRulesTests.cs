@@ -90,7 +90,9 @@ public class ListenerTlsRulesTests
     [Test]
     public void Passwords_in_the_clear_are_warned_of_where_others_can_reach_the_listener()
     {
-        const string guarded = "Address = 0.0.0.0:1080\nAuth = required\nUsers = a:b";
+        // A hash: a password in plain text is warned of everywhere.
+        const string guarded = "Address = 0.0.0.0:1080\nAuth = required\nUsers = a:"
+            + "$6$saltsalt$U9lnnOjCCwUbs5DlvAH5QsjD7u.f7phlNw2.Qq.Mmdsj9wrbXqFlVrenX94MbmRnxZFeei7nhqJkDUO6DOUBK.";
         Assert.That(
             Loading.Join(Loading.Text($"[Listener:a]\n{guarded}").Warnings),
             Is.EqualTo("t.conf:3: [Listener:a] passwords are asked for on 0.0.0.0:1080, which other machines reach, and travel there "

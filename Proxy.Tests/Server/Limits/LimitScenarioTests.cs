@@ -34,6 +34,8 @@ public class LimitScenarioTests
         }
 
         await proxy.Log.WaitForAsync("access", protocol == "GET" ? 2 : 3, token);
+        while (proxy.Server.Connections.Count > 0)
+            await Task.Delay(5, token);
         await using var next = await proxy.ConnectAsync();
         Assert.That((await SocksClient.RequestAsync(next, "a.example", 80, token))[1], Is.Zero);
         Assert.That(RefusedBy(proxy, LimitKind.MaxConnectionsPerClient), Is.EqualTo(1));
