@@ -62,7 +62,7 @@ public sealed class LivenessTests
         while (stuck is null);
 
         Assert.That(stuck, Is.EqualTo("the health prober"));
-        Assert.That(async () => await bench.DisposeAsync(), Throws.TypeOf<OutOfMemoryException>());
+        Assert.That(async () => await bench.DisposeAsync(), Throws.TypeOf<InsufficientMemoryException>());
     }
 
     private sealed class BreakingProbes : IProbeSequence
@@ -74,7 +74,7 @@ public sealed class LivenessTests
         public Task<ProbeReport> RunAsync(WorkerState worker, bool inRecovery, CancellationToken cancellationToken)
         {
             _asked.TrySetResult();
-            return Task.FromException<ProbeReport>(new OutOfMemoryException());
+            return Task.FromException<ProbeReport>(new InsufficientMemoryException());
         }
     }
 

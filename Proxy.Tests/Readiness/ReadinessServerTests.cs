@@ -52,7 +52,7 @@ public sealed class ReadinessServerTests
     }
 
     [Test]
-    public async Task Daemon_that_has_not_opened_its_listeners_is_starting(CancellationToken token)
+    public async Task Daemon_that_has_not_opened_its_listeners_is_starting()
     {
         await using var proxy = await ProxyUnderTest.StartAsync([Model("a", 1)]);
         var starting = new TorBalancer.Admin.ReadinessReport(ServingStage.Starting, proxy.Pool.Snapshot);
