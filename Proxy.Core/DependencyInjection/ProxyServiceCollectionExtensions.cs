@@ -157,6 +157,7 @@ internal static class ProxyServiceCollectionExtensions
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.Get<DescriptorBudget>(),
             Memory = provider.Get<MemoryRoom>(),
+            Inherited = provider.GetService<InheritedSockets>() ?? InheritedSockets.None,
             TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),
