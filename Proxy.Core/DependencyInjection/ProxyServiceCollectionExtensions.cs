@@ -169,6 +169,7 @@ internal static class ProxyServiceCollectionExtensions
             Memory = provider.Get<MemoryRoom>(),
             Certificates = provider.Get<ListenerCertificates>(),
             Limiter = provider.Get<ConnectionLimiter>(),
+            Inherited = provider.GetService<InheritedSockets>() ?? InheritedSockets.None,
             TunnelIdleTimeout = provider.Get<Live<TunnelOptions>>().Select(static tunnel => tunnel.IdleTimeout),
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),

@@ -75,6 +75,16 @@ internal static unsafe partial class FileCalls
     [LibraryImport("libc", EntryPoint = "close")]
     public static partial void Close(int fd);
 
+    /// <summary>Programs that are started from now on do not inherit it (FD_CLOEXEC). 0, or -1 when it is no descriptor.</summary>
+    public static int SetCloseOnExec(int fd)
+    {
+        const int setDescriptorFlags = 2, closeOnExec = 1;
+        return FileControl(fd, setDescriptorFlags, closeOnExec);
+    }
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FileControl(int fd, int command, nint argument);
+
     [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
     public static partial int ChangeMode(int fd, uint mode);
 

@@ -50,6 +50,9 @@ internal sealed record ConnectionServices
 
     public required TimeProvider Time { get; init; }
 
+    /// <summary>Sockets that were opened for listeners by somebody else.</summary>
+    public InheritedSockets Inherited { get; init; } = InheritedSockets.None;
+
     /// <summary>What comes to the listeners.</summary>
     public ServerCounters Counters { get; } = new();
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Transport;
@@ -174,14 +175,39 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     {
         try
         {
-            var listener = services.Transport.Listen(model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack));
+            var listener = services.Transport.Listen(
+                model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, Inherited(model)));
             return new ProxyListener(listener, model, services, logger);
         }
-        catch (Exception failure) when (failure is System.Net.Sockets.SocketException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
             throw new ListenException(
                 model.Name, $"[Listener:{model.Name}] cannot listen on {model.Address}: {failure.Message}", failure);
         }
+    }
+
+    /// <summary>
+    /// The socket that was opened for it, once; null: none was. Throws <see cref="ListenException"/> when it is on another address than is
+    /// configured: by that one it has been judged who may connect.
+    /// </summary>
+    private Socket? Inherited(ListenerModel model)
+    {
+        if (services.Inherited.Take(model.Name) is not { } socket)
+            return null;
+        bool isSame = (model.Address, socket.LocalEndPoint) switch
+        {
+            (IPEndPoint { Port: 0 } any, IPEndPoint own) => any.Address.Equals(own.Address),
+            (var configured, var own) => configured.Equals(own) || (own is not IPEndPoint && configured.ToString() == own?.ToString()),
+        };
+        if (isSame)
+            return socket;
+        var where = socket.LocalEndPoint;
+        socket.Dispose();
+        throw new ListenException(
+            model.Name,
+            $"[Listener:{model.Name}] Address is {model.Address}, and the socket that the service manager has opened for it is on {where}: "
+                + "who may connect is judged by Address, so both must say the same",
+            new InvalidOperationException());
     }
 
     private RunningListener Run(ProxyListener listener)

@@ -58,7 +58,9 @@ public interface ITransportListener : IAsyncDisposable
 /// <param name="Backlog">Connections that the kernel queues before they are accepted.</param>
 /// <param name="UnixFileMode">Permissions of a unix socket's file; null leaves the umask's.</param>
 /// <param name="IsDualStack">Whether an IPv6 address takes IPv4 clients as well (RFC 3493, section 5.3): of use for [::] only.</param>
-public readonly record struct ListenSettings(int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false);
+/// <param name="Inherited">Bound to the address already, and listening: taken instead of a new one, and closed with it. Null: none.</param>
+public readonly record struct ListenSettings(
+    int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false, Socket? Inherited = null);
 
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>

@@ -22,6 +22,7 @@ using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
 using TorBalancer.Server;
 using TorBalancer.Testnet;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -74,11 +75,15 @@ internal static class RunCommand
         using var signals = new DaemonSignals();
         try
         {
+            var sockets = SocketActivation.Take(
+                Environment.GetEnvironmentVariable, Environment.ProcessId, static name => Environment.SetEnvironmentVariable(name, null));
+            SocketActivation.Check(sockets, [.. configuration.Options.Listeners.Select(static listener => listener.Name)]);
+            var inputs = new ProcessInputs(signals, sockets);
             DescriptorLimit.Check();
             if (latency is { } distance)
-                await RunTestnetAsync(sources, configuration, distance, signals, cancellationToken);
+                await RunTestnetAsync(sources, configuration, distance, inputs, cancellationToken);
             else
-                await RunHostAsync(new RunningConfiguration(sources, configuration), addNetwork: null, signals, cancellationToken);
+                await RunHostAsync(new RunningConfiguration(sources, configuration), addNetwork: null, inputs, cancellationToken);
             return ExitCodes.Done;
         }
         catch (Exception failure) when (failure is StartupException or ListenException)
@@ -97,7 +102,7 @@ internal static class RunCommand
     /// own, so that the network's library is loaded for nobody else.
     /// </summary>
     private static async Task RunTestnetAsync(
-        ConfigurationSources sources, ConfigurationResult configuration, TimeSpan latency, DaemonSignals signals,
+        ConfigurationSources sources, ConfigurationResult configuration, TimeSpan latency, ProcessInputs inputs,
         CancellationToken cancellationToken)
     {
         // From the first file on: a signal that came before the host listens to them would leave the network's directory behind.
@@ -110,7 +115,7 @@ internal static class RunCommand
         try
         {
             await RunHostAsync(
-                running, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), signals, stop.Token);
+                running, services => services.AddSingleton(network).AddHostedService<TestnetHostedService>(), inputs, stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -125,9 +130,10 @@ internal static class RunCommand
     }
 
     private static async Task RunHostAsync(
-        RunningConfiguration running, Action<IServiceCollection>? addNetwork, DaemonSignals signals, CancellationToken cancellationToken)
+        RunningConfiguration running, Action<IServiceCollection>? addNetwork, ProcessInputs inputs, CancellationToken cancellationToken)
     {
-        using var host = BuildHost(running, addNetwork, signals);
+        var signals = inputs.Signals;
+        using var host = BuildHost(running, addNetwork, inputs);
         signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
         FollowOptions(host.Services);
 
@@ -151,7 +157,7 @@ internal static class RunCommand
     /// <param name="addNetwork">
     /// Adds a network that ends with the daemon: it starts first, and nothing is kept about its workers. Null: there is none.
     /// </param>
-    private static IHost BuildHost(RunningConfiguration running, Action<IServiceCollection>? addNetwork, DaemonSignals signals)
+    private static IHost BuildHost(RunningConfiguration running, Action<IServiceCollection>? addNetwork, ProcessInputs inputs)
     {
         var configuration = running.Current;
         var options = configuration.Options;
@@ -167,7 +173,8 @@ internal static class RunCommand
             provider => new IsolationKeyNotice(notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
         builder.Services.AddReload(running);
         builder.Services.AddSingleton(configuration);
-        builder.Services.AddSingleton(signals);
+        builder.Services.AddSingleton(inputs.Signals);
+        builder.Services.AddSingleton(inputs.Sockets);
         builder.Services.AddSingleton<SystemdNotifier>();
         builder.Services.AddSingleton<ServiceStatus>();
         builder.Services.AddSingleton<ReadinessAnswers>();
@@ -203,4 +210,9 @@ internal static class RunCommand
         builder.Services.AddHostedService<LameDuckHostedService>();
         return builder.Build();
     }
+
+    /// <summary>What the process has from outside, besides its configuration.</summary>
+    /// <param name="Signals">Those that are sent to it.</param>
+    /// <param name="Sockets">Those that were opened for it.</param>
+    private sealed record ProcessInputs(DaemonSignals Signals, InheritedSockets Sockets);
 }

@@ -17,7 +17,7 @@ public sealed class AcceptErrorsTests
         await SystemCalls.RequireAsync(token);
         await using var worker = new FakeTorWorker();
         await using var daemon = await DaemonUnderTest.StartAsync(
-            LameDuckTests.Workers(worker), token,
+            LameDuckTests.Workers(worker) + "[Tunnel]\nDrainTimeout = 0s\n", token,
             under:
             [
                 ClientProcess.Require("strace"), "-D", "-f", "--seccomp-bpf", "-q", "-o", "/dev/null", "-e", "trace=accept4", "-e",

@@ -36,6 +36,14 @@ internal sealed class ListeningSocket : IDisposable
     /// <summary>Throws <see cref="SocketException"/> when the address cannot be had.</summary>
     public static ListeningSocket Bind(EndPoint address, ListenSettings settings, SocketSettings socketSettings)
     {
+        if (settings.Inherited is { } inherited)
+        {
+            // The file of a unix socket is whoever's who has made it.
+            SocketTuning.Apply(inherited, socketSettings, peer: null);
+            inherited.Listen(settings.Backlog);
+            return new ListeningSocket(inherited, unixPath: null);
+        }
+
         var socket = SocketTuning.Create(address);
         try
         {
