@@ -36,8 +36,9 @@ internal sealed class Liveness
         }
         catch (TimeoutException)
         {
-            return string.Join(
+            string stuck = string.Join(
                 " and ", _parts.Zip(turns).Where(static one => !one.Second.IsCompleted).Select(static one => one.First.Name));
+            return stuck.Length > 0 ? stuck : null;
         }
     }
 

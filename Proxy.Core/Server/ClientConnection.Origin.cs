@@ -82,7 +82,7 @@ internal sealed partial class ClientConnection
     /// <summary>
     /// Makes the connection one that carries TLS, which everybody knows as the client's from then on. False: the connection is to end.
     /// </summary>
-    private async ValueTask<bool> TakeTlsAsync(CertificateFiles certificate)
+    private async ValueTask<bool> TakeTlsAsync()
     {
         DetectedProtocol? protocol;
         while (!ProtocolDetector.TryDetect(client.Input, await client.Input.ReadAsync(Aborted), out protocol))
@@ -101,9 +101,9 @@ internal sealed partial class ClientConnection
             return false;
         }
 
-        if (services.Certificates.Find(certificate) is not { } options)
+        if (_tls is not { } options)
         {
-            // A reload has taken it from the listener since this client was accepted.
+            // A reload has taken it from the listener while this client was accepted.
             Context.Fail(new ProxyError(FailureCause.ProtocolDisabled));
             return false;
         }
@@ -124,7 +124,10 @@ internal sealed partial class ClientConnection
     private async ValueTask RefusePlainAsync(DetectedProtocol protocol)
     {
         Context.Fail(new ProxyError(FailureCause.BadRequest, "no TLS, which this listener speaks"));
-        OriginLog.Plain(services.Logger, Context.Listener.Name);
+        if (protocol == DetectedProtocol.ProxyHeader)
+            Log.UnaskedHeader(services.Logger, Context.Listener.Name);
+        else
+            OriginLog.Plain(services.Logger, Context.Listener.Name);
         if (protocol != DetectedProtocol.Http)
             return;
         await client.WriteAsync(

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
@@ -22,6 +23,10 @@ internal sealed partial class ClientConnection(
     private ClientFarewell _farewell;
     private WorkerStream? _stream;
     private int _ended;
+
+    // As it was when the client came: a reload may have forgotten it before the handshake.
+    private readonly SslServerAuthenticationOptions? _tls =
+        context.Listener.Tls is { } files ? services.Certificates.Find(files) : null;
 
     // It was accepted to be told of a limit: its place is not one of those that let in.
     private readonly bool _hasRefusalsPlace = context.IsRefused;
@@ -105,7 +110,7 @@ internal sealed partial class ClientConnection(
             if (Context.Listener.ProxyProtocol is { } balancers && balancers.Contains(Context.ClientAddress)
                 && !await TakeProxyHeaderAsync())
                 return null;
-            if (Context.Listener.Tls is { } certificate && !await TakeTlsAsync(certificate))
+            if (Context.Listener.Tls is not null && !await TakeTlsAsync())
                 return null;
 
             DetectedProtocol? protocol;

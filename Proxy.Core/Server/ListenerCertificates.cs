@@ -62,16 +62,20 @@ internal sealed partial class ListenerCertificates(TimeProvider time, ILogger<Li
     private void Look(CertificateFiles files, Entry entry)
     {
         string? text = CertificatePair.TextOf(files, DiskFiles.Instance);
-        if (text == entry.Text)
+
+        // What is wrong with them may be the mode of a file, which its text does not show.
+        if (text == entry.Text && entry.Problem is null)
             return;
         entry.Text = text;
         if (CertificatePair.Read(files, DiskFiles.Instance, out string problem) is { } pair)
         {
             entry.Options = OptionsOf(pair);
+            entry.Problem = null;
             Log.Renewed(logger, files.Certificate, pair.Certificate.NotAfter.ToUniversalTime());
         }
-        else
+        else if (problem != entry.Problem)
         {
+            entry.Problem = problem;
             Log.Kept(logger, files.Certificate, problem);
         }
     }
@@ -91,6 +95,9 @@ internal sealed partial class ListenerCertificates(TimeProvider time, ILogger<Li
 
         /// <summary>Both files as they were read last; null: they could not be read.</summary>
         public string? Text { get; set; }
+
+        /// <summary>Why the pair before them is still in use; null: they are in use themselves.</summary>
+        public string? Problem { get; set; }
 
         public SslServerAuthenticationOptions? Options
         {

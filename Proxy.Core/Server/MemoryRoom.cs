@@ -23,6 +23,9 @@ internal sealed class MemoryRoom(MemoryGroup? group, Action collect)
     /// </summary>
     public const long OfAClient = 24 << 10;
 
+    /// <summary>The same for one that speaks TLS: some 30 KiB of an idle tunnel, and what a handshake takes meanwhile.</summary>
+    public const long OfATlsClient = 64 << 10;
+
     /// <summary>Bytes that the daemon takes itself once it has served some.</summary>
     public const long Own = 32 << 20;
 
@@ -38,17 +41,20 @@ internal sealed class MemoryRoom(MemoryGroup? group, Action collect)
     public long Limit => group?.Limit ?? 0;
 
     /// <summary>Clients that are promised room at one time.</summary>
-    public int MostClients => group is null
+    public int MostClients => MostOf(OfAClient);
+
+    private int MostOf(long each) => group is null
         ? int.MaxValue
-        : (int)Math.Clamp((group.Limit - Reserve - Own) / OfAClient, LeastClients, int.MaxValue);
+        : (int)Math.Clamp((group.Limit - Reserve - Own) / each, LeastClients, int.MaxValue);
 
     /// <summary>For every client that is about to be accepted; false: not now.</summary>
     /// <param name="live">How many there are.</param>
-    public bool TryTake(int live)
+    /// <param name="each">Bytes that it is promised.</param>
+    public bool TryTake(int live, long each = OfAClient)
     {
         if (group is null || live < LeastClients)
             return true;
-        if (live < MostClients && (Interlocked.Increment(ref _clients) % ClientsInALook != 1 || HasRoom))
+        if (live < MostOf(each) && (Interlocked.Increment(ref _clients) % ClientsInALook != 1 || HasRoom))
             return true;
 
         // The next one looks again.

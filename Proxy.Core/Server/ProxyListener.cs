@@ -169,7 +169,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
                 return Lack.Descriptors;
         }
 
-        if (_memory.TryTake(services.Registry.Count))
+        if (_memory.TryTake(services.Registry.Count, OfAClient))
             return Lack.None;
         _descriptors.Return(DescriptorBudget.OfAClient);
         return Lack.Memory;
@@ -206,7 +206,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     public ValueTask CloseAsync()
     {
         bool any = true;
-        while (any && _memory.TryTake(services.Registry.Count) && _descriptors.TryTake(DescriptorBudget.OfAClient))
+        while (any && _memory.TryTake(services.Registry.Count, OfAClient) && _descriptors.TryTake(DescriptorBudget.OfAClient))
         {
             var queued = listener.TryAccept();
             any = queued is not null;
@@ -216,6 +216,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
         return listener.DisposeAsync();
     }
+
+    private long OfAClient => _model.Tls is null ? MemoryRoom.OfAClient : MemoryRoom.OfATlsClient;
 
     /// <summary>True when it was started; from then on its place gives the descriptors back.</summary>
     private bool Admit(TransportConnection connection)

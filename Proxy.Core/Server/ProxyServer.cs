@@ -114,14 +114,15 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             Volatile.Write(ref _listeners, [.. next.OrderBy(one => order.IndexOf(one.Listener.Model))]);
         }
 
-        services.Certificates.Keep([.. change.Models.Select(static model => model.Tls).OfType<CertificateFiles>()]);
-        services.Certificates.Look();
-
         foreach (var gone in change.Gone)
         {
             await CloseAsync(gone);
             Log.NotListening(logger, gone.Listener.Model.Name, gone.Listener.LocalEndPoint);
         }
+
+        // Behind their last clients, who are shown theirs.
+        services.Certificates.Keep([.. change.Models.Select(static model => model.Tls).OfType<CertificateFiles>()]);
+        services.Certificates.Look();
 
         await CloseIfStoppingAsync();
     }

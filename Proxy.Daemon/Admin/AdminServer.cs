@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -168,10 +169,15 @@ internal sealed class AdminServer : IAsyncDisposable
         listen.Use(static next => connection => AdminFinishedClients.ServeAsync(connection, next));
         if (secured?.Certificate is { } certificate)
         {
-            listen.UseHttps(new HttpsConnectionAdapterOptions
+            // Offline: neither a missing issuer nor a proof of validity (OCSP) is fetched, for which a name would be looked up here.
+            var tls = new SslServerAuthenticationOptions
             {
-                ServerCertificate = certificate,
-                ServerCertificateChain = secured.Chain,
+                ServerCertificateContext = SslStreamCertificateContext.Create(certificate, secured.Chain, offline: true),
+                ApplicationProtocols = [SslApplicationProtocol.Http11],
+            };
+            listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(tls),
                 HandshakeTimeout = HeadTimeout,
             });
         }

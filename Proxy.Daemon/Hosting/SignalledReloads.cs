@@ -31,7 +31,7 @@ internal sealed class SignalledReloads(ConfigurationReloader reloader, SystemdNo
 
     private async Task RunAsync(Task before)
     {
-        await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await before.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
 
         // CLOCK_MONOTONIC in microseconds, which Stopwatch is on Linux.
         long now = Stopwatch.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;

@@ -23,7 +23,7 @@ public sealed class LameDuckTests
             $"{Workers(worker)}[Readiness]\nAddress = 127.0.0.1:{port}\nAgent = 127.0.0.1:{agent}\n"
                 + "[Tunnel]\nLameDuck = 10m\nDrainTimeout = 5s\n",
             token, directory, socket: "unix:" + socket, notify: manager.Path,
-            environment: new Dictionary<string, string> { ["WATCHDOG_USEC"] = "400000" });
+            environment: new Dictionary<string, string> { ["WATCHDOG_USEC"] = "4000000" });
         Assert.That(await manager.WaitForAsync("READY=1", token), Does.EndWith("STATUS=ready: 1 of 1 workers may carry connections"));
         await manager.WaitForAsync("WATCHDOG=1", token);
         Assert.That(await CurlAsync(port, "/livez", token), Is.EqualTo("200 alive\n"));
@@ -64,7 +64,7 @@ public sealed class LameDuckTests
         await using var worker = new FakeTorWorker();
         int port = FreePort.Find();
         await using var daemon = await DaemonUnderTest.StartAsync(
-            $"{Workers(worker)}[Readiness]\nAddress = 127.0.0.1:{port}\n[Tunnel]\nLameDuck = 1s\nDrainTimeout = 1s\n", token);
+            $"{Workers(worker)}[Readiness]\nAddress = 127.0.0.1:{port}\n[Tunnel]\nLameDuck = 1s\nDrainTimeout = 4s\n", token);
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(daemon.Address, token);
         await using var stream = new NetworkStream(socket, ownsSocket: false);
@@ -79,7 +79,7 @@ public sealed class LameDuckTests
         Assert.That(await CurlAsync(port, "/readyz", token), Does.StartWith("503 not ready: the daemon is stopping"));
         Assert.That(await TryAsync(daemon.Address, token), Is.False);
         Assert.That(await daemon.Exited.WaitAsync(token), Is.Zero);
-        Assert.That(clock.Elapsed, Is.GreaterThan(TimeSpan.FromSeconds(1.8)));
+        Assert.That(clock.Elapsed, Is.GreaterThan(TimeSpan.FromSeconds(4.8)));
     }
 
     [Test]

@@ -224,11 +224,12 @@ public class TlsListenerTests
         Assert.That(
             AccessEntry.Field((await proxy.Log.WaitForConnectionsAsync(1, token)).Single(), "end"), Is.EqualTo("idle_timeout"));
 
-        await using var other = await OpenAsync(proxy, token);
-        foreach (var connection in proxy.Server.Connections.All)
+        await using var unlimited = await StartAsync();
+        await using var other = await OpenAsync(unlimited, token);
+        foreach (var connection in unlimited.Server.Connections.All)
             connection.Abort(TorBalancer.Transport.TunnelEnd.Drained);
         Assert.That(async () => await ReadToEndAsync(other, token), Throws.InstanceOf<IOException>());
-        Assert.That(AccessEntry.Field((await proxy.Log.WaitForConnectionsAsync(2, token))[1], "end"), Is.EqualTo("drained"));
+        Assert.That(AccessEntry.Field((await unlimited.Log.WaitForConnectionsAsync(1, token)).Single(), "end"), Is.EqualTo("drained"));
     }
 
     [TestCase("GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n")]

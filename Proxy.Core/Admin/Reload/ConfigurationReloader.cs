@@ -34,7 +34,8 @@ internal sealed partial class ConfigurationReloader(
         await _one.WaitAsync();
         try
         {
-            if (server.Connections.Stopping.IsCancellationRequested)
+            // How long the stop may take was said when it began.
+            if (server.Serving.Stage >= ServingStage.LameDuck || server.Connections.Stopping.IsCancellationRequested)
                 return ReloadOutcome.Stopping;
 
             // Files are read, which may take a while where they are elsewhere.

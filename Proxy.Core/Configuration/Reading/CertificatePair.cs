@@ -57,9 +57,16 @@ internal sealed record CertificatePair(X509Certificate2 Certificate, X509Certifi
 
         try
         {
-            return new CertificatePair(X509Certificate2.CreateFromPem(certificate, key), chain);
+            var pair = X509Certificate2.CreateFromPem(certificate, key);
+            using var rsa = pair.GetRSAPrivateKey();
+            using var ecdsa = pair.GetECDsaPrivateKey();
+            if (rsa is not null || ecdsa is not null)
+                return new CertificatePair(pair, chain);
+            pair.Dispose();
+            problem = "is of a kind that TLS cannot sign with: RSA and ECDSA keys are taken";
+            return Refused(paths.Key, ref problem);
         }
-        catch (Exception failure) when (failure is CryptographicException or ArgumentException)
+        catch (Exception failure) when (failure is CryptographicException or ArgumentException or NotSupportedException)
         {
             problem = key.Contains("ENCRYPTED", StringComparison.Ordinal) ? "is encrypted; a key without a password is taken"
                 : key.Contains("PRIVATE KEY-----", StringComparison.Ordinal)
