@@ -28,7 +28,12 @@ public sealed partial class MetricsScenarioTests : ResilienceFixture
         string victim = Network.Workers[0].Name, drained = Network.Workers[1].Name;
         string configuration = DaemonUnderTest.ConfigurationFor(Network)
             .Replace("[Health]\n", "[Health]\nCheckInterval = 1s\nRecoveryBackoff = 1s\n", StringComparison.Ordinal);
-        await using var daemon = await DaemonUnderTest.StartAsync(configuration, token, admin: "Address = 127.0.0.1:0");
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            configuration, token, admin: "Address = 127.0.0.1:0",
+            environment: new Dictionary<string, string>
+            {
+                ["TORBALANCER_Listener__main__Auth"] = "optional", ["TORBALANCER_Listener__main__Users"] = "ann:secret",
+            });
         string target = await daemon.AdminAddressAsync(token);
         _admin = "http://" + target;
 
@@ -82,11 +87,12 @@ public sealed partial class MetricsScenarioTests : ResilienceFixture
     }
 
     /// <summary>A name that does not exist: a failure of its own kind, which is no worker's fault.</summary>
+    /// <summary>A user asks for what is not there.</summary>
     private static async Task FailAsync(DaemonUnderTest daemon, CancellationToken token)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(daemon.Address, token);
-        byte[] reply = await SocksClient.RequestAsync(client.GetStream(), "nx.test", 80, token);
+        byte[] reply = await SocksClient.RequestAsync(client.GetStream(), "nx.test", 80, token, "ann", "secret");
         Assert.That(reply[1], Is.Not.Zero);
     }
 
