@@ -55,9 +55,13 @@ public sealed class TestNetworkTests
         Assert.That(await FailAsync($"{new string('a', 56)}.onion", cancellationToken), Does.Contain("(246)"));
 
         // The service's descriptor may be on its way to the directories still: F0.
-        string closed = await FailAsync($"{_network.OnionAddress}:81", cancellationToken);
-        for (; closed.Contains("(240)", StringComparison.Ordinal); closed = await FailAsync($"{_network.OnionAddress}:81", cancellationToken))
+        string closed = "(240)";
+        while (closed.Contains("(240)", StringComparison.Ordinal))
+        {
             await Task.Delay(200, cancellationToken);
+            closed = await FailAsync($"{_network.OnionAddress}:81", cancellationToken);
+        }
+
         Assert.That(closed, Does.Contain("(5)"));
     }
 
