@@ -32,7 +32,8 @@ public sealed partial class MetricsScenarioTests : ResilienceFixture
             configuration, token, admin: "Address = 127.0.0.1:0",
             environment: new Dictionary<string, string>
             {
-                ["TORBALANCER_Listener__main__Auth"] = "optional", ["TORBALANCER_Listener__main__Users"] = "ann:secret",
+                ["TORBALANCER_Listener__main__Auth"] = "optional",
+                ["TORBALANCER_Listener__main__Users"] = "ann:secret",
             });
         string target = await daemon.AdminAddressAsync(token);
         _admin = "http://" + target;
