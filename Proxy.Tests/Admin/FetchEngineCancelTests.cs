@@ -40,7 +40,7 @@ public class FetchEngineCancelTests
     }
 
     /// <summary>Its kernel knows the connection for a minute more (tcp_fin_timeout): a FIN alone says nothing.</summary>
-    [Test, CancelAfter(150_000)]
+    [Test, CancelAfter(150_000), Category("Long")]
     public async Task Caller_that_leaves_ends_its_fetch(CancellationToken token)
     {
         var reached = new TaskCompletionSource();
