@@ -10,6 +10,10 @@ public readonly record struct TunnelSettings(TunnelControl Control, TimeSpan Idl
     /// </summary>
     internal static readonly TimeSpan RecentAnswer = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often a tunnel without a loop's timers looks whether it is idle.</summary>
+    internal TimeSpan IdleStep =>
+        IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
+
     /// <summary>
     /// When only the worker's side is cut, and the client has yet to read an answer, its connection stays open and the owner is to
     /// end it: in order behind <see cref="TunnelEnd.UpstreamClosed"/>, by a reset behind <see cref="TunnelEnd.UpstreamReset"/>, and not

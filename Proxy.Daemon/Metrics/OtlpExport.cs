@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Admin.Metrics;
@@ -35,17 +34,7 @@ internal sealed partial class OtlpExport : IAsyncDisposable
     public OtlpExport(Uri url, TimeSpan interval, MetricParts parts, TimeProvider time, ILogger logger)
     {
         (_url, _interval, _parts, _time, _logger) = (url, interval, parts, time, logger);
-        var address = IPAddress.TryParse(url.Host.Trim('[', ']'), out var literal) ? literal : IPAddress.Loopback;
-        var endPoint = new IPEndPoint(address, url.Port);
-        _client = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ActivityHeadersPropagator = null,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
-            ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
-        });
+        _client = SocketStream.CreateClient(url);
         _running = Task.Run(() => RunAsync(_stop.Token));
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -24,18 +23,7 @@ internal sealed partial class WebhookAlertSink : IAlertSink, IDisposable
         _url = new Uri(url);
         _time = time;
         _logger = logger;
-        var address = _url.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-            ? IPAddress.Loopback
-            : IPAddress.Parse(_url.Host.Trim('[', ']'));
-        var endPoint = new IPEndPoint(address, _url.Port);
-        _client = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
-            ConnectCallback = (_, token) => SocketStream.ConnectAsync(endPoint, token),
-        });
+        _client = SocketStream.CreateClient(_url);
     }
 
     public async Task SendAsync(HealthEvent happened, CancellationToken cancellationToken)

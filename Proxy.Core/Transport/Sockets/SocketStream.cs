@@ -6,6 +6,25 @@ namespace TorBalancer.Transport.Sockets;
 /// <summary>A stream for requests of our own that go neither through Tor nor through the engine: to a webhook, to the admin API.</summary>
 internal static class SocketStream
 {
+    /// <summary>
+    /// A client for one URL, whose host is an IP address or localhost. It is connected to as such: neither a proxy of the environment,
+    /// which may be ours, nor the system's resolver has a part in it.
+    /// </summary>
+    public static HttpMessageInvoker CreateClient(Uri url)
+    {
+        var address = IPAddress.TryParse(url.Host.Trim('[', ']'), out var literal) ? literal : IPAddress.Loopback;
+        var endPoint = new IPEndPoint(address, url.Port);
+        return new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
+            ConnectCallback = (_, token) => ConnectAsync(endPoint, token),
+        });
+    }
+
     /// <summary>Connects to an address or a unix socket. Throws <see cref="SocketException"/>.</summary>
     public static async ValueTask<Stream> ConnectAsync(EndPoint endPoint, CancellationToken cancellationToken)
     {

@@ -25,9 +25,7 @@ internal sealed partial class SocketTunnel(
     private volatile SocketError _refusal = SocketError.Success;
     private volatile bool _sending;
 
-    // Of a tunnel whose bytes a second are limited: ends a wait, and how many there are.
-    private readonly CancellationTokenSource? _waits = settings.Control.Pace is null ? null : new();
-    private int _waiting;
+    private readonly PacedTurns? _turns = PacedTurns.Of(settings.Control.Pace);
 
     /// <summary>Tells the owner whatever happens: nobody else would ever end the connection.</summary>
     public async Task RunAsync(ITunnelOwner owner)
@@ -53,7 +51,7 @@ internal sealed partial class SocketTunnel(
     {
         _lastActivity = time.GetTimestamp();
         await using var idle = settings.IdleTimeout > TimeSpan.Zero
-            ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
+            ? time.CreateTimer(static state => ((SocketTunnel)state!).CheckIdle(), this, settings.IdleStep, settings.IdleStep)
             : null;
 
         settings.Control.Begin(this);
@@ -76,20 +74,17 @@ internal sealed partial class SocketTunnel(
     public void Dispose()
     {
         _clientReads.Dispose();
-        _waits?.Dispose();
+        _turns?.Dispose();
     }
 
-    TimeSpan IRunningTunnel.SinceMoved => Volatile.Read(ref _waiting) > 0 ? TimeSpan.Zero
+    TimeSpan IRunningTunnel.SinceMoved => _turns is { IsWaiting: true } ? TimeSpan.Zero
         : time.GetElapsedTime(Volatile.Read(ref _lastActivity));
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
 
-    private TimeSpan IdleStep =>
-        settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
-
     private void CheckIdle()
     {
-        if (Volatile.Read(ref _waiting) > 0)
+        if (_turns is { IsWaiting: true })
             Volatile.Write(ref _lastActivity, time.GetTimestamp());
         else if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
             End(TunnelEnd.IdleTimeout);
@@ -110,7 +105,7 @@ internal sealed partial class SocketTunnel(
             client.Abort();
 
         // Last: what waits goes on within this call, and is to find the tunnel cut.
-        EndWaits();
+        _turns?.End();
     }
 
     /// <summary>
@@ -171,11 +166,10 @@ internal sealed partial class SocketTunnel(
                         buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
                     }
 
-                    var pace = settings.Control.Pace;
-                    if (pace is not null)
-                        most = await WaitForTurnAsync(pace);
+                    if (_turns is not null)
+                        await _turns.WaitAsync(most = Math.Min(_turns.Piece, BufferSize));
                     count = await source.Socket.ReceiveAsync(buffer.AsMemory(0, most), SocketFlags.None, reads);
-                    pace?.Return(most - count);
+                    _turns?.Return(most - count);
                 }
                 catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
                 {
@@ -267,8 +261,7 @@ internal sealed partial class SocketTunnel(
         {
             foreach (var segment in result.Buffer)
             {
-                // It leaves at once, and what follows waits for it.
-                settings.Control.Pace?.Reserve(segment.Length, out _);
+                _turns?.Reserve(segment.Length);
                 if (!await TrySendAsync(sink, segment, fromClient))
                     return false;
                 Count(fromClient, segment.Length);

@@ -23,15 +23,13 @@ internal sealed class TlsTunnel(
 
     private readonly CancellationTokenSource _clientReads = new();
 
-    // Of a tunnel whose bytes a second are limited: ends a wait, and how many there are.
-    private readonly CancellationTokenSource? _waits = settings.Control.Pace is null ? null : new();
-    private int _waiting;
+    private readonly PacedTurns? _turns = PacedTurns.Of(settings.Control.Pace);
     private int _end = NotEnded;
     private long _lastActivity = time.GetTimestamp();
     private long _lastAnswer;
     private volatile bool _answered, _upstreamRefuses, _upstreamFinished;
 
-    TimeSpan IRunningTunnel.SinceMoved => Volatile.Read(ref _waiting) > 0 ? TimeSpan.Zero
+    TimeSpan IRunningTunnel.SinceMoved => _turns is { IsWaiting: true } ? TimeSpan.Zero
         : time.GetElapsedTime(Volatile.Read(ref _lastActivity));
 
     void IRunningTunnel.Stop() => End(TunnelEnd.Aborted);
@@ -59,13 +57,13 @@ internal sealed class TlsTunnel(
     public void Dispose()
     {
         _clientReads.Dispose();
-        _waits?.Dispose();
+        _turns?.Dispose();
     }
 
     private async ValueTask<TunnelEnd> MoveBothAsync()
     {
         await using var idle = settings.IdleTimeout > TimeSpan.Zero
-            ? time.CreateTimer(static state => ((TlsTunnel)state!).CheckIdle(), this, IdleStep, IdleStep)
+            ? time.CreateTimer(static state => ((TlsTunnel)state!).CheckIdle(), this, settings.IdleStep, settings.IdleStep)
             : null;
         settings.Control.Begin(this);
         var up = MoveUpAsync();
@@ -85,12 +83,9 @@ internal sealed class TlsTunnel(
         return (TunnelEnd)_end;
     }
 
-    private TimeSpan IdleStep =>
-        settings.IdleTimeout / 4 is var step && step < TimeSpan.FromMilliseconds(50) ? TimeSpan.FromMilliseconds(50) : step;
-
     private void CheckIdle()
     {
-        if (Volatile.Read(ref _waiting) > 0)
+        if (_turns is { IsWaiting: true })
             Volatile.Write(ref _lastActivity, time.GetTimestamp());
         else if (time.GetElapsedTime(Volatile.Read(ref _lastActivity)) >= settings.IdleTimeout)
             End(TunnelEnd.IdleTimeout);
@@ -108,7 +103,7 @@ internal sealed class TlsTunnel(
             client.Abort();
 
         // Last: what waits goes on within this call, and is to find the tunnel cut.
-        EndWaits();
+        _turns?.End();
     }
 
     /// <summary>Only the worker's side is cut, and what came last may be an answer that the client has yet to read.</summary>
@@ -116,40 +111,6 @@ internal sealed class TlsTunnel(
         settings.LeavesClient && reason == TunnelEnd.UpstreamReset && _answered
         && time.GetElapsedTime(Volatile.Read(ref _lastAnswer)) <= TunnelSettings.RecentAnswer
         && (_upstreamRefuses || client.Delivery is { IsComplete: false });
-
-    /// <summary>Waits until so many bytes, which have been read, may move; at once when the tunnel ends.</summary>
-    private async ValueTask WaitForTurnAsync(int bytes)
-    {
-        if (settings.Control.Pace is not { } pace)
-            return;
-
-        // A wait of ours is no silence of the peers.
-        Interlocked.Increment(ref _waiting);
-        try
-        {
-            await pace.WaitAsync(bytes, _waits!.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // What follows finds the tunnel cut.
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
-    }
-
-    private void EndWaits()
-    {
-        try
-        {
-            _waits?.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The tunnel has ended meanwhile.
-        }
-    }
 
     private void StopReadingClient()
     {
@@ -240,7 +201,8 @@ internal sealed class TlsTunnel(
     {
         try
         {
-            await WaitForTurnAsync(data.Length);
+            if (_turns is not null)
+                await _turns.WaitAsync(data.Length);
             await upstream.WriteAsync(data);
             settings.Control.AddFromClient(data.Length);
             Volatile.Write(ref _lastActivity, time.GetTimestamp());
@@ -282,7 +244,8 @@ internal sealed class TlsTunnel(
                     return;
                 foreach (var segment in read.Buffer)
                 {
-                    await WaitForTurnAsync(segment.Length);
+                    if (_turns is not null)
+                        await _turns.WaitAsync(segment.Length);
                     await client.WriteAsync(segment);
                     settings.Control.AddFromUpstream(segment.Length);
                     Volatile.Write(ref _lastActivity, time.GetTimestamp());
