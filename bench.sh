@@ -3,6 +3,7 @@
 #   ./bench.sh                                all of it: about 40 minutes
 #   ./bench.sh --quick                        about two minutes, with short windows and without start and tor
 #   ./bench.sh --only connections,bulk        of connections, cold, bulk, roundtrips, fairness, requests, idle, start, tor, identities
+#   ./bench.sh --only transparent             as root: connections that the kernel turns to us, beside those of clients that know us
 #   ./bench.sh --out docs/performance-results.md --csv rounds.csv
 #   ./bench.sh --engines                      each engine by itself
 #   ./bench.sh --profile                      system calls per connection and per GB
@@ -29,4 +30,11 @@ ulimit -n 20000
 cores=$(nproc)
 export BENCH_CORES=$((cores - 1))
 if [ "$cores" -gt 1 ]; then others=1-$((cores - 1)); else others=0; fi
-exec taskset -c "$others" Proxy.Benchmarks/bin/Release/net10.0/Proxy.Benchmarks side-by-side --root "$PWD" "$@"
+launcher=()
+case " $* " in
+    *transparent*) # It redirects connections, and no others than those of its own network.
+        install_packages nftables=nft iproute2=ip
+        launcher=(unshare --net sh -c 'ip link set lo up && exec "$@"' sh)
+        ;;
+esac
+exec "${launcher[@]}" taskset -c "$others" Proxy.Benchmarks/bin/Release/net10.0/Proxy.Benchmarks side-by-side --root "$PWD" "$@"

@@ -152,6 +152,15 @@ internal sealed class Bench : IDisposable
             LoadKind.Requests => Load.StubPorts.Origin,
             _ => Load.StubPorts.Echo,
         };
+        if (cell.Client == ClientProtocol.Transparent)
+        {
+            return new LoadPlan(
+                cell.Kind, target, cell.Connections, HandshakeScript.None, Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id)
+            {
+                Address = TransparentScenario.Target, SendFile = Options.SendFile,
+            };
+        }
+
         var direct = cell.Request is null ? HandshakeScript.Socks5(target) : HandshakeScript.None;
         return new LoadPlan(
             cell.Kind, forwarder?.PortFor(cell.Client) ?? (cell.Request is null ? Workers[0] : OriginPort), cell.Connections,
@@ -183,10 +192,13 @@ internal sealed record Cell(string Scenario, LoadKind Kind, ClientProtocol Clien
 
     public string Title => Kind switch
     {
+        LoadKind.Connections when Scenario == TransparentScenario.Name => $"Transparent: connections, {Connections:N0} at a time",
         LoadKind.Connections =>
             $"Connections, {(Client == ClientProtocol.Connect ? "HTTP CONNECT" : "SOCKS5")} clients, {Connections:N0} at a time"
                 + (IsCold ? $", the first {Comparison.ColdSeconds} seconds of a process" : ""),
         LoadKind.RoundTrips => $"64-byte round trips, {Connections:N0} tunnels",
+        LoadKind.Down or LoadKind.Up when Scenario == TransparentScenario.Name =>
+            $"Transparent: bulk {(Kind == LoadKind.Down ? "down" : "up")}, {Connections:N0} tunnels",
         LoadKind.Requests => $"Requests: {Request}, {Connections:N0} clients",
         LoadKind.Down => $"Bulk down, {Connections:N0} tunnels",
         _ => $"Bulk up, {Connections:N0} tunnels",

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TorBalancer.Benchmarks.SideBySide.Scenarios;
 
 namespace TorBalancer.Benchmarks.SideBySide;
 
@@ -7,6 +8,9 @@ internal sealed record RunOptions
 {
     public static readonly string[] AllScenarios =
         ["connections", "cold", "bulk", "roundtrips", "fairness", "requests", "idle", "start", "tor", "identities"];
+
+    /// <summary>What is only run when it is asked for: it changes the network that it runs in, which bench.sh makes for it alone.</summary>
+    public static readonly string[] AskedForScenarios = [TransparentScenario.Name];
 
     private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "requests", "idle"];
 
@@ -91,7 +95,7 @@ internal sealed record RunOptions
     private static int Integer(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
     private static string[] Scenarios(string[] names) =>
-        names.FirstOrDefault(static name => !AllScenarios.Contains(name)) is { } unknown
-            ? throw new ArgumentException($"{unknown} is no scenario; there are {string.Join(", ", AllScenarios)}")
+        names.FirstOrDefault(static name => !AllScenarios.Contains(name) && !AskedForScenarios.Contains(name)) is { } unknown
+            ? throw new ArgumentException($"{unknown} is no scenario; there are {string.Join(", ", [.. AllScenarios, .. AskedForScenarios])}")
             : names;
 }

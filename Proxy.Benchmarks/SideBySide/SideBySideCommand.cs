@@ -71,6 +71,8 @@ internal static class SideBySideCommand
             bench.StopAll();
         }
 
+        foreach (var comparison in TransparentScenario.Run(bench))
+            report.Add(comparison);
         if (bench.Options.Only.Contains("idle"))
             report.Add(IdleScenario.Run(bench));
         if (bench.Options.Only.Contains("start"))

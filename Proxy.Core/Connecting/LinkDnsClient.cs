@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using TorBalancer.Primitives;
+using TorBalancer.Protocols.Dns;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -27,9 +28,9 @@ internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descrip
     public async ValueTask<LinkDnsAnswer> AskAsync(
         WireGuardLink link, IPEndPoint server, string name, AddressFamily family, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        byte[] query = new byte[LinkDnsMessage.MaxQueryLength];
+        byte[] query = new byte[DnsMessage.MaxQueryLength];
         ushort id = BinaryPrimitives.ReadUInt16BigEndian(RandomNumberGenerator.GetBytes(2));
-        int length = LinkDnsMessage.WriteQuery(query, id, name, family);
+        int length = DnsMessage.WriteQuery(query, id, name, family);
         if (length == 0)
             return Failed(FailureCause.HostUnreachable, "the name cannot be a host's");
         if (timeout <= TimeSpan.Zero)
@@ -69,7 +70,7 @@ internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descrip
                 while (true)
                 {
                     int count = await socket.ReceiveAsync(buffer, SocketFlags.None, either.Token);
-                    if (LinkDnsMessage.TryParse(buffer.AsSpan(0, count), query.Span, out var reply))
+                    if (DnsMessage.TryParse(buffer.AsSpan(0, count), query.Span, out var reply))
                         return ToAnswer(reply);
                 }
             }
@@ -80,7 +81,7 @@ internal sealed class LinkDnsClient(TimeProvider time, DescriptorBudget? descrip
         }
     }
 
-    private static LinkDnsAnswer ToAnswer(LinkDnsReply reply) => reply.Code switch
+    private static LinkDnsAnswer ToAnswer(DnsReply reply) => reply.Code switch
     {
         _ when reply.IsCut => Failed(FailureCause.GeneralFailure, "the worker's DNSPort cut its answer short; tor's own never does"),
         0 => new LinkDnsAnswer(reply.Address, reply.TimeToLive, default),

@@ -15,6 +15,7 @@ using TorBalancer.Protocols;
 using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.Server.Limits;
+using TorBalancer.Server.Naming;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.TorControl.Warm;
 using TorBalancer.Transport;
@@ -114,6 +115,7 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<IsolationTokenFactory>()
         .AddSingleton<SessionTable>()
         .AddSingleton<RouteTable>()
+        .AddSingleton(static provider => new VirtualNames(provider.Get<TorBalancerOptions>().Dns, provider.Get<TimeProvider>()))
         .AddSingleton<ConnectPlanner>()
         .AddSingleton(static provider => new SocksPipelining(
             provider.Get<ITransport>(), provider.Get<ILogger<SocksPipelining>>(), provider.Get<TimeProvider>(),
@@ -143,6 +145,8 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton<PasswordHashing>()
         .AddSingleton<PasswordChecker>()
         .AddSingleton<IpOnlyClientNotice>()
+        .AddSingleton(static provider => new OwnPorts(provider.Get<LiveOptions>().All))
+        .AddSingleton<TransparentTargets>()
         .AddSingleton<LingeringNotice>()
         .AddSingleton<AccessLog>()
         .AddSingleton(static provider => new UserTable(
@@ -163,6 +167,8 @@ internal static class ProxyServiceCollectionExtensions
             AccessLog = provider.Get<AccessLog>(),
             Exits = provider.Get<ExitLookup>(),
             IpOnlyNotice = provider.Get<IpOnlyClientNotice>(),
+            TransparentTargets = provider.Get<TransparentTargets>(),
+            OwnPorts = provider.Get<OwnPorts>(),
             Lingering = new LingeringClose(provider.Get<TimeProvider>(), provider.Get<LingeringNotice>().Observe),
             Trim = provider.GetService<MemoryTrim>(),
             Descriptors = provider.Get<DescriptorBudget>(),
@@ -174,7 +180,14 @@ internal static class ProxyServiceCollectionExtensions
             Time = provider.Get<TimeProvider>(),
             Logger = provider.Get<ILogger<ClientConnection>>(),
         })
-        .AddSingleton<ProxyServer>();
+        .AddSingleton<ProxyServer>()
+        .AddSingleton<DnsCounters>()
+        .AddSingleton(static provider => new DnsResolver(
+            provider.Get<TorBalancerOptions>().Dns, provider.Get<LiveOptions>().All.Select(DnsOwner.Of), provider.Get<StreamOpener>(),
+            provider.Get<VirtualNames>(), provider.Get<DnsCounters>(), provider.Get<TimeProvider>(), provider.Get<ILogger<DnsResolver>>()))
+        .AddSingleton(static provider => new DnsServer(
+            provider.Get<TorBalancerOptions>().Dns, provider.Get<DnsResolver>(), provider.Get<DnsCounters>(), provider.Get<TimeProvider>(),
+            provider.Get<ILogger<DnsServer>>()));
 
     /// <summary>Reloads, for a daemon that was started from a configuration.</summary>
     public static IServiceCollection AddReload(this IServiceCollection services, RunningConfiguration running) => services

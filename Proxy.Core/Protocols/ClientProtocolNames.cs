@@ -10,6 +10,7 @@ public static class ClientProtocolNames
         ClientProtocol.Socks4a => "socks4a",
         ClientProtocol.HttpConnect => "http_connect",
         ClientProtocol.HttpForward => "http",
+        ClientProtocol.Transparent => "transparent",
         _ => "unknown",
     };
 }

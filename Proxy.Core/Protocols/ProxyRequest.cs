@@ -11,6 +11,9 @@ public enum ClientProtocol : byte
     Socks4a,
     HttpConnect,
     HttpForward,
+
+    /// <summary>None: the kernel turned the connection to us.</summary>
+    Transparent,
 }
 
 /// <summary>What the client asks for.</summary>
@@ -38,6 +41,12 @@ public sealed record ProxyRequest(ClientProtocol Protocol, ProxyCommand Command,
     /// its credentials are.
     /// </summary>
     public string? Isolation { get; init; }
+
+    /// <summary>
+    /// The name by which the client's first bytes call an address that it connects to; null: none is known. Rules may go by it and lists
+    /// may deny it; it is never asked for and never sent, because only the client says that it belongs to the address.
+    /// </summary>
+    public HostEndPoint? Named { get; init; }
 }
 
 /// <summary>

@@ -41,9 +41,17 @@ internal sealed class RouteTable(Live<RouteOptions> options)
             return new RouteDecision(ClearnetRoute.Socks, denied);
         if (own?.Check(target, isStream) is { IsError: true } deniedThere)
             return new RouteDecision(ClearnetRoute.Socks, deniedThere);
+        if (request.Named is { } named && HostEndPoint.TryCreate(named.Host, target.Port, out var other))
+        {
+            if (table.Targets?.CheckDenied(other, isStream) is { IsError: true } deniedByName)
+                return new RouteDecision(ClearnetRoute.Socks, deniedByName);
+            if (own?.CheckDenied(other, isStream) is { IsError: true } deniedThereByName)
+                return new RouteDecision(ClearnetRoute.Socks, deniedThereByName);
+        }
+
         foreach (var rule in table.Rules)
         {
-            if (!rule.Fits(target, isStream))
+            if (!rule.Fits(target, request.Named, isStream))
                 continue;
             if (rule.Route == RuleRoute.Reject)
                 return Reject(FailureCause.RouteRejected, $"[Rule:{rule.Name}] rejects this target", rule.Name);
@@ -86,8 +94,9 @@ internal sealed class RouteTable(Live<RouteOptions> options)
 
         public RuleRoute Route { get; } = options.Route ?? RuleRoute.Auto;
 
-        public bool Fits(HostEndPoint target, bool hasPort) =>
-            (_domains.Length == 0 || FitsDomain(target))
+        /// <param name="named">What the target is called by its client; null: it is not known.</param>
+        public bool Fits(HostEndPoint target, HostEndPoint? named, bool hasPort) =>
+            (_domains.Length == 0 || FitsDomain(target.Address is null ? target : named))
             && (_networks.Length == 0 || FitsNetwork(target))
             && (_ports.Length == 0 || (hasPort && FitsPort(target.Port)));
 
@@ -97,13 +106,13 @@ internal sealed class RouteTable(Live<RouteOptions> options)
                 ? Array.Exists(_networks, network => Contains(network, address) && PublicAddress.IsNoneIn(network))
                 : Array.Exists(_domains, domain => HostName.IsWithin(target.Host, domain) && LocalName.Is(domain));
 
-        private bool FitsDomain(HostEndPoint target)
+        private bool FitsDomain(HostEndPoint? name)
         {
-            if (target.Address is not null)
+            if (name is not { } known)
                 return false;
             foreach (string domain in _domains)
             {
-                if (HostName.IsWithin(target.Host, domain))
+                if (HostName.IsWithin(known.Host, domain))
                     return true;
             }
 

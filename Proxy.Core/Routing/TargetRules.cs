@@ -30,14 +30,8 @@ internal sealed class TargetRules
     /// <param name="isStream">False for a question about a host, which names no port.</param>
     public ProxyError Check(HostEndPoint target, bool isStream)
     {
-        var carried = target.Address is { } address ? PublicAddress.CarriedBy(address) : null;
-        foreach (var entry in _deny)
-        {
-            if (entry.Has(target, target.Address) ? entry.HasPort(target, isStream, otherwise: false)
-                : carried is not null && entry.Has(target, carried) && entry.HasPort(target, isStream, otherwise: false))
-                return new ProxyError(FailureCause.RouteRejected, entry.Detail);
-        }
-
+        if (CheckDenied(target, isStream) is { IsError: true } denied)
+            return denied;
         if (_allow.Length == 0)
             return default;
         foreach (var entry in _allow)
@@ -48,6 +42,20 @@ internal sealed class TargetRules
         }
 
         return new ProxyError(FailureCause.RouteRejected, _notAllowed);
+    }
+
+    /// <summary>The same by DenyTargets alone: for a name that only its client says is the target's.</summary>
+    public ProxyError CheckDenied(HostEndPoint target, bool isStream)
+    {
+        var carried = target.Address is { } address ? PublicAddress.CarriedBy(address) : null;
+        foreach (var entry in _deny)
+        {
+            if (entry.Has(target, target.Address) ? entry.HasPort(target, isStream, otherwise: false)
+                : carried is not null && entry.Has(target, carried) && entry.HasPort(target, isStream, otherwise: false))
+                return new ProxyError(FailureCause.RouteRejected, entry.Detail);
+        }
+
+        return default;
     }
 
     /// <param name="detail">What is said where it denies.</param>

@@ -10,7 +10,7 @@ namespace TorBalancer.Server;
 
 /// <summary>
 /// The life of one client connection: detect what it speaks, hand it to a session, tunnel what the session has opened, end. What is to be
-/// done in between is <see cref="SocksSession"/> and <see cref="HttpSession"/>.
+/// done in between is <see cref="SocksSession"/>, <see cref="HttpSession"/> and <see cref="TransparentSession"/>.
 /// </summary>
 internal sealed partial class ClientConnection(
     TransportConnection client, ConnectionContext context, ConnectionServices services, ListenerPlaces places)
@@ -107,6 +107,15 @@ internal sealed partial class ClientConnection(
     {
         try
         {
+            // Not a byte need come from such a client before it hears something from its target.
+            if (Context.Listener.IsTransparent)
+            {
+                Context.Protocol = ClientProtocol.Transparent;
+                _abort!.CancelAfter(Timeout.InfiniteTimeSpan);
+                Aborted.ThrowIfCancellationRequested();
+                return new TransparentSession(client, Context, services);
+            }
+
             if (Context.Listener.ProxyProtocol is { } balancers && balancers.Contains(Context.ClientAddress)
                 && !await TakeProxyHeaderAsync())
                 return null;

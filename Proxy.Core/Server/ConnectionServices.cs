@@ -27,6 +27,12 @@ internal sealed record ConnectionServices
 
     public required IpOnlyClientNotice IpOnlyNotice { get; init; }
 
+    /// <summary>Where the connections of transparent listeners were going.</summary>
+    public required TransparentTargets TransparentTargets { get; init; }
+
+    /// <summary>Told what is listened on.</summary>
+    public required OwnPorts OwnPorts { get; init; }
+
     /// <summary>How all of them end behind an answer.</summary>
     public required LingeringClose Lingering { get; init; }
 

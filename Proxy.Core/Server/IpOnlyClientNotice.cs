@@ -22,7 +22,7 @@ internal sealed partial class IpOnlyClientNotice(ILogger<IpOnlyClientNotice> log
         bool resolved = request.Command != ProxyCommand.Connect;
         if (!resolved
             && (IPAddress.IsLoopback(request.Target.Address!)
-                || request.Protocol is ClientProtocol.HttpConnect or ClientProtocol.HttpForward))
+                || request.Protocol is ClientProtocol.HttpConnect or ClientProtocol.HttpForward or ClientProtocol.Transparent))
             return;
         lock (_lock)
         {

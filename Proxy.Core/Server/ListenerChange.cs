@@ -56,7 +56,8 @@ internal sealed record ListenerChange(
     private static bool IsSame(RunningListener running, ListenerModel model)
     {
         var old = running.Listener.Model;
-        return old.Address.Equals(model.Address) && old.SocketMode == model.SocketMode && old.IsDualStack == model.IsDualStack;
+        return old.Address.Equals(model.Address) && old.SocketMode == model.SocketMode && old.IsDualStack == model.IsDualStack
+            && old.TakesForeign == model.TakesForeign;
     }
 
     private static bool HasName(RunningListener running, ListenerModel model) => running.Listener.Model.Name == model.Name;

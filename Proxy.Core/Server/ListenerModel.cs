@@ -54,6 +54,18 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
     /// <summary>Null: nothing but <see cref="MaxConnections"/> is limited.</summary>
     public ListenerLimitModel? Limits { get; } = ListenerLimitModel.Of(options.Limits);
 
+    /// <summary>Its clients know of no proxy: nothing is read from them before a stream is open.</summary>
+    public bool IsTransparent { get; } = options.Protocols.HasFlag(ListenerProtocols.Transparent);
+
+    /// <summary>How it learns where a connection was going; of use where <see cref="IsTransparent"/>.</summary>
+    public TransparentWay Transparent { get; } = options.Transparent;
+
+    /// <summary>Whether connections to foreign addresses come to its socket.</summary>
+    public bool TakesForeign => IsTransparent && Transparent == TransparentWay.TProxy;
+
+    /// <summary>Whether rules may go by the name in a transparent connection's first bytes.</summary>
+    public bool Sniffs { get; } = options.Sniff;
+
     public UnixFileMode SocketMode { get; } = options.SocketMode;
 
     /// <summary>Those of all listeners.</summary>

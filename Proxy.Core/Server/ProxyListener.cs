@@ -250,7 +250,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         }
 
         // Who is refused is to hear why, which takes a request of his; many at a time that send none are not waited for.
-        if (refusal.IsError && !(mayAnswer && _places.TryTakeForRefusal()))
+        // One who believes that he speaks with his target cannot be told.
+        if (refusal.IsError && !(mayAnswer && !model.IsTransparent && _places.TryTakeForRefusal()))
         {
             account?.Leave(wasRefused: true);
             connection.Abort();

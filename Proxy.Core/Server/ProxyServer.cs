@@ -93,6 +93,11 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         lock (_lock)
         {
             var next = new List<RunningListener>();
+            services.OwnPorts.Set(
+                [
+                    .. change.Kept.Select(static one => one.Listener.Listener.LocalEndPoint),
+                    .. change.Bound.Select(static one => one.LocalEndPoint),
+                ]);
             foreach (var (listener, model) in change.Kept)
             {
                 listener.Listener.Model = model;
@@ -177,13 +182,15 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         try
         {
             var listener = services.Transport.Listen(
-                model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, Inherited(model)));
+                model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, Inherited(model), model.TakesForeign));
             return new ProxyListener(listener, model, services, logger);
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
+            string hint = model.TakesForeign && failure is SocketException { SocketErrorCode: SocketError.AccessDenied }
+                ? "; Transparent = tproxy needs CAP_NET_ADMIN (in a unit: AmbientCapabilities=CAP_NET_ADMIN)" : "";
             throw new ListenException(
-                model.Name, $"[Listener:{model.Name}] cannot listen on {model.Address}: {failure.Message}", failure);
+                model.Name, $"[Listener:{model.Name}] cannot listen on {model.Address}: {failure.Message}{hint}", failure);
         }
     }
 

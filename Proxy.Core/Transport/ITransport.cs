@@ -59,8 +59,12 @@ public interface ITransportListener : IAsyncDisposable
 /// <param name="UnixFileMode">Permissions of a unix socket's file; null leaves the umask's.</param>
 /// <param name="IsDualStack">Whether an IPv6 address takes IPv4 clients as well (RFC 3493, section 5.3): of use for [::] only.</param>
 /// <param name="Inherited">Bound to the address already, and listening: taken instead of a new one, and closed with it. Null: none.</param>
+/// <param name="TakesForeign">
+/// Whether it takes connections to addresses that are not this machine's, which TPROXY sends to it (ip(7), IP_TRANSPARENT). Needs
+/// CAP_NET_ADMIN or CAP_NET_RAW.
+/// </param>
 public readonly record struct ListenSettings(
-    int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false, Socket? Inherited = null);
+    int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false, Socket? Inherited = null, bool TakesForeign = false);
 
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>

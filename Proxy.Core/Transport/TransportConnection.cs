@@ -16,6 +16,12 @@ public abstract class TransportConnection : IAsyncDisposable
     public abstract IPAddress? RemoteAddress { get; }
 
     /// <summary>
+    /// Where an accepted connection was going before the kernel's NAT turned it to us (netfilter's SO_ORIGINAL_DST), IPv4 never mapped.
+    /// Null: the kernel does not know of such a connection, or keeps no record of any.
+    /// </summary>
+    internal virtual IPEndPoint? OriginalDestination => null;
+
+    /// <summary>
     /// A reader that pulls: it reads from the socket only while ReadAsync runs, so what it has buffered is exactly
     /// what was not consumed. What is left in it when a tunnel starts is forwarded first.
     /// </summary>

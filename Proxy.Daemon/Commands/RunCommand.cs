@@ -205,6 +205,7 @@ internal static class RunCommand
         builder.Services.AddHostedService<AdminHostedService>();
         builder.Services.AddHostedService<OtlpHostedService>();
         builder.Services.AddHostedService<ProxyHostedService>();
+        builder.Services.AddHostedService<DnsHostedService>();
         builder.Services.AddHostedService<UsersFileWatch>();
         builder.Services.AddHostedService<ReadyHostedService>();
         builder.Services.AddHostedService<LameDuckHostedService>();

@@ -3,8 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Connecting;
 using TorBalancer.Primitives;
+using TorBalancer.Protocols.Dns;
 using TorBalancer.Testnet.Dns;
 using TorBalancer.Workers;
+using DnsMessage = TorBalancer.Protocols.Dns.DnsMessage;
 
 namespace TorBalancer.Tests.Connecting;
 
@@ -86,12 +88,12 @@ public sealed class LinkDnsClientTests
             1, (byte)'b', 0xC0, 14, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 198, 51, 100, 7, // A, 256 s
         ];
 
-        Assert.That(LinkDnsMessage.TryParse(answer, Query(), out var reply), Is.True);
-        Assert.That(reply, Is.EqualTo(new LinkDnsReply(0, IPAddress.Parse("198.51.100.7"), TimeSpan.FromSeconds(30))));
+        Assert.That(DnsMessage.TryParse(answer, Query(), out var reply), Is.True);
+        Assert.That(reply, Is.EqualTo(new DnsReply(0, IPAddress.Parse("198.51.100.7"), TimeSpan.FromSeconds(30))));
 
         // Cut anywhere it is not an answer, and never an exception.
         for (int length = 0; length < answer.Length; length++)
-            Assert.That(LinkDnsMessage.TryParse(answer.AsSpan(0, length), Query(), out _), Is.False);
+            Assert.That(DnsMessage.TryParse(answer.AsSpan(0, length), Query(), out _), Is.False);
     }
 
     [Test]
@@ -103,10 +105,10 @@ public sealed class LinkDnsClientTests
         byte[] otherName = [.. Header(1), .. Question, .. address];
         otherName[13] = (byte)'z';
 
-        Assert.That(LinkDnsMessage.TryParse([.. Header(1), .. Question, .. address], Query(), out _), Is.True);
-        Assert.That(LinkDnsMessage.TryParse(otherId, Query(), out _), Is.False);
-        Assert.That(LinkDnsMessage.TryParse(otherName, Query(), out _), Is.False);
-        Assert.That(LinkDnsMessage.TryParse([.. Header(1, flags: 0x01), .. Question, .. address], Query(), out _), Is.False, "a query");
+        Assert.That(DnsMessage.TryParse([.. Header(1), .. Question, .. address], Query(), out _), Is.True);
+        Assert.That(DnsMessage.TryParse(otherId, Query(), out _), Is.False);
+        Assert.That(DnsMessage.TryParse(otherName, Query(), out _), Is.False);
+        Assert.That(DnsMessage.TryParse([.. Header(1, flags: 0x01), .. Question, .. address], Query(), out _), Is.False, "a query");
     }
 
     /// <summary>Whatever part of it came: nothing is missing that would come later.</summary>
@@ -117,7 +119,7 @@ public sealed class LinkDnsClientTests
         foreach (int length in (int[])[0, 5, address.Length])
         {
             Assert.That(
-                LinkDnsMessage.TryParse([.. Header(1, flags: 0x83), .. Question, .. address[..length]], Query(), out var reply), Is.True);
+                DnsMessage.TryParse([.. Header(1, flags: 0x83), .. Question, .. address[..length]], Query(), out var reply), Is.True);
             Assert.That((reply.IsCut, reply.Address), Is.EqualTo((true, (IPAddress?)null)));
         }
     }
@@ -125,22 +127,22 @@ public sealed class LinkDnsClientTests
     [Test]
     public void WriteQuery_names_that_fit_and_names_that_do_not()
     {
-        byte[] buffer = new byte[LinkDnsMessage.MaxQueryLength];
+        byte[] buffer = new byte[DnsMessage.MaxQueryLength];
         string label = new('a', 63);
         string longest = $"{label}.{label}.{label}.{new string('a', 61)}";
 
-        Assert.That(LinkDnsMessage.WriteQuery(buffer, 1, longest, AddressFamily.InterNetwork), Is.EqualTo(buffer.Length));
-        Assert.That(LinkDnsMessage.WriteQuery(buffer, 1, longest + "a", AddressFamily.InterNetwork), Is.Zero);
-        Assert.That(LinkDnsMessage.WriteQuery(buffer, 1, label + "a", AddressFamily.InterNetwork), Is.Zero);
-        Assert.That(LinkDnsMessage.WriteQuery(buffer, 1, "a..b", AddressFamily.InterNetwork), Is.Zero);
-        int length = LinkDnsMessage.WriteQuery(buffer, 1, "a.b", AddressFamily.InterNetworkV6);
+        Assert.That(DnsMessage.WriteQuery(buffer, 1, longest, AddressFamily.InterNetwork), Is.EqualTo(buffer.Length));
+        Assert.That(DnsMessage.WriteQuery(buffer, 1, longest + "a", AddressFamily.InterNetwork), Is.Zero);
+        Assert.That(DnsMessage.WriteQuery(buffer, 1, label + "a", AddressFamily.InterNetwork), Is.Zero);
+        Assert.That(DnsMessage.WriteQuery(buffer, 1, "a..b", AddressFamily.InterNetwork), Is.Zero);
+        int length = DnsMessage.WriteQuery(buffer, 1, "a.b", AddressFamily.InterNetworkV6);
         Assert.That(BinaryPrimitives.ReadUInt16BigEndian(buffer.AsSpan(length - 4)), Is.EqualTo(28));
     }
 
     private static byte[] Query()
     {
-        byte[] query = new byte[LinkDnsMessage.MaxQueryLength];
-        return query[..LinkDnsMessage.WriteQuery(query, 0x1234, "a.test", AddressFamily.InterNetwork)];
+        byte[] query = new byte[DnsMessage.MaxQueryLength];
+        return query[..DnsMessage.WriteQuery(query, 0x1234, "a.test", AddressFamily.InterNetwork)];
     }
 
     private static IPEndPoint FreePort() => new(IPAddress.Loopback, 0);

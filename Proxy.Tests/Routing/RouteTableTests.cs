@@ -129,6 +129,39 @@ public class RouteTableTests
         Assert.That((decision.Route, decision.IsReject), Is.EqualTo((ClearnetRoute.Socks, false)));
     }
 
+    /// <summary>What a client's first bytes call an address picks rules; what may be asked for is the address's business.</summary>
+    [TestCase("example.org", "192.0.2.1:443", "video", FailureCause.None)]
+    [TestCase("other.example", "192.0.2.1:443", null, FailureCause.None)]
+    [TestCase("ads.example.org", "192.0.2.1:443", "ads", FailureCause.RouteRejected)]
+    [TestCase("example.org", "192.0.2.1:25", "smtp", FailureCause.RouteRejected)]
+    [TestCase("example.org", "10.0.0.1:443", "lan", FailureCause.None, Description = "a rule of names says nothing of a private address")]
+    [TestCase("example.org", "192.168.0.1:443", null, FailureCause.PrivateTarget)]
+    public void Decide_name_that_was_sniffed_picks_a_rule(string name, string target, string? rule, FailureCause cause)
+    {
+        Assert.That(HostEndPoint.TryCreate(name, 0, out var named), Is.True);
+        var decision = Table(ClearnetRoute.Auto).Decide(Request(target) with { Named = named });
+
+        Assert.That((decision.Rule, decision.Error.Cause), Is.EqualTo((rule, cause)));
+    }
+
+    [TestCase("bad.example", FailureCause.RouteRejected)]
+    [TestCase("good.example", FailureCause.RouteRejected, Description = "a name that a client makes up opens nothing")]
+    [TestCase("worse.example", FailureCause.RouteRejected)]
+    public void Decide_name_that_was_sniffed_may_be_denied_and_allows_nothing(string name, FailureCause cause)
+    {
+        Assert.That(HostEndPoint.TryCreate(name, 0, out var named), Is.True);
+        var options = new RouteOptions();
+        options.DenyTargets.Add(Pattern("bad.example"));
+        options.AllowTargets.Add(Pattern("good.example"));
+        var own = TargetRules.Of("Listener:x", [], [Pattern("worse.example")]);
+
+        var decision = new RouteTable(options).Decide(Request("192.0.2.1:443") with { Named = named }, own);
+
+        Assert.That(decision.Error.Cause, Is.EqualTo(cause));
+    }
+
+    private static TargetPattern Pattern(string name) => new(name, TargetScope.Name, name, default, TargetPattern.EveryPort);
+
     private static RouteTable Table(ClearnetRoute clearnet)
     {
         var options = new RouteOptions { Clearnet = clearnet };

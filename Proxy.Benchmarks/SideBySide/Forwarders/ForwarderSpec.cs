@@ -9,6 +9,9 @@ internal enum ClientProtocol
 
     /// <summary>HTTP requests in absolute form.</summary>
     Http,
+
+    /// <summary>None: NAT turns the client's connection to the forwarder.</summary>
+    Transparent,
 }
 
 /// <summary>One of those that are compared: how it is configured and started.</summary>
@@ -51,9 +54,10 @@ internal sealed record ForwarderSpec(string Name, Func<ForwarderSite, string> Pr
 /// <param name="Directory">For its configuration and its log.</param>
 /// <param name="Port">Where it listens.</param>
 /// <param name="SecondPort">For whatever else it listens on: HTTP clients, an admin page.</param>
+/// <param name="ThirdPort">The same.</param>
 /// <param name="Workers">The stub worker's ports.</param>
 /// <param name="OriginPort">Where the stub worker is an HTTP origin, without SOCKS.</param>
-internal sealed record ForwarderSite(string Directory, int Port, int SecondPort, int[] Workers, int OriginPort)
+internal sealed record ForwarderSite(string Directory, int Port, int SecondPort, int ThirdPort, int[] Workers, int OriginPort)
 {
     public string Write(string name, string text)
     {

@@ -23,6 +23,9 @@ internal sealed class RunningForwarder : IDisposable
 
     public int Port => _site.Port;
 
+    /// <summary>Where it takes connections that NAT turns to it, if it does.</summary>
+    public int TransparentPort => _site.ThirdPort;
+
     /// <summary>From before its process was made until a client could connect.</summary>
     public double StartSeconds { get; }
 
@@ -33,7 +36,8 @@ internal sealed class RunningForwarder : IDisposable
 
     public static RunningForwarder Start(ForwarderSpec spec, string directory, int[] workers, int originPort, int core)
     {
-        var site = new ForwarderSite(directory, LoopbackSocket.FreePort(), LoopbackSocket.FreePort(), workers, originPort);
+        var site = new ForwarderSite(
+            directory, LoopbackSocket.FreePort(), LoopbackSocket.FreePort(), LoopbackSocket.FreePort(), workers, originPort);
         string command = spec.Prepare(site);
         double began = ProcessFacts.Now();
         var process = ChildProcess.Start(command, core, spec.Environment);

@@ -18,8 +18,9 @@ internal static class TorBalancers
     /// <param name="name">See above.</param>
     /// <param name="profile">Whether its compiled methods are to have names for perf.</param>
     /// <param name="before">The executable of -before.</param>
+    /// <param name="isTransparent">Whether it has a transparent listener as well, at the site's third port.</param>
     /// <returns>Null where that executable has not been built.</returns>
-    public static ForwarderSpec? Create(string root, string name, bool profile = false, string? before = null)
+    public static ForwarderSpec? Create(string root, string name, bool profile = false, string? before = null, bool isTransparent = false)
     {
         string[] parts = name.Split('-');
         bool log = !parts.Contains("nolog");
@@ -36,7 +37,7 @@ internal static class TorBalancers
         if (profile)
             environment["DOTNET_PerfMapEnabled"] = "3";
         return new ForwarderSpec(
-            name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log))}", name))
+            name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log, isTransparent))}", name))
         {
             What = $"{what}, engine {engine ?? "as by default"}, "
                 + $"access log {(log ? "on (default) to a file" : "off")}; SOCKS5 or CONNECT in, round robin, isolation token, SOCKS5 out",
@@ -61,9 +62,11 @@ internal static class TorBalancers
 
     private static string? Existing(string path) => File.Exists(path) ? path : null;
 
-    private static string Configuration(ForwarderSite site, bool log) => $"""
+    private static string Configuration(ForwarderSite site, bool log, bool isTransparent) => $"""
         [Listener:main]
         Address = 127.0.0.1:{site.Port}
+
+        {(isTransparent ? $"[Listener:lan]\nAddress = 127.0.0.1:{site.ThirdPort}\nProtocols = transparent" : "")}
 
         [Admin]
         Address = 127.0.0.1:{site.SecondPort}

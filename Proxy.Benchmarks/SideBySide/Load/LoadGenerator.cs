@@ -111,10 +111,19 @@ internal sealed unsafe partial class LoadGenerator : IDisposable
 
     private void Open(LoadConnection connection)
     {
-        int fd = LoopbackSocket.StartConnect(_plan.Port);
+        int fd = LoopbackSocket.StartConnect(_plan.Port, _plan.Address);
         if (fd < 0)
             throw new IOException($"no connection to port {_plan.Port}: error {Marshal.GetLastSystemError()}");
         connection.Begin(fd, Nanoseconds());
+        if (_plan.Script.Steps.Length == 0 && _plan.Kind != LoadKind.Requests)
+        {
+            // There is nothing to shake hands about, and on loopback the connection stands.
+            _epoll.Add(fd, Native.EpollIn, connection.Index);
+            if (!BeginWork(connection))
+                throw new IOException($"nothing could be sent to port {_plan.Port}");
+            return;
+        }
+
         bool sent = _plan.Script.Steps.Length > 0 ? TrySendStep(connection) : TryBeginRequest(connection);
         connection.WatchesOut = !sent || (_plan.Script.Steps.Length == 0 && connection.BodyToSend > 0);
         _epoll.Add(fd, connection.WatchesOut ? Native.EpollOut : Native.EpollIn, connection.Index);

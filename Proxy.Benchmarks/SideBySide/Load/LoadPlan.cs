@@ -41,6 +41,9 @@ internal sealed record LoadPlan(
     /// <summary>The forwarder keeps connections, and they are to be kept.</summary>
     public bool KeepsAlive { get; init; }
 
+    /// <summary>The IPv4 address to connect to; the default is 127.0.0.1.</summary>
+    public uint Address { get; init; } = LoopbackSocket.Loopback;
+
     /// <summary>Goes before everything else on its core.</summary>
     public bool Preferred { get; init; }
 }

@@ -7,6 +7,9 @@ namespace TorBalancer.Benchmarks.SideBySide.Load;
 /// <summary>TCP sockets of 127.0.0.0/8 as plain descriptors.</summary>
 internal static unsafe class LoopbackSocket
 {
+    /// <summary>127.0.0.1.</summary>
+    public const uint Loopback = 0x7F000001;
+
     private const int AddressLength = 16;
     private const int Flags = Native.SockNonBlock | Native.SockCloseOnExec;
 
@@ -63,7 +66,8 @@ internal static unsafe class LoopbackSocket
     public static int Accept(int listener) => Native.Accept(listener, null, null, Flags);
 
     /// <summary>Starts to connect. On loopback the connection is established when this returns, unless the backlog is full.</summary>
-    public static int StartConnect(int port)
+    /// <param name="target">An IPv4 address that is on loopback, or that this machine's NAT turns there.</param>
+    public static int StartConnect(int port, uint target = Loopback)
     {
         int fd = Create();
         int on = 1;
@@ -71,7 +75,7 @@ internal static unsafe class LoopbackSocket
         byte* address = stackalloc byte[AddressLength];
         Write(address, 1 + (_nextSource++ % SourceAddresses), 0);
         Native.Bind(fd, address, AddressLength);
-        Write(address, 1, port);
+        WriteAddress(address, target, port);
         if (Native.Connect(fd, address, AddressLength) == 0 || Marshal.GetLastSystemError() == Native.InProgress)
             return fd;
         Native.Close(fd);
@@ -100,11 +104,13 @@ internal static unsafe class LoopbackSocket
     }
 
     /// <summary>struct sockaddr_in of 127.0.0.host.</summary>
-    private static void Write(byte* address, uint host, int port)
+    private static void Write(byte* address, uint host, int port) => WriteAddress(address, 0x7F000000 | host, port);
+
+    private static void WriteAddress(byte* address, uint target, int port)
     {
         new Span<byte>(address, AddressLength).Clear();
         *(ushort*)address = Native.AfInet;
         BinaryPrimitives.WriteUInt16BigEndian(new Span<byte>(address + 2, 2), (ushort)port);
-        BinaryPrimitives.WriteUInt32BigEndian(new Span<byte>(address + 4, 4), 0x7F000000 | host);
+        BinaryPrimitives.WriteUInt32BigEndian(new Span<byte>(address + 4, 4), target);
     }
 }

@@ -85,6 +85,27 @@ internal sealed class Comparison(Cell cell)
         return comparison;
     }
 
+    /// <summary>One of ours with clients that know it, by each protocol, and with those that do not.</summary>
+    public static Comparison RunTransparent(Bench bench, RunningForwarder forwarder, Cell cell)
+    {
+        var comparison = new Comparison(cell);
+        (string Name, Cell Cell)[] all =
+        [
+            .. ((ClientProtocol[])[ClientProtocol.Connect, ClientProtocol.Socks5, ClientProtocol.Transparent])
+                .Select(client => (RowOf(client), cell with { Client = client })),
+        ];
+        foreach (var row in all)
+            comparison._results.Add(row.Name, []);
+        for (int round = 0; round < bench.Options.Rounds; round++)
+        {
+            Random.Shared.Shuffle(all);
+            foreach (var row in all)
+                comparison.RunOne(bench, forwarder, row.Name, row.Cell);
+        }
+
+        return comparison;
+    }
+
     public static string TunnelOf(string name) => $"{name}, tunnel";
 
     /// <summary>Processor time of one operation in µs, or of one GB (10⁹ bytes) in s.</summary>
@@ -160,9 +181,17 @@ internal sealed class Comparison(Cell cell)
     private bool HasBodies => Cell.Request is { Bytes: >= 1024 };
 
     /// <summary>In proportion to whom costs are shown.</summary>
-    private string[] Others => Cell.Request is null
+    private string[] Others => Cell.Scenario == TransparentScenario.Name ? [RowOf(ClientProtocol.Connect)]
+        : Cell.Request is null
         ? ["haproxy", "haproxy-splice", "v2ray"]
         : [HttpPeers.HaProxyName, HttpPeers.PrivoxyName, HttpPeers.TinyproxyName, .. _results.Keys.Where(IsTunnel)];
+
+    private static string RowOf(ClientProtocol client) => client switch
+    {
+        ClientProtocol.Connect => "HTTP CONNECT",
+        ClientProtocol.Transparent => "transparent",
+        _ => "SOCKS5",
+    };
 
     private static bool IsTunnel(string name) => name == TunnelOf(TorBalancers.Name);
 

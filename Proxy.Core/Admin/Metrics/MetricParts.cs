@@ -1,6 +1,8 @@
 using TorBalancer.Connecting;
 using TorBalancer.Health;
+using TorBalancer.Routing;
 using TorBalancer.Server;
+using TorBalancer.Server.Naming;
 using TorBalancer.TorControl.Relays;
 using TorBalancer.Workers;
 
@@ -13,6 +15,9 @@ namespace TorBalancer.Admin.Metrics;
 /// <param name="Server">Its listeners and connections.</param>
 /// <param name="Streams">What connecting comes to.</param>
 /// <param name="Sessions">The sessions that are known.</param>
+/// <param name="Names">What the name server is asked.</param>
+/// <param name="Resolver">What it knows.</param>
+/// <param name="Virtuals">The names that have virtual addresses.</param>
 internal sealed record MetricParts(
     WorkerPool Pool, HealthMonitor Health, RelayWatchService Relays, ConnectionServices Server, StreamAccounting Streams,
-    SessionTable Sessions);
+    SessionTable Sessions, DnsCounters Names, DnsResolver Resolver, VirtualNames Virtuals);

@@ -11,6 +11,21 @@ public enum ListenerProtocols : byte
     Socks4 = 2,
     Http = 4,
     All = Socks5 | Socks4 | Http,
+
+    /// <summary>
+    /// None: its clients know of no proxy, and the kernel turns their connections to it. Alone, because they need not speak first.
+    /// </summary>
+    Transparent = 8,
+}
+
+/// <summary>How the kernel turns connections to a transparent listener.</summary>
+public enum TransparentWay : byte
+{
+    /// <summary>By NAT (nftables' redirect and dnat), whose record says where they were going.</summary>
+    Redirect,
+
+    /// <summary>By TPROXY: they arrive at the very address that they were going to. Needs CAP_NET_ADMIN.</summary>
+    TProxy,
 }
 
 /// <summary>Whether clients must say who they are.</summary>
@@ -37,6 +52,14 @@ public sealed class ListenerOptions
 
     /// <summary>Default: all three, told apart by the first byte.</summary>
     public ListenerProtocols Protocols { get; set; } = ListenerProtocols.All;
+
+    /// <summary>Of use where <see cref="Protocols"/> is transparent. Default redirect.</summary>
+    public TransparentWay Transparent { get; set; }
+
+    /// <summary>
+    /// Whether a transparent listener looks for a name in a client's first bytes, for rules alone. Default false.
+    /// </summary>
+    public bool Sniff { get; set; }
 
     /// <summary>Default none.</summary>
     public ListenerAuth Auth { get; set; }

@@ -13,6 +13,8 @@ public sealed class TorBalancerOptions
 
     public ReadinessOptions Readiness { get; } = new();
 
+    public DnsOptions Dns { get; } = new();
+
     public BalancingOptions Balancing { get; } = new();
 
     public CircuitsOptions Circuits { get; } = new();

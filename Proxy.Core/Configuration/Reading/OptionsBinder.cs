@@ -22,6 +22,7 @@ internal sealed class OptionsBinder(
         Fill(schema.Admin, options.Admin);
         if (parts.HasFlag(ConfigurationParts.Proxy))
             new AdminCompletion(_given, files, issues).Complete(options.Admin);
+        Fill(schema.Dns, options.Dns);
         Fill(schema.Balancing, options.Balancing);
         Fill(schema.Circuits, options.Circuits);
         Fill(schema.Connect, options.Connect);

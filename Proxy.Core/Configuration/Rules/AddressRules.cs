@@ -19,6 +19,8 @@ internal sealed class AddressRules(TorBalancerOptions options, GivenValues given
             Take(readiness, "Readiness", "Address");
         if (options.Readiness.Agent is { } agent)
             Take(agent, "Readiness", "Agent");
+        if (options.Dns.Address is { } dns)
+            Take(dns, "Dns", "Address");
         if (options.Admin.Socket.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
             Take(new UnixDomainSocketEndPoint(options.Admin.Socket["unix:".Length..]), "Admin", "Socket");
 

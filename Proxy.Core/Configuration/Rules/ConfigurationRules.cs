@@ -25,6 +25,8 @@ internal static class ConfigurationRules
         if (!parts.HasFlag(ConfigurationParts.Proxy))
             return;
         new ListenerRules(options, given, files, report).Check();
+        new TransparentRules(options, given, report).Check();
+        new DnsRules(options, given, report).Check();
         new LimitRules(options, given, report).Check();
         new AddressRules(options, given, report).Check();
         new AdminRules(options.Admin, given, files, report).Check();

@@ -56,8 +56,17 @@ internal sealed partial class ConfigurationSchema
             "Listener", "An address that clients connect to. None configured: one named main with the defaults.", nameForm: "name")
         .Key("Address", Values.ListenAddress, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
             (draft, value) => draft.Options.Address = value)
-        .Key("Protocols", Protocols(), "socks5, socks4, http", "What is spoken there, told apart by the first byte.",
+        .Key("Protocols", Protocols(), "socks5, socks4, http",
+            "What is spoken there, told apart by the first byte; or transparent, alone: connections that the kernel turns there.",
             (draft, value) => draft.Options.Protocols = value.Aggregate(ListenerProtocols.None, (all, one) => all | one))
+        .Key("Transparent", Transparent(), "redirect",
+            "How Protocols = transparent learns where a connection was going: from nftables' redirect, or from TPROXY, which needs "
+                + "CAP_NET_ADMIN.",
+            (draft, value) => draft.Options.Transparent = value)
+        .Key("Sniff", Values.YesNo, "no",
+            "Let Domain of rules, and DenyTargets, fit the name in a transparent connection's TLS or HTTP; it is never looked up, and the "
+                + "target stays the address.",
+            (draft, value) => draft.Options.Sniff = value)
         .Key("Auth", Auth(), "none", "Whether clients must say who they are.",
             (draft, value) => draft.Options.Auth = value)
         .Key("Users", Credentials.List, "",
@@ -101,9 +110,13 @@ internal sealed partial class ConfigurationSchema
     private static ValueParser<List<ListenerProtocols>> Protocols()
     {
         var one = Values.OneOf("a protocol",
-            ("socks5", ListenerProtocols.Socks5), ("socks4", ListenerProtocols.Socks4), ("http", ListenerProtocols.Http));
-        return Values.ListOf("socks5, socks4 (which includes 4a) and http, separated by commas", one);
+            ("socks5", ListenerProtocols.Socks5), ("socks4", ListenerProtocols.Socks4), ("http", ListenerProtocols.Http),
+            ("transparent", ListenerProtocols.Transparent));
+        return Values.ListOf("socks5, socks4 (which includes 4a) and http, separated by commas; or transparent", one);
     }
+
+    private static ValueParser<TransparentWay> Transparent() => Values.OneOf(
+        "a way to turn connections", ("redirect", TransparentWay.Redirect), ("tproxy", TransparentWay.TProxy));
 
     private static ValueParser<ListenerAuth> Auth() => Values.OneOf("a kind of authentication",
         ("none", ListenerAuth.None), ("optional", ListenerAuth.Optional), ("required", ListenerAuth.Required));

@@ -15,10 +15,11 @@ internal sealed partial class ConfigurationSchema
         var mode = Values.Word("a mode", modes);
         Listener = WithLimits(ListenerSection(mode));
         User = UserSection(mode);
+        Dns = DnsSection(mode);
         Balancing = BalancingSection(mode);
         Sections =
         [
-            Listener, User, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log,
+            Listener, User, Dns, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log,
             Worker, ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
@@ -26,6 +27,8 @@ internal sealed partial class ConfigurationSchema
     public IReadOnlyList<SchemaSection> Sections { get; }
 
     public SchemaSection<ListenerDraft> Listener { get; }
+
+    public SchemaSection<DnsOptions> Dns { get; }
 
     public SchemaSection<BalancingOptions> Balancing { get; }
 

@@ -93,6 +93,17 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
 
     public override IPAddress? RemoteAddress { get; }
 
+    internal override IPEndPoint? OriginalDestination
+    {
+        get
+        {
+            if (Loop.IsCurrent)
+                return _close == Closing.Done || RemoteAddress is null ? null : SocketAddresses.OriginalOf(_fd, RemoteAddress);
+            lock (Descriptors)
+                return _close == Closing.Done || RemoteAddress is null ? null : SocketAddresses.OriginalOf(_fd, RemoteAddress);
+        }
+    }
+
     public override PipeReader Input => _input ??= new LinuxPipeReader(this);
 
     /// <summary>On the loop's thread only.</summary>

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Sockets;
+using static TorBalancer.Transport.OptionNumbers;
 
 namespace TorBalancer.Transport.Linux;
 
@@ -28,6 +30,18 @@ internal static unsafe class SocketAddresses
             ? new IPEndPoint(
                 new IPAddress(address.Slice(8, 16), BitConverter.ToUInt32(address[24..])),
                 BinaryPrimitives.ReadUInt16BigEndian(address[2..]))
+            : null;
+    }
+
+    /// <summary>See <see cref="TransportConnection.OriginalDestination"/>.</summary>
+    /// <param name="remote">The peer's address, which says the family that NAT knows the connection in.</param>
+    public static IPEndPoint? OriginalOf(int fd, IPAddress remote)
+    {
+        byte* address = stackalloc byte[MaxLength];
+        uint length = MaxLength;
+        int level = remote.AddressFamily == AddressFamily.InterNetwork || remote.IsIPv4MappedToIPv6 ? IpProtoIp : IpProtoIpV6;
+        return Libc.GetSocketOption(fd, level, OriginalDestination, address, &length) == 0
+            ? Parse(new ReadOnlySpan<byte>(address, (int)Math.Min(length, MaxLength)))
             : null;
     }
 

@@ -40,6 +40,8 @@ internal sealed class ListeningSocket : IDisposable
         {
             // The file of a unix socket is whoever's who has made it.
             SocketTuning.Apply(inherited, socketSettings, peer: null);
+            if (settings.TakesForeign)
+                SocketTuning.TakeForeign(inherited);
             inherited.Listen(settings.Backlog);
             return new ListeningSocket(inherited, unixPath: null);
         }
@@ -60,6 +62,8 @@ internal sealed class ListeningSocket : IDisposable
 
             // Accepted sockets inherit these from the listening one.
             SocketTuning.Apply(socket, socketSettings, peer: null);
+            if (settings.TakesForeign)
+                SocketTuning.TakeForeign(socket);
             if (path is null)
                 socket.Bind(address);
             else

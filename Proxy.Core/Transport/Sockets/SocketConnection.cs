@@ -33,6 +33,8 @@ internal sealed class SocketConnection : TransportConnection
 
     public override IPAddress? RemoteAddress { get; }
 
+    internal override IPEndPoint? OriginalDestination => RemoteAddress is null ? null : SocketTuning.OriginalOf(Socket, RemoteAddress);
+
     public override PipeReader Input => _input ??= PipeReader.Create(_stream, ReaderOptions);
 
     /// <summary>What the reader has buffered, if a reader was ever made.</summary>

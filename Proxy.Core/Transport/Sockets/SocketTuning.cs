@@ -41,6 +41,42 @@ internal static class SocketTuning
         }
     }
 
+    /// <summary>
+    /// Has a socket that is to listen take connections to foreign addresses as well, and those it accepts speak as such. Throws
+    /// <see cref="SocketException"/> where that is not permitted.
+    /// </summary>
+    public static void TakeForeign(Socket socket)
+    {
+        var (level, name) = socket.AddressFamily == AddressFamily.InterNetworkV6
+            ? (OptionNumbers.IpProtoIpV6, OptionNumbers.IpV6Transparent)
+            : (OptionNumbers.IpProtoIp, OptionNumbers.IpTransparent);
+
+        // A service manager may have done it already, with rights that this process lacks.
+        Span<byte> value = stackalloc byte[sizeof(int)];
+        if (socket.GetRawSocketOption(level, name, value) == 0 || BitConverter.ToInt32(value) == 0)
+            socket.SetRawSocketOption(level, name, BitConverter.GetBytes(1));
+    }
+
+    /// <summary>See <see cref="TransportConnection.OriginalDestination"/>.</summary>
+    public static IPEndPoint? OriginalOf(Socket socket, IPAddress remote)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        bool isV4 = remote.AddressFamily == AddressFamily.InterNetwork || remote.IsIPv4MappedToIPv6;
+        var family = new IPEndPoint(isV4 ? IPAddress.Any : IPAddress.IPv6Any, 0);
+        var address = family.Serialize();
+        try
+        {
+            int level = isV4 ? OptionNumbers.IpProtoIp : OptionNumbers.IpProtoIpV6;
+            int length = socket.GetRawSocketOption(level, OptionNumbers.OriginalDestination, address.Buffer.Span);
+            return length == address.Size ? (IPEndPoint)family.Create(address) : null;
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>See <see cref="TransportConnection.ProbePeer"/>.</summary>
     public static void ProbePeer(Socket socket)
     {

@@ -21,6 +21,7 @@ public sealed class LiveKeysTests
     private static readonly Dictionary<string, string> Others = new(StringComparer.Ordinal)
     {
         ["Listener.Protocols"] = "http",
+        ["Listener.Sniff"] = "yes\nProtocols = transparent",
         ["Listener.Auth"] = "optional\nUsers = ann:secret",
         ["Listener.Users"] = "ann:secret\nAuth = optional",
         ["Listener.UsersFile"] = "users\nAuth = optional",
@@ -61,6 +62,12 @@ public sealed class LiveKeysTests
         ["Admin.OtlpInterval"] = "30s",
         ["Readiness.Address"] = "127.0.0.1:1998",
         ["Readiness.Agent"] = "127.0.0.1:1997",
+        ["Dns.Address"] = "127.0.0.1:1996",
+        ["Dns.AllowFrom"] = "127.0.0.0/8",
+        ["Dns.Mode"] = "sticky",
+        ["Dns.TimeToLive"] = "30s",
+        ["Dns.QueryRatePerClient"] = "10/s",
+        ["Dns.VirtualAddresses"] = "10.64.0.0/10",
         ["Balancing.Mode"] = "random",
         ["Balancing.StickyBy"] = "user",
         ["Balancing.Isolation"] = "user",
@@ -152,7 +159,8 @@ public sealed class LiveKeysTests
         ["Worker.Address"] = ("[Worker:x]\nAddress = 127.0.0.1", "[Worker:x]\nAddress = 127.0.0.3"),
     };
 
-    private static readonly string[] Untried = ["Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports", "Admin.Tls"];
+    // The other way of a transparent listener needs a capability.
+    private static readonly string[] Untried = ["Listener.Transparent", "Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports", "Admin.Tls"];
 
     /// <summary>What the sections that a reload may change are kept in.</summary>
     private static readonly Type[] Sections =

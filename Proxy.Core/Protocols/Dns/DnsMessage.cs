@@ -3,21 +3,27 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace TorBalancer.Connecting;
+namespace TorBalancer.Protocols.Dns;
 
 /// <summary>What a name server said to one question.</summary>
 /// <param name="Code">RCODE: 0 no error, 2 server failure, 3 no such name.</param>
 /// <param name="Address">The first address of the type asked for; null: there is none.</param>
 /// <param name="IsCut">TC: the answer did not fit and the rest of it is nowhere to be had, as nobody serves TCP there.</param>
-internal readonly record struct LinkDnsReply(int Code, IPAddress? Address, TimeSpan TimeToLive, bool IsCut = false);
+internal readonly record struct DnsReply(int Code, IPAddress? Address, TimeSpan TimeToLive, bool IsCut = false);
 
-/// <summary>Questions for addresses and their answers (RFC 1035, section 4; RFC 3596 for AAAA). Pure.</summary>
-internal static class LinkDnsMessage
+/// <summary>
+/// What is asked of a worker's DNSPort and what it answers (RFC 1035, section 4; RFC 3596 for AAAA). Pure. What clients ask of us is
+/// <see cref="DnsQuery"/>, and <see cref="DnsAnswer"/> what they are told.
+/// </summary>
+internal static class DnsMessage
 {
     /// <summary>Header 12, name 255, type and class 4.</summary>
     public const int MaxQueryLength = 12 + 255 + 4;
 
-    private const int HeaderLength = 12, TypeA = 1, TypeAaaa = 28, ClassIn = 1;
+    /// <summary>Of every message.</summary>
+    public const int HeaderLength = 12;
+
+    private const int TypeA = (int)DnsType.A, TypeAaaa = (int)DnsType.Aaaa, ClassIn = DnsQuery.ClassIn;
 
     // +----+--------------------------------+---------+---------+---------+---------+
     // | ID | QR Opcode AA TC RD RA Z RCODE  | QDCOUNT | ANCOUNT | NSCOUNT | ARCOUNT |  each 16 bits
@@ -50,7 +56,7 @@ internal static class LinkDnsMessage
     }
 
     /// <summary>False for anything that is not a whole answer to this very query.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> message, ReadOnlySpan<byte> query, out LinkDnsReply reply)
+    public static bool TryParse(ReadOnlySpan<byte> message, ReadOnlySpan<byte> query, out DnsReply reply)
     {
         reply = default;
         int question = query.Length - HeaderLength;
@@ -61,7 +67,7 @@ internal static class LinkDnsMessage
             return false;
         if ((message[2] & 0x02) != 0)
         {
-            reply = new LinkDnsReply(message[3] & 0x0F, null, default, IsCut: true);
+            reply = new DnsReply(message[3] & 0x0F, null, default, IsCut: true);
             return true;
         }
 
@@ -89,12 +95,12 @@ internal static class LinkDnsMessage
             at += length;
         }
 
-        reply = new LinkDnsReply(message[3] & 0x0F, address, TimeSpan.FromSeconds(address is null ? 0 : Math.Min(life, int.MaxValue)));
+        reply = new DnsReply(message[3] & 0x0F, address, TimeSpan.FromSeconds(address is null ? 0 : Math.Min(life, int.MaxValue)));
         return true;
     }
 
     /// <summary>Labels end with 0 or with a pointer (two bits set), which takes two octets and ends the name here.</summary>
-    private static bool TrySkipName(ReadOnlySpan<byte> message, ref int at)
+    public static bool TrySkipName(ReadOnlySpan<byte> message, ref int at)
     {
         while (at < message.Length)
         {

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using TorBalancer.Benchmarks.SideBySide.Forwarders;
+using TorBalancer.Benchmarks.SideBySide.Load;
+
+namespace TorBalancer.Benchmarks.SideBySide.Scenarios;
+
+/// <summary>
+/// Connections that the kernel turns to us, beside those of clients that know us, at one daemon. In a network namespace of its own, whose
+/// NAT all rows have: it keeps a record of every connection there.
+/// </summary>
+internal static class TransparentScenario
+{
+    public const string Name = "transparent";
+
+    /// <summary>198.51.100.1, which leads nowhere but to the rule.</summary>
+    public const uint Target = 0xC6336401;
+
+    private const string Network = "198.51.100.0/24";
+
+    public static IEnumerable<Comparison> Run(Bench bench)
+    {
+        if (!bench.Options.Only.Contains(Name))
+            yield break;
+        var spec = TorBalancers.Create(bench.Options.Root, TorBalancers.Name, isTransparent: true)
+            ?? throw new InvalidOperationException("the release has not been built");
+        using var forwarder = bench.Start(spec);
+        Run("ip", "route", "add", Network, "dev", "lo");
+        Run("nft", $"table ip bench {{ chain output {{ type nat hook output priority -100; ip daddr {Network} "
+            + $"meta l4proto tcp redirect to :{forwarder.TransparentPort}; }}; }}");
+        foreach (var kind in (LoadKind[])[LoadKind.Connections, LoadKind.Down, LoadKind.Up])
+        {
+            foreach (var client in (ClientProtocol[])[ClientProtocol.Connect, ClientProtocol.Socks5, ClientProtocol.Transparent])
+                bench.WarmUp(forwarder, kind, client);
+        }
+
+        foreach (int connections in bench.Options.Concurrency ?? [64, 1000])
+            yield return Comparison.RunTransparent(bench, forwarder, Cell(LoadKind.Connections, connections));
+        foreach (var kind in (LoadKind[])[LoadKind.Down, LoadKind.Up])
+            yield return Comparison.RunTransparent(bench, forwarder, Cell(kind, bench.Options.Concurrency?[0] ?? 8));
+    }
+
+    private static Cell Cell(LoadKind kind, int connections) => new(Name, kind, ClientProtocol.Transparent, connections);
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} ended with {process.ExitCode}; root is needed for {Name}");
+    }
+}

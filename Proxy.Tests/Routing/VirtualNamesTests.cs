@@ -1,0 +1,77 @@
+using System.Net;
+using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
+using TorBalancer.Routing;
+using TorBalancer.Tests.Support;
+
+namespace TorBalancer.Tests.Routing;
+
+public class VirtualNamesTests
+{
+    private readonly ManualTimeProvider _time = new();
+
+    [Test]
+    public void Give_has_one_address_of_each_family_that_leads_back()
+    {
+        var names = Make();
+
+        var v4 = names.Give("a.onion", AddressFamily.InterNetwork)!;
+        var v6 = names.Give("a.onion", AddressFamily.InterNetworkV6)!;
+
+        Assert.That(IPNetwork.Parse("10.192.0.0/10").Contains(v4) && IPNetwork.Parse("fc00::/8").Contains(v6), Is.True, $"{v4} {v6}");
+        Assert.That(names.Give("a.onion", AddressFamily.InterNetwork), Is.EqualTo(v4));
+        Assert.That((names.Find(v4), names.Find(v6), names.Count), Is.EqualTo(("a.onion", "a.onion", 1)));
+        Assert.That(names.Give("b.onion", AddressFamily.InterNetwork), Is.Not.EqualTo(v4));
+        Assert.That((names.Has(v4), names.Has(v6), names.Has(IPAddress.Parse("10.1.2.3"))), Is.EqualTo((true, true, false)));
+    }
+
+    [Test]
+    public void Find_forgets_what_was_not_used_for_the_lifetime()
+    {
+        var names = Make();
+        var used = names.Give("used.onion", AddressFamily.InterNetwork)!;
+        var left = names.Give("left.onion", AddressFamily.InterNetwork)!;
+        _time.Advance(VirtualNames.Lifetime / 2);
+        names.Find(used);
+        _time.Advance(VirtualNames.Lifetime / 2);
+
+        Assert.That((names.Find(used), names.Find(left)), Is.EqualTo(("used.onion", (string?)null)));
+        Assert.That(names.Has(left), Is.True, "and it is still nobody's address");
+    }
+
+    [Test]
+    public void Give_takes_the_place_of_the_one_used_least_recently()
+    {
+        var names = Make(most: 2);
+        var a = names.Give("a.onion", AddressFamily.InterNetwork)!;
+        var b = names.Give("b.onion", AddressFamily.InterNetwork)!;
+        names.Find(a);
+
+        names.Give("c.onion", AddressFamily.InterNetwork);
+
+        Assert.That((names.Find(a), names.Find(b), names.Count), Is.EqualTo(("a.onion", (string?)null, 2)));
+    }
+
+    [Test]
+    public void Give_draws_within_a_narrow_range_until_nothing_is_free()
+    {
+        var names = Make("192.168.5.0/24", most: 1000);
+        var given = Enumerable.Range(0, 300).Select(i => names.Give($"n{i}.onion", AddressFamily.InterNetwork)).OfType<IPAddress>().ToList();
+
+        Assert.That(given, Is.Unique.And.All.Matches<IPAddress?>(static one => IPNetwork.Parse("192.168.5.0/24").Contains(one!)));
+        Assert.That(given, Has.Count.InRange(100, 254));
+        Assert.That(names.Give("x.onion", AddressFamily.InterNetworkV6), Is.Null, "no range of that family");
+    }
+
+    [Test]
+    public void Nothing_is_virtual_without_a_name_server() =>
+        Assert.That(new VirtualNames(new DnsOptions(), _time).Has(IPAddress.Parse("10.192.0.1")), Is.False);
+
+    private VirtualNames Make(string? range = null, int most = VirtualNames.Most)
+    {
+        var options = new DnsOptions { Address = new IPEndPoint(IPAddress.Loopback, 5353) };
+        if (range is not null)
+            options.VirtualAddresses = [IPNetwork.Parse(range)];
+        return new VirtualNames(options, _time, most);
+    }
+}
