@@ -13,6 +13,7 @@ internal static class DoctorChecks
         new("worker_state", "workers that the daemon does not use", DaemonChecks.WorkerStates),
         new("worker_reachable", "whether something answers on each SocksPort", SocksChecks.Reachable),
         new("worker_is_tor", "SocksPorts behind which is no tor: names would be looked up there", SocksChecks.IsTor),
+        new("socks_addresses", "SafeSocks, which refuses clients that ask for addresses", SocksChecks.Addresses),
         new("worker_network", "SOCKS and control ports in the clear over a public network", SocksChecks.Network),
         new("link", "WireGuard interfaces and addresses", MachineChecks.Links),
         new("tor_program", "the tor executable of managed workers, and its version", TorChecks.Program),

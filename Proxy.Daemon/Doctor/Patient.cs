@@ -44,6 +44,9 @@ internal enum SocksAnswer : byte
     /// <summary>Tor: it knows RESOLVE.</summary>
     Tor,
 
+    /// <summary>Tor with SafeSocks 1: it knows RESOLVE, and refuses whoever gives it an address in place of a name.</summary>
+    SafeSocks,
+
     /// <summary>A SOCKS5 server that is not tor.</summary>
     OtherSocks,
 

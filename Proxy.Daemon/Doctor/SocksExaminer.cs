@@ -10,7 +10,7 @@ namespace TorBalancer.Daemon.Doctor;
 /// </summary>
 internal static class SocksExaminer
 {
-    private const byte Version = 5, NoAuthentication = 0, UserAndPassword = 2, Resolve = 0xF0, IPv4 = 1;
+    private const byte Version = 5, NoAuthentication = 0, UserAndPassword = 2, Resolve = 0xF0, IPv4 = 1, Name = 3, NotAllowed = 2;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
@@ -20,8 +20,21 @@ internal static class SocksExaminer
     // The name and password that tor 0.4.9 reads as an isolation token, and older ones as any name.
     private static readonly byte[] Credentials = [1, 9, .. "<torS0X>0"u8, 1, (byte)'d'];
 
+    // The same address as a name: what tor's SafeSocks refuses as an address, and nobody has to look up.
+    private static readonly byte[] AsName = [Name, 9, .. "192.0.2.1"u8], AsAddress = [IPv4, .. Address];
+
     /// <summary>What is there, and what is wrong with it.</summary>
     public static async Task<(SocksAnswer Answer, string Problem)> AskAsync(WorkerModel worker, CancellationToken cancellationToken)
+    {
+        var (answer, problem) = await AskAsync(worker, AsAddress, cancellationToken);
+        if (answer != SocksAnswer.SafeSocks)
+            return (answer, problem);
+        bool isTor = (await AskAsync(worker, AsName, cancellationToken)).Answer == SocksAnswer.Tor;
+        return isTor ? (answer, "") : (SocksAnswer.OtherSocks, "it does not know tor's RESOLVE");
+    }
+
+    private static async Task<(SocksAnswer Answer, string Problem)> AskAsync(
+        WorkerModel worker, byte[] question, CancellationToken cancellationToken)
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timer.CancelAfter(Limit);
@@ -46,7 +59,7 @@ internal static class SocksExaminer
 
         try
         {
-            return await TalkAsync(socket, timer.Token);
+            return await TalkAsync(socket, question, timer.Token);
         }
         catch (Exception failure) when (failure is SocketException or EndOfStreamException)
         {
@@ -58,7 +71,8 @@ internal static class SocksExaminer
         }
     }
 
-    private static async Task<(SocksAnswer Answer, string Problem)> TalkAsync(Socket socket, CancellationToken cancellationToken)
+    private static async Task<(SocksAnswer Answer, string Problem)> TalkAsync(
+        Socket socket, byte[] question, CancellationToken cancellationToken)
     {
         await socket.SendAsync((byte[])[Version, 2, NoAuthentication, UserAndPassword], cancellationToken);
         byte[] method = await ReadAsync(socket, 2, cancellationToken);
@@ -75,7 +89,7 @@ internal static class SocksExaminer
             return (SocksAnswer.OtherSocks, "it wants an authentication that nobody was told of");
         }
 
-        await socket.SendAsync((byte[])[Version, Resolve, 0, IPv4, .. Address, 0, 0], cancellationToken);
+        await socket.SendAsync((byte[])[Version, Resolve, 0, .. question, 0, 0], cancellationToken);
         byte[] reply;
         try
         {
@@ -86,6 +100,8 @@ internal static class SocksExaminer
             return (SocksAnswer.OtherSocks, "it does not know tor's RESOLVE");
         }
 
+        if (reply is [Version, NotAllowed, ..])
+            return (SocksAnswer.SafeSocks, "it refuses to be asked for an address");
         return reply is [Version, 0, _, IPv4] && (await ReadAsync(socket, 4, cancellationToken)).AsSpan().SequenceEqual(Address)
             ? (SocksAnswer.Tor, "")
             : (SocksAnswer.OtherSocks, "it does not know tor's RESOLVE");

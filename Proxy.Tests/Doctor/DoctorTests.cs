@@ -95,6 +95,20 @@ public class DoctorTests
         await FoundAsync("worker_is_tor", Severity.Error, "is not tor", token);
     }
 
+    /// <summary>It refuses the question by which a tor is known, which made it another server.</summary>
+    [Test]
+    public async Task Fault_06_tor_refuses_addresses(CancellationToken token)
+    {
+        var network = await SharedTestNetwork.GetAsync();
+        await using var tor = await ClientTor.StartAsync(network, "IsolateSOCKSAuth", token, "SafeSocks 1");
+        _patient.Configuration = Worker("127.0.0.1", tor.Socks.Port);
+
+        await FoundAsync("socks_addresses", Severity.Warning, "its tor has SafeSocks 1", token);
+
+        var found = DoctorPatient.FindingsOf(await _patient.ExamineAsync(token));
+        Assert.That(found.Where(static one => one.Check == "worker_is_tor"), Is.Empty);
+    }
+
     [Test]
     public async Task Fault_07_SOCKS_in_the_clear_over_the_Internet(CancellationToken token)
     {

@@ -12,7 +12,8 @@ internal static class ControlChecks
             string key = $"[Worker:{worker.Id}]";
             if (worker.Control is null)
             {
-                if (worker.Model.IsTor && worker.Socks is SocksAnswer.Tor or SocksAnswer.None && !worker.Model.IsManaged)
+                bool isTor = worker.Socks is SocksAnswer.Tor or SocksAnswer.SafeSocks or SocksAnswer.None;
+                if (worker.Model is { IsTor: true, IsManaged: false } && isTor)
                 {
                     yield return Finding.Note(
                         worker.Id, "without a control port its circuits and exits cannot be watched, and this examination sees half of it",

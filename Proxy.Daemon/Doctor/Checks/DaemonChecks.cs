@@ -37,9 +37,10 @@ internal static class DaemonChecks
     {
         if (patient.Daemon.IsRunning || patient.Daemon.IsForbidden)
             yield break;
-        foreach (var listener in patient.Options.Listeners)
+        foreach (var (listener, endPoint) in patient.Options.Listeners.SelectMany(
+            static listener => listener.Addresses.Select(address => (listener, address))))
         {
-            if (listener.Address is not IPEndPoint { Port: > 0 } address || ProblemOfBinding(address) is not { } problem)
+            if (endPoint is not IPEndPoint { Port: > 0 } address || ProblemOfBinding(address) is not { } problem)
                 continue;
             string mend = problem switch
             {

@@ -18,9 +18,10 @@ internal static class SocksChecks
 
     public static IEnumerable<Finding> IsTor(Patient patient)
     {
-        foreach (var worker in patient.Workers.Where(static worker => worker.Socks is SocksAnswer.OtherSocks or SocksAnswer.Tor))
+        foreach (var worker in patient.Workers.Where(
+            static worker => worker.Socks is SocksAnswer.OtherSocks or SocksAnswer.Tor or SocksAnswer.SafeSocks))
         {
-            bool isTor = worker.Socks == SocksAnswer.Tor;
+            bool isTor = worker.Socks != SocksAnswer.OtherSocks;
             if (!isTor && worker.Model.IsTor)
             {
                 yield return Finding.Error(
@@ -43,6 +44,13 @@ internal static class SocksChecks
             }
         }
     }
+
+    public static IEnumerable<Finding> Addresses(Patient patient) => patient.Workers
+        .Where(static worker => worker.Socks == SocksAnswer.SafeSocks)
+        .Select(static worker => Finding.Warning(
+            worker.Id,
+            "its tor has SafeSocks 1: a client that asks for an address in place of a name is refused, as if no exit allowed that target",
+            "SafeSocks 0, tor's default, in its torrc, and reload tor; or have all clients send names (socks5h://, http://)"));
 
     public static IEnumerable<Finding> Network(Patient patient)
     {
