@@ -38,7 +38,12 @@ internal static class InitCommand
             HelpName = "ADDRESS",
             AllowMultipleArgumentsPerToken = true,
         };
-        var gateway = Text("--gateway", "ADDRESS", "This machine's address as those workers see it: nobody else may use them");
+        var gateway = new Option<string[]>("--gateway")
+        {
+            Description = "An interface: serve the network behind it, whose hosts need not know, and let nothing of it past; or this "
+                + "machine's address as those workers see it: nobody else may use them",
+            HelpName = "INTERFACE",
+        };
         var listen = Text("--listen", "ADDRESS", "Where programs connect (default 127.0.0.1:1080)");
         var mode = Text("--mode", "MODE", "How a worker is picked (default round_robin)");
         var managed = Text("--managed", "N", "Without --worker: how many tor processes of its own (default 3)");
@@ -61,16 +66,31 @@ internal static class InitCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var console = parsed.InvocationConfiguration;
+            var given = command.Options.Where(option => parsed.GetResult(option) is { Implicit: false })
+                .Select(static option => option.Name).ToHashSet(StringComparer.Ordinal);
+            if (InitFlags.Contradiction(given.Contains) is { } contradiction)
+                return await UsageAsync(console.Error, contradiction);
             if (!parsed.GetValue(wireguard))
             {
+                if (InitFlags.ReadGateways(parsed.GetValue(gateway) ?? [], out string address, out string device) is { } wrong)
+                    return await UsageAsync(console.Error, wrong);
+                if (address.Length > 0 && !given.Contains("--worker"))
+                {
+                    return await UsageAsync(
+                        console.Error,
+                        $"--gateway {ConfText.Printable(address)} goes with --worker, which is not given: it is the address by which "
+                            + "workers see this machine");
+                }
+
                 var answers = new InitAnswers();
                 Option[] flags = [workers, gateway, listen, mode, managed, control];
                 bool isTold = Array.Exists(flags, option => parsed.GetResult(option) is { Implicit: false });
                 answers = answers with
                 {
                     Workers = parsed.GetValue(workers) ?? [],
-                    Gateway = parsed.GetValue(gateway) ?? "",
-                    Listen = parsed.GetValue(listen) ?? answers.Listen,
+                    Gateway = address,
+                    Interface = device,
+                    Listen = parsed.GetValue(listen) ?? (device.Length > 0 ? InitAnswers.ListenForNetwork : answers.Listen),
                     Mode = parsed.GetValue(mode) ?? answers.Mode,
                     Managed = parsed.GetValue(managed) ?? answers.Managed,
                     HasControl = parsed.GetValue(control),
@@ -103,7 +123,7 @@ internal static class InitCommand
             {
                 return await UsageAsync(
                     console.Error,
-                    "say what to write: init --worker ADDRESS --gateway ADDRESS …, init --managed N, or "
+                    "say what to write: init --worker ADDRESS --gateway ADDRESS …, init --managed N, init --gateway INTERFACE, or "
                         + "init --wireguard --endpoint ADDRESS …");
             }
 
@@ -122,6 +142,8 @@ internal static class InitCommand
             files.RequireAbsent(hosts.Paths);
             foreach (var (path, text) in hosts.Render())
                 files.Write(path, text);
+            if (plan.Network is { } network && !Directory.Exists($"/sys/class/net/{network.Interface}"))
+                await console.Error.WriteLineAsync($"note: this machine has no interface {network.Interface}");
             await console.Output.WriteLineAsync($"{files.Directory}: {files.Written} files; {InitFiles.ReadMe} says where each belongs");
             return ExitCodes.Done;
         }

@@ -17,7 +17,11 @@ internal sealed class InitHostFiles(InitPlan plan)
     private readonly string[] _passwords =
         [.. plan.Workers.Select(_ => plan.HasControl ? RandomNumberGenerator.GetHexString(PasswordDigits, lowercase: true) : "")];
 
-    public IEnumerable<string> Paths => plan.Workers.Select((_, i) => TorrcPath(i)).Prepend(InitFiles.ReadMe).Prepend(Conf);
+    public IEnumerable<string> Paths =>
+    [
+        Conf, InitFiles.ReadMe, .. plan.Workers.Select((_, i) => TorrcPath(i)),
+        .. plan.Network is null ? (string[])[] : [GatewayFiles.Rules, GatewayFiles.Kernel],
+    ];
 
     public IEnumerable<(string Path, string Text)> Render()
     {
@@ -25,6 +29,11 @@ internal sealed class InitHostFiles(InitPlan plan)
         yield return (InitFiles.ReadMe, ReadMe());
         for (int i = 0; i < plan.Workers.Count; i++)
             yield return (TorrcPath(i), Torrc(i));
+        if (plan.Network is not { } network)
+            yield break;
+        var files = new GatewayFiles(network);
+        yield return (GatewayFiles.Rules, files.RulesText());
+        yield return (GatewayFiles.Kernel, files.KernelText());
     }
 
     /// <summary>
@@ -64,6 +73,8 @@ internal sealed class InitHostFiles(InitPlan plan)
                 """);
         }
 
+        if (plan.Network is { } network)
+            text.Append(new GatewayFiles(network).Sections());
         text.Append(Text($"""
 
             ; ---- How a worker is picked; clients may ask for another mode in their user name.
@@ -157,6 +168,8 @@ internal sealed class InitHostFiles(InitPlan plan)
                 """);
         }
 
+        if (plan.Network is { } network)
+            text.Append(new GatewayFiles(network).ReadMe());
         if (plan.HasControl)
             text.Append("\nThe files hold passwords, in torrc their hashes; they are readable for you only.\n");
         text.Append("\nThen: torbalancer check, torbalancer run, torbalancer doctor\n");

@@ -14,6 +14,12 @@ internal sealed record InitAnswers
     /// <summary>This machine's address as the workers see it; empty: not said.</summary>
     public string Gateway { get; init; } = "";
 
+    /// <summary>The interface that a network is behind which is to be served; empty: none is.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>Where the programs of that network connect that know a proxy, unless it is said.</summary>
+    public const string ListenForNetwork = "0.0.0.0:1080";
+
     /// <summary>Where clients connect.</summary>
     public string Listen { get; init; } = "127.0.0.1:1080";
 
@@ -33,6 +39,9 @@ internal sealed record InitAnswers
 internal sealed record InitPlan(
     IReadOnlyList<IPEndPoint> Workers, IPAddress? Gateway, IPEndPoint Listen, string Mode, int Managed, bool HasControl)
 {
+    /// <summary>The network that this machine is the gateway of; null: of none.</summary>
+    public GatewayNetwork? Network { get; init; }
+
     public const int DefaultSocksPort = 9050;
 
     /// <summary>The port beside its SocksPort, as 9051 is beside 9050: several tors may be on one host.</summary>
@@ -78,6 +87,15 @@ internal sealed record InitPlan(
         var ports = workers.Select(static worker => new IPEndPoint(worker.Address, ControlPortOf(worker))).ToList();
         if (answers.HasControl && (ports.Distinct().Count() < ports.Count || ports.Exists(workers.Contains)))
             return (null, "a control port would be where another worker is: give the workers of one address ports that are two apart");
-        return (new InitPlan(workers, gateway, listen, answers.Mode.ToLowerInvariant(), managed, answers.HasControl), "");
+        GatewayNetwork? network = null;
+        if (answers.Interface.Length > 0)
+        {
+            (network, string problem) = GatewayNetwork.Create(answers.Interface, listen);
+            if (network is null)
+                return (null, problem);
+        }
+
+        return (
+            new InitPlan(workers, gateway, listen, answers.Mode.ToLowerInvariant(), managed, answers.HasControl) { Network = network }, "");
     }
 }
