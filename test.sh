@@ -10,6 +10,7 @@ require_dotnet
 install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     curl=curl torsocks=torsocks proxychains4=proxychains4 git=git openssh-client=ssh openssh-server=sshd \
     netcat-openbsd=/bin/nc.openbsd python3=/usr/bin/python3 python3-requests=py:requests python3-socks=py:socks chromium=chromium \
+    firefox-esr=firefox-esr \
     libsodium23=lib:libsodium.so.23 onionbalance=onionbalance python3-stem=py:stem python3-cryptography=py:cryptography \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
     nftables=nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \

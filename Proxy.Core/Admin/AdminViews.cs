@@ -30,16 +30,26 @@ internal sealed class AdminViews(
     /// What a browser is told to use: the first listener over TCP that it can speak to. Null: there is none.
     /// </summary>
     /// <param name="asked">The host by which the asker reached the admin API; that of a listener at all addresses too.</param>
-    public string? AutoConfig(HostEndPoint asked)
+    /// <param name="session">Then it is the port of this session, at the first listener with sessions by port; null: it is any.</param>
+    /// <param name="problem">Why there is none.</param>
+    public string? AutoConfig(HostEndPoint asked, string? session, out string problem)
     {
+        problem = "no listener over TCP speaks HTTP or SOCKS5";
         foreach (var (listener, address) in server.Bound)
         {
             bool http = listener.Speaks(DetectedProtocol.Http), socks5 = listener.Speaks(DetectedProtocol.Socks5);
             if (address is not IPEndPoint own || !(http || (socks5 && listener.Tls is null)))
                 continue;
+            if (session is not null && listener.SessionPorts is null)
+            {
+                problem = "no listener has Session = port, which gives each port a session of its own";
+                continue;
+            }
+
             bool isAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
             var said = isAny && HostEndPoint.TryCreate(asked.Host, own.Port, out var host, out _) ? host : default;
-            if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy))
+            if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy)
+                && ProxyAutoConfig.TryPickSession(session, listener.SessionPorts, ref proxy, out problem))
                 return ProxyAutoConfig.Build(proxy, http, socks5, listener.Tls is not null);
         }
 
@@ -55,6 +65,7 @@ internal sealed class AdminViews(
     {
         Id = session.Id,
         Name = log.Value.Targets ? session.Name : null,
+        Port = session.Port,
         Worker = session.WorkerId,
         AgeMs = Milliseconds(session.Age),
         IdleMs = Milliseconds(session.Idle),

@@ -9,6 +9,9 @@ internal sealed record SessionView
     /// <summary>As in session-NAME; null unless targets are shown.</summary>
     public required string? Name { get; init; }
 
+    /// <summary>The listener's port whose session it is; null: it is that of a name.</summary>
+    public required int? Port { get; init; }
+
     /// <summary>The worker that carried its latest connection; null before the first.</summary>
     public required string? Worker { get; init; }
 

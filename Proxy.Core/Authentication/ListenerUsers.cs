@@ -19,6 +19,10 @@ internal sealed class ListenerUsers(IEnumerable<KeyValuePair<string, string>> us
     public void ReplaceBy(ListenerUsers next)
     {
         var first = _first ?? this;
+
+        // Ports of one listener share their users, and each says so.
+        if (ReferenceEquals(next._first ?? next, first))
+            return;
         var list = next._list;
         list.RememberAs(first._list);
         first._list = list;

@@ -15,7 +15,11 @@ public static class BothFamilies
     {
         if (listener.Address is not IPEndPoint { Port: var port } address || !address.Address.Equals(IPAddress.IPv6Any))
             return false;
-        var others = options.Listeners.Select(static other => other.Address as IPEndPoint).Append(options.Admin.Address);
-        return port == 0 || !others.Any(other => other is { AddressFamily: AddressFamily.InterNetwork } && other.Port == port);
+        var others = options.Listeners.Select(static other => (Address: other.Address as IPEndPoint, Last: other.LastPort))
+            .Append((Address: options.Admin.Address, Last: 0));
+        int last = Math.Max(port, listener.LastPort);
+        return port == 0 || !others.Any(
+            other => other.Address is { AddressFamily: AddressFamily.InterNetwork } its
+                && its.Port <= last && Math.Max(its.Port, other.Last) >= port);
     }
 }

@@ -69,9 +69,11 @@ internal sealed class ConnectPlanner(
     {
         if (parameters.Mode is { } asked)
             return asked;
-        if (parameters.Session is not null)
+        if (parameters.Session is not null && !parameters.IsSessionImplied)
             return SelectionPolicyNames.Sticky;
-        string inForce = defaultMode ?? balancing.Value.Mode;
+
+        // Where the listener makes sessions, a mode of its own is the one that stands beside them.
+        string inForce = defaultMode ?? (parameters.Session is null ? balancing.Value.Mode : SelectionPolicyNames.Sticky);
         return rights?.ModeOf(inForce) ?? inForce;
     }
 

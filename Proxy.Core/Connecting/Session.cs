@@ -47,6 +47,9 @@ internal sealed class Session(string id, string name, string key)
     /// <summary>As last asked for; null: without limit.</summary>
     public int? MaxUses { get; set; }
 
+    /// <summary>The listener's port whose session it is; null: that of a name.</summary>
+    public int? Port { get; set; }
+
     /// <summary>The worker that carried its latest connection; null before the first.</summary>
     public string? WorkerId => Volatile.Read(ref _workerId);
 
@@ -90,5 +93,6 @@ internal readonly record struct SessionUse(Session Session, long Epoch)
 /// <param name="Uses">Connections since then.</param>
 /// <param name="ExpiresIn">Until its life-time is over; zero: it is; null: it has none.</param>
 /// <param name="UsesLeft">Connections until its count is over; null: it has none.</param>
+/// <param name="Port">The listener's port whose session it is; null: that of a name.</param>
 internal sealed record SessionInfo(
-    string Id, string Name, string? WorkerId, TimeSpan Age, TimeSpan Idle, int Uses, TimeSpan? ExpiresIn, int? UsesLeft);
+    string Id, string Name, string? WorkerId, TimeSpan Age, TimeSpan Idle, int Uses, TimeSpan? ExpiresIn, int? UsesLeft, int? Port);

@@ -70,6 +70,7 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
             session.LastUsed = now;
             session.Lifetime = parameters.SessionLifetime;
             session.MaxUses = parameters.RotateAfterUses;
+            session.Port = parameters.Port;
             return new SessionUse(session, session.Epoch);
         }
     }
@@ -196,7 +197,7 @@ internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
         var left = session.Ends - wall;
         return new SessionInfo(
             session.Id, session.Name, session.WorkerId, age, time.GetElapsedTime(session.LastUsed, now), session.Uses,
-            left < TimeSpan.Zero ? TimeSpan.Zero : left, session.MaxUses - session.Uses);
+            left < TimeSpan.Zero ? TimeSpan.Zero : left, session.MaxUses - session.Uses, session.Port);
     }
 
     private static void Begin_NeedsLock(Session session, long epoch, long now)

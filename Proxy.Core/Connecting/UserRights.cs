@@ -28,7 +28,7 @@ internal sealed class UserRights
     /// <summary>What it asks for and may not have; no error: nothing.</summary>
     public ProxyError Check(UserParameters parameters)
     {
-        string? mode = parameters.Mode ?? (parameters.Session is null ? null : SelectionPolicyNames.Sticky);
+        string? mode = parameters.Mode ?? (parameters.Session is null || parameters.IsSessionImplied ? null : SelectionPolicyNames.Sticky);
         if (mode is not null && _modes.Length > 0 && !_modes.Contains(mode))
             return Denied(parameters.Mode is null ? "a session is of mode sticky, which is" : "the mode that was asked for is", "Modes");
         if (parameters.Worker is { } worker && _workers.Length > 0 && !_workers.Contains(worker, StringComparer.OrdinalIgnoreCase))

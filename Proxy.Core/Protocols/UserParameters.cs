@@ -26,6 +26,12 @@ internal sealed record UserParameters
     /// <summary>Pins worker and circuit: everything with the same session shares both.</summary>
     public string? Session { get; init; }
 
+    /// <summary>True when the listener makes it a session and nobody asked for one, nor for the mode that a session brings.</summary>
+    public bool IsSessionImplied { get; init; }
+
+    /// <summary>The port whose session it is; null: it is that of a name, or none.</summary>
+    public int? Port { get; init; }
+
     /// <summary>How long a session keeps its circuit; then it gets a new one.</summary>
     public TimeSpan? SessionLifetime { get; init; }
 

@@ -24,6 +24,7 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
             Stopping = services.Registry.Stopping,
             Descriptors = services.Descriptors,
             IsTls = context.Listener.Tls is not null,
+            SessionPorts = context.Listener.SessionPorts,
             SpeaksSocks5 = context.Listener.Speaks(DetectedProtocol.Socks5),
         };
         using var http = new HttpServerConnection(client, settings, _authenticator, services.Time);

@@ -35,13 +35,19 @@ internal sealed class ListenerAuthenticator(
     {
         (credentials, parameters) = (null, UserParameters.None);
         if (user is null)
+        {
+            parameters = Complete(listener, null, parameters);
             return listener.Auth == ListenerAuth.Required ? Nobody() : default;
+        }
+
         var users = listener.Users.Current.ByName;
         string? known = listener.Auth == ListenerAuth.None ? null : UserParametersParser.FindKnownUser(user, users);
         credentials = new ClientCredentials(user, known is null ? "" : users[known].KnownPassword);
         if (known is null && listener.Auth == ListenerAuth.Required)
             return WrongPassword();
-        return parser.Parse(credentials, known, out parameters, credentials.Password.Length);
+        var error = parser.Parse(credentials, known, out parameters, credentials.Password.Length);
+        parameters = Complete(listener, credentials, parameters);
+        return error;
     }
 
     public bool TryCheck(ClientCredentials? credentials, out ProxyError error)
@@ -58,7 +64,8 @@ internal sealed class ListenerAuthenticator(
 
         if (credentials is null)
         {
-            error = RequiresCredentials ? Nobody() : Accept(null, UserParameters.None);
+            error = RequiresCredentials || (isHttp && listener.Auth == ListenerAuth.Challenge)
+                ? Nobody() : Accept(null, UserParameters.None);
             return true;
         }
 
@@ -129,8 +136,14 @@ internal sealed class ListenerAuthenticator(
 
     private ProxyError Accept(ClientCredentials? credentials, UserParameters parameters)
     {
+        // A browser that is asked for a name and gets none sends an empty one.
+        if (isHttp && listener.Auth == ListenerAuth.Challenge && credentials is { User.Length: 0 } && parameters.Session is null)
+            return Nobody();
         _checked = credentials;
-        Parameters = parameters;
+        Parameters = Complete(listener, credentials, parameters);
         return default;
     }
+
+    private static UserParameters Complete(ListenerModel listener, ClientCredentials? credentials, UserParameters parameters) =>
+        listener.Implied is { } implied ? implied.AddTo(credentials, parameters) : parameters;
 }

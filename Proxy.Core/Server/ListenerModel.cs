@@ -17,7 +17,24 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
 
     public string Name { get; } = options.Name;
 
-    public EndPoint Address { get; } = options.Address;
+    /// <summary>
+    /// Of a range of ports, one of them: each has a model of its own, and all of a listener share what does not tell them apart.
+    /// </summary>
+    public EndPoint Address { get; private set; } = options.Address;
+
+    /// <summary>The ports that are sessions, its own among them; null: none is.</summary>
+    public PortSessions? SessionPorts { get; } = options is
+    {
+        Session: ListenerSession.Port, Address: IPEndPoint { Port: > 0 and var first },
+    }
+        ? new PortSessions(first, Math.Max(first, options.LastPort)) : null;
+
+    /// <summary>The address as configured, with all ports of its range.</summary>
+    public string AddressText { get; } = options.AddressText;
+
+    /// <summary>What it adds to what its clients ask for; null: nothing.</summary>
+    public ImpliedParameters? Implied { get; private set; } = ImpliedParameters.Of(
+        options, options is { Session: ListenerSession.Port, Address: IPEndPoint { Port: > 0 } own } ? own.Port : null);
 
     /// <summary>See <see cref="BothFamilies"/>.</summary>
     public bool IsDualStack { get; } = isDualStack;
@@ -71,9 +88,13 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
     /// <summary>Those of all listeners.</summary>
     public static IReadOnlyList<ListenerModel> AllOf(TorBalancerOptions options) =>
     [
-        .. options.Listeners.Select(
-            listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener))),
+        .. options.Listeners.SelectMany(
+            listener => new ListenerModel(listener, options.Balancing.Isolation, BothFamilies.Serves(options, listener)).OfEachPort()),
     ];
+
+    /// <summary>A model for each port of its range, this one the first; itself where it has none.</summary>
+    public IEnumerable<ListenerModel> OfEachPort() =>
+        options.Addresses.Select((address, index) => index == 0 ? this : At((IPEndPoint)address));
 
     public bool Speaks(DetectedProtocol protocol) => protocol switch
     {
@@ -94,6 +115,14 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
             return new ProxyError(FailureCause.ClientNotAllowed, "the client is in the listener's DenyFrom");
         return _allowFrom.Length == 0 || Contains(_allowFrom, client)
             ? default : new ProxyError(FailureCause.ClientNotAllowed, "the client is not in the listener's AllowFrom");
+    }
+
+    private ListenerModel At(IPEndPoint address)
+    {
+        var other = (ListenerModel)MemberwiseClone();
+        other.Address = address;
+        other.Implied = ImpliedParameters.Of(options, address.Port);
+        return other;
     }
 
     private static bool Contains(IPNetwork[] networks, IPAddress client)

@@ -14,6 +14,7 @@ internal sealed class ListenerPlaces(DescriptorBudget descriptors)
 
     private int _taken;
     private int _refused;
+    private long _fullSaidAt;
 
     /// <summary>False when all are taken.</summary>
     /// <param name="most">[Listener] MaxConnections; 0: there is no limit.</param>
@@ -30,6 +31,14 @@ internal sealed class ListenerPlaces(DescriptorBudget descriptors)
 
     /// <summary>A place for a client that is only told of its refusal; false: there is none, and it is to be cut.</summary>
     public bool TryTakeForRefusal() => TryTake(ref _refused, MostRefused);
+
+    /// <summary>True once a minute: a full listener turns many away, at all of its ports.</summary>
+    public bool MaySayFull(TimeProvider time)
+    {
+        long now = time.GetTimestamp(), said = Interlocked.Read(ref _fullSaidAt);
+        return (said == 0 || time.GetElapsedTime(said, now) >= TimeSpan.FromMinutes(1))
+            && Interlocked.CompareExchange(ref _fullSaidAt, now, said) == said;
+    }
 
     /// <summary>A client has left: its descriptors go back with its place.</summary>
     /// <param name="wasRefused">It had one of <see cref="TryTakeForRefusal"/>.</param>

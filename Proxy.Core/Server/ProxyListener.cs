@@ -19,10 +19,9 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     private readonly DescriptorBudget _descriptors = services.Descriptors;
     private readonly MemoryRoom _memory = services.Memory;
     private readonly TimeProvider _time = services.Time;
-    private readonly ListenerPlaces _places = new(services.Descriptors);
+    private readonly ListenerPlaces _places = services.PlacesOf(first);
     private volatile ListenerModel _model = first;
     private volatile ListenerCounters _counters = services.Counters.Of(first);
-    private long _fullSaidAt;
     private long _heldSaidAt;
     private int _failures;
     private Lack _lack;
@@ -280,11 +279,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     {
         _counters.CountFull();
         services.Limiter.Of(model).Refused.Add(LimitKind.MaxConnections);
-        long now = _time.GetTimestamp();
-        if (_fullSaidAt != 0 && _time.GetElapsedTime(_fullSaidAt, now) < TimeSpan.FromMinutes(1))
-            return;
-        _fullSaidAt = now;
-        Log.Full(logger, model.Name, model.MaxConnections);
+        if (_places.MaySayFull(_time))
+            Log.Full(logger, model.Name, model.MaxConnections);
     }
 
     private void LengthenPause() => _pause = _pause == TimeSpan.Zero ? MinPause : _pause * 2 < MaxPause ? _pause * 2 : MaxPause;

@@ -23,8 +23,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     public IReadOnlyList<(string Name, EndPoint Address)> Addresses =>
         [.. Bound.Select(static one => (one.Model.Name, one.Address))];
 
-    /// <summary>What is configured of those that listen, in the order of the file.</summary>
-    public IReadOnlyList<ListenerModel> Listeners => [.. Bound.Select(static one => one.Model)];
+    /// <summary>What is configured of those that listen, in the order of the file; one for each, whose ports may be many.</summary>
+    public IReadOnlyList<ListenerModel> Listeners => [.. Bound.Select(static one => one.Model).DistinctBy(static model => model.Name)];
 
     /// <summary>The listeners that are open, with their real addresses.</summary>
     public IEnumerable<(ListenerModel Model, EndPoint Address)> Bound =>
@@ -113,6 +113,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
             foreach (var listener in change.Bound)
                 next.Add(Run(listener));
+            SayListening([.. change.Bound.Select(static one => (one.Model.Name, one.LocalEndPoint))], Log.Listening);
 
             // The first one is what a question without a listener is about.
             List<ListenerModel> order = [.. change.Models];
@@ -122,8 +123,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         foreach (var gone in change.Gone)
         {
             await CloseAsync(gone);
-            Log.NotListening(logger, gone.Listener.Model.Name, gone.Listener.LocalEndPoint);
         }
+
+        SayListening([.. change.Gone.Select(static one => (one.Listener.Model.Name, one.Listener.LocalEndPoint))], Log.NotListening);
 
         // Behind their last clients, who are shown theirs.
         services.Certificates.Keep([.. change.Models.Select(static model => model.Tls).OfType<CertificateFiles>()]);
@@ -200,29 +202,49 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// </summary>
     private Socket? Inherited(ListenerModel model)
     {
-        if (services.Inherited.Take(model.Name) is not { } socket)
-            return null;
-        bool isSame = (model.Address, socket.LocalEndPoint) switch
-        {
-            (IPEndPoint { Port: 0 } any, IPEndPoint own) => any.Address.Equals(own.Address),
-            (var configured, var own) => configured.Equals(own) || (own is not IPEndPoint && configured.ToString() == own?.ToString()),
-        };
-        if (isSame)
+        if (services.Inherited.Take(model.Name, own => IsSame(model.Address, own)) is { } socket)
             return socket;
-        var where = socket.LocalEndPoint;
-        socket.Dispose();
+
+        // Of a range some ports may be opened by us and others by the manager, but none that is not of the range.
+        if (services.Inherited.Find(model.Name, own => !IsOf(model, own)) is not { } where)
+            return null;
         throw new ListenException(
             model.Name,
-            $"[Listener:{model.Name}] Address is {model.Address}, and the socket that the service manager has opened for it is on {where}: "
+            $"[Listener:{model.Name}] Address is {model.AddressText}, and the socket that the service manager has opened for it is on "
+                + $"{where}: "
                 + "who may connect is judged by Address, so both must say the same",
             new InvalidOperationException());
     }
 
+    private static bool IsOf(ListenerModel model, EndPoint own) =>
+        IsSame(model.Address, own)
+            || (model.SessionPorts is { } ports && own is IPEndPoint ip && ports.Contains(ip.Port)
+                && ip.Address.Equals(((IPEndPoint)model.Address).Address));
+
+    private static bool IsSame(EndPoint configured, EndPoint own) => (configured, own) switch
+    {
+        (IPEndPoint { Port: 0 } any, IPEndPoint real) => any.Address.Equals(real.Address),
+        _ => configured.Equals(own) || (own is not IPEndPoint && configured.ToString() == own.ToString()),
+    };
+
     private RunningListener Run(ProxyListener listener)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(Connections.Stopping);
-        Log.Listening(logger, listener.Model.Name, listener.LocalEndPoint);
         return new RunningListener(listener, listener.RunAsync(stop.Token), stop);
+    }
+
+    /// <summary>A line for each address; ports that follow each other are one.</summary>
+    private void SayListening(IReadOnlyList<(string Name, EndPoint Address)> listeners, Action<ILogger, string, string> say)
+    {
+        for (int i = 0; i < listeners.Count;)
+        {
+            var (name, first) = listeners[i];
+            int last = 0;
+            for (i++; i < listeners.Count && first is IPEndPoint start && listeners[i].Address is IPEndPoint next
+                && listeners[i].Name == name && next.Address.Equals(start.Address) && next.Port == Math.Max(last, start.Port) + 1; i++)
+                last = next.Port;
+            say(logger, name, new ListenAddress(first, last).ToString());
+        }
     }
 
     /// <summary>A stop that comes while listeners change sees the old ones alone: whoever is later closes the new ones.</summary>
@@ -255,7 +277,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             next.RemoveAt(at);
             try
             {
-                next.Insert(at, Run(Bind(closed.Listener.Model)));
+                var opened = Run(Bind(closed.Listener.Model));
+                next.Insert(at, opened);
+                SayListening([(opened.Listener.Model.Name, opened.Listener.LocalEndPoint)], Log.Listening);
             }
             catch (ListenException failure)
             {
@@ -280,11 +304,11 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     private static partial class Log
     {
         [LoggerMessage(ServerEventIds.Listening, LogLevel.Information, "Listener {Listener} on {Address}")]
-        public static partial void Listening(ILogger logger, string listener, EndPoint address);
+        public static partial void Listening(ILogger logger, string listener, string address);
 
         [LoggerMessage(
             ServerEventIds.NotListening, LogLevel.Information, "Listener {Listener} on {Address} has closed; its connections go on")]
-        public static partial void NotListening(ILogger logger, string listener, EndPoint address);
+        public static partial void NotListening(ILogger logger, string listener, string address);
 
         [LoggerMessage(
             ServerEventIds.NotReopened, LogLevel.Error, "A listener that was closed for another cannot be opened again: {Problem}")]

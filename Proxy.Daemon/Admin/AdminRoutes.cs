@@ -81,6 +81,7 @@ internal sealed class AdminRoutes(
         if (commands is { Reloader: { } reloader, Workers: { } workers })
             new AdminReloadRoutes(reloader, workers, views.Workers).Map(routes);
         routes.MapMethods(ProxyAutoConfig.Path, Read, AutoConfigAsync);
+        routes.MapMethods(ProxyAutoConfig.DiscoveryPath, Read, AutoConfigAsync);
         routes.MapMethods("/metrics", Read, context => MetricsRoute.ServeAsync(context, views.Metrics));
     }
 
@@ -167,8 +168,9 @@ internal sealed class AdminRoutes(
     private Task AutoConfigAsync(HttpContext context)
     {
         HostEndPoint.TryParseAuthority(context.Request.Host.Value ?? "", defaultPort: 80, out var asked);
-        if (views.AutoConfig(asked) is not { } script)
-            return context.WriteProblemAsync(StatusCodes.Status404NotFound, "no listener over TCP speaks HTTP or SOCKS5");
+        string? session = context.Request.Query.TryGetValue(ProxyAutoConfig.SessionParameter, out var given) ? given.ToString() : null;
+        if (views.AutoConfig(asked, session, out string problem) is not { } script)
+            return context.WriteProblemAsync(StatusCodes.Status404NotFound, problem);
         context.Response.ContentType = ProxyAutoConfig.ContentType;
         return context.Response.WriteAsync(script, context.RequestAborted);
     }

@@ -53,7 +53,7 @@ internal static class EnvCommand
                 static (known, listener) => (Listener: (ListenerOptions?)listener, Scheme: listener.Tls is null ? known.Scheme : "https"))
             .OrderBy(found => LetsUsIn(options, found.Listener!) ? 0 : 1)
             .ThenBy(static found => found.Listener!.Tls is null ? 0 : 1)
-            .ThenBy(static found => found.Listener!.Auth == ListenerAuth.Required ? 1 : 0)
+            .ThenBy(static found => AsksForUser(found.Listener!) ? 1 : 0)
             .FirstOrDefault();
         if (listener is null)
         {
@@ -90,14 +90,17 @@ internal static class EnvCommand
 
             foreach (string line in EnvPrograms.Lines(program, reachable, url, hasSocks))
                 output.WriteLine(line);
-            foreach (string hint in EnvPrograms.Hints(program, reachable, listener.Auth == ListenerAuth.Required))
+            foreach (string hint in EnvPrograms.Hints(program, reachable, AsksForUser(listener)))
                 error.WriteLine(hint);
             return 0;
         }
 
-        if (listener.Auth == ListenerAuth.Required)
-            output.WriteLine(
-                $"# {listener.Name} asks for a user: write name:password@ behind {scheme}:// (in percent-encoding where need be)");
+        if (AsksForUser(listener))
+        {
+            string user = listener.Auth == ListenerAuth.Required ? "name:password@" : "any name, as name:@,";
+            output.WriteLine($"# {listener.Name} asks for a user: write {user} behind {scheme}:// (in percent-encoding where need be)");
+        }
+
         output.WriteLine(
             $"# {listener.Name}: curl reads http_proxy in lower case only; Go and Python read https_proxy; ALL_PROXY is for the rest");
         foreach (string name in (ReadOnlySpan<string>)["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"])
@@ -105,6 +108,8 @@ internal static class EnvCommand
         output.WriteLine("export no_proxy=localhost,127.0.0.1,::1");
         return 0;
     }
+
+    private static bool AsksForUser(ListenerOptions listener) => listener.Auth is ListenerAuth.Required or ListenerAuth.Challenge;
 
     /// <summary>Programs have a name for HTTP inside TLS, and none for SOCKS inside it.</summary>
     private static bool IsKnown(ListenerOptions listener, ListenerProtocols protocol) =>

@@ -34,6 +34,8 @@ internal sealed class GatewayFiles(GatewayNetwork network)
         [Dns]
         Address = [::]:{GatewayNetwork.DnsPort}
         AllowFrom = 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10
+        ; Out of these come the addresses that stand for .onion names: name others where the network, or one beside it, has some of them.
+        ;VirtualAddresses = 10.192.0.0/10, fc00::/8
 
         """);
 

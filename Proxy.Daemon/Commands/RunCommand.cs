@@ -77,7 +77,7 @@ internal static class RunCommand
         {
             var sockets = SocketActivation.Take(
                 Environment.GetEnvironmentVariable, Environment.ProcessId, static name => Environment.SetEnvironmentVariable(name, null));
-            SocketActivation.Check(sockets, [.. configuration.Options.Listeners.Select(static listener => listener.Name)]);
+            SocketActivation.Check(sockets, [.. configuration.Options.Listeners]);
             var inputs = new ProcessInputs(signals, sockets);
             DescriptorLimit.Check();
             if (latency is { } distance)

@@ -18,11 +18,12 @@ internal sealed partial class ReadyHostedService(
         descriptors.Settle();
         if (descriptors.Limit < int.MaxValue)
             Log.Descriptors(logger, descriptors.Limit, descriptors.Reserve, Math.Min(descriptors.MostClients, memory.MostClients));
-        foreach (var (listener, address) in server.Bound)
+        foreach (var (listener, bound) in server.Bound.DistinctBy(static one => one.Model.Name))
         {
-            if (address is IPEndPoint && listener.Tls is not null)
+            object address = listener.SessionPorts is null ? bound : listener.AddressText;
+            if (bound is IPEndPoint && listener.Tls is not null)
                 Log.ReadyTls(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
-            else if (address is IPEndPoint)
+            else if (bound is IPEndPoint)
                 Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
         }
 
@@ -52,12 +53,12 @@ internal sealed partial class ReadyHostedService(
         [LoggerMessage(
             HostingEventIds.Ready, LogLevel.Information,
             "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
-        public static partial void Ready(ILogger logger, EndPoint address, string mode, string isolation);
+        public static partial void Ready(ILogger logger, object address, string mode, string isolation);
 
         [LoggerMessage(
             HostingEventIds.ReadyTls, LogLevel.Information,
             "Ready: clients may use https://{Address}, or SOCKS in TLS there (mode {Mode}, isolation {Isolation})")]
-        public static partial void ReadyTls(ILogger logger, EndPoint address, string mode, string isolation);
+        public static partial void ReadyTls(ILogger logger, object address, string mode, string isolation);
 
         [LoggerMessage(
             HostingEventIds.Descriptors, LogLevel.Information,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Interop;
 using TorBalancer.Transport;
@@ -38,26 +39,36 @@ internal static class SocketActivation
         for (int i = 0; i < passed; i++)
             _ = FileCalls.SetCloseOnExec(First + i);
         string[] named = names?.Split(':') ?? [];
-        var sockets = new Dictionary<string, Socket>(StringComparer.OrdinalIgnoreCase);
+        var sockets = new List<KeyValuePair<string, Socket>>();
         for (int i = 0; i < passed; i++)
         {
             string name = i < named.Length && named[i].Length > 0 ? named[i] : "unknown";
-            if (!sockets.TryAdd(name, Open(First + i, name)))
-                throw new StartupException($"the service manager passed two sockets named \"{name}\": a listener has one");
+            sockets.Add(new KeyValuePair<string, Socket>(name, Open(First + i, name)));
         }
 
         return new InheritedSockets(sockets);
     }
 
-    /// <summary>Throws <see cref="StartupException"/> when a socket is for no listener.</summary>
-    /// <param name="listeners">The names of those that are configured.</param>
-    public static void Check(InheritedSockets sockets, IReadOnlyList<string> listeners)
+    /// <summary>
+    /// Throws <see cref="StartupException"/> when a socket is for no listener, or one of several for a listener with a single address.
+    /// </summary>
+    /// <param name="listeners">Those that are configured.</param>
+    public static void Check(InheritedSockets sockets, IReadOnlyList<ListenerOptions> listeners)
     {
-        if (sockets.Names.FirstOrDefault(name => !listeners.Contains(name, StringComparer.OrdinalIgnoreCase)) is not { } unknown)
-            return;
-        throw new StartupException(
-            $"the service manager passed a socket named \"{unknown}\", and there is no [Listener:{unknown}]; FileDescriptorName= in the "
-                + $"socket unit names one of: {string.Join(", ", listeners)}");
+        foreach (var named in sockets.Names.GroupBy(static name => name, StringComparer.OrdinalIgnoreCase))
+        {
+            var listener = listeners.FirstOrDefault(one => one.Name.Equals(named.Key, StringComparison.OrdinalIgnoreCase));
+            if (listener is null)
+            {
+                throw new StartupException(
+                    $"the service manager passed a socket named \"{named.Key}\", and there is no [Listener:{named.Key}]; "
+                        + "FileDescriptorName= in the socket unit names one of: "
+                        + string.Join(", ", listeners.Select(static one => one.Name)));
+            }
+
+            if (listener.LastPort == 0 && named.Count() > 1)
+                throw new StartupException($"the service manager passed two sockets named \"{named.Key}\": a listener has one");
+        }
     }
 
     private static Socket Open(int descriptor, string name)

@@ -43,7 +43,8 @@ public sealed class ChromiumTests : ScenarioFixture
         DumpAsync([$"--proxy-server={scheme}://{Address}", "--proxy-bypass-list=<-loopback>"], url, token);
 
     /// <summary>Loads the page with a fresh profile and returns its document after the load event.</summary>
-    private static async Task<ClientResult> DumpAsync(string[] proxy, string url, CancellationToken token)
+    /// <param name="at">The address of the proxy.</param>
+    internal static async Task<ClientResult> DumpAsync(string[] proxy, string url, CancellationToken token, string at = "127.0.0.1")
     {
         string profile = Directory.CreateTempSubdirectory("tbw").FullName;
         try
@@ -57,7 +58,7 @@ public sealed class ChromiumTests : ScenarioFixture
 
                     // It must have no way around the proxy, and no name is its own to resolve.
                     .. proxy,
-                    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                    $"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {at}",
                     "--dump-dom", url,
                 ],
                 token,

@@ -37,6 +37,34 @@ public sealed class SocketActivationTests
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 
+    /// <summary>One port of the range is not passed; the daemon opens it.</summary>
+    [Test]
+    public async Task Sockets_of_a_range_are_its_ports_and_the_rest_is_opened(CancellationToken token)
+    {
+        string activate = ClientProcess.Require("systemd-socket-activate");
+        var address = FreePort.OwnAddress();
+        await using var worker = new FakeTorWorker();
+        new HttpScript().On("a.example/", HttpScript.Answer("served")).Behind(worker);
+        var starting = DaemonUnderTest.StartAsync(
+            LameDuckTests.Workers(worker) + $"[Listener:ports]\nAddress = {address}:20000-20002\nSession = port\n", token,
+            under:
+            [
+                activate, "--listen", $"{address}:20002", "--listen", $"{address}:20000", "--fdname=ports:ports",
+            ]);
+        string[] ports = ["20000", "20001", "20002"];
+        foreach (string port in ports)
+        {
+            var client = await ClientProcess.CurlAsync(
+                token, "--retry", "40", "--retry-connrefused", "--retry-delay", "1", "--max-time", "40",
+                "--proxy", $"socks5h://{address}:{port}", "http://a.example/");
+            Assert.That((client.ExitCode, client.Output), Is.EqualTo((0, "served")), client.Error);
+        }
+
+        await using var daemon = await starting;
+        Assert.That(worker.Requests.Select(static request => request.Password).Distinct().Count(), Is.EqualTo(3));
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
+    }
+
     [TestCase("--fdname=other", "127.0.0.1:0", "passed a socket named \"other\", and there is no [Listener:other]")]
     [TestCase("--fdname=main", "127.0.0.2:1080", "[Listener:main] Address is 127.0.0.2:1080, and the socket")]
     [TestCase("--datagram", "127.0.0.1:0", "of the wrong type (InterNetwork, Dgram)")]

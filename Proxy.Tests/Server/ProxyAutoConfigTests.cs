@@ -18,6 +18,9 @@ public class ProxyAutoConfigTests
     [TestCase("GET /proxy.pac HTTP/1.1\r\nHost: gate.example:8080\r\n", "PROXY gate.example:8080; SOCKS5 gate.example:8080")]
     [TestCase("GET /proxy.pac HTTP/1.1\r\nHost: [::1]:1080\r\n", "PROXY [::1]:1080; SOCKS5 [::1]:1080")]
     [TestCase("GET /proxy.pac HTTP/1.1\r\nHost: gate.example\r\n", "PROXY gate.example:80; SOCKS5 gate.example:80")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: {0}\r\n", "PROXY {0}; SOCKS5 {0}")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: wpad\r\n", "PROXY wpad:80; SOCKS5 wpad:80", Description = "its port is turned here")]
+    [TestCase("GET /wpad.dat HTTP/1.0\r\n", "PROXY {0}; SOCKS5 {0}", Description = "the address that the connection has come to")]
     [TestCase("GET /proxy.pac HTTP/1.1\r\nHost: it's\r\n", "PROXY {0}; SOCKS5 {0}", Description = "nothing else gets into a program")]
     public async Task Asker_is_told_the_address_that_it_has_used(string request, string chain, CancellationToken token)
     {
@@ -33,6 +36,9 @@ public class ProxyAutoConfigTests
     [TestCase("GET /proxy.pac/ HTTP/1.1")]
     [TestCase("GET /proxy.pac2 HTTP/1.1")]
     [TestCase("GET /PROXY.PAC HTTP/1.1")]
+    [TestCase("GET /proxy.pac?x=y HTTP/1.1")]
+    [TestCase("GET /wpad.dat/ HTTP/1.1")]
+    [TestCase("GET /wpad.dat? HTTP/1.1")]
     [TestCase("GET //proxy.pac HTTP/1.1")]
     [TestCase("POST /proxy.pac HTTP/1.1")]
     [TestCase("OPTIONS /proxy.pac HTTP/1.1")]
@@ -77,6 +83,78 @@ public class ProxyAutoConfigTests
         Assert.That(answers[1], Does.Not.Contain("function"));
         Assert.That(answers[2], Does.Contain("return \"PROXY localhost:1\";"), "this one speaks no SOCKS");
     }
+
+    [TestCase("/proxy.pac", "{0}:20002", "{0}:20002")]
+    [TestCase("/proxy.pac?session=20001", "{0}:20002", "{0}:20001")]
+    [TestCase("/wpad.dat?session=port_20009", "{0}:20002", "{0}:20009")]
+    [TestCase("/proxy.pac?session=work", "gate.example:4000", "gate.example:20008")]
+    [TestCase("/proxy.pac?session=work", "{0}:20000", "{0}:20008", Description = "a name has one port")]
+    public async Task Session_picks_its_port(string path, string host, string expected, CancellationToken token)
+    {
+        var address = FreePort.OwnAddress();
+        await using var proxy = await PortsAsync(address);
+        string answer = await AskAsync(proxy, $"GET {path} HTTP/1.1\r\nHost: {Of(host)}\r\nConnection: close\r\n\r\n", token);
+
+        Assert.That(answer, Does.Contain($"return \"PROXY {Of(expected)}; SOCKS5 {Of(expected)}\";"));
+
+        string Of(string text) => text.Replace("{0}", address.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Of the name nothing gets into the file, and what is no name gets no file.</summary>
+    [TestCase("")]
+    [TestCase("\"+alert(1)+\"")]
+    [TestCase("x%22%3Balert(1)//")]
+    [TestCase("</script>")]
+    [TestCase("a;b")]
+    [TestCase("a&session=b")]
+    [TestCase("a-b")]
+    public async Task Session_that_is_no_name_gets_no_file(string name, CancellationToken token)
+    {
+        await using var proxy = await PortsAsync(FreePort.OwnAddress());
+        string answer = await AskAsync(
+            proxy, $"GET /proxy.pac?session={name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", token);
+
+        Assert.That(answer, Does.StartWith("HTTP/1.1 400 ").And.Contain("Content-Type: text/plain").And.Contain("session= takes a name"));
+        if (name.Length > 3)
+            Assert.That(answer, Does.Not.Contain(name));
+    }
+
+    [Test]
+    public async Task Session_without_ports_for_it_is_told_what_gives_them(CancellationToken token)
+    {
+        await using var proxy = await ProxyUnderTest.StartAsync(Array.Empty<FakeTorWorker>());
+        string answer = await AskAsync(
+            proxy, "GET /proxy.pac?session=a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", token);
+
+        Assert.That(answer, Does.StartWith("HTTP/1.1 400 ").And.Contain("a listener with Session = port"));
+    }
+
+    [Test]
+    public async Task Admin_API_picks_the_port_of_a_session_at_the_listener_that_has_them(CancellationToken token)
+    {
+        var address = FreePort.OwnAddress();
+        await using var admin = await AdminUnderTest.StartAsync(
+            Array.Empty<EndPoint>(), options => options.Listeners.Add(Ports(address)));
+
+        Assert.That(
+            await admin.Client.GetStringAsync(admin.Base + "/wpad.dat?session=work", token),
+            Does.Contain($"\"PROXY {address}:20008; SOCKS5 {address}:20008\""));
+        Assert.That(await admin.Client.GetStringAsync(admin.Base + "/wpad.dat", token), Does.Contain($"\"PROXY {admin.Proxy.Address};"));
+        using var wrong = await admin.Client.GetAsync(admin.Base + "/proxy.pac?session=%22%3Balert(1)", token);
+        Assert.That(wrong.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(await wrong.Content.ReadAsStringAsync(token), Does.Contain("takes a name").And.Not.Contain("alert"));
+    }
+
+    private static Task<ProxyUnderTest> PortsAsync(IPAddress address) => ProxyUnderTest.StartAsync(Array.Empty<EndPoint>(), options =>
+    {
+        options.Listeners.Clear();
+        options.Listeners.Add(Ports(address));
+    });
+
+    private static ListenerOptions Ports(IPAddress address) => new()
+    {
+        Name = "ports", Address = new IPEndPoint(address, 20000), LastPort = 20009, Session = ListenerSession.Port,
+    };
 
     [TestCase("127.0.0.1:0", null)]
     [TestCase("0.0.0.0:0", "localhost")]

@@ -86,7 +86,8 @@ internal sealed class ProxyUnderTest : IAsyncDisposable
         replace?.Invoke(services);
         var proxy = new ProxyUnderTest(services.BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true }), log);
         proxy.Pool.Apply(workers);
-        await proxy.Server.StartAsync(options.Listeners.Select(listener => new ListenerModel(listener, options.Balancing.Isolation)));
+        await proxy.Server.StartAsync(options.Listeners.SelectMany(
+            listener => new ListenerModel(listener, options.Balancing.Isolation).OfEachPort()));
         return proxy;
     }
 

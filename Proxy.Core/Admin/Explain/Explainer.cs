@@ -107,7 +107,7 @@ internal sealed class Explainer(
     private static string ModeFrom(ExplainQuestion question, UserParameters own, bool isOwn) =>
         question.Mode is not null ? "request"
         : own.Mode is not null ? "user"
-        : own.Session is not null ? "session"
+        : own.Session is not null && !(own.IsSessionImplied && question.Listener.Mode is not null) ? "session"
         : isOwn ? "user"
         : question.Listener.Mode is not null ? "listener"
         : "pool";

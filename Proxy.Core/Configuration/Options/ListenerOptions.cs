@@ -39,6 +39,21 @@ public enum ListenerAuth : byte
 
     /// <summary>Only configured users with their passwords.</summary>
     Required,
+
+    /// <summary>
+    /// As <see cref="Optional"/>, but an HTTP client that sends no user name is asked for one first, and any user name is a session.
+    /// </summary>
+    Challenge,
+}
+
+/// <summary>Where the sessions of a listener come from, beside the user names that ask for one.</summary>
+public enum ListenerSession : byte
+{
+    /// <summary>From nowhere else.</summary>
+    None,
+
+    /// <summary>Each port is one.</summary>
+    Port,
 }
 
 /// <summary>[Listener:name]: one address that clients connect to.</summary>
@@ -49,6 +64,18 @@ public sealed class ListenerOptions
 
     /// <summary>host:port, [v6]:port or unix:/path. Default 127.0.0.1:1080. The host is an IP literal or localhost.</summary>
     public EndPoint Address { get; set; } = new IPEndPoint(IPAddress.Loopback, 1080);
+
+    /// <summary>The last port of a range that begins with <see cref="Address"/>; 0: it is one port, or none. Default 0.</summary>
+    public int LastPort { get; set; }
+
+    /// <summary>Default none. A range of ports needs <see cref="ListenerSession.Port"/>.</summary>
+    public ListenerSession Session { get; set; }
+
+    /// <summary>How long the sessions of its ports keep their circuit, 1 s to 24 h; zero: as long as tor does. Default zero.</summary>
+    public TimeSpan SessionLifetime { get; set; }
+
+    /// <summary>Only workers of this country, unless the user name asks for another; empty: any. Default empty.</summary>
+    public string Country { get; set; } = "";
 
     /// <summary>Default: all three, told apart by the first byte.</summary>
     public ListenerProtocols Protocols { get; set; } = ListenerProtocols.All;
@@ -123,6 +150,14 @@ public sealed class ListenerOptions
 
     /// <summary>How much of it one client, one user and all together may have.</summary>
     public ListenerLimitOptions Limits { get; } = new();
+
+    /// <summary>Everything that it listens on: an address for each port of its range.</summary>
+    public IEnumerable<EndPoint> Addresses => Address is IPEndPoint first && LastPort > first.Port
+        ? Enumerable.Range(first.Port, LastPort - first.Port + 1).Select(port => (EndPoint)new IPEndPoint(first.Address, port))
+        : [Address];
+
+    /// <summary>The address as it is written in the configuration.</summary>
+    public string AddressText => new ListenAddress(Address, LastPort).ToString();
 
     /// <summary>Permissions of a unix socket, octal. Default 0660.</summary>
     public UnixFileMode SocketMode { get; set; } =

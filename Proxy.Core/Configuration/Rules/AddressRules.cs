@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
@@ -10,26 +9,26 @@ internal sealed class AddressRules(TorBalancerOptions options, GivenValues given
 {
     public void Check()
     {
-        var taken = new List<(EndPoint Address, string Section, string Key)>();
+        var taken = new List<(ListenAddress Address, string Section, string Key)>();
         foreach (var listener in options.Listeners)
-            Take(listener.Address, $"Listener:{listener.Name}", "Address");
+            Take(new ListenAddress(listener.Address, listener.LastPort), $"Listener:{listener.Name}", "Address");
         if (options.Admin.Address is { } admin)
-            Take(admin, "Admin", "Address");
+            Take(new ListenAddress(admin), "Admin", "Address");
         if (options.Readiness.Address is { } readiness)
-            Take(readiness, "Readiness", "Address");
+            Take(new ListenAddress(readiness), "Readiness", "Address");
         if (options.Readiness.Agent is { } agent)
-            Take(agent, "Readiness", "Agent");
+            Take(new ListenAddress(agent), "Readiness", "Agent");
         if (options.Dns.Address is { } dns)
-            Take(dns, "Dns", "Address");
+            Take(new ListenAddress(dns), "Dns", "Address");
         if (options.Admin.Socket.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
-            Take(new UnixDomainSocketEndPoint(options.Admin.Socket["unix:".Length..]), "Admin", "Socket");
+            Take(new ListenAddress(new UnixDomainSocketEndPoint(options.Admin.Socket["unix:".Length..])), "Admin", "Socket");
 
         foreach (var worker in options.Workers)
         {
             string section = $"Worker:{worker.Name}";
             if (given.AnyFailed(section, "Address", "SocksPort"))
                 continue;
-            var clash = taken.Find(one => Addresses.Clash(one.Address, worker.SocksEndPoint));
+            var clash = taken.Find(one => Addresses.Clash(one.Address, new ListenAddress(worker.SocksEndPoint)));
             if (clash.Section is not null)
             {
                 report.Error(section, report.SocksKey(section),
@@ -37,7 +36,7 @@ internal sealed class AddressRules(TorBalancerOptions options, GivenValues given
             }
         }
 
-        void Take(EndPoint address, string section, string key)
+        void Take(ListenAddress address, string section, string key)
         {
             if (given.AnyFailed(section, key))
                 return;

@@ -11,7 +11,10 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
     public void Check()
     {
         foreach (var listener in options.Listeners)
+        {
             CheckListener(listener, $"Listener:{listener.Name}");
+            CheckSessions(listener, $"Listener:{listener.Name}");
+        }
     }
 
     private void CheckListener(ListenerOptions listener, string section)
@@ -20,7 +23,7 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
         bool isGuarded = listener.Auth == ListenerAuth.Required || listener.AllowFrom.Count > 0;
         if (isRemote && !isGuarded && !given.AnyFailed(section, "Auth", "AllowFrom"))
         {
-            report.Error(section, "Address", $"Address = \"{listener.Address}\" can be reached from other machines; "
+            report.Error(section, "Address", $"Address = \"{listener.AddressText}\" can be reached from other machines; "
                 + "set Auth = required with Users, or AllowFrom = the networks that may use it, or listen on 127.0.0.1");
         }
 
@@ -64,6 +67,38 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
 
         if (listener.Auth == ListenerAuth.None && listener.Users.Count > 0)
             report.Warning(section, given.IsSet(section, "Users") ? "Users" : "UsersFile", "the users are not asked for: Auth is none");
+    }
+
+    /// <summary>Sessions by port need ports that are known, a range needs them, and only HTTP can ask for a name.</summary>
+    private void CheckSessions(ListenerOptions listener, string section)
+    {
+        bool isByPort = listener.Session == ListenerSession.Port;
+        if (!given.AnyFailed(section, "Address", "Session"))
+        {
+            if (listener.LastPort > 0 && !isByPort)
+            {
+                report.Error(section, "Address",
+                    $"Address = \"{listener.AddressText}\" is a range of ports, which needs Session = port; one port serves all else");
+            }
+            else if (isByPort && listener.Address is not IPEndPoint { Port: > 0 })
+            {
+                report.Error(section, "Session",
+                    $"Session = port, but Address = \"{listener.AddressText}\" has no port that is known; allowed there is host:port, or a "
+                        + "range such as 127.0.0.1:20000-20099");
+            }
+        }
+
+        if (listener.SessionLifetime > TimeSpan.Zero && !isByPort && !given.AnyFailed(section, "Session"))
+        {
+            report.Error(section, "SessionLifetime",
+                "SessionLifetime is that of the sessions of ports, and needs Session = port; a user name says it by lifetime-10m");
+        }
+
+        if (listener.Auth == ListenerAuth.Challenge && !listener.Protocols.HasFlag(ListenerProtocols.Http)
+            && !given.AnyFailed(section, "Auth", "Protocols"))
+        {
+            report.Error(section, "Auth", "Auth = challenge, but Protocols has no http: no other protocol can ask a client for a name");
+        }
     }
 
     private void CheckCertificate(CertificateFiles certificate, string section)

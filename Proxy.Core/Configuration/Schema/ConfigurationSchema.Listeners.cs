@@ -54,8 +54,8 @@ internal sealed partial class ConfigurationSchema
     private static SchemaSection<ListenerDraft> ListenerSection(ValueParser<string> mode) =>
         new SchemaSection<ListenerDraft>(
             "Listener", "An address that clients connect to. None configured: one named main with the defaults.", nameForm: "name")
-        .Key("Address", Values.ListenAddress, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
-            (draft, value) => draft.Options.Address = value)
+        .Key("Address", Values.ListenAddresses, "127.0.0.1:1080", "Where clients connect; port 0 lets the system pick one.",
+            (draft, value) => (draft.Options.Address, draft.Options.LastPort) = (value.First, value.LastPort))
         .Key("Protocols", Protocols(), "socks5, socks4, http",
             "What is spoken there, told apart by the first byte; or transparent, alone: connections that the kernel turns there.",
             (draft, value) => draft.Options.Protocols = value.Aggregate(ListenerProtocols.None, (all, one) => all | one))
@@ -93,6 +93,13 @@ internal sealed partial class ConfigurationSchema
             (draft, value) => draft.Options.Mode = value)
         .Key("Isolation", Isolation(), "", "An isolation of this listener's own; empty: [Balancing] Isolation.",
             (draft, value) => draft.Options.Isolation = value)
+        .Key("Session", Session(), "none", "port: each port of Address is a session of its own, for clients that send no user name.",
+            (draft, value) => draft.Options.Session = value)
+        .Key("SessionLifetime", Values.Duration(Seconds(1), TimeSpan.FromHours(24), offIsZero: true), "off",
+            "How long the sessions of its ports keep their circuit; off: as long as tor does.",
+            (draft, value) => draft.Options.SessionLifetime = value)
+        .Key("Country", Values.Country, "", "Only workers of this country, unless the user name asks for another; empty: any.",
+            (draft, value) => draft.Options.Country = value)
         .Key("ExtendedErrors", Values.YesNo, "no",
             "Send tor's F0-F7 error codes to SOCKS5 clients; Tor Browser understands them, curl and git do not.",
             (draft, value) => draft.Options.ExtendedErrors = value)
@@ -119,5 +126,9 @@ internal sealed partial class ConfigurationSchema
         "a way to turn connections", ("redirect", TransparentWay.Redirect), ("tproxy", TransparentWay.TProxy));
 
     private static ValueParser<ListenerAuth> Auth() => Values.OneOf("a kind of authentication",
-        ("none", ListenerAuth.None), ("optional", ListenerAuth.Optional), ("required", ListenerAuth.Required));
+        ("none", ListenerAuth.None), ("optional", ListenerAuth.Optional), ("required", ListenerAuth.Required),
+        ("challenge", ListenerAuth.Challenge));
+
+    private static ValueParser<ListenerSession> Session() => Values.OneOf("a kind of session",
+        ("none", ListenerSession.None), ("port", ListenerSession.Port));
 }

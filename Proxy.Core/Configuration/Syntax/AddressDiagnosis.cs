@@ -40,7 +40,7 @@ internal static class AddressDiagnosis
             return new ValueProblem("has more than one address; each is a section of its own", text[..end]);
         if (text.LastIndexOf('-') is > 0 and var dash && text[(dash + 1)..].All(char.IsAsciiDigit)
             && AddressText.ParseIPEndPoint(text[..dash], out _) is null)
-            return new ValueProblem("has a range of ports; each port is a [Listener:name] of its own", text[..dash]);
+            return new ValueProblem("has a range of ports, where one port is allowed", text[..dash]);
         return found with { Suggestion = Meant(text, defaultPort) };
     }
 

@@ -14,9 +14,14 @@ internal static partial class Values
 
     public static ValueParser<IPAddress> Address { get; } = new("an IP address", ParseAddress);
 
-    /// <summary>Where a listener listens. Port 0: the system picks one.</summary>
+    /// <summary>An address that something listens on.</summary>
     public static ValueParser<EndPoint> ListenAddress { get; } =
         new("host:port, [v6]:port or unix:/path, the host an IP address or localhost", ParseListenAddress);
+
+    /// <summary>[Listener:name] Address: such an address, or a range of its ports. Port 0: the system picks one.</summary>
+    public static ValueParser<ListenAddress> ListenAddresses { get; } = new(
+        "host:port, [v6]:port or unix:/path, the host an IP address or localhost; host:20000-20099 with Session = port",
+        ParseListenAddresses);
 
     /// <summary>[Admin] Address; null for none.</summary>
     public static ValueParser<IPEndPoint?> AdminAddress { get; } =
@@ -75,6 +80,49 @@ internal static partial class Values
         var problem = AddressText.ParseIPEndPoint(text, out var ip);
         value = ip;
         return problem is null ? null : AddressDiagnosis.OfEndPoint(text, problem, 1080);
+    }
+
+    private static ValueProblem? ParseListenAddresses(string text, ValueContext context, out ListenAddress value)
+    {
+        // A range: a dash behind the last colon with digits behind it. No address has one there.
+        int dash = text.LastIndexOf('-');
+        if (!IsUnix(text) && dash > text.LastIndexOf(':') && text.AsSpan(dash + 1).Trim() is { Length: > 0 } last && IsNumber(last))
+            return ParseRange(text[..dash].TrimEnd(), last, out value);
+        if (!IsUnix(text) && text.EndsWith('-') && AddressText.ParseIPEndPoint(text[..^1].TrimEnd(), out _) is null)
+        {
+            value = default;
+            return new ValueProblem("is a range of ports without its last one");
+        }
+
+        var problem = ParseListenAddress(text, context, out var one);
+        value = new ListenAddress(one);
+        return problem;
+    }
+
+    private static bool IsNumber(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('0', '9');
+
+    private static ValueProblem? ParseRange(string first, ReadOnlySpan<char> last, out ListenAddress value)
+    {
+        value = default;
+        if (AddressText.ParseIPEndPoint(first, out var ip) is { } problem)
+            return problem;
+        if (!int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out int end) || end > IPEndPoint.MaxPort)
+            return new ValueProblem("has no valid port at the end of its range; ports are 1 to 65535", ShowAllowed: false);
+        if (ip.Port == 0)
+            return new ValueProblem("is a range that begins with port 0, which stands for any port", ShowAllowed: false);
+        if (end < ip.Port)
+            return new ValueProblem("is a range that ends before it begins", ShowAllowed: false);
+        int count = end - ip.Port + 1;
+        if (count > Options.ListenAddress.MostPorts)
+        {
+            return new ValueProblem(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"is a range of {count} ports; at most {Options.ListenAddress.MostPorts} are allowed"),
+                ShowAllowed: false);
+        }
+
+        value = new ListenAddress(ip, count == 1 ? 0 : end);
+        return null;
     }
 
     private static ValueProblem? ParseAdminAddress(string text, ValueContext context, out IPEndPoint? value) => ParseOptional(

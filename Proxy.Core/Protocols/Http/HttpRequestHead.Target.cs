@@ -12,6 +12,8 @@ internal sealed partial class HttpRequestHead
     private const int LeastAuthority = 32;
 
     private static readonly byte[] AutoConfigPath = Encoding.ASCII.GetBytes(ProxyAutoConfig.Path);
+    private static readonly byte[] DiscoveryPath = Encoding.ASCII.GetBytes(ProxyAutoConfig.DiscoveryPath);
+    private static readonly byte[] SessionQuery = Encoding.ASCII.GetBytes($"?{ProxyAutoConfig.SessionParameter}=");
 
     //  authority-form = uri-host ":" port     (RFC 9112, section 3.2.3); no user information, and no program sends any here
     private bool ParseConnectTarget((int Start, int Length) target, out HttpReject reject)
@@ -35,7 +37,7 @@ internal sealed partial class HttpRequestHead
         var target = Span(range.Start, range.Length);
         IsAboutProxy = target is [(byte)'*'] && Method == "OPTIONS" && IsForThisMachine();
         _path = (range.Start, 0);
-        AsksForAutoConfig = target.SequenceEqual(AutoConfigPath) && Method is "GET" or "HEAD";
+        AsksForAutoConfig = Method is "GET" or "HEAD" && IsAutoConfig(target);
         if (IsAboutProxy || AsksForAutoConfig)
             return true;
         if (target[0] == '/' || target is [(byte)'*'])
@@ -76,6 +78,18 @@ internal sealed partial class HttpRequestHead
 
         _path = (range.Start + colon + 3 + end, rest.Length - end);
         return true;
+    }
+
+    /// <summary>One of the paths of <see cref="ProxyAutoConfig"/>, with its one parameter or without.</summary>
+    private bool IsAutoConfig(ReadOnlySpan<byte> target)
+    {
+        byte[]? path = target.StartsWith(AutoConfigPath) ? AutoConfigPath : target.StartsWith(DiscoveryPath) ? DiscoveryPath : null;
+        if (path is null)
+            return false;
+        var query = target[path.Length..];
+        if (query.StartsWith(SessionQuery))
+            AutoConfigSession = Encoding.Latin1.GetString(query[SessionQuery.Length..]);
+        return query.IsEmpty || AutoConfigSession is not null;
     }
 
     /// <summary>What the Host field names; the default when that is nothing, or no host.</summary>

@@ -69,8 +69,11 @@ internal sealed partial class HttpRequestHead : HttpHead
     /// <summary>An OPTIONS that is meant for this proxy: its target is "*", or its Max-Forwards are used up.</summary>
     public bool IsAboutProxy { get; private set; }
 
-    /// <summary>A GET or HEAD of <see cref="ProxyAutoConfig.Path"/> in origin-form: of this proxy's own.</summary>
+    /// <summary>A GET or HEAD of a path of <see cref="ProxyAutoConfig"/> in origin-form: of this proxy's own.</summary>
     public bool AsksForAutoConfig { get; private set; }
+
+    /// <summary>The session that it is to name, as it was sent; null: none is asked for.</summary>
+    public string? AutoConfigSession { get; private set; }
 
     /// <summary>Forgets the last request.</summary>
     public void Clear()
@@ -84,6 +87,7 @@ internal sealed partial class HttpRequestHead : HttpHead
         Isolation = null;
         IsAboutProxy = false;
         AsksForAutoConfig = false;
+        AutoConfigSession = null;
     }
 
     internal bool Parse(in ReadOnlySequence<byte> head, out HttpReject reject)

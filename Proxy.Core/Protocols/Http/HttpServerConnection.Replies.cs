@@ -28,9 +28,11 @@ internal sealed partial class HttpServerConnection
 
     private async ValueTask<HttpServerRequest> AnswerAutoConfigAsync(CancellationToken cancellationToken)
     {
-        if (!ProxyAutoConfig.TryFindProxy(Head.SaidHost(), Connection.LocalEndPoint, out var proxy))
+        string problem = HttpReject.ThisIsAProxy;
+        if (!ProxyAutoConfig.TryFindProxy(Head.SaidHost(), Connection.LocalEndPoint, out var proxy)
+            || !ProxyAutoConfig.TryPickSession(Head.AutoConfigSession, Settings.SessionPorts, ref proxy, out problem))
         {
-            var reject = HttpReject.BadRequest(HttpReject.ThisIsAProxy);
+            var reject = HttpReject.BadRequest(problem);
             return Refused(null, reject, await RefuseAsync(reject, default, mayContinue: false, bodyPending: true, cancellationToken));
         }
 

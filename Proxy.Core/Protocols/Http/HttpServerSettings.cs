@@ -1,3 +1,4 @@
+using TorBalancer.Primitives;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Protocols.Http;
@@ -15,6 +16,9 @@ internal sealed record HttpServerSettings(string ConnectionId, TimeSpan Handshak
 
     /// <summary>The client speaks TLS with the listener.</summary>
     public bool IsTls { get; init; }
+
+    /// <summary>The listener's ports, each of which is a session; null: they are none.</summary>
+    public PortSessions? SessionPorts { get; init; }
 
     /// <summary>Cancelled when the daemon drains: a kept connection without a request then ends at once.</summary>
     public CancellationToken Stopping { get; init; }

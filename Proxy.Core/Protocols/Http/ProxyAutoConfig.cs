@@ -10,10 +10,25 @@ namespace TorBalancer.Protocols.Http;
 /// </summary>
 internal static class ProxyAutoConfig
 {
-    /// <summary>The one path at which a listener has it.</summary>
+    /// <summary>Where a listener has it.</summary>
     public const string Path = "/proxy.pac";
 
+    /// <summary>
+    /// The same where clients look by themselves: at the host wpad of their network, or where their DHCP server says (Web Proxy
+    /// Auto-Discovery, draft-ietf-wrec-wpad-01).
+    /// </summary>
+    public const string DiscoveryPath = "/wpad.dat";
+
+    /// <summary>The one parameter: whose port of a listener with sessions by port is named.</summary>
+    public const string SessionParameter = "session";
+
+    private const int LongestSession = 64;
+
     public const string ContentType = "application/x-ns-proxy-autoconfig";
+
+    // As in session-NAME of a user name.
+    private static readonly SearchValues<char> SessionChars =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~");
 
     // What a host may be made of that is written into a program. HostEndPoint takes more names than that.
     private static readonly SearchValues<char> HostChars =
@@ -49,6 +64,27 @@ internal static class ProxyAutoConfig
     /// <summary>True when this can stand in a program.</summary>
     public static bool CanName(HostEndPoint proxy) =>
         proxy is { Host.Length: > 0, Port: > 0 } && !proxy.Host.AsSpan().ContainsAnyExcept(HostChars);
+
+    /// <summary>
+    /// Names the port of a session in place of the one that was asked. Nothing of the session's name gets into the file: it picks one of
+    /// the ports, always the same.
+    /// </summary>
+    /// <param name="session">What was asked for; null: nothing.</param>
+    /// <param name="ports">Those that are sessions; null: the listener has none.</param>
+    /// <param name="problem">Why not, for who asks.</param>
+    public static bool TryPickSession(string? session, PortSessions? ports, ref HostEndPoint proxy, out string problem)
+    {
+        problem = "";
+        if (session is null)
+            return true;
+        if (session.Length is 0 or > LongestSession || session.AsSpan().ContainsAnyExcept(SessionChars))
+            problem = "session= takes a name of 1 to 64 letters, digits, '_' and '~', or a port";
+        else if (ports is null)
+            problem = "no session has a port of its own here; a listener with Session = port gives them";
+        else if (HostEndPoint.TryCreate(proxy.Host, ports.Value.Of(session), out var named, out _))
+            proxy = named;
+        return problem.Length == 0;
+    }
 
     /// <summary>Where the asker reaches us: what it says itself, since the port may be mapped; else our end of its connection.</summary>
     /// <param name="said">The Host field; the default: it named none that can be used.</param>

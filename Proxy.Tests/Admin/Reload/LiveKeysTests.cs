@@ -48,6 +48,7 @@ public sealed class LiveKeysTests
         ["Listener.BandwidthPerUser"] = "1GiB/s",
         ["Listener.Mode"] = "random",
         ["Listener.Isolation"] = "user",
+        ["Listener.Country"] = "de",
         ["Listener.ExtendedErrors"] = "yes",
         ["Listener.TellExit"] = "yes",
         ["Listener.HandshakeTimeout"] = "20s",
@@ -152,6 +153,9 @@ public sealed class LiveKeysTests
     private static readonly Dictionary<string, (string Old, string New)> Replaced = new(StringComparer.Ordinal)
     {
         ["Listener.Address"] = ("Address = 127.0.0.1:0", "Address = 127.0.0.2:0"),
+        ["Listener.Session"] = ("Address = 127.0.0.1:0", $"Address = {FreePort.OwnAddress()}:20000-20001\nSession = port"),
+        ["Listener.SessionLifetime"] = (
+            "Address = 127.0.0.1:0", $"Address = {FreePort.OwnAddress()}:20000\nSession = port\nSessionLifetime = 10m"),
         ["Health.Canary"] = ("Canary = https://x.example/", "Canary = https://y.example/"),
         ["Rule.Domain"] = ("Domain = x.example", "Domain = y.example"),
         ["Rule.Network"] = ("Domain = x.example", "Network = 10.0.0.0/8"),
