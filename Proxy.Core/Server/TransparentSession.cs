@@ -27,7 +27,8 @@ internal sealed class TransparentSession(TransportConnection client, ConnectionC
         var request = new ProxyRequest(ClientProtocol.Transparent, ProxyCommand.Connect, target, null);
         if (context.Listener.Sniffs && target.Address is not null && await SniffAsync(aborted) is { } name)
             request = request with { Named = name };
-        var outcome = await new StreamRequest(client, context, services).OpenAsync(request, UserParameters.None, aborted);
+        var parameters = context.Listener.Implied?.AddTo(null, UserParameters.None) ?? UserParameters.None;
+        var outcome = await new StreamRequest(client, context, services).OpenAsync(request, parameters, aborted);
         if (outcome.Stream is not { } stream)
             return Refuse(outcome.Error);
         stream.Begin(context.Counters);

@@ -29,6 +29,8 @@ internal static class DoctorChecks
         new("torrc", "other settings of tor's that matter here", TorChecks.Torrc),
         new("geoip", "GeoIP files, where countries are asked for", TorChecks.GeoIP),
         new("country_exits", "countries with few exits", TorChecks.CountryExits),
+        new("gateway_rules", "rules that turn a network's TCP and DNS here, and the ports that they name", GatewayChecks.Turned),
+        new("gateway_forward", "what a gateway would forward past the proxy, IPv6 included", GatewayChecks.Past),
         new("descriptors", "the limit of file descriptors", MachineChecks.Descriptors),
         new("kernel", "limits of the kernel's", MachineChecks.Kernel),
         new("secret_files", "secrets that others can read", MachineChecks.SecretFiles),

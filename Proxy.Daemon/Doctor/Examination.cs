@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Client;
+using TorBalancer.Daemon.Doctor.Checks;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.Workers;
 
@@ -23,7 +24,8 @@ internal sealed class Examination(DaemonSession session, SystemFacts system, Tim
         if (left > 0)
             progress(Terminal.Units.Count(left, "worker"));
         var workers = await Task.WhenAll(models.Select(model => WorkerAsync(model, cancellationToken)));
-        return new Patient(configuration, daemon, workers, system, time.GetUtcNow());
+        var firewall = GatewayChecks.IsGateway(configuration.Options) ? await FirewallState.AskAsync(cancellationToken) : null;
+        return new Patient(configuration, daemon, workers, system, time.GetUtcNow()) { Firewall = firewall };
     }
 
     private async Task<DaemonState> DaemonAsync(CancellationToken cancellationToken)

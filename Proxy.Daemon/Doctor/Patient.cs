@@ -18,6 +18,9 @@ internal sealed record Patient(
 {
     public TorBalancerOptions Options => Configuration.Options;
 
+    /// <summary>The rules that are loaded; null: the configuration is no gateway's, and they were not asked for.</summary>
+    public FirewallState? Firewall { get; init; }
+
     /// <summary>True when tor processes of the daemon's own are the workers.</summary>
     public bool IsManaged => Options.Workers.Count == 0 && Options.ManagedWorkers.Count > 0;
 }

@@ -10,6 +10,9 @@ internal sealed class SystemFacts(string root, Func<string, string?> environment
 {
     public const string SomaxConn = "proc/sys/net/core/somaxconn", LocalPorts = "proc/sys/net/ipv4/ip_local_port_range";
 
+    /// <summary>Whether this machine forwards.</summary>
+    public const string Forward4 = "proc/sys/net/ipv4/ip_forward", Forward6 = "proc/sys/net/ipv6/conf/all/forwarding";
+
     public string? Variable(string name) => environment(name) is { Length: > 0 } value ? value : null;
 
     /// <summary>A file of the user's own, as in ~/NAME; null: there is none, or it cannot be read.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Tests.Configuration;
 using TorBalancer.Tests.Support;
@@ -143,6 +144,26 @@ public class InitHostsTests
         using var input = new StringReader("127.0.0.1:1080\n");
 
         Assert.That(await new InitQuestions(input, TextWriter.Null).AskAsync(new InitAnswers(), CancellationToken.None), Is.Null);
+    }
+
+    [TestCase("--gateway lan0", "22, 1080", 3)]
+    [TestCase("--gateway eth0.20 --listen 127.0.0.1:1080 --managed 2", "22", 2)]
+    [TestCase("--gateway lan0 --worker 10.0.0.5 --gateway 10.0.0.1 --listen 192.168.1.1:8118", "22, 8118", 3)]
+    public async Task Gateway_is_a_valid_configuration_with_rules_that_name_its_ports(string arguments, string open, int managed)
+    {
+        var run = await InitAsync(arguments.Split(' '));
+
+        Assert.That(run.Code, Is.Zero, run.Error);
+        var result = Loading.Text(Text("torbalancer.conf"));
+        Assert.That(Loading.Join(result.Errors) + Loading.Join(result.Warnings), Is.Empty);
+        var lan = result.Options.Listeners.Single(static one => one.Name == "lan");
+        Assert.That(lan.Protocols, Is.EqualTo(ListenerProtocols.Transparent));
+        Assert.That(result.Options.ManagedWorkers.Count, Is.EqualTo(managed));
+        Assert.That(
+            Text(GatewayFiles.Rules),
+            Does.Contain($"elements = {{ {open} }}").And.Contain($"meta l4proto tcp redirect to :{((IPEndPoint)lan.Address).Port}\n")
+                .And.Contain($"redirect to :{result.Options.Dns.Address!.Port}\n"));
+        Assert.That(Text("README.txt"), Does.Contain(GatewayFiles.Rules).And.Contain(GatewayFiles.Kernel));
     }
 
     private Task<CommandRun> InitAsync(params string[] arguments) => CommandRun.OfAsync(["init", "--output", Output, .. arguments]);

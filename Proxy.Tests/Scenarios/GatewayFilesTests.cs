@@ -1,5 +1,7 @@
 using System.Runtime.Versioning;
 using TorBalancer.Daemon.Commands;
+using TorBalancer.Daemon.Doctor;
+using TorBalancer.Tests.Doctor;
 using TorBalancer.Tests.Support;
 
 namespace TorBalancer.Tests.Scenarios;
@@ -128,6 +130,51 @@ public sealed class GatewayFilesTests
 
         Assert.That(tables, Does.Contain("table inet others").And.Contain("table inet " + GatewayFiles.Table));
         Assert.That((await _lab.Gateway.RunAsync(token, "nft", "list", "ruleset")).Split("hook forward"), Has.Length.EqualTo(2));
+    }
+
+    [TestCase("", "0", "0", "")]
+    [TestCase("flush ruleset", "0", "0", "Error gateway_rules: no rule that is loaded turns connections to its port 1082")]
+    [TestCase("flush chain inet torbalancer_gateway forward", "1", "1",
+        "Error gateway_forward: IPv4 from it is forwarded past this machine; Error gateway_forward: IPv6 from it is forwarded past")]
+    [TestCase("flush chain inet torbalancer_gateway forward", "0", "0",
+        "Warning gateway_forward: no rule drops IPv4; Warning gateway_forward: no rule drops IPv6")]
+    [TestCase("flush chain inet torbalancer_gateway forward; "
+        + "add rule inet torbalancer_gateway forward meta nfproto ipv4 iifname lan0 drop", "1", "1",
+        "Error gateway_forward: IPv6 from it is forwarded past; Warning gateway_forward: net.ipv4.ip_forward is on")]
+    [TestCase("flush chain inet torbalancer_gateway forward; "
+        + "add rule inet torbalancer_gateway forward iifname lan0 udp dport 443 drop", "0", "1",
+        "Error gateway_forward: IPv6 from it is forwarded past; Warning gateway_forward: no rule drops IPv4")]
+    [TestCase("", "1", "0", "Warning gateway_forward: net.ipv4.ip_forward is on: should the rules be flushed")]
+    [TestCase("flush chain inet torbalancer_gateway prerouting; "
+        + "add rule inet torbalancer_gateway prerouting iifname lan0 meta l4proto tcp redirect to :1099", "0", "0",
+        "Error gateway_rules: a rule turns its connections to port 1099; Error gateway_rules: no rule that is loaded turns connections; "
+            + "Warning gateway_rules: no rule turns its DNS to port 1053")]
+    [NonParallelizable]
+    public async Task Doctor_finds_what_differs(string change, string forward4, string forward6, string expected, CancellationToken token)
+    {
+        await _lab.Gateway.RunAsync(token, "nft", "flush", "ruleset");
+        await _lab.Gateway.RunAsync(token, "nft", "-f", Rules);
+        if (change.Length > 0)
+            await _lab.Gateway.RunAsync(token, "nft", change);
+        string rules = await _lab.Gateway.RunAsync(token, "nft", "-j", "list", "ruleset");
+        using var patient = new DoctorPatient
+        {
+            Configuration = await File.ReadAllTextAsync(Path.Combine(_lab.Directory, "out", "torbalancer.conf"), token),
+            Change = patient => patient with { Firewall = new FirewallState(NftRule.Read(rules)) },
+        };
+        patient.Write(SystemFacts.Forward4, forward4 + "\n");
+        patient.Write(SystemFacts.Forward6, forward6 + "\n");
+        string[] found =
+        [
+            .. DoctorPatient.FindingsOf(await patient.ExamineAsync(token))
+                .Where(static one => one.Check.StartsWith("gateway_", StringComparison.Ordinal))
+                .Select(static one => $"{one.Finding.Severity} {one.Check}: {one.Finding.What}").Order(StringComparer.Ordinal),
+        ];
+
+        string[] wanted = expected.Split("; ", StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(found, Has.Length.EqualTo(wanted.Length), string.Join('\n', found));
+        foreach (var (finding, beginning) in found.Zip(wanted))
+            Assert.That(finding, Does.StartWith(beginning));
     }
 
     /// <summary>A kernel that forwards everything, and no rules.</summary>

@@ -80,6 +80,11 @@ internal sealed class ListenerRules(TorBalancerOptions options, GivenValues give
                 report.Error(section, "Address",
                     $"Address = \"{listener.AddressText}\" is a range of ports, which needs Session = port; one port serves all else");
             }
+            else if (isByPort && listener.Protocols.HasFlag(ListenerProtocols.Transparent))
+            {
+                report.Error(section, "Session",
+                    "Session = port is for clients that choose a port; those of a transparent listener choose none: allowed is none");
+            }
             else if (isByPort && listener.Address is not IPEndPoint { Port: > 0 })
             {
                 report.Error(section, "Session",

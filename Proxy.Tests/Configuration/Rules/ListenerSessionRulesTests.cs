@@ -36,6 +36,7 @@ public class ListenerSessionRulesTests
     [TestCase("Address = 127.0.0.1:20000-20099", "2", "is a range of ports, which needs Session = port")]
     [TestCase("Session = port\nAddress = 127.0.0.1:0", "2", "has no port that is known")]
     [TestCase("Session = port\nAddress = unix:/run/x.sock", "2", "has no port that is known")]
+    [TestCase("Session = port\nProtocols = transparent\nAddress = 127.0.0.1:1082", "2", "those of a transparent listener choose none")]
     [TestCase("SessionLifetime = 10m", "2", "SessionLifetime is that of the sessions of ports, and needs Session = port")]
     [TestCase("Auth = challenge\nProtocols = socks5", "2", "Auth = challenge, but Protocols has no http")]
     [TestCase("Session = prot", "2", "did you mean \"port\"?")]
