@@ -10,12 +10,12 @@ public class NftRuleTests
     [Test]
     public void Rule_of_a_chain_that_is_jumped_to_has_what_leads_there()
     {
-        var rules = NftRule.Read($$"""
+        var rules = NftRule.Read($$$$"""
             {"nftables":[{"metainfo":{"version":"1"}},
             {"chain":{"family":"inet","table":"t","name":"input","type":"filter","hook":"input","prio":0,"policy":"accept"}},
             {"chain":{"family":"inet","table":"t","name":"from_lan"}},
             {"chain":{"family":"inet","table":"t","name":"nobody_jumps"}},
-            {"rule":{"family":"inet","table":"t","chain":"input","expr":[{{Lan}},{"jump":{"target":"from_lan"}}]}},
+            {"rule":{"family":"inet","table":"t","chain":"input","expr":[{{{{Lan}}}},{"jump":{"target":"from_lan"}}]}},
             {"rule":{"family":"inet","table":"t","chain":"nobody_jumps","expr":[{"drop":null}]}},
             {"rule":{"family":"inet","table":"t","chain":"from_lan","expr":[
               {"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":{"set":[53,67]}}},{"counter":{"packets":1}},
@@ -35,10 +35,10 @@ public class NftRuleTests
     [TestCase("""{"accept":null}""", null)]
     public void Port_that_connections_are_turned_to_is_read(string statement, int? port)
     {
-        var rules = NftRule.Read($$"""
+        var rules = NftRule.Read($$$$"""
             {"nftables":[{"chain":{"family":"ip","table":"t","name":"c","type":"nat","hook":"prerouting","prio":-100,"policy":"accept"}},
-            {"rule":{"family":"ip","table":"t","chain":"c","expr":[{{Lan}},
-            {"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":{"set":["tcp","udp"]}}},{{statement}}]}}]}
+            {"rule":{"family":"ip","table":"t","chain":"c","expr":[{{{{Lan}}}},
+            {"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":{"set":["tcp","udp"]}}},{{{{statement}}}}]}}]}
             """);
 
         Assert.That((rules.Single().Turns, rules.Single().Interface), Is.EqualTo((port, "lan0")));
@@ -53,9 +53,9 @@ public class NftRuleTests
     [TestCase("""{"limit":{"rate":1,"per":"second"}}""")]
     public void Condition_that_is_not_known_is_one(string condition)
     {
-        var rules = NftRule.Read($$"""
+        var rules = NftRule.Read($$$$"""
             {"nftables":[{"chain":{"family":"inet","table":"t","name":"f","type":"filter","hook":"forward","prio":0,"policy":"accept"}},
-            {"rule":{"family":"inet","table":"t","chain":"f","expr":[{{condition}},{"drop":null}]}}]}
+            {"rule":{"family":"inet","table":"t","chain":"f","expr":[{{{{condition}}}},{"drop":null}]}}]}
             """);
 
         Assert.That((rules.Single().IsConditional, rules.Single().Drops), Is.EqualTo((true, true)));

@@ -46,8 +46,8 @@ internal static class GatewayChecks
         {
             yield return Finding.Error(
                 rule.Interface ?? "nftables",
-                Text($"a rule turns its connections to port {rule.Turns}, where this configuration has neither a transparent listener nor "
-                    + $"DNS"),
+                Text($"a rule turns its connections to port {rule.Turns}")
+                    + ", where this configuration has neither a transparent listener nor DNS",
                 Text($"make them the same: the ports of the configuration are {string.Join(", ", known)}; then {Load}"));
         }
 
@@ -80,8 +80,8 @@ internal static class GatewayChecks
                 {
                     yield return Finding.Error(
                         device,
-                        Text($"IPv{version} from it is forwarded past this machine: no rule drops it, and {key} is on. UDP and all else "
-                            + $"that is not turned here leaves outside Tor"),
+                        Text($"IPv{version} from it is forwarded past this machine: no rule drops it, and {key} is on")
+                            + ". UDP and all else that is not turned here leaves outside Tor",
                         Text($"{Load}; and sysctl -w {key}=0"));
                 }
                 else if (!drops)
