@@ -64,5 +64,5 @@ internal static class InitFlags
 
     /// <summary>So that a wrong address is told as that, and not as a strange interface.</summary>
     private static bool LooksLikeAddress(string text) =>
-        text.Contains(':') || (text.Count(static c => c == '.') == 3 && !text.AsSpan().ContainsAnyExcept("0123456789."));
+        text.Contains(':') || (text.Count(static c => c == '.') == 3 && text.All(static c => char.IsAsciiDigit(c) || c == '.'));
 }

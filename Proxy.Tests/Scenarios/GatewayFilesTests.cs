@@ -34,7 +34,7 @@ public sealed class GatewayFilesTests
     }
 
     /// <summary>The rules alone, in a kernel that forwards; and the kernel's settings alone, without rules.</summary>
-    [Test, NonParallelizable]
+    [Test]
     public async Task Nothing_passes_by_the_rules_nor_by_the_kernel_and_all_does_without_both(CancellationToken token)
     {
         await ForwardAsync(token);
@@ -54,7 +54,7 @@ public sealed class GatewayFilesTests
         Assert.That(await _lab.PassedAsync(token), Is.EqualTo(open), "by the kernel's settings");
     }
 
-    [Test, NonParallelizable]
+    [Test]
     public async Task TCP_and_DNS_of_both_versions_are_turned_here_and_only_what_is_named_is_let_in(CancellationToken token)
     {
         await ForwardAsync(token);
@@ -120,7 +120,7 @@ public sealed class GatewayFilesTests
         Assert.That(outside.Trim().Split('\n'), Is.EqualTo(new[] { "1082 TimeoutError", "1053 TimeoutError", "1080 open" }));
     }
 
-    [Test, NonParallelizable]
+    [Test]
     public async Task Files_are_loaded_again_and_again_and_leave_other_tables_alone(CancellationToken token)
     {
         await _lab.Gateway.RunAsync(token, "nft", "add table inet others");
@@ -149,7 +149,6 @@ public sealed class GatewayFilesTests
         + "add rule inet torbalancer_gateway prerouting iifname lan0 meta l4proto tcp redirect to :1099", "0", "0",
         "Error gateway_rules: a rule turns its connections to port 1099; Error gateway_rules: no rule that is loaded turns connections; "
             + "Warning gateway_rules: no rule turns its DNS to port 1053")]
-    [NonParallelizable]
     public async Task Doctor_finds_what_differs(string change, string forward4, string forward6, string expected, CancellationToken token)
     {
         await _lab.Gateway.RunAsync(token, "nft", "flush", "ruleset");
