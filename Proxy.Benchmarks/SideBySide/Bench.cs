@@ -157,7 +157,8 @@ internal sealed class Bench : IDisposable
             return new LoadPlan(
                 cell.Kind, target, cell.Connections, HandshakeScript.None, Options.Warmup, window, forwarder?.Id ?? 0, _stub.Id)
             {
-                Address = TransparentScenario.Target, SendFile = Options.SendFile,
+                Address = TransparentScenario.Target,
+                SendFile = Options.SendFile,
             };
         }
 

@@ -12,6 +12,8 @@ internal sealed record RunOptions
     /// <summary>What is only run when it is asked for: it changes the network that it runs in, which bench.sh makes for it alone.</summary>
     public static readonly string[] AskedForScenarios = [TransparentScenario.Name];
 
+    private static readonly string[] Known = [.. AllScenarios, .. AskedForScenarios];
+
     private static readonly string[] QuickScenarios = ["connections", "bulk", "roundtrips", "fairness", "requests", "idle"];
 
     public bool Quick { get; private init; }
@@ -95,7 +97,7 @@ internal sealed record RunOptions
     private static int Integer(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
     private static string[] Scenarios(string[] names) =>
-        names.FirstOrDefault(static name => !AllScenarios.Contains(name) && !AskedForScenarios.Contains(name)) is { } unknown
-            ? throw new ArgumentException($"{unknown} is no scenario; there are {string.Join(", ", [.. AllScenarios, .. AskedForScenarios])}")
+        names.FirstOrDefault(static name => !Known.Contains(name)) is { } unknown
+            ? throw new ArgumentException($"{unknown} is no scenario; there are {string.Join(", ", Known)}")
             : names;
 }

@@ -185,8 +185,10 @@ internal static class ProxyServiceCollectionExtensions
         .AddSingleton(static provider => new DnsResolver(
             provider.Get<TorBalancerOptions>().Dns, provider.Get<LiveOptions>().All.Select(DnsOwner.Of), provider.Get<StreamOpener>(),
             provider.Get<VirtualNames>(), provider.Get<DnsCounters>(), provider.Get<TimeProvider>(), provider.Get<ILogger<DnsResolver>>()))
+        .AddSingleton(static provider => new DnsResponder(
+            provider.Get<TorBalancerOptions>().Dns, provider.Get<DnsResolver>(), provider.Get<DnsCounters>(), provider.Get<TimeProvider>()))
         .AddSingleton(static provider => new DnsServer(
-            provider.Get<TorBalancerOptions>().Dns, provider.Get<DnsResolver>(), provider.Get<DnsCounters>(), provider.Get<TimeProvider>(),
+            provider.Get<TorBalancerOptions>().Dns, provider.Get<DnsResponder>(), provider.Get<TimeProvider>(),
             provider.Get<ILogger<DnsServer>>()));
 
     /// <summary>Reloads, for a daemon that was started from a configuration.</summary>

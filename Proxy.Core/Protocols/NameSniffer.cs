@@ -97,7 +97,8 @@ internal static class NameSniffer
             if (type != 0)
                 continue;
             return TryTake(ref data, 2, out var list) && list.Length > 0 && list[0] == 0 && TrySkip(ref list, 1)
-                && TryTake(ref list, 2, out var host) && TryName(host, isAuthority: false, out name) ? SniffState.Found : SniffState.Nothing;
+                && TryTake(ref list, 2, out var host) && TryName(host, isAuthority: false, out name)
+                ? SniffState.Found : SniffState.Nothing;
         }
 
         return SniffState.Nothing;

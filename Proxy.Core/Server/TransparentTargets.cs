@@ -76,7 +76,8 @@ internal sealed partial class TransparentTargets(
     private static partial class Log
     {
         [LoggerMessage(
-            ServerEventIds.TransparentRefused, LogLevel.Warning, "Listener {Listener}: a connection was refused, and others may be: it {Problem}")]
+            ServerEventIds.TransparentRefused, LogLevel.Warning,
+            "Listener {Listener}: a connection was refused, and others may be: it {Problem}")]
         public static partial void Refused(ILogger logger, string listener, string problem);
     }
 }

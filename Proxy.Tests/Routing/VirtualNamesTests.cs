@@ -56,7 +56,9 @@ public class VirtualNamesTests
     public void Give_draws_within_a_narrow_range_until_nothing_is_free()
     {
         var names = Make("192.168.5.0/24", most: 1000);
-        var given = Enumerable.Range(0, 300).Select(i => names.Give($"n{i}.onion", AddressFamily.InterNetwork)).OfType<IPAddress>().ToList();
+        var given = Enumerable.Range(0, 300).Select(i => names.Give($"n{i}.onion", AddressFamily.InterNetwork))
+            .OfType<IPAddress>()
+            .ToList();
 
         Assert.That(given, Is.Unique.And.All.Matches<IPAddress?>(static one => IPNetwork.Parse("192.168.5.0/24").Contains(one!)));
         Assert.That(given, Has.Count.InRange(100, 254));

@@ -117,7 +117,8 @@ public sealed partial class TransparentTests
         Assert.That(Count("worker-01") - first, Is.EqualTo(5));
 
         int Count(string worker) => _daemon.Lines.Count(
-            line => line.Contains("protocol=transparent", StringComparison.Ordinal) && line.Contains(" worker=" + worker, StringComparison.Ordinal)
+            line => line.Contains("protocol=transparent", StringComparison.Ordinal)
+                && line.Contains(" worker=" + worker, StringComparison.Ordinal)
                 && line.Contains("client=10.77.1.3 ", StringComparison.Ordinal) && line.Contains("cause=ok", StringComparison.Ordinal));
     }
 
@@ -212,7 +213,8 @@ public sealed partial class TransparentTests
 
             await AssertResetAsync(TransparentLab.Gateway4, TransparentLab.TproxyPort, token);
             await _daemon.WaitForLineAsync(
-                static line => line.Contains("listener=tproxy", StringComparison.Ordinal) && line.Contains("cause=ok", StringComparison.Ordinal),
+                static line => line.Contains("listener=tproxy", StringComparison.Ordinal)
+                    && line.Contains("cause=ok", StringComparison.Ordinal),
                 token, after: 3);
         }
         finally
@@ -224,7 +226,8 @@ public sealed partial class TransparentTests
     [Test, CancelAfter(90_000)]
     public async Task Chromium_with_nothing_configured_loads_a_page(CancellationToken token)
     {
-        string chromium = ClientProcess.Require("chromium"), profile = System.IO.Directory.CreateDirectory(Path.Combine(_lab.Directory, "profile")).FullName;
+        string chromium = ClientProcess.Require("chromium");
+        string profile = System.IO.Directory.CreateDirectory(Path.Combine(_lab.Directory, "profile")).FullName;
         var result = await ClientProcess.RunAsync(
             _lab.Lan[0].Under[0],
             [

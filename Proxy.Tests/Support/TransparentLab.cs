@@ -74,7 +74,8 @@ internal sealed partial class TransparentLab : IAsyncDisposable
     public TestnetState Network { get; private set; } = null!;
 
     /// <summary>The sections of the network's workers, as the gateway reaches them.</summary>
-    public string WorkersConf => File.ReadAllText(Network.ConfFile).Replace("Address = 127.0.0.1\n", $"Address = {World}\n", StringComparison.Ordinal);
+    public string WorkersConf =>
+        File.ReadAllText(Network.ConfFile).Replace("Address = 127.0.0.1\n", $"Address = {World}\n", StringComparison.Ordinal);
 
     /// <summary>Skips the calling test where this cannot be built.</summary>
     public static async Task<TransparentLab> StartAsync(CancellationToken token)
@@ -102,9 +103,12 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         }
     }
 
-    public Task LoadRulesAsync(CancellationToken token) => Gateway.LoadRulesAsync(Path.Combine(Directory, "gateway.nft"), Rules, token);
+    public Task LoadRulesAsync(CancellationToken token) =>
+        Gateway.LoadRulesAsync(Path.Combine(Directory, "gateway.nft"), Rules, token);
 
-    /// <summary>Packets that came out of the gateway by the default route, whoever sent them, and those of the hosts to the network.</summary>
+    /// <summary>
+    /// Packets that came out of the gateway by the default route, whoever sent them, and those of the hosts to the network.
+    /// </summary>
     public async Task<long> PassedAsync(CancellationToken token)
     {
         string text = await Out.RunAsync(token, "nft", "list", "counter", "inet", "watch", "passed")
@@ -128,8 +132,8 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         string network = Path.Combine(Directory, "net");
         var testnet = ForegroundProcess.Start(
             [
-                .. WorldHost.Under, ProgramRun.Daemon, "testnet", "up", "--foreground", "--directory", network, "--workers", "2", "--relays",
-                "3", "--exits", "2", "--documentation-addresses",
+                .. WorldHost.Under, ProgramRun.Daemon, "testnet", "up", "--foreground", "--directory", network, "--workers", "2",
+                "--relays", "3", "--exits", "2", "--documentation-addresses",
             ]);
         _parts.Push(testnet);
 
@@ -159,7 +163,8 @@ internal sealed partial class TransparentLab : IAsyncDisposable
                 counter passed { }
                 chain prerouting {
                     type filter hook prerouting priority raw; policy accept;
-                    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } accept
+                    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+                    icmpv6 type mld2-listener-report accept
                     iifname "in0" counter name passed
                 }
             }

@@ -20,7 +20,8 @@ internal static class TorBalancers
     /// <param name="before">The executable of -before.</param>
     /// <param name="isTransparent">Whether it has a transparent listener as well, at the site's third port.</param>
     /// <returns>Null where that executable has not been built.</returns>
-    public static ForwarderSpec? Create(string root, string name, bool profile = false, string? before = null, bool isTransparent = false)
+    public static ForwarderSpec? Create(
+        string root, string name, bool profile = false, string? before = null, bool isTransparent = false)
     {
         string[] parts = name.Split('-');
         bool log = !parts.Contains("nolog");
@@ -37,7 +38,8 @@ internal static class TorBalancers
         if (profile)
             environment["DOTNET_PerfMapEnabled"] = "3";
         return new ForwarderSpec(
-            name, site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log, isTransparent))}", name))
+            name,
+            site => site.Logged($"{executable} run --config {site.Write(name + ".conf", Configuration(site, log, isTransparent))}", name))
         {
             What = $"{what}, engine {engine ?? "as by default"}, "
                 + $"access log {(log ? "on (default) to a file" : "off")}; SOCKS5 or CONNECT in, round robin, isolation token, SOCKS5 out",

@@ -21,8 +21,9 @@ internal static class TransparentScenario
     {
         if (!bench.Options.Only.Contains(Name))
             yield break;
-        var spec = TorBalancers.Create(bench.Options.Root, TorBalancers.Name, isTransparent: true)
-            ?? throw new InvalidOperationException("the release has not been built");
+        string ours = bench.Options.Forwarders?.FirstOrDefault(TorBalancers.IsName) ?? TorBalancers.Name;
+        var spec = TorBalancers.Create(bench.Options.Root, ours, before: bench.Options.Before, isTransparent: true)
+            ?? throw new InvalidOperationException($"{ours} has not been built");
         using var forwarder = bench.Start(spec);
         Run("ip", "route", "add", Network, "dev", "lo");
         Run("nft", $"table ip bench {{ chain output {{ type nat hook output priority -100; ip daddr {Network} "

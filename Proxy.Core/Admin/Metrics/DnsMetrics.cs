@@ -31,6 +31,6 @@ internal static class DnsMetrics
             static (reading, sink) => sink.Add(reading.Parts.Resolver.CacheCount));
         yield return MetricFamily.Gauge(
             "dns.virtual_addresses", "{name}", "Names that virtual addresses stand for", [],
-            static (reading, sink) => sink.Add(reading.Parts.Virtuals.Count));
+            static (reading, sink) => sink.Add(reading.Parts.Resolver.VirtualCount));
     }
 }

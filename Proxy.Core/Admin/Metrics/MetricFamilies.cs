@@ -8,7 +8,7 @@ internal static class MetricFamilies
 {
     public static IReadOnlyList<MetricFamily> All { get; } =
     [
-        .. TrafficMetrics.Listeners(), .. LimitMetrics.All(), .. DnsMetrics.All(), .. TrafficMetrics.Connecting(), .. WorkerMetrics.All(), .. TorMetrics.All(),
-        .. DaemonMetrics.All(),
+        .. TrafficMetrics.Listeners(), .. LimitMetrics.All(), .. DnsMetrics.All(), .. TrafficMetrics.Connecting(), .. WorkerMetrics.All(),
+        .. TorMetrics.All(), .. DaemonMetrics.All(),
     ];
 }

@@ -1,6 +1,5 @@
 using TorBalancer.Connecting;
 using TorBalancer.Health;
-using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.Server.Naming;
 using TorBalancer.TorControl.Relays;
@@ -17,7 +16,6 @@ namespace TorBalancer.Admin.Metrics;
 /// <param name="Sessions">The sessions that are known.</param>
 /// <param name="Names">What the name server is asked.</param>
 /// <param name="Resolver">What it knows.</param>
-/// <param name="Virtuals">The names that have virtual addresses.</param>
 internal sealed record MetricParts(
     WorkerPool Pool, HealthMonitor Health, RelayWatchService Relays, ConnectionServices Server, StreamAccounting Streams,
-    SessionTable Sessions, DnsCounters Names, DnsResolver Resolver, VirtualNames Virtuals);
+    SessionTable Sessions, DnsCounters Names, DnsResolver Resolver);

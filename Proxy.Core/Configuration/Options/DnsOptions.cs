@@ -8,7 +8,9 @@ public sealed class DnsOptions
     /// <summary>Where it listens, UDP and TCP. Default null: nowhere.</summary>
     public IPEndPoint? Address { get; set; }
 
-    /// <summary>Networks whose clients are answered; others hear nothing. Beyond loopback one is needed. Default: none, loopback only.</summary>
+    /// <summary>
+    /// Networks whose clients are answered; others hear nothing. Beyond loopback one is needed. Default: none, loopback only.
+    /// </summary>
     public IList<IPNetwork> AllowFrom { get; } = [];
 
     /// <summary>

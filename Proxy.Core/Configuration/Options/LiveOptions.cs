@@ -5,8 +5,8 @@ namespace TorBalancer.Configuration.Options;
 /// the daemon runs has its <see cref="Live{T}"/>, and nobody else writes one.
 /// </summary>
 /// <remarks>
-/// [Listener:…] and [Worker:…] become models, which the server and the pool replace. [Admin], [Dns], [Engine] and [ManagedWorkers] are read when
-/// the daemon starts and not again.
+/// [Listener:…] and [Worker:…] become models, which the server and the pool replace. [Admin], [Dns], [Engine] and [ManagedWorkers] are read
+/// when the daemon starts and not again.
 /// </remarks>
 internal sealed class LiveOptions(TorBalancerOptions options)
 {

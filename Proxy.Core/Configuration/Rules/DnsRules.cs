@@ -57,7 +57,8 @@ internal sealed class DnsRules(TorBalancerOptions options, GivenValues given, Ru
             }
             else if (ranges.First(one => one.BaseAddress.AddressFamily == range.BaseAddress.AddressFamily) != range)
             {
-                report.Error(Section, "VirtualAddresses", $"VirtualAddresses has {range}, the second network of its family; allowed is one");
+                report.Error(Section, "VirtualAddresses",
+                    $"VirtualAddresses has {range}, the second network of its family; allowed is one");
             }
             else if (options.Dns.Address is not null && IsUsed(range) is { } user)
             {

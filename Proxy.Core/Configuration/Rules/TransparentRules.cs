@@ -17,7 +17,7 @@ internal sealed class TransparentRules(TorBalancerOptions options, GivenValues g
             if (listener.Protocols.HasFlag(ListenerProtocols.Transparent))
                 CheckTransparent(listener, section);
             else
-                CheckOther(section);
+                CheckOther(listener, section);
         }
     }
 
@@ -49,12 +49,11 @@ internal sealed class TransparentRules(TorBalancerOptions options, GivenValues g
         }
     }
 
-    private void CheckOther(string section)
+    private void CheckOther(ListenerOptions listener, string section)
     {
-        foreach (string key in (string[])["Transparent", "Sniff"])
-        {
-            if (given.IsSet(section, key))
-                report.Warning(section, key, $"{key} says nothing without Protocols = transparent");
-        }
+        if (listener.Transparent != TransparentWay.Redirect)
+            report.Warning(section, "Transparent", "Transparent says nothing without Protocols = transparent");
+        if (listener.Sniff)
+            report.Warning(section, "Sniff", "Sniff says nothing without Protocols = transparent");
     }
 }

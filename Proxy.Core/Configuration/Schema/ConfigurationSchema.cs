@@ -19,8 +19,8 @@ internal sealed partial class ConfigurationSchema
         Balancing = BalancingSection(mode);
         Sections =
         [
-            Listener, User, Dns, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log,
-            Worker, ManagedWorkers, Publisher, OnionService, Instance,
+            Listener, User, Dns, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule,
+            Log, Worker, ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
 

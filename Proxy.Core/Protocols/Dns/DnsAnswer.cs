@@ -11,19 +11,13 @@ namespace TorBalancer.Protocols.Dns;
 /// <param name="TimeToLive">How long the client may keep the record; whole seconds count.</param>
 internal readonly record struct DnsAnswer(DnsCode Code, HostEndPoint? Value = null, TimeSpan TimeToLive = default)
 {
-    /// <summary>Bytes that every client takes in one packet (RFC 1035, section 4.2.1).</summary>
-    public const int PlainPacket = 512;
-
-    /// <summary>Bytes that we send, and take, in one packet: no path cuts it (DNS Flag Day 2020).</summary>
-    public const int LargestPacket = 1232;
-
     /// <summary>Header, question, one record with a name in it, and OPT.</summary>
-    public const int MaxLength = DnsMessage.HeaderLength + 255 + 4 + 12 + 255 + OptRecord;
+    public const int MaxLength = DnsFormat.HeaderLength + 255 + 4 + 12 + 255 + OptRecord;
 
     private const int OptRecord = 11;
 
     // What stands right behind the header, as a pointer (section 4.1.4).
-    private const ushort PointerToQuestion = 0xC000 | DnsMessage.HeaderLength;
+    private const ushort PointerToQuestion = 0xC000 | DnsFormat.HeaderLength;
 
     /// <summary>Writes the whole message. Gives its length.</summary>
     /// <param name="output">Of <see cref="MaxLength"/>.</param>
@@ -31,13 +25,13 @@ internal readonly record struct DnsAnswer(DnsCode Code, HostEndPoint? Value = nu
     /// <param name="limit">Bytes that the client takes; what is longer is cut behind the question, and TC says so.</param>
     public int Write(Span<byte> output, DnsQuery query, int limit)
     {
-        int length = DnsMessage.HeaderLength + query.Question.Length;
-        output[..DnsMessage.HeaderLength].Clear();
+        int length = DnsFormat.HeaderLength + query.Question.Length;
+        output[..DnsFormat.HeaderLength].Clear();
         BinaryPrimitives.WriteUInt16BigEndian(output, query.Id);
         output[2] = (byte)(0x80 | (query.Opcode << 3) | (query.WantsRecursion ? 0x01 : 0));
         output[3] = (byte)(0x80 | (query.DisablesChecks ? 0x10 : 0) | ((int)Code & 0x0F));
         output[5] = (byte)(query.Question.IsEmpty ? 0 : 1);
-        query.Question.Span.CopyTo(output[DnsMessage.HeaderLength..]);
+        query.Question.Span.CopyTo(output[DnsFormat.HeaderLength..]);
 
         int edns = query.EdnsVersion is null ? 0 : OptRecord;
         if (Code == DnsCode.NoError && Value is { } value)
@@ -60,7 +54,7 @@ internal readonly record struct DnsAnswer(DnsCode Code, HostEndPoint? Value = nu
         var opt = output.Slice(length, OptRecord);
         opt.Clear();
         BinaryPrimitives.WriteUInt16BigEndian(opt[1..], (ushort)DnsType.Opt);
-        BinaryPrimitives.WriteUInt16BigEndian(opt[3..], LargestPacket);
+        BinaryPrimitives.WriteUInt16BigEndian(opt[3..], DnsFormat.LargestPacket);
         opt[5] = (byte)((int)Code >> 4);
         opt[7] = (byte)(query.WantsDnssec ? 0x80 : 0);
         return length + OptRecord;
@@ -71,7 +65,7 @@ internal readonly record struct DnsAnswer(DnsCode Code, HostEndPoint? Value = nu
     {
         BinaryPrimitives.WriteUInt16BigEndian(output, PointerToQuestion);
         BinaryPrimitives.WriteUInt16BigEndian(output[2..], (ushort)type);
-        BinaryPrimitives.WriteUInt16BigEndian(output[4..], DnsQuery.ClassIn);
+        BinaryPrimitives.WriteUInt16BigEndian(output[4..], DnsFormat.ClassIn);
         BinaryPrimitives.WriteUInt32BigEndian(output[6..], (uint)Math.Clamp(TimeToLive.TotalSeconds, 0, int.MaxValue));
         int data = value.Address is { } address ? WriteAddress(output[12..], address) : WriteName(output[12..], value.Host);
         BinaryPrimitives.WriteUInt16BigEndian(output[10..], (ushort)data);

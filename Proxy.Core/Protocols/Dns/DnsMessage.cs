@@ -13,17 +13,14 @@ internal readonly record struct DnsReply(int Code, IPAddress? Address, TimeSpan 
 
 /// <summary>
 /// What is asked of a worker's DNSPort and what it answers (RFC 1035, section 4; RFC 3596 for AAAA). Pure. What clients ask of us is
-/// <see cref="DnsQuery"/>, and <see cref="DnsAnswer"/> what they are told.
+/// a DnsQuery, and a DnsAnswer is what they are told.
 /// </summary>
 internal static class DnsMessage
 {
     /// <summary>Header 12, name 255, type and class 4.</summary>
     public const int MaxQueryLength = 12 + 255 + 4;
 
-    /// <summary>Of every message.</summary>
-    public const int HeaderLength = 12;
-
-    private const int TypeA = (int)DnsType.A, TypeAaaa = (int)DnsType.Aaaa, ClassIn = DnsQuery.ClassIn;
+    private const int HeaderLength = DnsFormat.HeaderLength, TypeA = (int)DnsType.A, TypeAaaa = (int)DnsType.Aaaa;
 
     // +----+--------------------------------+---------+---------+---------+---------+
     // | ID | QR Opcode AA TC RD RA Z RCODE  | QDCOUNT | ANCOUNT | NSCOUNT | ARCOUNT |  each 16 bits
@@ -51,7 +48,7 @@ internal static class DnsMessage
 
         output[at++] = 0;
         BinaryPrimitives.WriteUInt16BigEndian(output[at..], family == AddressFamily.InterNetworkV6 ? (ushort)TypeAaaa : (ushort)TypeA);
-        BinaryPrimitives.WriteUInt16BigEndian(output[(at + 2)..], ClassIn);
+        BinaryPrimitives.WriteUInt16BigEndian(output[(at + 2)..], DnsFormat.ClassIn);
         return at + 4;
     }
 
@@ -78,7 +75,7 @@ internal static class DnsMessage
         uint life = uint.MaxValue;
         for (int i = 0; i < records; i++)
         {
-            if (!TrySkipName(message, ref at) || message.Length - at < 10)
+            if (!DnsFormat.TrySkipName(message, ref at) || message.Length - at < 10)
                 return false;
             int type = BinaryPrimitives.ReadUInt16BigEndian(message[at..]), kind = BinaryPrimitives
                 .ReadUInt16BigEndian(message[(at + 2)..]);
@@ -90,38 +87,12 @@ internal static class DnsMessage
 
             // The records of a chain of aliases hold no longer than their shortest.
             life = Math.Min(life, timeToLive);
-            if (address is null && type == wanted && kind == ClassIn && length == (wanted == TypeA ? 4 : 16))
+            if (address is null && type == wanted && kind == DnsFormat.ClassIn && length == (wanted == TypeA ? 4 : 16))
                 address = new IPAddress(message.Slice(at, length));
             at += length;
         }
 
         reply = new DnsReply(message[3] & 0x0F, address, TimeSpan.FromSeconds(address is null ? 0 : Math.Min(life, int.MaxValue)));
         return true;
-    }
-
-    /// <summary>Labels end with 0 or with a pointer (two bits set), which takes two octets and ends the name here.</summary>
-    public static bool TrySkipName(ReadOnlySpan<byte> message, ref int at)
-    {
-        while (at < message.Length)
-        {
-            int length = message[at];
-            if (length == 0)
-            {
-                at++;
-                return true;
-            }
-
-            if ((length & 0xC0) == 0xC0)
-            {
-                at += 2;
-                return at <= message.Length;
-            }
-
-            if ((length & 0xC0) != 0)
-                return false;
-            at += 1 + length;
-        }
-
-        return false;
     }
 }

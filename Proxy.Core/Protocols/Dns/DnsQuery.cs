@@ -6,9 +6,6 @@ namespace TorBalancer.Protocols.Dns;
 /// <summary>What a client asks a name server: one question (RFC 1035, section 4.1), and what EDNS says of the client (RFC 6891).</summary>
 internal sealed record DnsQuery
 {
-    /// <summary>The internet's, and any.</summary>
-    public const ushort ClassIn = 1, ClassAny = 255;
-
     private const int MostLabels = 255, LongestLabel = 63, OptRecord = 11;
 
     public required ushort Id { get; init; }
@@ -39,7 +36,7 @@ internal sealed record DnsQuery
     public bool WantsDnssec { get; init; }
 
     /// <summary>Bytes of the longest answer that it takes in one packet.</summary>
-    public int PacketSize { get; init; } = DnsAnswer.PlainPacket;
+    public int PacketSize { get; init; } = DnsFormat.PlainPacket;
 
     // +----+--------------------------------------+---------+---------+---------+---------+
     // | ID | QR Opcode4 AA TC RD | RA Z AD CD RCODE4 | QDCOUNT | ANCOUNT | NSCOUNT | ARCOUNT |  each 16 bits
@@ -55,7 +52,7 @@ internal sealed record DnsQuery
     {
         problem = DnsCode.FormatError;
         var bytes = message.Span;
-        if (bytes.Length < DnsMessage.HeaderLength || (bytes[2] & 0x80) != 0)
+        if (bytes.Length < DnsFormat.HeaderLength || (bytes[2] & 0x80) != 0)
             return null;
         var query = new DnsQuery
         {
@@ -74,12 +71,12 @@ internal sealed record DnsQuery
         int additional = BinaryPrimitives.ReadUInt16BigEndian(bytes[10..]);
         if (BinaryPrimitives.ReadUInt16BigEndian(bytes[4..]) != 1 || BinaryPrimitives.ReadUInt32BigEndian(bytes[6..]) != 0)
             return query;
-        int at = DnsMessage.HeaderLength;
+        int at = DnsFormat.HeaderLength;
         if (!TryReadName(bytes, ref at, out string? name) || bytes.Length - at < 4)
             return query;
         query = query with
         {
-            Question = message[DnsMessage.HeaderLength..(at + 4)],
+            Question = message[DnsFormat.HeaderLength..(at + 4)],
             Name = name,
             Type = (DnsType)BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]),
             Class = BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]),
@@ -96,7 +93,7 @@ internal sealed record DnsQuery
                     return query;
                 query = query with
                 {
-                    PacketSize = Math.Max(DnsAnswer.PlainPacket, (int)BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 3)..])),
+                    PacketSize = Math.Max(DnsFormat.PlainPacket, (int)BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 3)..])),
                     EdnsVersion = bytes[at + 6],
                     WantsDnssec = (bytes[at + 7] & 0x80) != 0,
                 };
@@ -112,7 +109,7 @@ internal sealed record DnsQuery
 
     private static bool TrySkipRecord(ReadOnlySpan<byte> bytes, ref int at)
     {
-        if (!DnsMessage.TrySkipName(bytes, ref at) || bytes.Length - at < 10)
+        if (!DnsFormat.TrySkipName(bytes, ref at) || bytes.Length - at < 10)
             return false;
         at += 10 + BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 8)..]);
         return at <= bytes.Length;

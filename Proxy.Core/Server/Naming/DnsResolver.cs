@@ -23,7 +23,9 @@ internal sealed partial class DnsResolver(
     /// <summary>Questions that workers are asked at one time; above it the answer is SERVFAIL.</summary>
     public const int MostAtOnce = 1024;
 
-    /// <summary>Stub resolvers ask again after 5 s and give up after some such rounds (resolv.conf(5)); who does joins the first one.</summary>
+    /// <summary>
+    /// Stub resolvers ask again after 5 s and give up after some such rounds (resolv.conf(5)); who asks again joins the first question.
+    /// </summary>
     private static readonly TimeSpan LongestLookup = TimeSpan.FromSeconds(30);
 
     private readonly DnsCache _cache = new(time, options.TimeToLive);
@@ -32,10 +34,13 @@ internal sealed partial class DnsResolver(
     /// <summary>Answers and questions that are held.</summary>
     public int CacheCount => _cache.Count;
 
+    /// <summary>Names that virtual addresses stand for.</summary>
+    public int VirtualCount => virtuals.Count;
+
     /// <summary>Never throws but for the token, which is cancelled when we stop.</summary>
     public async ValueTask<DnsAnswer> AnswerAsync(DnsQuery query, IPAddress client, CancellationToken stopping)
     {
-        if (query.Class is not (DnsQuery.ClassIn or DnsQuery.ClassAny))
+        if (query.Class is not (DnsFormat.ClassIn or DnsFormat.ClassAny))
             return new DnsAnswer(DnsCode.Refused);
         if (query.Type is not (DnsType.A or DnsType.Aaaa or DnsType.Ptr))
             return new DnsAnswer(DnsCode.NotImplemented);

@@ -4,20 +4,13 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols.Dns;
-using TorBalancer.Server.Limits;
 
 namespace TorBalancer.Server.Naming;
 
-/// <summary>
-/// The name server's sockets. Whom AllowFrom does not name hears nothing, nor does who asks too much, so that it serves nobody to flood a
-/// third one; and no answer is much longer than its question.
-/// </summary>
-internal sealed partial class DnsServer(
-    DnsOptions options, DnsResolver resolver, DnsCounters counters, TimeProvider time, ILogger<DnsServer> logger) : IAsyncDisposable
+/// <summary>The name server's sockets: packets here, and streams beside them.</summary>
+internal sealed partial class DnsServer(DnsOptions options, DnsResponder responder, TimeProvider time, ILogger<DnsServer> logger)
+    : IAsyncDisposable
 {
-    /// <summary>Questions of one client that are being answered; more are not taken.</summary>
-    public const int MostOfAClient = 128;
-
     /// <summary>After an error of the socket's, which may come again at once.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -25,16 +18,10 @@ internal sealed partial class DnsServer(
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, bool> _answering = new();
-    private readonly IPNetwork[] _allowFrom = [.. options.AllowFrom];
-    private readonly ClientTable _clients = new(time);
-    private readonly ListenerLimitModel _limits = new(new ListenerLimitOptions
-    {
-        MaxConnectionsPerClient = MostOfAClient, ConnectionRatePerClient = options.QueryRatePerClient,
-    });
-
     private Socket? _packets;
     private DnsStreams? _streams;
     private Task _receiving = Task.CompletedTask;
+    private int _disposed;
 
     /// <summary>Where it listens, with the real port; null: nowhere.</summary>
     public IPEndPoint? Address => _packets?.LocalEndPoint as IPEndPoint;
@@ -45,7 +32,7 @@ internal sealed partial class DnsServer(
         if (options.Address is not { } address)
             return;
         (_packets, var listening) = Bind(address);
-        _streams = new DnsStreams(listening, this, time);
+        _streams = new DnsStreams(listening, responder, time, _stopping.Token);
         _receiving = Task.Run(ReceiveAsync);
         _streams.Start();
         Log.Listening(logger, (IPEndPoint)_packets.LocalEndPoint!);
@@ -53,6 +40,9 @@ internal sealed partial class DnsServer(
 
     public async ValueTask DisposeAsync()
     {
+        // The host stops it, and its container disposes it.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _stopping.CancelAsync();
         _packets?.Dispose();
         if (_streams is not null)
@@ -60,55 +50,6 @@ internal sealed partial class DnsServer(
         await _receiving;
         await Task.WhenAll(_answering.Keys);
         _stopping.Dispose();
-    }
-
-    /// <summary>Cancelled when it ends.</summary>
-    public CancellationToken Stopping => _stopping.Token;
-
-    /// <summary>Whether a client is answered at all; who is not is counted.</summary>
-    public bool Admits(IPAddress client)
-    {
-        bool isAllowed = _allowFrom.Length == 0 ? IPAddress.IsLoopback(client) : Array.Exists(_allowFrom, network => network.Contains(client));
-        if (!isAllowed)
-            counters.Count(DnsOutcome.NotAllowed);
-        return isAllowed;
-    }
-
-    /// <summary>
-    /// Answers one message of a client that is admitted. Gives the length of the answer; 0: there is none. Throws only when it ends.
-    /// </summary>
-    /// <param name="message">The client's, which stays as it is until this has ended.</param>
-    /// <param name="client">No IPv4-mapped address.</param>
-    /// <param name="answer">Takes it; of <see cref="DnsAnswer.MaxLength"/>.</param>
-    /// <param name="isPacket">False: it may be as long as it likes.</param>
-    public async ValueTask<int> AnswerAsync(ReadOnlyMemory<byte> message, IPAddress client, Memory<byte> answer, bool isPacket)
-    {
-        var verdict = _clients.Enter(client, _limits, out var account);
-        if (verdict.Refused is not null)
-        {
-            account?.Leave(wasRefused: true);
-            counters.Count(DnsOutcome.Limited);
-            return 0;
-        }
-
-        try
-        {
-            if (DnsQuery.Read(message, out var problem) is not { } query)
-            {
-                counters.Count(DnsOutcome.FormatError);
-                return 0;
-            }
-
-            var result = problem == DnsCode.NoError
-                ? await resolver.AnswerAsync(query, client, _stopping.Token) : new DnsAnswer(problem);
-            counters.Count(query, result);
-            int limit = isPacket ? Math.Min(query.PacketSize, DnsAnswer.LargestPacket) : ushort.MaxValue;
-            return result.Write(answer.Span, query, limit);
-        }
-        finally
-        {
-            account?.Leave(wasRefused: false);
-        }
     }
 
     /// <summary>Both on one port, which may be the system's choice.</summary>
@@ -142,7 +83,7 @@ internal sealed partial class DnsServer(
         var socket = _packets!;
         var from = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
         var sender = new SocketAddress(socket.AddressFamily);
-        byte[] buffer = new byte[DnsAnswer.LargestPacket];
+        byte[] buffer = new byte[DnsFormat.LargestPacket];
         while (!_stopping.IsCancellationRequested)
         {
             try
@@ -150,7 +91,7 @@ internal sealed partial class DnsServer(
                 int length = await socket.ReceiveFromAsync(buffer, SocketFlags.None, sender, _stopping.Token);
                 var peer = (IPEndPoint)from.Create(sender);
                 var client = peer.Address.IsIPv4MappedToIPv6 ? peer.Address.MapToIPv4() : peer.Address;
-                if (Admits(client))
+                if (responder.Admits(client))
                     Track(ReplyAsync(socket, buffer[..length], client, peer));
             }
             catch (Exception failure) when (failure is OperationCanceledException or ObjectDisposedException)
@@ -170,7 +111,7 @@ internal sealed partial class DnsServer(
         try
         {
             byte[] answer = new byte[DnsAnswer.MaxLength];
-            int length = await AnswerAsync(message, client, answer, isPacket: true);
+            int length = await responder.AnswerAsync(message, client, answer, isPacket: true, _stopping.Token);
             if (length > 0)
                 await socket.SendToAsync(answer.AsMemory(0, length), SocketFlags.None, peer, _stopping.Token);
         }

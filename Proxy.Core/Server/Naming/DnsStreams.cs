@@ -10,7 +10,9 @@ namespace TorBalancer.Server.Naming;
 /// front. Places are few: when all are taken the connection that has been there for longest makes room.
 /// </summary>
 /// <param name="listening">Bound and listening; closed with this.</param>
-internal sealed class DnsStreams(Socket listening, DnsServer server, TimeProvider time) : IAsyncDisposable
+/// <param name="stopping">Cancelled before this is disposed.</param>
+internal sealed class DnsStreams(Socket listening, DnsResponder responder, TimeProvider time, CancellationToken stopping)
+    : IAsyncDisposable
 {
     /// <summary>Connections at one time.</summary>
     public const int Most = 64;
@@ -45,15 +47,15 @@ internal sealed class DnsStreams(Socket listening, DnsServer server, TimeProvide
 
     private async Task AcceptAsync()
     {
-        while (!server.Stopping.IsCancellationRequested)
+        while (!stopping.IsCancellationRequested)
         {
             try
             {
-                var socket = await listening.AcceptAsync(server.Stopping);
+                var socket = await listening.AcceptAsync(stopping);
                 var client = ((IPEndPoint)socket.RemoteEndPoint!).Address;
                 if (client.IsIPv4MappedToIPv6)
                     client = client.MapToIPv4();
-                if (server.Admits(client))
+                if (responder.Admits(client))
                     Serve(socket, client);
                 else
                     socket.Dispose();
@@ -64,7 +66,7 @@ internal sealed class DnsStreams(Socket listening, DnsServer server, TimeProvide
             }
             catch (SocketException)
             {
-                await Task.Delay(Pause, time, server.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Pause, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -88,12 +90,12 @@ internal sealed class DnsStreams(Socket listening, DnsServer server, TimeProvide
             while (await ReadAsync(socket) is { } message)
             {
                 byte[] answer = new byte[2 + DnsAnswer.MaxLength];
-                int length = await server.AnswerAsync(message, client, answer.AsMemory(2), isPacket: false);
+                int length = await responder.AnswerAsync(message, client, answer.AsMemory(2), isPacket: false, stopping);
                 if (length == 0)
                     return;
                 BinaryPrimitives.WriteUInt16BigEndian(answer, (ushort)length);
                 for (ReadOnlyMemory<byte> left = answer.AsMemory(0, 2 + length); !left.IsEmpty;)
-                    left = left[await socket.SendAsync(left, SocketFlags.None, server.Stopping)..];
+                    left = left[await socket.SendAsync(left, SocketFlags.None, stopping)..];
             }
         }
         catch (Exception failure) when (failure is OperationCanceledException or ObjectDisposedException or SocketException)
@@ -112,7 +114,7 @@ internal sealed class DnsStreams(Socket listening, DnsServer server, TimeProvide
     private async Task<byte[]?> ReadAsync(Socket socket)
     {
         using var timer = new CancellationTokenSource(Patience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, server.Stopping);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stopping);
         byte[] prefix = new byte[2];
         if (!await FillAsync(socket, prefix, either.Token))
             return null;

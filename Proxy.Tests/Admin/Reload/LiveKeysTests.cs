@@ -164,7 +164,8 @@ public sealed class LiveKeysTests
     };
 
     // The other way of a transparent listener needs a capability.
-    private static readonly string[] Untried = ["Listener.Transparent", "Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports", "Admin.Tls"];
+    private static readonly string[] Untried =
+        ["Listener.Transparent", "Route.Onion", "ManagedWorkers.Bridges", "ManagedWorkers.Transports", "Admin.Tls"];
 
     /// <summary>What the sections that a reload may change are kept in.</summary>
     private static readonly Type[] Sections =

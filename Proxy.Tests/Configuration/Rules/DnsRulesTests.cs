@@ -15,7 +15,8 @@ public class DnsRulesTests
     }
 
     [TestCase("Address = 192.168.1.1:53", 5,
-        "Address = \"192.168.1.1:53\" can be reached from other machines; set AllowFrom = the networks that may ask, or listen on 127.0.0.1")]
+        "Address = \"192.168.1.1:53\" can be reached from other machines; set AllowFrom = the networks that may ask, or listen on "
+            + "127.0.0.1")]
     [TestCase("Address = 127.0.0.1:9040", 5, "Address = \"127.0.0.1:9040\" is taken by [Listener:lan] Address = \"127.0.0.1:9040\"")]
     [TestCase("VirtualAddresses = 8.0.0.0/8", 5,
         "VirtualAddresses has 8.0.0.0/8, whose addresses are others' own; allowed are private networks such as 10.192.0.0/10")]
@@ -31,7 +32,8 @@ public class DnsRulesTests
     public void Name_server_without_a_transparent_listener_is_a_warning() =>
         Assert.That(
             Loading.Join(Loading.Text("[Dns]\nAddress = 127.0.0.1:5353").Warnings),
-            Is.EqualTo("t.conf:2: [Dns] there is no listener with Protocols = transparent: the addresses that .onion names get lead nowhere"));
+            Is.EqualTo(
+                "t.conf:2: [Dns] there is no listener with Protocols = transparent: the addresses that .onion names get lead nowhere"));
 
     [Test]
     public void Name_server_for_everyone_is_a_warning() =>

@@ -43,7 +43,8 @@ public class TransparentRulesTests
     [TestCase("[Balancing]\nIsolation = user\n[Listener:lan]\nProtocols = transparent", 4)]
     public void Isolation_by_user_there_is_a_warning(string text, int line) =>
         Assert.That(
-            Loading.Join(Loading.Text(text).Warnings), Does.StartWith($"t.conf:{line}: [Listener:lan] Isolation = user keeps nobody apart"));
+            Loading.Join(Loading.Text(text).Warnings),
+            Does.StartWith($"t.conf:{line}: [Listener:lan] Isolation = user keeps nobody apart"));
 
     [TestCase("[Listener:lan]\nProtocols = transparant", "transparent")]
     [TestCase("[Listener:lan]\nProtocols = transparent\nTransparent = tprox", "tproxy")]

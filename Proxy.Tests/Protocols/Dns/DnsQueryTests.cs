@@ -18,7 +18,7 @@ public class DnsQueryTests
         Assert.That(problem, Is.EqualTo(DnsCode.NoError));
         Assert.That(
             (query.Id, query.Name, query.Type, query.Class, query.PacketSize, query.WantsRecursion, query.DisablesChecks),
-            Is.EqualTo(((ushort)0x1234, "WWW.Example.org", DnsType.Aaaa, DnsQuery.ClassIn, 4096, true, true)));
+            Is.EqualTo(((ushort)0x1234, "WWW.Example.org", DnsType.Aaaa, DnsFormat.ClassIn, 4096, true, true)));
         Assert.That(query.Question.ToArray(), Is.EqualTo(message[12..^11]));
     }
 

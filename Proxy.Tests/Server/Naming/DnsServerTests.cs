@@ -134,7 +134,9 @@ public sealed class DnsServerTests
             options.Route.Rules.Add(rule);
             options.Listeners.Add(new ListenerOptions
             {
-                Name = "lan", Address = new IPEndPoint(IPAddress.Loopback, 0), Protocols = ListenerProtocols.Transparent,
+                Name = "lan",
+                Address = new IPEndPoint(IPAddress.Loopback, 0),
+                Protocols = ListenerProtocols.Transparent,
                 DenyTargets = { new TargetPattern("denied.test", TargetScope.Name, "denied.test", default, TargetPattern.EveryPort) },
             });
         });
@@ -164,7 +166,8 @@ public sealed class DnsServerTests
         Assert.That((names.Find(v4), names.Find(v6)), Is.EqualTo(($"www.{Onion}", $"www.{Onion}")));
         string reverse = string.Join('.', v4.GetAddressBytes().Reverse()) + ".in-addr.arpa";
         var name = await AskAsync(reverse, DnsProbe.Ptr, token);
-        Assert.That(name.Data, Is.EqualTo((byte[])[3, .. "www"u8, 56, .. "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid"u8, 5, .. "onion"u8, 0]));
+        Assert.That(name.Data, Is.EqualTo((byte[])
+            [3, .. "www"u8, 56, .. "2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid"u8, 5, .. "onion"u8, 0]));
         Assert.That((await AskAsync("1.0.255.10.in-addr.arpa", DnsProbe.Ptr, token)).Code, Is.EqualTo(3), "one that stands for nothing");
         Assert.That(_worker.Requests, Is.Empty);
     }
