@@ -58,7 +58,11 @@ internal sealed class ImpliedParameters
         {
             return all with
             {
-                Session = NameOf(port), SessionLifetime = _lifetime, BaseUser = baseUser, Port = port, IsSessionImplied = true,
+                Session = NameOf(port),
+                SessionLifetime = _lifetime,
+                BaseUser = baseUser,
+                Port = port,
+                IsSessionImplied = true,
             };
         }
 
@@ -69,7 +73,9 @@ internal sealed class ImpliedParameters
         bool isPlain = asked.KnownUser is null && !baseUser.AsSpan().ContainsAnyExcept(SessionCharacters);
         return all with
         {
-            Session = isPlain ? baseUser : AsSession(baseUser), BaseUser = isPlain ? asked.BaseUser : baseUser, IsSessionImplied = true,
+            Session = isPlain ? baseUser : AsSession(baseUser),
+            BaseUser = isPlain ? asked.BaseUser : baseUser,
+            IsSessionImplied = true,
         };
     }
 

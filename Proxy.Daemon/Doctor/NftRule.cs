@@ -142,7 +142,8 @@ internal sealed record NftRule(
             ];
             return rule with
             {
-                Ports = ports, Protocols = protocol == "th" ? rule.Protocols : [protocol],
+                Ports = ports,
+                Protocols = protocol == "th" ? rule.Protocols : [protocol],
                 IsConditional = rule.IsConditional || ports.Length == 0,
             };
         }

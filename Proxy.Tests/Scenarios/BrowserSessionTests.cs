@@ -130,7 +130,10 @@ public sealed class BrowserSessionTests : ScenarioFixture
         options.Listeners.Clear();
         options.Listeners.Add(new ListenerOptions
         {
-            Name = "ports", Address = new IPEndPoint(_address, First), LastPort = Last, Session = ListenerSession.Port,
+            Name = "ports",
+            Address = new IPEndPoint(_address, First),
+            LastPort = Last,
+            Session = ListenerSession.Port,
         });
     });
 

@@ -76,7 +76,10 @@ public sealed class GatewayScenarioTests
     {
         var environment = new Dictionary<string, string>
         {
-            ["HOME"] = lab.Directory, ["XDG_RUNTIME_DIR"] = "", ["XDG_STATE_HOME"] = "", ["STATE_DIRECTORY"] = "",
+            ["HOME"] = lab.Directory,
+            ["XDG_RUNTIME_DIR"] = "",
+            ["XDG_STATE_HOME"] = "",
+            ["STATE_DIRECTORY"] = "",
             ["DOTNET_ROOT"] = Environment.GetEnvironmentVariable("DOTNET_ROOT")
                 ?? Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")),
         };

@@ -217,7 +217,10 @@ public class PortSessionTests
     {
         var listener = new ListenerOptions
         {
-            Name = "ports", Address = new IPEndPoint(_address, First), LastPort = last, Session = ListenerSession.Port,
+            Name = "ports",
+            Address = new IPEndPoint(_address, First),
+            LastPort = last,
+            Session = ListenerSession.Port,
         };
         configure?.Invoke(listener);
         options.Listeners.Clear();

@@ -153,7 +153,10 @@ public class ProxyAutoConfigTests
 
     private static ListenerOptions Ports(IPAddress address) => new()
     {
-        Name = "ports", Address = new IPEndPoint(address, 20000), LastPort = 20009, Session = ListenerSession.Port,
+        Name = "ports",
+        Address = new IPEndPoint(address, 20000),
+        LastPort = 20009,
+        Session = ListenerSession.Port,
     };
 
     [TestCase("127.0.0.1:0", null)]

@@ -135,7 +135,9 @@ internal sealed class FirefoxUnderTest : IAsyncDisposable
         {
             answer["credentials"] = new JsonObject
             {
-                ["type"] = "password", ["username"] = given.User, ["password"] = given.Password,
+                ["type"] = "password",
+                ["username"] = given.User,
+                ["password"] = given.Password,
             };
         }
 
