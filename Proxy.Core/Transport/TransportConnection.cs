@@ -50,6 +50,12 @@ public abstract class TransportConnection : IAsyncDisposable
     /// <summary>Runs it on the connection's own thread, or on the pool; never at once: it comes after what that thread is doing.</summary>
     internal virtual void Defer(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
+    /// <summary>
+    /// False on another thread than the connection's own, where each read and write goes there and back. Where connections have no thread
+    /// of their own all are alike.
+    /// </summary>
+    internal virtual bool IsOnOwnThread => true;
+
     /// <summary>What became of what was written; null where the kernel does not say.</summary>
     internal virtual Delivery? Delivery => null;
 

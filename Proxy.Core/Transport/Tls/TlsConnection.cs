@@ -103,6 +103,8 @@ internal sealed class TlsConnection : TransportConnection
 
     public override void Schedule(IThreadPoolWorkItem work) => _outer.Schedule(work);
 
+    internal override bool IsOnOwnThread => _outer.IsOnOwnThread;
+
     internal override void Defer(IThreadPoolWorkItem work) => _outer.Defer(work);
 
     internal override void ProbePeer() => _outer.ProbePeer();

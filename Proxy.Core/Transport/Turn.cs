@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace TorBalancer.Transport.Tls;
+namespace TorBalancer.Transport;
 
 /// <summary>To be awaited: what follows runs on the connection's own thread, after what that thread is doing now.</summary>
 internal readonly struct Turn(TransportConnection connection) : ICriticalNotifyCompletion
