@@ -18,6 +18,9 @@ internal sealed class PasswordChecker(FailedLogins failures, PasswordHashing has
     /// <summary>Hashes that were computed since the start.</summary>
     public long Hashes => hashing.Computed;
 
+    /// <summary>For one that was one too many: until the next may be sent.</summary>
+    public TimeSpan WaitOf(in Login login) => failures.WaitOf(login.Place, login.Name);
+
     /// <summary>
     /// The answer that needs no hash; <see cref="LoginVerdict.Pending"/>: <see cref="VerifyAsync"/> computes it. Allocates nothing.
     /// </summary>
