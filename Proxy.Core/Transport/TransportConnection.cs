@@ -32,7 +32,10 @@ public abstract class TransportConnection : IAsyncDisposable
     /// <returns>False, and nothing is done: it has to be written by itself.</returns>
     internal virtual bool TryWriteSoon(ReadOnlySpan<byte> message) => false;
 
-    /// <summary>Waits until the kernel has taken all of what <see cref="TryWriteSoon"/> took: before closing in order.</summary>
+    /// <summary>
+    /// Waits until the kernel has taken all of what <see cref="TryWriteSoon"/> took, and what goes in front of a FIN: before closing in
+    /// order.
+    /// </summary>
     internal virtual ValueTask WrittenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>

@@ -15,7 +15,10 @@ namespace TorBalancer.Transport.Tls;
 /// </remarks>
 internal sealed class TlsConnection : TransportConnection
 {
-    /// <summary>How long closing waits until close_notify could be given to the kernel.</summary>
+    /// <summary>
+    /// How long closing waits until close_notify could be given to the kernel; whoever closes in order has awaited
+    /// <see cref="WrittenAsync"/> before.
+    /// </summary>
     private static readonly TimeSpan FarewellTime = TimeSpan.FromSeconds(1);
 
     // As a socket's: a zero-byte read waits before a buffer is rented, so a silent client costs none.
@@ -97,6 +100,9 @@ internal sealed class TlsConnection : TransportConnection
         if (_finishesAfterWrite)
             _farewell = FinishAsync();
     }
+
+    /// <summary>Behind <see cref="ShutdownSend"/>: until close_notify has left, for which a slow client may have to take something.</summary>
+    internal override ValueTask WrittenAsync(CancellationToken cancellationToken) => new(_farewell.WaitAsync(cancellationToken));
 
     /// <summary>Never: it is a client's.</summary>
     public override bool TryClaim() => false;
