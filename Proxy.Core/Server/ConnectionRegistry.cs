@@ -13,6 +13,12 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// <summary>Connections that have ended and are remembered for people who ask; a power of two.</summary>
     internal const int MaxRecent = 1024;
 
+    /// <summary>Connections that are ended at a time for others that wait (<see cref="MakeRoom"/>).</summary>
+    internal const int MostToGiveWay = 128;
+
+    /// <summary>How long a client has for its request while others wait for its place; what its listener says holds otherwise.</summary>
+    internal static readonly TimeSpan PatienceWhenFull = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
     private int _ended;
@@ -154,6 +160,32 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
 
         return ended;
+    }
+
+    /// <summary>
+    /// Ends those that came first of all that have not asked for anything, however long their listeners would wait: others wait for their
+    /// places. None that is younger than <see cref="PatienceWhenFull"/>.
+    /// </summary>
+    /// <returns>How many.</returns>
+    public int MakeRoom(TimeProvider time)
+    {
+        // The list has the youngest first: of all that may go the last ones are kept, each in the place of one that is younger.
+        var oldest = new LiveConnection[MostToGiveWay];
+        int found = 0;
+        long now = time.GetTimestamp();
+        lock (_lock)
+        {
+            for (var one = _first; one is not null; one = one.Next)
+            {
+                if (!one.Context.HasRequest && time.GetElapsedTime(one.Context.Started, now) >= PatienceWhenFull)
+                    oldest[found++ % MostToGiveWay] = one;
+            }
+        }
+
+        found = Math.Min(found, MostToGiveWay);
+        foreach (var one in oldest.AsSpan(0, found))
+            one.GiveWay();
+        return found;
     }
 
     /// <summary>Completes when no connection is left. Only meaningful once no new ones are accepted.</summary>

@@ -79,6 +79,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             {
                 _memory.Collect();
                 _descriptors.Finished.EndOldest();
+                services.Registry.MakeRoom(_time);
             }
         }
     }
@@ -132,6 +133,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
                 Log.AcceptFailed(logger, _model.Name, failure.SocketErrorCode);
                 if (++_failures < 2)
                     continue;
+                if (_pause == TimeSpan.Zero)
+                    Log.Paused(logger, _model.Name, failure.SocketErrorCode);
                 LengthenPause();
                 return;
             }
