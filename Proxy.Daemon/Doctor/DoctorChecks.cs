@@ -29,6 +29,7 @@ internal static class DoctorChecks
         new("geoip", "GeoIP files, where countries are asked for", TorChecks.GeoIP),
         new("country_exits", "countries with few exits", TorChecks.CountryExits),
         new("descriptors", "the limit of file descriptors", MachineChecks.Descriptors),
+        new("memory", "how much memory clients may come to take", MachineChecks.Memory),
         new("kernel", "limits of the kernel's", MachineChecks.Kernel),
         new("secret_files", "secrets that others can read", MachineChecks.SecretFiles),
         new("name_leaks", "programs that look names up before they ask the proxy", LeakChecks.Names),
