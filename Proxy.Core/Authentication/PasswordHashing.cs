@@ -108,6 +108,8 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
 
     private void Run()
     {
+        // An event loop on the same processor must not wait for its slice to end.
+        ThreadCalls.GoBehindOthers();
         Computation? last = null;
         while (Next(last) is { } computation)
         {
