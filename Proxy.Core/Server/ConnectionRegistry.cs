@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Protocols;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -16,8 +17,11 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// <summary>Connections that are ended at a time for others that wait (<see cref="MakeRoom"/>).</summary>
     internal const int MostToGiveWay = 128;
 
-    /// <summary>How long a client has for its request while others wait for its place; what its listener says holds otherwise.</summary>
-    internal static readonly TimeSpan PatienceWhenFull = TimeSpan.FromSeconds(1);
+    /// <summary>
+    /// How long a client has for its request while others wait for its place, before it has said anything and after; what its listener
+    /// says holds otherwise.
+    /// </summary>
+    internal static readonly TimeSpan PatienceWithSilent = TimeSpan.FromSeconds(2), PatienceWithSlow = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
     private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
@@ -164,7 +168,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 
     /// <summary>
     /// Ends those that came first of all that have not asked for anything, however long their listeners would wait: others wait for their
-    /// places. None that is younger than <see cref="PatienceWhenFull"/>.
+    /// places. None that is younger than <see cref="PatienceWithSilent"/>.
     /// </summary>
     /// <returns>How many.</returns>
     public int MakeRoom(TimeProvider time)
@@ -177,7 +181,9 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         {
             for (var one = _first; one is not null; one = one.Next)
             {
-                if (!one.Context.HasRequest && time.GetElapsedTime(one.Context.Started, now) >= PatienceWhenFull)
+                var context = one.Context;
+                var patience = context.Protocol == ClientProtocol.Unknown ? PatienceWithSilent : PatienceWithSlow;
+                if (!context.HasRequest && time.GetElapsedTime(context.Started, now) >= patience)
                     oldest[found++ % MostToGiveWay] = one;
             }
         }

@@ -11,8 +11,11 @@ namespace TorBalancer.Server;
 /// <param name="first">What it goes by until <see cref="Model"/> is replaced.</param>
 internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel first, ConnectionServices services, ILogger logger)
 {
-    /// <summary>How often it is looked whether somebody has come, while there is too little left to hold a place for nobody.</summary>
-    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// How often it is looked whether somebody has come, while there is too little left to hold a place for nobody. Who comes then waits
+    /// for the next look, and a look is one system call.
+    /// </summary>
+    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(5);
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
