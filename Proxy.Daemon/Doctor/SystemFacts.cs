@@ -8,7 +8,8 @@ namespace TorBalancer.Daemon.Doctor;
 /// <param name="environment">Gives an environment variable or null.</param>
 internal sealed class SystemFacts(string root, Func<string, string?> environment)
 {
-    public const string SomaxConn = "proc/sys/net/core/somaxconn", LocalPorts = "proc/sys/net/ipv4/ip_local_port_range";
+    public const string SomaxConn = "proc/sys/net/core/somaxconn", LocalPorts = "proc/sys/net/ipv4/ip_local_port_range",
+        TcpMemory = "proc/sys/net/ipv4/tcp_mem";
 
     public string? Variable(string name) => environment(name) is { Length: > 0 } value ? value : null;
 
