@@ -34,7 +34,7 @@ internal static class AttacksCommand
             string report = Run(options, directory, page);
             Console.WriteLine(report);
             if (options.Update is not null)
-                File.WriteAllText(options.Update, Insert(page, report));
+                File.WriteAllText(options.Update, Insert(File.ReadAllText(options.Update), report));
             return 0;
         }
         catch (Exception failure) when (failure is InvalidOperationException or IOException or FormatException)

@@ -28,7 +28,7 @@ public sealed class TlsFarewellTests
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         var server = new FullConnection(new TestSocketConnection(far));
         await using var raw = new NetworkStream(near, ownsSocket: true);
-        await using var client = new SslStream(raw, leaveInnerStreamOpen: false, static (_, _, _, _) => true);
+        await using var client = Client(raw, certificate);
         var accepting = TlsConnection.AcceptAsync(server, Options(certificate), token);
         await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, token);
         await using var tls = await accepting;
@@ -62,7 +62,7 @@ public sealed class TlsFarewellTests
         var (near, far) = await TestSocketConnection.ConnectPairAsync();
         var server = new FullConnection(new TestSocketConnection(far));
         await using var raw = new NetworkStream(near, ownsSocket: true);
-        await using var client = new SslStream(raw, leaveInnerStreamOpen: false, static (_, _, _, _) => true);
+        await using var client = Client(raw, certificate);
         var accepting = TlsConnection.AcceptAsync(server, Options(certificate), token);
         await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, token);
         await using var tls = await accepting;
@@ -81,6 +81,9 @@ public sealed class TlsFarewellTests
 
         await closing;
     }
+
+    private static SslStream Client(NetworkStream raw, X509Certificate2 certificate) => new(
+        raw, leaveInnerStreamOpen: false, (_, presented, _, _) => presented?.GetCertHashString() == certificate.GetCertHashString());
 
     private static async Task CloseAsync(TlsConnection tls, TimeProvider clock)
     {

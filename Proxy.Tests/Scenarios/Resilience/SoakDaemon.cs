@@ -8,9 +8,11 @@ namespace TorBalancer.Tests.Scenarios.Resilience;
 
 /// <summary>What a process has of its machine at one time.</summary>
 /// <param name="At">On the soak's clock.</param>
+/// <param name="Descriptors">Without pipes.</param>
+/// <param name="Pipes">Descriptors of pipes: each loop keeps up to 32 idle ones.</param>
 /// <param name="ResidentKiB">Resident memory.</param>
 /// <param name="Clients">Client connections that it serves.</param>
-internal sealed record ProcessFigures(TimeSpan At, int Descriptors, int Threads, long ResidentKiB, int Clients);
+internal sealed record ProcessFigures(TimeSpan At, int Descriptors, int Pipes, int Threads, long ResidentKiB, int Clients);
 
 /// <summary>The real daemon in front of a test network, told by its admin API to drain and to reload.</summary>
 internal sealed partial class SoakDaemon : IAsyncDisposable
@@ -71,9 +73,8 @@ internal sealed partial class SoakDaemon : IAsyncDisposable
                 resident = long.Parse(line.AsSpan(6).TrimEnd("kB").Trim(), CultureInfo.InvariantCulture);
         }
 
-        return new ProcessFigures(
-            at, Directory.GetFileSystemEntries(process + "/fd").Length, Directory.GetDirectories(process + "/task").Length, resident,
-            Clients(process));
+        var (pipes, others) = Descriptors(process);
+        return new ProcessFigures(at, others, pipes, Directory.GetDirectories(process + "/task").Length, resident, Clients(process));
     }
 
     /// <summary>Ends it as a service manager does; what the exit code was.</summary>
@@ -83,6 +84,20 @@ internal sealed partial class SoakDaemon : IAsyncDisposable
     {
         _client.Dispose();
         await _daemon.DisposeAsync();
+    }
+
+    private static (int Pipes, int Others) Descriptors(string process)
+    {
+        int pipes = 0, others = 0;
+        foreach (string path in Directory.EnumerateFileSystemEntries(process + "/fd"))
+        {
+            if (new FileInfo(path).LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true)
+                pipes++;
+            else
+                others++;
+        }
+
+        return (pipes, others);
     }
 
     /// <summary>Established connections of its own port, as the kernel counts them (proc_pid_net(5)).</summary>

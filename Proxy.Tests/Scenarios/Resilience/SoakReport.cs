@@ -48,7 +48,8 @@ internal static class SoakReport
                 text.Append(CultureInfo.InvariantCulture, $"| {what.Replace('|', '/')} | {count} |\n");
         }
 
-        text.Append("\n| Of the daemon | Minute | Descriptors | Threads | RSS MiB | Clients |\n|---|---:|---:|---:|---:|---:|\n");
+        text.Append("\n| Of the daemon | Minute | Descriptors | Of pipes | Threads | RSS MiB | Clients |\n");
+        text.Append("|---|---:|---:|---:|---:|---:|---:|\n");
         for (int i = 0; i < figures.Count; i++)
         {
             // Of a long run one round in many is enough.
@@ -59,8 +60,8 @@ internal static class SoakReport
             string what = i == 0 ? "before" : i == figures.Count - 1 ? "afterwards" : "under load";
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"| {what} | {one.At.TotalMinutes:0.0} | {one.Descriptors} | {one.Threads} | {one.ResidentKiB / 1024.0:0.0} | "
-                    + $"{one.Clients} |\n");
+                $"| {what} | {one.At.TotalMinutes:0.0} | {one.Descriptors} | {one.Pipes} | {one.Threads} | "
+                    + $"{one.ResidentKiB / 1024.0:0.0} | {one.Clients} |\n");
         }
 
         return text.ToString();
