@@ -73,7 +73,8 @@ internal sealed class AttackedDaemon : IDisposable
         string log = Path.Combine(directory, "log");
         string limit = attack.Descriptors > 0 ? $"prlimit --nofile={attack.Descriptors}:{attack.Descriptors} " : "";
         var process = ChildProcess.Start(
-            $"{AttackMachine.Preferred}{limit}taskset -c {AttackMachine.DaemonProcessors} {executable} run --config {file} >{log} 2>&1", null);
+            $"{AttackMachine.Preferred}{limit}taskset -c {AttackMachine.DaemonProcessors} {executable} run --config {file} >{log} 2>&1",
+            null);
         for (double began = ProcessFacts.Now(); ;)
         {
             if (File.Exists(log) && File.ReadAllText(log).Contains("Ready:", StringComparison.Ordinal))

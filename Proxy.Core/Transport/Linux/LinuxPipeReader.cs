@@ -16,7 +16,7 @@ namespace TorBalancer.Transport.Linux;
 internal sealed class LinuxPipeReader(LinuxConnection connection)
     : PipeReader, IValueTaskSource<ReadResult>, ILoopWork, ILoopTurn, IRelaySource
 {
-    /// <summary>Bytes behind which the loop's other connections have their turn: as many as one read may bring, or some short ones.</summary>
+    /// <summary>Bytes behind which the loop's other connections have their turn: one large read, or some short ones.</summary>
     internal const int BytesInATurn = 16 * 1024;
 
     private const int FirstSize = 4096, LargestSize = 64 * 1024, LeastRoom = 512;

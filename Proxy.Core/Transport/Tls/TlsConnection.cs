@@ -101,7 +101,9 @@ internal sealed class TlsConnection : TransportConnection
             _farewell = FinishAsync();
     }
 
-    /// <summary>Behind <see cref="ShutdownSend"/>: until close_notify has left, for which a slow client may have to take something.</summary>
+    /// <summary>
+    /// Behind <see cref="ShutdownSend"/>: until close_notify has left, for which a slow client may have to take something.
+    /// </summary>
     internal override ValueTask WrittenAsync(CancellationToken cancellationToken) => new(_farewell.WaitAsync(cancellationToken));
 
     /// <summary>Never: it is a client's.</summary>
