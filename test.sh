@@ -102,15 +102,16 @@ else
     # Most of them wait for tor most of the time, so several processes of them stand side by side, each with a test network of its own.
     resilience='(FullyQualifiedName~.Scenarios.Resilience.|FullyQualifiedName~.Scenarios.Balance.)'
     others='FullyQualifiedName~.Scenarios.&FullyQualifiedName!~.Scenarios.Resilience.&FullyQualifiedName!~.Scenarios.Balance.'
-    short='TestCategory!=Long'
+    short='TestCategory!=Long&TestCategory!=Soak'
     (suite units --filter "$short&FullyQualifiedName!~.Scenarios.") &
     (suite resilience --filter "$short&$resilience") &
+    (suite soak --filter TestCategory=Soak) &
     (
         suite clients --filter "$short&$others"
         [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
     ) &
     wait
-    for name in units resilience clients ${release:+native}; do settle "$name"; done
+    for name in units resilience soak clients ${release:+native}; do settle "$name"; done
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
