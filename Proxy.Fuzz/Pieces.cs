@@ -41,7 +41,8 @@ internal static class Pieces
             int to = Math.Min(cut, end);
             if (to <= start)
                 continue;
-            last = last is null ? first = new Segment(bytes.AsMemory(start, to - start), 0) : last.Append(bytes.AsMemory(start, to - start));
+            var piece = bytes.AsMemory(start, to - start);
+            last = last is null ? first = new Segment(piece, 0) : last.Append(piece);
             start = to;
         }
 

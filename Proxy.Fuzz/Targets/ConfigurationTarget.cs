@@ -28,7 +28,9 @@ internal static class ConfigurationTarget
         foreach (var issue in result.Errors.Concat(result.Warnings))
         {
             Expect.That(issue.Message.Length > 0, "an issue says what is wrong");
-            Expect.That(!issue.Message.Any(IsNoText), $"an issue can be shown in a terminal: {Printed(issue.Message)}");
+
+            // Line ends would break the one line of a message, and controls steer a terminal.
+            Expect.That(!issue.Message.Any(char.IsControl), $"an issue can be shown in a terminal: {Printed(issue.Message)}");
         }
 
         Expect.That(result.Effective.Count > 0, "what holds can be shown");
@@ -60,10 +62,8 @@ internal static class ConfigurationTarget
 
     private static string Shown(ConfigurationResult result) => string.Join('\n', result.Errors.Concat(result.Warnings));
 
-    // Tabs and line ends would break the one line of a message, controls steer a terminal.
-    private static bool IsNoText(char c) => char.IsControl(c);
-
-    private static string Printed(string message) => string.Concat(message.Select(static c => char.IsControl(c) ? $"<{(int)c:X2}>" : $"{c}"));
+    private static string Printed(string message) =>
+        string.Concat(message.Select(static c => char.IsControl(c) ? $"<{(int)c:X2}>" : $"{c}"));
 
     private static ConfigurationResult Load(string text, byte[] other) => ConfigurationLoader.Load(new ConfigurationSources
     {

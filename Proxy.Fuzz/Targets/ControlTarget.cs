@@ -20,8 +20,12 @@ internal static class ControlTarget
         Expect.That(
             replies.Select(TextOf).SequenceEqual(others.Select(TextOf)), "replies are the same however they arrive");
         Expect.That(replies.Sum(static reply => TextOf(reply).Length) <= 2 * input.Length, "replies are no longer than what came");
+        var followers = new ControlFollowers();
         foreach (var reply in replies)
+        {
             Check(reply);
+            followers.Tell(reply);
+        }
     }
 
     private static void Check(ControlReply reply)

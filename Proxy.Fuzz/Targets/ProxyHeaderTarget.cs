@@ -22,7 +22,7 @@ internal static class ProxyHeaderTarget
         {
             var before = Parse(input, length, out var shorter);
             if (before == ProxyHeaderState.Incomplete)
-                Expect.That(state != ProxyHeaderState.Complete || length < header.Length, "a header is complete when its last byte has come");
+                Expect.That(state != ProxyHeaderState.Complete || length < header.Length, "a header is complete with its last byte");
             else
                 Expect.Same((before, shorter), (state, header), "what was judged stays so, whatever comes behind it");
         }

@@ -27,7 +27,7 @@ internal static class ReferenceChunks
         }
     }
 
-    //  1*HEXDIG BWS [ ";" … ] CR
+    //  1*HEXDIG [ BWS ";" … ] CR          without extensions there is no white space either
     private static long? SizeOf(ReadOnlySpan<byte> line)
     {
         if (line[^1] != '\r')
@@ -35,8 +35,8 @@ internal static class ReferenceChunks
         string text = Encoding.Latin1.GetString(line[..^1]);
         int digits = text.TakeWhile(char.IsAsciiHexDigit).Count();
         string rest = text[digits..].TrimStart(' ', '\t');
-        bool isExtended = rest.Length > 0 && rest[0] == ';';
-        if (digits is 0 or > 15 || (rest.Length > 0 && !isExtended) || rest.Any(static c => c != '\t' && c is < ' ' or '\x7f'))
+        bool isPlain = digits == text.Length, isExtended = rest is [';', ..];
+        if (digits is 0 or > 15 || !(isPlain || isExtended) || rest.Any(static c => c is not '\t' and (< ' ' or '\x7f')))
             return null;
         return long.Parse(text[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
     }

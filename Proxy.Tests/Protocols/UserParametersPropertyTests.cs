@@ -14,7 +14,8 @@ public class UserParametersPropertyTests
 
     /// <summary>Parameters, and the pairs that say them, in any order.</summary>
     private static readonly Gen<(UserParameters Parameters, string[] Pairs)> Written = Gen.Select(
-        Gen.Select(Value, Gen.Int[1, 1440], Gen.Int[1, 1_000_000]), Gen.OneOf([.. SelectionPolicyNames.All.Where(static mode => !mode.Contains('_'))]),
+        Gen.Select(Value, Gen.Int[1, 1440], Gen.Int[1, 1_000_000]),
+        Gen.OneOf([.. SelectionPolicyNames.All.Where(static mode => !mode.Contains('_'))]),
         Gen.Select(Gen.Char['a', 'z'], Gen.Char['a', 'z']), Gen.Int[0, 119]).Select(static one =>
         {
             var ((session, minutes, uses), mode, (first, second), order) = one;

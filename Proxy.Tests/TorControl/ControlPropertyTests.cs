@@ -31,7 +31,7 @@ public class ControlPropertyTests
             return keywords.Count == distinct.Length && distinct.All(pair => keywords[pair.Item1] == pair.Item2);
         });
 
-    /// <summary>Of all three kinds of lines, in one piece and byte by byte; data lines with a dot in front are doubled on the wire.</summary>
+    /// <summary>Of all three kinds of lines, in one piece and byte by byte; a dot that begins a data line is doubled.</summary>
     [Test]
     public void Reply_that_is_written_is_the_same_when_it_is_read() =>
         Gen.Select(Lines, Line, Gen.Int[200, 599]).Holds(static one =>

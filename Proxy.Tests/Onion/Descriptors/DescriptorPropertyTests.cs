@@ -14,7 +14,7 @@ public class DescriptorPropertyTests
 
     [Test]
     public void Descriptor_that_is_made_is_the_same_when_it_is_opened() =>
-        Gen.Select(Seed, Gen.Int[1, DescriptorBuilder.MaxIntroductionPoints], Gen.ULong[1, 1_000_000], Gen.ULong[0, long.MaxValue], Gen.Bool)
+        Gen.Select(Seed, Gen.Int[1, DescriptorBuilder.MaxIntroductionPoints], Gen.ULong[1, 1_000_000], Gen.ULong, Gen.Bool)
             .Holds(
                 static one =>
                 {
