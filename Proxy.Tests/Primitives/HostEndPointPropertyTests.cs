@@ -53,6 +53,6 @@ public class HostEndPointPropertyTests
     {
         string[] quoted = ProxyAutoConfig.Build(host, http: true, socks5: false).Split('"');
         return ProxyAutoConfig.CanName(host) && quoted[^2] == $"PROXY {host}"
-            && HostEndPoint.TryParseAuthority(quoted[^2]["PROXY ".Length..], null, out var read) && read == host;
+            && HostEndPoint.TryParseAuthority(quoted[^2].AsSpan("PROXY ".Length), null, out var read) && read == host;
     });
 }
