@@ -15,6 +15,7 @@ dotnet tool restore >/dev/null
 
 out=$PWD/artifacts/fuzz
 program=$out/bin/Proxy.Fuzz.dll
+runner=$(readlink -f "$(command -v dotnet)")
 
 # Once for each state of the sources; a library cannot be instrumented twice.
 if [ ! -e "$out/instrumented" ] || [ -n "$(find Proxy.Core Proxy.Onion Proxy.Daemon Proxy.Fuzz -name '*.cs' -not -path '*/obj/*' \
@@ -27,7 +28,7 @@ if [ ! -e "$out/instrumented" ] || [ -n "$(find Proxy.Core Proxy.Onion Proxy.Dae
 fi
 
 # The fork server is the program's own. Nothing about this machine is changed for the sake of speed, so afl-fuzz is told not to mind it.
-export AFL_SKIP_BIN_CHECK=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1
+export AFL_SKIP_BIN_CHECK=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_ALLOW_TMP=1
 export DOTNET_TieredPGO=0 DOTNET_gcServer=0 DOTNET_gcConcurrent=0
 
 stat_of() { sed -n "s/^$2 *: *//p" "$out/$1/default/fuzzer_stats" | tr -d ' '; }
@@ -40,7 +41,7 @@ fuzz() { # TARGET LONGEST
     begin=Proxy.Fuzz/Corpus/$target
     if [ -d "$out/$target/default/queue" ]; then begin=-; fi
     nice -n 19 afl-fuzz -i "$begin" -o "$out/$target" -t 5000 -m none -G "$longest" -V "$((minutes * 60))" "${words[@]}" \
-        -- dotnet "$program" "$target" >"$out/$target.log" 2>&1 || {
+        -- "$runner" "$program" "$target" >"$out/$target.log" 2>&1 || {
         tail -n 20 "$out/$target.log" >&2
         crashed=1
         return
@@ -53,15 +54,16 @@ fuzz() { # TARGET LONGEST
 }
 
 minimize() { # TARGET
-    local target=$1 small=$out/$1.small
+    local target=$1 small=$out/$1.small count=0
     rm -rf "$small"
-    nice -n 19 afl-cmin -i "$out/$target/default/queue" -o "$small" -t 5000 -m none -- dotnet "$program" "$target" \
+    nice -n 19 afl-cmin -i "$out/$target/default/queue" -o "$small" -t 5000 -m none -- "$runner" "$program" "$target" \
         >"$out/$target.cmin.log" 2>&1 || { tail -n 5 "$out/$target.cmin.log" >&2; return; }
+    # The shortest of them: each run of the suite reads all.
     local file name
-    for file in "$small"/*; do
-        name=$(sha256sum "$file" | cut -c 1-16)
-        [ "$(stat -c %s "$file")" -gt 2048 ] || cp "$file" "Proxy.Fuzz/Corpus/$target/$name"
-    done
+    while read -r file; do
+        name=$(sha256sum "$small/$file" | cut -c 1-16)
+        if [ $((++count)) -le 80 ] && [ "$(stat -c %s "$small/$file")" -le 1024 ]; then cp "$small/$file" "Proxy.Fuzz/Corpus/$target/$name"; fi
+    done < <(ls -rS "$small")
 }
 
 while read -r target longest; do

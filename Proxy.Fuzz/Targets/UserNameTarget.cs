@@ -16,7 +16,11 @@ internal static class UserNameTarget
 
     private static readonly Dictionary<string, string> Users = new(StringComparer.Ordinal)
     {
-        ["joe"] = "", ["user-joe"] = "", ["joe-session"] = "", ["a.b"] = "", ["user"] = "",
+        ["joe"] = "",
+        ["user-joe"] = "",
+        ["joe-session"] = "",
+        ["a.b"] = "",
+        ["user"] = "",
     };
 
     public static void Check(byte[] input)
