@@ -44,25 +44,33 @@ failures() { # FILE
     done | sort -u
 }
 
-passed=0 failed=0 skipped=0
-suite() { # NAME [arguments]: runs tests and adds them to the counts.
-    local file=$1.trx status good bad total names name filter
+# One process of tests; what it says and how it ends stay in files.
+suite() { # NAME [arguments]
+    local name=$1 began=$SECONDS
     shift
-    run_tests "$file" "$@" 2>&1 | tee "$results/output.txt"
-    status=${PIPESTATUS[0]}
-    good=$(count "$file" passed) bad=$(count "$file" failed) total=$(count "$file" total)
+    run_tests "$name.trx" "$@" 2>&1 | tee "$results/$name.out"
+    echo "${PIPESTATUS[0]}" >"$results/$name.status"
+    echo "The tests \"$name\" took $((SECONDS - began)) s."
+}
+
+passed=0 failed=0 skipped=0
+# Adds what a suite did to the counts. What failed is shown again, where a log that was cut still has it, and run once more by itself:
+# real tor picks its paths by chance. What fails alone too is broken; what does not is named, so that it is looked into.
+settle() { # NAME
+    local name=$1 status good bad total names filter test
+    status=$(cat "$results/$name.status" 2>/dev/null || echo 1)
+    good=$(count "$name.trx" passed) bad=$(count "$name.trx" failed) total=$(count "$name.trx" total)
     skipped=$((skipped + total - good - bad))
 
     if [ "$bad" -gt 0 ]; then
-        # Again at the end, where a log that was cut still has it: which, and why.
-        echo "What failed:"
-        grep -E -A 12 '^ *Failed [^:]' "$results/output.txt" | cut -c 1-300 | head -n 120
+        echo "What failed of \"$name\":"
+        grep -E -A 12 '^ *Failed [^:]' "$results/$name.out" | cut -c 1-300 | head -n 120
 
-        # Real tor picks its paths by chance. What fails alone too is broken; what does not is named, so that it is looked into.
-        names=$(failures "$file")
+        names=$(failures "$name.trx")
         if [ -n "$names" ] && [ "$bad" -le 3 ]; then
             filter=
-            for name in $names; do filter="$filter|FullyQualifiedName~$name"; done
+            for test in $names; do filter="$filter|FullyQualifiedName~$test"; done
+            [ "$name" != native ] || local -x TORBALANCER_EXE=$release
             if run_tests again.trx --filter "${filter#|}" >"$results/again.txt" 2>&1 && [ "$(count again.trx passed)" -gt 0 ]; then
                 echo "Unstable, passed when run alone: $names"
                 good=$((good + bad)) bad=0 status=0
@@ -77,10 +85,12 @@ suite() { # NAME [arguments]: runs tests and adds them to the counts.
     passed=$((passed + good)) failed=$((failed + bad))
 }
 
-# All tests with the framework, then some with the released file, so that what trimming or compiling ahead of time breaks shows. Not
-# when only some tests are asked for.
-release=
-if [ $# -eq 0 ]; then
+if [ $# -gt 0 ]; then
+    suite tests "$@"
+    settle tests
+else
+    # All tests with the framework, and some with the released file, so that what trimming or compiling ahead of time breaks shows.
+    release=
     if ! require_linker; then
         echo "Nothing is run with the released file: the linker that builds it is missing." >&2
         skipped=1
@@ -89,10 +99,21 @@ if [ $# -eq 0 ]; then
     else
         failed=1
     fi
+
+    # Most of them wait for tor most of the time, so several processes of them stand side by side, each with a test network of its own.
+    resilience='(FullyQualifiedName~.Scenarios.Resilience.|FullyQualifiedName~.Scenarios.Balance.)'
+    others='FullyQualifiedName~.Scenarios.&FullyQualifiedName!~.Scenarios.Resilience.&FullyQualifiedName!~.Scenarios.Balance.'
+    short='TestCategory!=Long&TestCategory!=Soak'
+    (suite units --filter "$short&FullyQualifiedName!~.Scenarios.") &
+    (suite resilience --filter "$short&$resilience") &
+    (suite soak --filter TestCategory=Soak) &
+    (
+        suite clients --filter "$short&$others"
+        [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
+    ) &
+    wait
+    for name in units resilience soak clients ${release:+native}; do settle "$name"; done
 fi
-[ $# -gt 0 ] || set -- --filter 'TestCategory!=Long'
-suite tests "$@"
-[ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -26,7 +26,32 @@ internal sealed class FailedLogins(TimeProvider time)
     /// <summary>True when so many passwords for this user were wrong that none is looked at, not even the right one.</summary>
     public bool IsUserOver(in LoginPlace place, string user) => IsOver(place, Key.OfUser(place, user));
 
-    /// <summary>Counts a wrong password; to be told before it is known to be wrong where that takes time (<see cref="Return"/>).</summary>
+    /// <summary>How many more passwords of this client may be wrong, whoever's they are.</summary>
+    public int LeftOf(in LoginPlace place) =>
+        place.PerMinute == 0 ? int.MaxValue
+        : _buckets.TryGetValue(Key.OfClient(place), out var bucket)
+            ? bucket.Left(time.GetTimestamp(), IntervalOf(place), place.PerMinute)
+            : place.PerMinute;
+
+    /// <summary>True when what one of them gets wrong counts against the other, too.</summary>
+    public static bool AreOneClient(in LoginPlace one, in LoginPlace other) => Key.OfClient(one) == Key.OfClient(other);
+
+    /// <summary>Until a password for this user is looked at again; zero: now.</summary>
+    public TimeSpan WaitOf(in LoginPlace place, string user)
+    {
+        if (place.PerMinute == 0)
+            return TimeSpan.Zero;
+        long now = time.GetTimestamp(), ready = now, interval = IntervalOf(place);
+        foreach (var key in (ReadOnlySpan<Key>)[Key.OfClient(place), Key.OfUser(place, user)])
+        {
+            if (_buckets.TryGetValue(key, out var bucket))
+                ready = Math.Max(ready, bucket.NextAt(interval, place.PerMinute));
+        }
+
+        return time.GetElapsedTime(now, ready);
+    }
+
+    /// <summary>Counts a wrong password.</summary>
     public void Take(in LoginPlace place, string user)
     {
         if (place.PerMinute == 0)
@@ -37,21 +62,9 @@ internal sealed class FailedLogins(TimeProvider time)
         BucketOf(Key.OfUser(place, user)).Take(now, interval, place.PerMinute);
     }
 
-    /// <summary>It was right after all.</summary>
-    public void Return(in LoginPlace place, string user)
-    {
-        if (place.PerMinute == 0)
-            return;
-        long interval = IntervalOf(place);
-        if (_buckets.TryGetValue(Key.OfClient(place), out var client))
-            client.Return(interval);
-        if (_buckets.TryGetValue(Key.OfUser(place, user), out var ofUser))
-            ofUser.Return(interval);
-    }
-
     private bool IsOver(in LoginPlace place, Key key) =>
         place.PerMinute > 0 && Volatile.Read(ref _count) > 0 && _buckets.TryGetValue(key, out var bucket)
-            && bucket.IsEmpty(time.GetTimestamp(), IntervalOf(place), place.PerMinute);
+            && bucket.Left(time.GetTimestamp(), IntervalOf(place), place.PerMinute) == 0;
 
     /// <summary>How long a token takes to come back, in the clock's own units.</summary>
     private long IntervalOf(in LoginPlace place) => time.TimestampFrequency * 60 / place.PerMinute;
@@ -120,7 +133,15 @@ internal sealed class FailedLogins(TimeProvider time)
 
         public bool IsFull(long now) => Volatile.Read(ref _fullAt) <= now;
 
-        public bool IsEmpty(long now, long interval, int size) => Volatile.Read(ref _fullAt) - now > (size - 1) * interval;
+        /// <summary>When there is a token.</summary>
+        public long NextAt(long interval, int size) => Volatile.Read(ref _fullAt) - ((size - 1) * interval);
+
+        /// <summary>Whole tokens.</summary>
+        public int Left(long now, long interval, int size)
+        {
+            long missing = Math.Max(0, Volatile.Read(ref _fullAt) - now);
+            return Math.Max(0, size - (int)Math.Min(size, (missing + interval - 1) / interval));
+        }
 
         /// <summary>An empty bucket stays empty: whoever goes on for hours is not shut out for hours.</summary>
         public void Take(long now, long interval, int size)
@@ -135,7 +156,5 @@ internal sealed class FailedLogins(TimeProvider time)
                 before = seen;
             }
         }
-
-        public void Return(long interval) => Interlocked.Add(ref _fullAt, -interval);
     }
 }

@@ -11,11 +11,15 @@ namespace TorBalancer.Authentication;
 /// </summary>
 internal sealed class PasswordChecker(FailedLogins failures, PasswordHashing hashing)
 {
-    // As HMAC-SHA256 takes it without hashing it first. Gone with the process.
-    private readonly byte[] _key = RandomNumberGenerator.GetBytes(64);
+    // As long as HMAC-SHA256 takes it without hashing it first. Gone with the process. Made when first needed: a start without users then
+    // need not load OpenSSL, which takes as long as a tenth of it.
+    private byte[]? _key;
 
     /// <summary>Hashes that were computed since the start.</summary>
     public long Hashes => hashing.Computed;
+
+    /// <summary>For one that was one too many: until the next may be sent.</summary>
+    public TimeSpan WaitOf(in Login login) => failures.WaitOf(login.Place, login.Name);
 
     /// <summary>
     /// The answer that needs no hash; <see cref="LoginVerdict.Pending"/>: <see cref="VerifyAsync"/> computes it. Allocates nothing.
@@ -73,7 +77,8 @@ internal sealed class PasswordChecker(FailedLogins failures, PasswordHashing has
         input[0] = (byte)length;
         Encoding.Latin1.GetBytes(name.AsSpan(0, length), input[1..]);
         secret.CopyTo(input[(1 + length)..]);
-        HMACSHA256.HashData(_key, input[..(1 + length + secret.Length)], digest);
+        byte[] key = LazyInitializer.EnsureInitialized(ref _key, static () => RandomNumberGenerator.GetBytes(64));
+        HMACSHA256.HashData(key, input[..(1 + length + secret.Length)], digest);
         CryptographicOperations.ZeroMemory(input);
     }
 }

@@ -8,13 +8,18 @@ namespace TorBalancer.Authentication;
 /// Computes password hashes on threads of its own, few at a time and each password once, however many clients wait for it: a hash takes
 /// milliseconds to seconds of a processor, by design, and yescrypt some MiB. Its threads live while there is something to compute.
 /// </summary>
+/// <remarks>
+/// Of one client no more are computed at a time than may still be wrong; the next ones wait for these. So no more are computed than may be
+/// wrong, and none is refused because of others that may turn out to be right.
+/// </remarks>
 internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvider time, ILogger<PasswordHashing> logger) : IDisposable
 {
     /// <summary>Most passwords that wait to be computed.</summary>
     public const int MaxQueued = 1024;
 
     private readonly Lock _lock = new();
-    private readonly Queue<Computation> _queue = new();
+    private readonly LinkedList<Computation> _queue = new();
+    private readonly List<Computation> _running = [];
     private readonly Dictionary<(ListenerUser User, Digest Digest), Computation> _pending = [];
     private readonly List<Thread> _threads = [];
     private long _computed;
@@ -58,8 +63,9 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
         lock (_lock)
         {
             _isDisposed = true;
-            while (_queue.TryDequeue(out var computation))
+            foreach (var computation in _queue)
                 computation.Answer.TrySetResult(LoginVerdict.Overloaded);
+            _queue.Clear();
             threads = [.. _threads];
         }
 
@@ -85,22 +91,29 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
                 return null;
             computation = new Computation(login, digest, password.ToArray()) { Waiting = 1 };
             _pending.Add(key, computation);
-            _queue.Enqueue(computation);
-            if (_threads.Count < MaxThreads)
-            {
-                var thread = new Thread(Run) { IsBackground = true, Name = "passwords" };
-                thread.Start();
-                _threads.Add(thread);
-            }
-
+            _queue.AddLast(computation);
+            AddThread_NeedsLock();
             return computation;
         }
     }
 
+    private void AddThread_NeedsLock()
+    {
+        if (_threads.Count >= MaxThreads)
+            return;
+        var thread = new Thread(Run) { IsBackground = true, Name = "passwords" };
+        thread.Start();
+        _threads.Add(thread);
+    }
+
     private void Run()
     {
-        while (Next() is { } computation)
+        // An event loop on the same processor must not wait for its slice to end.
+        ThreadCalls.GoBehindOthers();
+        Computation? last = null;
+        while (Next(last) is { } computation)
         {
+            last = computation;
             var verdict = LoginVerdict.Failed;
             try
             {
@@ -118,37 +131,64 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
         }
     }
 
-    /// <summary>The next one that somebody still waits for; null: there is none, and this thread is over.</summary>
-    private Computation? Next()
+    /// <summary>The next one that somebody still waits for; null: there is none for now, and this thread is over.</summary>
+    /// <param name="done">What the thread has computed just now.</param>
+    private Computation? Next(Computation? done)
     {
         lock (_lock)
         {
-            while (_queue.TryDequeue(out var computation))
+            if (done is not null)
+                _running.Remove(done);
+            for (var node = _queue.First; node is not null;)
             {
-                if (Volatile.Read(ref computation.Waiting) > 0)
+                var (next, computation) = (node.Next, node.Value);
+                if (Volatile.Read(ref computation.Waiting) == 0)
+                {
+                    _queue.Remove(node);
+                    _pending.Remove(computation.Key);
+                }
+                else if (MayRun_NeedsLock(computation.Login.Place))
+                {
+                    _queue.Remove(node);
+                    _running.Add(computation);
+
+                    // What waited for the one that is done may be more than one.
+                    if (done is not null && _queue.Count > 0)
+                        AddThread_NeedsLock();
                     return computation;
-                _pending.Remove(computation.Key);
+                }
+
+                node = next;
             }
 
+            // Those that are left wait for one that is being computed, whose thread looks here again.
             _threads.Remove(Thread.CurrentThread);
             return null;
         }
+    }
+
+    /// <summary>Also when none may be wrong any more: that is said at once.</summary>
+    private bool MayRun_NeedsLock(LoginPlace place)
+    {
+        int left = failures.LeftOf(place);
+        return left == 0 || left > _running.Count(one => FailedLogins.AreOneClient(one.Login.Place, place));
     }
 
     private LoginVerdict Judge(Computation computation)
     {
         var login = computation.Login;
 
-        // Asked again: those in front of it may have been too many. Counted as wrong before it is known, so that no more of them are
-        // computed at a time than may be wrong.
+        // Asked again: those in front of it may have been too many.
         if (failures.IsClientOver(login.Place) || failures.IsUserOver(login.Place, login.Name))
             return LoginVerdict.TooMany;
-        failures.Take(login.Place, login.Name);
         Interlocked.Increment(ref _computed);
         bool isRight = CryptCalls.Matches(computation.Password, login.User.Hash!) && login.IsKnown;
         if (!isRight)
+        {
+            failures.Take(login.Place, login.Name);
             return LoginVerdict.Wrong;
-        failures.Return(login.Place, login.Name);
+        }
+
         Span<byte> digest = stackalloc byte[Digest.Bytes];
         computation.Digest.CopyTo(digest);
         login.User.Remember(digest);

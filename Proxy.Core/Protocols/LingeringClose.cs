@@ -159,14 +159,22 @@ internal sealed class LingeringClose(TimeProvider time, Action? crowded = null)
                 }
             }
 
-            // A FIN of ours reaches a peer that has finished in any case. A reset would overtake what it has yet to take.
+            // A FIN of ours reaches a peer that has finished in any case, once it is the kernel's. A reset would overtake what it has yet
+            // to take.
             if (reset)
                 await Task.Delay(Timeout.InfiniteTimeSpan, time, either.Token);
+            else
+                await peer.WrittenAsync(either.Token);
             return false;
         }
         catch (OperationCanceledException)
         {
             return true;
+        }
+        catch (IOException)
+        {
+            // It broke while it was waited for.
+            return false;
         }
     }
 

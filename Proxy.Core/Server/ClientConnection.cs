@@ -18,7 +18,7 @@ internal sealed partial class ClientConnection(
 {
     // Its timer is the handshake's, and is stopped when that is over. Null once there is a tunnel, which is told otherwise.
     private CancellationTokenSource? _abort = new(context.Listener.HandshakeTimeout, services.Time);
-    private volatile bool _aborted;
+    private volatile bool _aborted, _givesWay;
     private TunnelEnd _abortReason = TunnelEnd.Aborted;
     private ClientFarewell _farewell;
     private WorkerStream? _stream;
@@ -49,6 +49,21 @@ internal sealed partial class ClientConnection(
         catch (ObjectDisposedException)
         {
             // It ended by itself, or became a tunnel, since the caller saw it in the registry.
+        }
+    }
+
+    public override void GiveWay()
+    {
+        if (Context.HasRequest)
+            return;
+        _givesWay = true;
+        try
+        {
+            _abort?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended by itself since the caller saw it in the registry.
         }
     }
 
@@ -83,7 +98,8 @@ internal sealed partial class ClientConnection(
         catch (OperationCanceledException) when (_abort is { IsCancellationRequested: true })
         {
             Context.Fail(new ProxyError(
-                _aborted && _abortReason == TunnelEnd.Aborted ? FailureCause.ClosedByOperator : FailureCause.ShuttingDown));
+                _givesWay && !_aborted ? FailureCause.HandshakeTimeout
+                : _aborted && _abortReason == TunnelEnd.Aborted ? FailureCause.ClosedByOperator : FailureCause.ShuttingDown));
             client.Abort();
         }
         catch (IOException)
@@ -201,6 +217,9 @@ internal sealed partial class ClientConnection(
             {
                 TunnelEnd.UpstreamClosed => ClientFarewell.Finish,
                 TunnelEnd.UpstreamReset => ClientFarewell.Reset,
+
+                // The kernel delivers a FIN by itself, but not what goes before it: a slow client's buffer may have no room for that yet.
+                TunnelEnd.Finished when client is TlsConnection => ClientFarewell.Finish,
                 _ => ClientFarewell.None,
             };
             Context.Fail(_stream!.End(Context.End.Value));

@@ -38,6 +38,9 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     /// <summary>A timestamp of the server's TimeProvider.</summary>
     public long Started { get; } = started;
 
+    /// <summary>True once a whole request has come, also while it waits for its answer and between requests of HTTP.</summary>
+    public bool HasRequest { get; set; }
+
     public ClientProtocol Protocol { get; set; }
 
     public ProxyCommand Command { get; set; }

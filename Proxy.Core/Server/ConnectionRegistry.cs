@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Options;
+using TorBalancer.Protocols;
 using TorBalancer.Transport;
 using TorBalancer.Workers;
 
@@ -12,6 +13,15 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 {
     /// <summary>Connections that have ended and are remembered for people who ask; a power of two.</summary>
     internal const int MaxRecent = 1024;
+
+    /// <summary>Connections that are ended at a time for others that wait (<see cref="MakeRoom"/>).</summary>
+    internal const int MostToGiveWay = 128;
+
+    /// <summary>
+    /// How long a client has for its request while others wait for its place, before it has said anything and after; what its listener
+    /// says holds otherwise.
+    /// </summary>
+    internal static readonly TimeSpan PatienceWithSilent = TimeSpan.FromSeconds(2), PatienceWithSlow = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
     private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
@@ -154,6 +164,34 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
 
         return ended;
+    }
+
+    /// <summary>
+    /// Ends those that came first of all that have not asked for anything, however long their listeners would wait: others wait for their
+    /// places. None that is younger than <see cref="PatienceWithSilent"/>.
+    /// </summary>
+    /// <returns>How many.</returns>
+    public int MakeRoom(TimeProvider time)
+    {
+        // The list has the youngest first: of all that may go the last ones are kept, each in the place of one that is younger.
+        var oldest = new LiveConnection[MostToGiveWay];
+        int found = 0;
+        long now = time.GetTimestamp();
+        lock (_lock)
+        {
+            for (var one = _first; one is not null; one = one.Next)
+            {
+                var context = one.Context;
+                var patience = context.Protocol == ClientProtocol.Unknown ? PatienceWithSilent : PatienceWithSlow;
+                if (!context.HasRequest && time.GetElapsedTime(context.Started, now) >= patience)
+                    oldest[found++ % MostToGiveWay] = one;
+            }
+        }
+
+        found = Math.Min(found, MostToGiveWay);
+        foreach (var one in oldest.AsSpan(0, found))
+            one.GiveWay();
+        return found;
     }
 
     /// <summary>Completes when no connection is left. Only meaningful once no new ones are accepted.</summary>

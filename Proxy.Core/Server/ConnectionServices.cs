@@ -80,6 +80,7 @@ internal sealed record ConnectionServices
     public ValueTask<ConnectOutcome> OpenAsync(
         ConnectionContext context, ProxyRequest request, UserParameters parameters, CancellationToken cancellationToken)
     {
+        context.HasRequest = true;
         if (Limiter.Enter(context, parameters.KnownUser) is { IsError: true } refused)
             return ValueTask.FromResult(ConnectOutcome.Rejected(refused));
         context.BeginAttempts();

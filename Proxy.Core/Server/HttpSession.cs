@@ -51,6 +51,11 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
                     forwarder ??= new HttpForwarder(http, OpenAsync, context.Counters);
                     if (await ForwardAsync(forwarder, next.Request!, aborted) is { } end)
                         return end;
+
+                    // A wait for something else than a connection ends on the thread pool, and what follows would stay there: two changes
+                    // of thread for each read and write.
+                    if (!client.IsOnOwnThread)
+                        await new Turn(client);
                     continue;
                 }
 

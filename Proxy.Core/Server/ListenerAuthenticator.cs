@@ -78,7 +78,7 @@ internal sealed class ListenerAuthenticator(
         var verdict = passwords.TryVerify(login, out int secretLength);
         if (verdict == LoginVerdict.Pending)
             return false;
-        error = ErrorOf(verdict) is { IsError: true } refused ? refused : Parse(credentials, knownUser, secretLength);
+        error = ErrorOf(verdict, login) is { IsError: true } refused ? refused : Parse(credentials, knownUser, secretLength);
         return true;
     }
 
@@ -89,7 +89,7 @@ internal sealed class ListenerAuthenticator(
             return TryCheck(credentials, out var sooner) ? sooner : WrongPassword();
 
         // Half the time that the client has for its request: the other half is for an answer that it still hears.
-        var refused = ErrorOf(await passwords.VerifyAsync(login, listener.HandshakeTimeout / 2, cancellationToken));
+        var refused = ErrorOf(await passwords.VerifyAsync(login, listener.HandshakeTimeout / 2, cancellationToken), login);
         return refused.IsError ? refused : Parse(credentials, knownUser, UserParametersParser.SecretLength(credentials.Password));
     }
 
@@ -97,11 +97,14 @@ internal sealed class ListenerAuthenticator(
 
     private static ProxyError WrongPassword() => new(FailureCause.AuthFailed, "unknown user or wrong password");
 
-    private static ProxyError ErrorOf(LoginVerdict verdict) => verdict switch
+    private ProxyError ErrorOf(LoginVerdict verdict, in Login login) => verdict switch
     {
         LoginVerdict.Right => default,
         LoginVerdict.TooMany => new ProxyError(
-            FailureCause.TooManyFailedLogins, "too many wrong passwords from this address; the next one may be sent in a while"),
+            FailureCause.TooManyFailedLogins, "too many wrong passwords from this address; the next one may be sent in a while")
+        {
+            RetryAfter = (ushort)Math.Clamp(Math.Ceiling(passwords.WaitOf(login).TotalSeconds), 1, ushort.MaxValue),
+        },
         LoginVerdict.Overloaded => new ProxyError(FailureCause.LoginsOverloaded, "too many passwords are being verified"),
         LoginVerdict.Failed => new ProxyError(FailureCause.InternalError, "the password could not be verified"),
         _ => WrongPassword(),

@@ -10,7 +10,7 @@ namespace TorBalancer.Server;
 internal sealed class ListenerPlaces(DescriptorBudget descriptors)
 {
     /// <summary>Clients that are told of their refusal at one time; further ones are cut.</summary>
-    private const int MostRefused = 64;
+    internal const int MostRefused = 64;
 
     private int _taken;
     private int _refused;

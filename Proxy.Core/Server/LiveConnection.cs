@@ -16,6 +16,9 @@ internal abstract class LiveConnection(ConnectionContext context)
     /// <summary>Ends the connection whatever it is doing; a tunnel that this cuts ends for the given reason.</summary>
     public abstract void Abort(TunnelEnd reason);
 
+    /// <summary>Ends the connection if it has not asked for anything yet: others wait for its place. From any thread.</summary>
+    public abstract void GiveWay();
+
     /// <summary>Adds what it has moved as a tunnel so far to its worker's totals; from any thread.</summary>
     public abstract void CountBytes();
 }

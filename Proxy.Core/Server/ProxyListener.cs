@@ -11,8 +11,11 @@ namespace TorBalancer.Server;
 /// <param name="first">What it goes by until <see cref="Model"/> is replaced.</param>
 internal sealed partial class ProxyListener(ITransportListener listener, ListenerModel first, ConnectionServices services, ILogger logger)
 {
-    /// <summary>How often it is looked whether somebody has come, while there is too little left to hold a place for nobody.</summary>
-    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// How often it is looked whether somebody has come, while there is too little left to hold a place for nobody. Who comes then waits
+    /// for the next look, and a look is one system call.
+    /// </summary>
+    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(5);
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
@@ -78,6 +81,7 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             {
                 _memory.Collect();
                 _descriptors.Finished.EndOldest();
+                services.Registry.MakeRoom(_time);
             }
         }
     }
@@ -131,6 +135,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
                 Log.AcceptFailed(logger, _model.Name, failure.SocketErrorCode);
                 if (++_failures < 2)
                     continue;
+                if (_pause == TimeSpan.Zero)
+                    Log.Paused(logger, _model.Name, failure.SocketErrorCode);
                 LengthenPause();
                 return;
             }

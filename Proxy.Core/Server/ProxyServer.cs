@@ -12,6 +12,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     private const int Backlog = 4096;
 
     private readonly Lock _lock = new();
+    private readonly IDisposable _pressed = services.Descriptors.WhenPressed(() => services.Registry.MakeRoom(services.Time) > 0);
     private IReadOnlyList<RunningListener> _listeners = [];
 
     public ConnectionRegistry Connections => services.Registry;
@@ -168,6 +169,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
     public async ValueTask DisposeAsync()
     {
+        _pressed.Dispose();
         if (!Connections.Stopping.IsCancellationRequested)
             await StopAsync(TimeSpan.Zero, CancellationToken.None);
     }

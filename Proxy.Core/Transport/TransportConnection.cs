@@ -38,7 +38,10 @@ public abstract class TransportConnection : IAsyncDisposable
     /// <returns>False, and nothing is done: it has to be written by itself.</returns>
     internal virtual bool TryWriteSoon(ReadOnlySpan<byte> message) => false;
 
-    /// <summary>Waits until the kernel has taken all of what <see cref="TryWriteSoon"/> took: before closing in order.</summary>
+    /// <summary>
+    /// Waits until the kernel has taken all of what <see cref="TryWriteSoon"/> took, and what goes in front of a FIN: before closing in
+    /// order.
+    /// </summary>
     internal virtual ValueTask WrittenAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>
@@ -55,6 +58,12 @@ public abstract class TransportConnection : IAsyncDisposable
 
     /// <summary>Runs it on the connection's own thread, or on the pool; never at once: it comes after what that thread is doing.</summary>
     internal virtual void Defer(IThreadPoolWorkItem work) => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
+
+    /// <summary>
+    /// False on another thread than the connection's own, where each read and write goes there and back. Where connections have no thread
+    /// of their own all are alike.
+    /// </summary>
+    internal virtual bool IsOnOwnThread => true;
 
     /// <summary>What became of what was written; null where the kernel does not say.</summary>
     internal virtual Delivery? Delivery => null;

@@ -32,6 +32,7 @@ internal static class DoctorChecks
         new("gateway_rules", "rules that turn a network's TCP and DNS here, and the ports that they name", GatewayChecks.Turned),
         new("gateway_forward", "what a gateway would forward past the proxy, IPv6 included", GatewayChecks.Past),
         new("descriptors", "the limit of file descriptors", MachineChecks.Descriptors),
+        new("memory", "how much memory clients may come to take", MachineChecks.Memory),
         new("kernel", "limits of the kernel's", MachineChecks.Kernel),
         new("secret_files", "secrets that others can read", MachineChecks.SecretFiles),
         new("name_leaks", "programs that look names up before they ask the proxy", LeakChecks.Names),

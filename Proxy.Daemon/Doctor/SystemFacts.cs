@@ -8,7 +8,8 @@ namespace TorBalancer.Daemon.Doctor;
 /// <param name="environment">Gives an environment variable or null.</param>
 internal sealed class SystemFacts(string root, Func<string, string?> environment)
 {
-    public const string SomaxConn = "proc/sys/net/core/somaxconn", LocalPorts = "proc/sys/net/ipv4/ip_local_port_range";
+    public const string SomaxConn = "proc/sys/net/core/somaxconn", LocalPorts = "proc/sys/net/ipv4/ip_local_port_range",
+        TcpMemory = "proc/sys/net/ipv4/tcp_mem";
 
     /// <summary>Whether this machine forwards.</summary>
     public const string Forward4 = "proc/sys/net/ipv4/ip_forward", Forward6 = "proc/sys/net/ipv6/conf/all/forwarding";

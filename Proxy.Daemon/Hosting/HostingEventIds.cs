@@ -27,4 +27,5 @@ internal static class HostingEventIds
     public const int PublisherNoStatus = 1032;
     public const int PublisherRefused = 1033;
     public const int PublisherFailed = 1034;
+    public const int UsersNotRead = 1035;
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Configuration.Reload;
 using TorBalancer.Interop;
@@ -13,7 +14,8 @@ namespace TorBalancer.Daemon.Hosting;
 /// A file is read when it has been the same for two looks: whoever writes it in place has finished then, and a second change cannot have
 /// the same time.
 /// </remarks>
-internal sealed class UsersFileWatch(RunningConfiguration running, ConfigurationReloader reloader, TimeProvider time)
+internal sealed partial class UsersFileWatch(
+    RunningConfiguration running, ConfigurationReloader reloader, TimeProvider time, ILogger<UsersFileWatch> logger)
     : IHostedService, IDisposable
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
@@ -53,13 +55,24 @@ internal sealed class UsersFileWatch(RunningConfiguration running, Configuration
         {
             // What stands in the way may be another file, such as a certificate that is half renewed.
             if (HasChanged() || (_retryAt != 0 && time.GetTimestamp() >= _retryAt))
-            {
-                var outcome = await reloader.ReloadUsersAsync();
-                _retryAt = outcome.IsDone || outcome.IsStopping ? 0
-                    : time.GetTimestamp() + ((long)RetryInterval.TotalSeconds * time.TimestampFrequency);
-            }
-
+                await ReadAsync();
             await Task.Delay(LookInterval, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Whatever happens, the watch goes on: a user who was removed must not stay for want of it.</summary>
+    private async Task ReadAsync()
+    {
+        _retryAt = time.GetTimestamp() + ((long)RetryInterval.TotalSeconds * time.TimestampFrequency);
+        try
+        {
+            var outcome = await reloader.ReloadUsersAsync();
+            if (outcome.IsDone || outcome.IsStopping)
+                _retryAt = 0;
+        }
+        catch (Exception failure)
+        {
+            Log.Failed(logger, failure, (int)RetryInterval.TotalSeconds);
         }
     }
 
@@ -89,5 +102,13 @@ internal sealed class UsersFileWatch(RunningConfiguration running, Configuration
         }
 
         return any;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            HostingEventIds.UsersNotRead, LogLevel.Error,
+            "A file of users has changed and could not be put into force; it is tried again in {Seconds} s, or when it changes")]
+        public static partial void Failed(ILogger logger, Exception failure, int seconds);
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace TorBalancer.Testnet.Origin;
@@ -20,6 +21,7 @@ internal sealed class OriginHandler(IReadOnlyDictionary<IPAddress, string> exits
         /exit       the exit relay that the request came through (by name; "unknown" for IP literals and the onion service)
         /bytes/N    N bytes of a fixed sequence          /chunked/N  the same, chunked
         /echo       the request's body                   /headers    the request's head as it arrived
+        /sha256     the hash of the request's body, in hexadecimal
         /status/NNN that status (200-599)                /slow/MS    answers after MS milliseconds
 
         """;
@@ -95,6 +97,7 @@ internal sealed class OriginHandler(IReadOnlyDictionary<IPAddress, string> exits
             ("exit", 2, _) => response.TextAsync(200, exit + "\n", cancellationToken),
             ("headers", 2, _) => response.BytesAsync(200, "text/plain", Encoding.Latin1.GetBytes(head.Raw), cancellationToken),
             ("echo", 2, _) => response.BytesAsync(200, head["Content-Type"] ?? "application/octet-stream", body, cancellationToken),
+            ("sha256", 2, _) => response.TextAsync(200, Convert.ToHexStringLower(SHA256.HashData(body)) + "\n", cancellationToken),
             ("bytes", _, true) => response.PatternAsync(number, cancellationToken),
             ("chunked", _, true) => response.ChunkedPatternAsync(number, cancellationToken),
             ("slow", _, true) when number <= LongestDelay.TotalMilliseconds => SlowAsync(number, response, cancellationToken),

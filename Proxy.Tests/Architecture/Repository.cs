@@ -4,7 +4,7 @@ namespace TorBalancer.Tests.Architecture;
 internal static class Repository
 {
     private static readonly string[] Projects =
-        ["Proxy.Core", "Proxy.Onion", "Proxy.Daemon", "Proxy.Testnet", "Proxy.Tests", "Proxy.Benchmarks"];
+        ["Proxy.Core", "Proxy.Onion", "Proxy.Daemon", "Proxy.Testnet", "Proxy.Tests", "Proxy.Benchmarks", "Proxy.Fuzz"];
 
     public static string Root { get; } = FindRoot();
 

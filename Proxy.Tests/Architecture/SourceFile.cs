@@ -52,6 +52,7 @@ internal sealed class SourceFile(string project, string path, string text)
                 "Proxy.Daemon" => "TorBalancer.Daemon",
                 "Proxy.Testnet" => "TorBalancer.Testnet",
                 "Proxy.Tests" => "TorBalancer.Tests",
+                "Proxy.Fuzz" => "TorBalancer.Fuzz",
                 _ => "TorBalancer.Benchmarks",
             };
             string folder = path.Contains('/') ? path[..path.LastIndexOf('/')] : "";

@@ -28,17 +28,21 @@ public class FailedLoginsTests
     }
 
     [Test]
-    public void Return_gives_back_what_turned_out_to_be_right()
+    public void LeftOf_counts_whole_ones_and_agrees_with_what_is_over()
     {
         var failures = new FailedLogins(_time);
-        var place = Place("192.0.2.1", perMinute: 2);
-        for (int i = 0; i < 100; i++)
-        {
-            failures.Take(place, "ann");
-            failures.Return(place, "ann");
-        }
-
-        Assert.That(CountUntilOver(failures, place), Is.EqualTo(2));
+        var place = Place("192.0.2.1", perMinute: 3);
+        Assert.That(failures.LeftOf(place), Is.EqualTo(3), "nobody has been wrong yet");
+        failures.Take(place, "ann");
+        Assert.That(failures.LeftOf(place), Is.EqualTo(2));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.That(failures.LeftOf(place), Is.EqualTo(2), "half of one is none");
+        failures.Take(place, "bob");
+        failures.Take(place, "ann");
+        Assert.That((failures.LeftOf(place), failures.IsClientOver(place)), Is.EqualTo((0, true)));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.That((failures.LeftOf(place), failures.IsClientOver(place)), Is.EqualTo((1, false)));
+        Assert.That(failures.LeftOf(place with { PerMinute = 0 }), Is.EqualTo(int.MaxValue));
     }
 
     [TestCase("192.0.2.1", "192.0.2.2", false)]

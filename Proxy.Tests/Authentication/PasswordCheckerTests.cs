@@ -75,6 +75,39 @@ public class PasswordCheckerTests
         Assert.That(passwords.Hashing.Computed, Is.EqualTo(1));
     }
 
+    /// <summary>Behind one address there may be many, and what is being computed is not wrong.</summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    public async Task Right_passwords_of_one_address_are_all_let_in_while_few_may_be_wrong(int bound, CancellationToken token)
+    {
+        using var passwords = new PasswordsUnderTest(new ManualTimeProvider());
+        string[] users = ["ann", "bob", "carol", "dave", "eve", "frank"];
+        var listener = PasswordsUnderTest.Listener(
+            "main", bound, [.. users.Select(static user => (user, PasswordsUnderTest.Hash("pw of " + user, "$6$", SlowRounds / 4)))]);
+
+        var answers = await Task.WhenAll(
+            users.Select(user => Task.Run(() => passwords.LogInAsync(listener, user, "pw of " + user, token), token)));
+
+        Assert.That(answers.Select(static one => one.Cause), Is.All.EqualTo(FailureCause.None));
+        Assert.That(passwords.Hashing.Computed, Is.EqualTo(users.Length));
+    }
+
+    /// <summary>However many come at once.</summary>
+    [TestCase(1)]
+    [TestCase(3)]
+    public async Task No_more_wrong_passwords_of_one_address_are_computed_than_may_be_wrong(int bound, CancellationToken token)
+    {
+        using var passwords = new PasswordsUnderTest(new ManualTimeProvider());
+        var listener = PasswordsUnderTest.Listener("main", bound, ("ann", PasswordsUnderTest.Hash("secret", "$6$", SlowRounds / 8)));
+
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 40).Select(i => Task.Run(() => passwords.LogInAsync(listener, "ann", $"guess{i}", token), token)));
+
+        Assert.That(passwords.Hashing.Computed, Is.EqualTo(bound));
+        Assert.That(answers.Count(static one => one.Cause == FailureCause.AuthFailed), Is.EqualTo(bound));
+        Assert.That(answers.Count(static one => one.Cause == FailureCause.TooManyFailedLogins), Is.EqualTo(40 - bound));
+    }
+
     /// <summary>The same name and password elsewhere are another user's.</summary>
     [Test]
     public async Task Listeners_with_other_hashes_share_nothing(CancellationToken token)
@@ -145,6 +178,24 @@ public class PasswordCheckerTests
         Assert.That((await passwords.LogInAsync(listener, "ann", "guess5", token)).Cause, Is.EqualTo(FailureCause.AuthFailed));
         Assert.That((await passwords.LogInAsync(listener, "ann", "secret", token)).Cause, Is.EqualTo(FailureCause.TooManyFailedLogins));
         time.Advance(TimeSpan.FromSeconds(15));
+        Assert.That((await passwords.LogInAsync(listener, "ann", "secret", token)).Cause, Is.EqualTo(FailureCause.None));
+    }
+
+    [Test]
+    public async Task Over_the_bound_the_answer_says_when_the_next_is_looked_at(CancellationToken token)
+    {
+        var time = new ManualTimeProvider();
+        using var passwords = new PasswordsUnderTest(time);
+        var listener = PasswordsUnderTest.Listener("main", 4, ("ann", "secret"));
+        for (int i = 0; i < 4; i++)
+            await passwords.LogInAsync(listener, "ann", $"guess{i}", token);
+        foreach (int seconds in (int[])[15, 9, 1])
+        {
+            passwords.Connect(listener).TryCheck(new ClientCredentials("ann", "secret"), out var error);
+            Assert.That((error.Cause, error.RetryAfter), Is.EqualTo((FailureCause.TooManyFailedLogins, (ushort)seconds)));
+            time.Advance(TimeSpan.FromSeconds(seconds == 15 ? 6 : seconds == 9 ? 8.5 : 0.5));
+        }
+
         Assert.That((await passwords.LogInAsync(listener, "ann", "secret", token)).Cause, Is.EqualTo(FailureCause.None));
     }
 

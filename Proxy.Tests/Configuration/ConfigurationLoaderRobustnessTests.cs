@@ -98,6 +98,20 @@ public class ConfigurationLoaderRobustnessTests
         Assert.That(result.Options.Workers.Select(worker => worker.Name), Is.EqualTo(Enumerable.Range(0, 1000).Select(i => $"w{999 - i}")));
     }
 
+    /// <summary>Found by fuzzing: the advice for the first of them repeated it as it was.</summary>
+    [TestCase("[Worker:a]\nControlPort < unix:/c\u001B[2Jx")]
+    [TestCase("[Worker:a]\nControlPort = unix:\u001B[2J")]
+    [TestCase("[Balancing]\nMode = stick\u007Fy")]
+    [TestCase("[Balan\u001Bcing]\nMode = sticky")]
+    [TestCase("[Listener:m]\nAddress = 1080\u0007:")]
+    public void Load_messages_hold_nothing_that_steers_a_terminal(string text)
+    {
+        var result = Loading.Text(text);
+
+        Assert.That(result.Errors, Is.Not.Empty);
+        Assert.That(result.Errors.Concat(result.Warnings).Where(static issue => issue.Message.Any(char.IsControl)), Is.Empty);
+    }
+
     [Test, CancelAfter(120_000)]
     public void Load_random_mutations_never_throw()
     {

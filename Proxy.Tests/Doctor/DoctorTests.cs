@@ -241,6 +241,18 @@ public class DoctorTests
         await FoundAsync("kernel", Severity.Warning, "128: so few clients may wait", token);
     }
 
+    [TestCase("", "518 clients at a time take 12.1 MiB at most while they are silent, and 550 MiB when each")]
+    [TestCase("", "; the kernel keeps up to ")]
+    [TestCase("MaxConnections = 36", "100 clients at a time take 2.3 MiB at most")]
+    [TestCase("MaxConnections = 36\n[Admin]\nFetchMemory = 64MiB", "96.0 MiB beside that")]
+    public async Task Bound_of_memory_is_told(string listener, string expected, CancellationToken token)
+    {
+        _patient.Write("proc/self/limits", "Max open files            1024                 1100              files     \n");
+        _patient.Write(SystemFacts.TcpMemory, "1\t2\t1024\n");
+        _patient.Configuration = Worker("127.0.0.1", 1) + $"\n[Listener:main]\n{listener}\n";
+        await FoundAsync("memory", Severity.Note, expected, token);
+    }
+
     [Test]
     public async Task Fault_25_few_local_ports(CancellationToken token)
     {

@@ -10,14 +10,21 @@ namespace TorBalancer.Tests.Scenarios;
 [CancelAfter(60_000)]
 public sealed class AcceptErrorsTests
 {
-    [TestCase("ENFILE", "TooManyOpenSockets")]
-    [TestCase("ENOMEM", "NoBufferSpaceAvailable")]
-    public async Task Client_that_could_not_be_accepted_waits_and_is_served(string errno, string said, CancellationToken token)
+    [TestCase("linux", "EMFILE", "TooManyOpenSockets")]
+    [TestCase("linux", "ENFILE", "TooManyOpenSockets")]
+    [TestCase("linux", "ENOBUFS", "NoBufferSpaceAvailable")]
+    [TestCase("linux", "ENOMEM", "NoBufferSpaceAvailable")]
+    [TestCase("sockets", "EMFILE", "TooManyOpenSockets")]
+    [TestCase("sockets", "ENFILE", "TooManyOpenSockets")]
+    [TestCase("sockets", "ENOBUFS", "NoBufferSpaceAvailable")]
+    [TestCase("sockets", "ENOMEM", "SocketError")] // .NET has no word for it.
+    public async Task Client_that_could_not_be_accepted_waits_and_is_served(
+        string engine, string errno, string said, CancellationToken token)
     {
         await SystemCalls.RequireAsync(token);
         await using var worker = new FakeTorWorker();
         await using var daemon = await DaemonUnderTest.StartAsync(
-            LameDuckTests.Workers(worker) + "[Tunnel]\nDrainTimeout = 0s\n", token,
+            LameDuckTests.Workers(worker) + $"[Tunnel]\nDrainTimeout = 0s\n[Engine]\nTransport = {engine}\n", token,
             under:
             [
                 ClientProcess.Require("strace"), "-D", "-f", "--seccomp-bpf", "-q", "-o", "/dev/null", "-e", "trace=accept4", "-e",

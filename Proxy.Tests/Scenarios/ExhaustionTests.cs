@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.RegularExpressions;
 using TorBalancer.Tests.Support;
 
@@ -20,6 +21,55 @@ public partial class ExhaustionTests
         const int rounds = 10;
         int clients = Math.Max(600, (limit / 2) + 200);
         await RunAsync(engine, ["prlimit", $"--nofile={limit}:{limit}"], clients, rounds, token);
+    }
+
+    /// <summary>Their listener would wait for ten minutes.</summary>
+    [Test]
+    public async Task Clients_that_ask_for_nothing_give_way_to_who_waits(
+        [Values("linux", "sockets")] string engine, [Values("", "\u0005", "GET http://a.example/ HT")] string said, CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var daemon = await DaemonUnderTest.StartAsync(
+            Configuration(engine, ((IPEndPoint)worker.EndPoint).Port), token, under: ["prlimit", "--nofile=256:256"],
+            environment: new Dictionary<string, string> { ["TORBALANCER_Listener__main__HandshakeTimeout"] = "10m" });
+        var served = new List<TcpClient>();
+        var silent = new List<TcpClient>();
+        try
+        {
+            // Those that have been served stay, whoever waits.
+            for (int i = 0; i < 5; i++)
+                served.Add(await OpenAsync());
+            int room = int.Parse(MostClients().Match(string.Join('\n', daemon.Lines)).Groups[1].Value, CultureInfo.InvariantCulture);
+            for (int i = 0; i < room * 2; i++)
+            {
+                silent.Add(new TcpClient());
+                await silent[^1].ConnectAsync(daemon.Address, token);
+                await silent[^1].GetStream().WriteAsync(Encoding.ASCII.GetBytes(said), token);
+            }
+
+            for (int i = 0; i < 5; i++)
+                served.Add(await OpenAsync());
+            foreach (var client in served)
+            {
+                await client.GetStream().WriteAsync(new byte[] { 7 }, token);
+                Assert.That(await SocksClient.ReadAsync(client.GetStream(), 1, token), Is.EqualTo(new byte[] { 7 }));
+            }
+        }
+        finally
+        {
+            served.ForEach(static client => client.Dispose());
+            silent.ForEach(static client => client.Dispose());
+        }
+
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
+
+        async Task<TcpClient> OpenAsync()
+        {
+            var client = new TcpClient();
+            await client.ConnectAsync(daemon.Address, token);
+            Assert.That((await SocksClient.RequestAsync(client.GetStream(), "echo.test", 7, token))[1], Is.Zero);
+            return client;
+        }
     }
 
     [Test]

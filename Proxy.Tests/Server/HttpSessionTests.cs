@@ -1,8 +1,11 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 using TorBalancer.Tests.Support;
+using TorBalancer.Transport.Linux;
 
 namespace TorBalancer.Tests.Server;
 
@@ -54,6 +57,33 @@ public class HttpSessionTests
         Assert.That(FailureCause.TargetClosed.Info().Evidence, Is.EqualTo(FailureEvidence.None), "as the table of causes says");
     }
 
+    /// <summary>
+    /// What is awaited for a worker of which nothing is known ends on the thread pool. The client's next requests do not stay there, where
+    /// each of their reads and writes would change threads twice.
+    /// </summary>
+    [Test]
+    public async Task Later_requests_are_served_on_the_loop_whatever_the_first_one_waited_for(CancellationToken token)
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("only the Linux engine has loops");
+        await using var worker = Answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        await using var proxy = await ProxyUnderTest.StartAsync(
+            [worker.EndPoint], static options => options.Engine.Transport = EngineKind.Linux);
+        using var threads = new LoopsOfRequests();
+        proxy.Log.AddProvider(threads);
+        await using var client = await proxy.ConnectAsync();
+
+        for (int i = 0; i < LoopsOfRequests.Expected; i++)
+        {
+            await client.WriteAsync(Request(""), token);
+            await ReadThroughAsync(client, "\r\n\r\nok", token);
+        }
+
+        bool[] onLoop = await threads.Seen.WaitAsync(token);
+        Assert.That(onLoop[0], Is.False, "else this shows nothing");
+        Assert.That(onLoop[1..], Is.All.True);
+    }
+
     private static byte[] Request(string fields) =>
         Encoding.ASCII.GetBytes($"GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
 
@@ -79,5 +109,37 @@ public class HttpSessionTests
         while (!all.ToString().EndsWith(end, StringComparison.Ordinal) && await stream.ReadAsync(one, token) > 0)
             all.Append((char)one[0]);
         return all.ToString();
+    }
+
+    /// <summary>For each request that was logged: whether that was on a loop's thread.</summary>
+    private sealed class LoopsOfRequests : ILoggerProvider, ILogger
+    {
+        public const int Expected = 3;
+
+        private readonly ConcurrentQueue<bool> _onLoop = [];
+        private readonly TaskCompletionSource<bool[]> _seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<bool[]> Seen => _seen.Task;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Name != "access_request")
+                return;
+            _onLoop.Enqueue(EventLoop.Current is not null);
+            if (_onLoop.Count == Expected)
+                _seen.TrySetResult([.. _onLoop]);
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -18,6 +18,16 @@ internal sealed class HandshakeScript(params HandshakeStep[] steps)
         new HandshakeStep([5, 1, 0], static reply => reply.Length < 2 ? 0 : reply is [5, 0, ..] ? 1 : -1),
         new HandshakeStep(Socks5Request(host, targetPort), IsSocks5Reply));
 
+    /// <summary>The same with a user name and password (RFC 1929).</summary>
+    public static HandshakeScript Socks5As(string user, string password, int targetPort, string host = TargetHost) => new(
+        new HandshakeStep([5, 1, 2], static reply => reply.Length < 2 ? 0 : reply is [5, 2, ..] ? 1 : -1),
+        new HandshakeStep(Credentials(user, password), static reply => reply.Length < 2 ? 0 : reply is [1, 0, ..] ? 1 : -1),
+        new HandshakeStep(Socks5Request(host, targetPort), IsSocks5Reply));
+
+    /// <summary>As RFC 1929 has them on the wire.</summary>
+    public static byte[] Credentials(string user, string password) =>
+        [1, (byte)user.Length, .. Encoding.ASCII.GetBytes(user), (byte)password.Length, .. Encoding.ASCII.GetBytes(password)];
+
     /// <summary>An HTTP client that asks for a tunnel.</summary>
     public static HandshakeScript HttpConnect(int targetPort) => new(
         new HandshakeStep(
@@ -34,7 +44,8 @@ internal sealed class HandshakeScript(params HandshakeStep[] steps)
         return new HandshakeScript(inner[0], new HandshakeStep(toWorker, IsSocks5Reply), inner[0], inner[1]);
     }
 
-    private static byte[] Socks5Request(string host, int port)
+    /// <summary>CONNECT to a host name (RFC 1928, section 4).</summary>
+    public static byte[] Socks5Request(string host, int port)
     {
         var request = new byte[5 + host.Length + 2];
         request[0] = 5;

@@ -111,7 +111,7 @@ internal sealed unsafe partial class LoadGenerator : IDisposable
 
     private void Open(LoadConnection connection)
     {
-        int fd = LoopbackSocket.StartConnect(_plan.Port, _plan.Address);
+        int fd = LoopbackSocket.StartConnect(_plan.Address, _plan.Port);
         if (fd < 0)
             throw new IOException($"no connection to port {_plan.Port}: error {Marshal.GetLastSystemError()}");
         connection.Begin(fd, Nanoseconds());

@@ -4,13 +4,14 @@ using System.Runtime.InteropServices;
 
 namespace TorBalancer.Benchmarks.SideBySide.Load;
 
-/// <summary>TCP sockets of 127.0.0.0/8 as plain descriptors.</summary>
+/// <summary>TCP sockets of 127.0.0.0/8, or of another address of this machine's own, as plain descriptors.</summary>
 internal static unsafe class LoopbackSocket
 {
     /// <summary>127.0.0.1.</summary>
     public const uint Loopback = 0x7F000001;
 
-    private const int AddressLength = 16;
+    /// <summary>Of struct sockaddr_in.</summary>
+    public const int AddressLength = 16;
     private const int Flags = Native.SockNonBlock | Native.SockCloseOnExec;
 
     // Clients come from several addresses, so that 28,000 ephemeral ports and a minute of TIME_WAIT are no limit.
@@ -66,16 +67,25 @@ internal static unsafe class LoopbackSocket
     public static int Accept(int listener) => Native.Accept(listener, null, null, Flags);
 
     /// <summary>Starts to connect. On loopback the connection is established when this returns, unless the backlog is full.</summary>
-    /// <param name="target">An IPv4 address that is on loopback, or that this machine's NAT turns there.</param>
-    public static int StartConnect(int port, uint target = Loopback)
+    public static int StartConnect(int port) => StartConnect(Loopback, port);
+
+    /// <inheritdoc cref="StartConnect(int)" />
+    /// <param name="host">
+    /// An IPv4 address in the order of its digits; from several addresses only where it is <see cref="Loopback"/>.
+    /// </param>
+    public static int StartConnect(uint host, int port)
     {
         int fd = Create();
-        int on = 1;
-        Native.SetOption(fd, Native.IpProtoIp, Native.IpBindAddressNoPort, &on, sizeof(int));
         byte* address = stackalloc byte[AddressLength];
-        Write(address, 1 + (_nextSource++ % SourceAddresses), 0);
-        Native.Bind(fd, address, AddressLength);
-        WriteAddress(address, target, port);
+        if (host == Loopback)
+        {
+            int on = 1;
+            Native.SetOption(fd, Native.IpProtoIp, Native.IpBindAddressNoPort, &on, sizeof(int));
+            Write(address, Loopback + (_nextSource++ % SourceAddresses), 0);
+            Native.Bind(fd, address, AddressLength);
+        }
+
+        Write(address, host, port);
         if (Native.Connect(fd, address, AddressLength) == 0 || Marshal.GetLastSystemError() == Native.InProgress)
             return fd;
         Native.Close(fd);
@@ -90,7 +100,7 @@ internal static unsafe class LoopbackSocket
         int on = 1;
         Native.SetOption(fd, Native.SolSocket, Native.SoReuseAddr, &on, sizeof(int));
         byte* address = stackalloc byte[AddressLength];
-        Write(address, 1, port);
+        Write(address, Loopback, port);
         if (Native.Bind(fd, address, AddressLength) == 0)
             return fd;
         Native.Close(fd);
@@ -103,14 +113,12 @@ internal static unsafe class LoopbackSocket
         return fd >= 0 ? fd : throw new Win32Exception(Marshal.GetLastSystemError(), "socket");
     }
 
-    /// <summary>struct sockaddr_in of 127.0.0.host.</summary>
-    private static void Write(byte* address, uint host, int port) => WriteAddress(address, 0x7F000000 | host, port);
-
-    private static void WriteAddress(byte* address, uint target, int port)
+    /// <summary>struct sockaddr_in of an IPv4 address.</summary>
+    public static void Write(byte* address, uint host, int port)
     {
         new Span<byte>(address, AddressLength).Clear();
         *(ushort*)address = Native.AfInet;
         BinaryPrimitives.WriteUInt16BigEndian(new Span<byte>(address + 2, 2), (ushort)port);
-        BinaryPrimitives.WriteUInt32BigEndian(new Span<byte>(address + 4, 4), target);
+        BinaryPrimitives.WriteUInt32BigEndian(new Span<byte>(address + 4, 4), host);
     }
 }

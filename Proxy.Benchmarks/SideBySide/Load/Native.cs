@@ -8,8 +8,8 @@ namespace TorBalancer.Benchmarks.SideBySide.Load;
 /// </summary>
 internal static unsafe partial class Native
 {
-    public const int AfInet = 2, SockStream = 1, SockNonBlock = 0x800, SockCloseOnExec = 0x80000;
-    public const int SolSocket = 1, SoReuseAddr = 2;
+    public const int AfInet = 2, SockStream = 1, SockRaw = 3, IpProtoRaw = 255, SockNonBlock = 0x800, SockCloseOnExec = 0x80000;
+    public const int SolSocket = 1, SoReuseAddr = 2, SoReceiveBuffer = 8, SoLinger = 13;
     public const int IpProtoIp = 0, IpBindAddressNoPort = 24, IpProtoTcp = 6, TcpNoDelay = 1;
     public const int MsgDontWait = 0x40, MsgTrunc = 0x20, MsgNoSignal = 0x4000;
     public const int Again = 11, InProgress = 115, Interrupted = 4;

@@ -32,6 +32,8 @@ internal static unsafe class ProcessFacts
         return 0;
     }
 
+    public static int Threads(int process) => Directory.GetDirectories($"/proc/{process}/task").Length;
+
     public static int Descriptors(int process) => Directory.GetFileSystemEntries($"/proc/{process}/fd").Length;
 
     public static void PinThisThread(int core)

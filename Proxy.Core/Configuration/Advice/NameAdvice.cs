@@ -139,7 +139,7 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
     public static string Entry(SchemaKey row, string value, bool always = false)
     {
         string? accepted = null;
-        if (!row.IsSecret && !row.IsFree && value.Length > 0)
+        if (!row.IsSecret && !row.IsFree && value.Length > 0 && !value.Any(char.IsControl))
             accepted = row.Check(value, NoContext) is not { } problem
                 ? (always ? value : null)
                 : ValueAdvice.Improve(row, value, NoContext, problem) switch

@@ -27,8 +27,11 @@ internal sealed class ConfigurationIssues
 
     public IReadOnlyList<ConfigurationIssue> Warnings() => Sorted(_warnings, _warningsLeftOut, "warnings");
 
+    // Messages are one line each, for terminals and logs. What they repeat of a file may hold anything, and an advice repeats it as it is.
     private static void Add(List<ConfigurationIssue> list, ref int leftOut, ConfigurationIssue issue)
     {
+        if (issue.Message.Any(char.IsControl))
+            issue = issue with { Message = string.Concat(issue.Message.Select(static c => char.IsControl(c) ? '?' : c)) };
         if (list.Count < MaxKept)
             list.Add(issue);
         else

@@ -32,7 +32,10 @@ public static class TorrcText
             var (joined, problem) = IsQuoted(line) ? (line, EndOfQuoted(line)) : Join(written, ref i);
             if (problem is not null)
                 return ([], Problem(problem == Continued ? i : first, problem));
-            lines.Add(joined);
+
+            // A \ and nothing in both lines.
+            if (joined.Length > 0)
+                lines.Add(joined);
         }
 
         return (lines, null);

@@ -7,6 +7,9 @@ internal sealed class ExitConsensus
 {
     public static readonly ExitConsensus Empty = new(new Dictionary<string, long>());
 
+    /// <summary>Of 32 bits in tor, so that no sum of them overflows.</summary>
+    private const long LargestBandwidth = uint.MaxValue;
+
     private readonly IReadOnlyDictionary<string, long> _weights;
 
     private ExitConsensus(IReadOnlyDictionary<string, long> weights)
@@ -97,7 +100,7 @@ internal sealed class ExitConsensus
         {
             var word = line[range];
             if (word.StartsWith(key) && long.TryParse(word[key.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long value))
-                return value;
+                return Math.Min(value, LargestBandwidth);
         }
 
         return 0;

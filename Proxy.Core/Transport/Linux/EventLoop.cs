@@ -38,6 +38,7 @@ internal sealed unsafe class EventLoop : IDisposable
     private readonly Thread _thread;
     private readonly ConcurrentQueue<ILoopWork> _posted = new();
     private readonly Queue<ILoopWork> _ready = new();
+    private readonly Queue<ILoopTurn> _behind = new();
     private readonly Action<Exception> _failed;
     private (IEventSink? Sink, uint Generation)[] _sinks = new (IEventSink?, uint)[256];
     private readonly (IHeldWriter Writer, int Length)[] _held = new (IHeldWriter, int)[MostHeld];
@@ -184,6 +185,12 @@ internal sealed unsafe class EventLoop : IDisposable
             _thread.Join();
     }
 
+    /// <summary>
+    /// On the loop: it goes on behind all that there is to do now, and behind those that wait so already. Of these one has its turn in each
+    /// round.
+    /// </summary>
+    public void QueueBehind(ILoopTurn one) => _behind.Enqueue(one);
+
     public void CountConnection(int change) => Interlocked.Add(ref _connections, change);
 
     private void Run()
@@ -195,7 +202,7 @@ internal sealed unsafe class EventLoop : IDisposable
         byte* events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EventSize));
         while (!_stopping)
         {
-            int timeout = _ready.Count > 0 ? 0 : Timers.MillisecondsToNext(Now);
+            int timeout = _ready.Count + _behind.Count > 0 ? 0 : Timers.MillisecondsToNext(Now);
             if (_pace.OnlyBulk && timeout != 0)
                 Gather();
             int count = Libc.EpollWait(_epoll, events, MaxEvents, timeout);
@@ -213,6 +220,10 @@ internal sealed unsafe class EventLoop : IDisposable
             // Only what is there now: work that queues itself again lets the descriptors have their turn first.
             for (int left = _ready.Count; left > 0; left--)
                 Run(_ready.Dequeue());
+
+            // One in a round, however many they are: whoever has little to do never waits for more than one of them.
+            if (_behind.TryDequeue(out var behind))
+                TakeTurn(behind);
             try
             {
                 Timers.Advance(Now);
@@ -323,6 +334,18 @@ internal sealed unsafe class EventLoop : IDisposable
         Interlocked.Exchange(ref _wakePending, 0);
         while (_posted.TryDequeue(out var work))
             Run(work);
+    }
+
+    private void TakeTurn(ILoopTurn one)
+    {
+        try
+        {
+            one.TakeTurn();
+        }
+        catch (Exception failure)
+        {
+            _failed(failure);
+        }
     }
 
     private void Run(ILoopWork work)

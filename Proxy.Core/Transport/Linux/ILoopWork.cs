@@ -9,6 +9,13 @@ internal interface ILoopWork
     void Run();
 }
 
+/// <summary>Something that has had more than its share of an event loop's time and has still more to do.</summary>
+internal interface ILoopTurn
+{
+    /// <summary>Its turn has come: it goes on.</summary>
+    void TakeTurn();
+}
+
 /// <summary>Who hears of a descriptor's events.</summary>
 internal interface IEventSink
 {

@@ -157,6 +157,8 @@ internal sealed partial class LinuxConnection : TransportConnection, IEventSink,
             Loop.Post(new Scheduled(work));
     }
 
+    internal override bool IsOnOwnThread => Loop.IsCurrent;
+
     internal override void Defer(IThreadPoolWorkItem work) => Loop.Post(new Scheduled(work));
 
     public override void ShutdownSend()

@@ -9,8 +9,16 @@ namespace TorBalancer.Transport.Linux;
 /// Pulls from the socket only while a read waits, so what it holds is exactly what was not consumed. One contiguous buffer,
 /// borrowed when bytes are there and given back when all are consumed: a silent peer costs none.
 /// </summary>
-internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, IValueTaskSource<ReadResult>, ILoopWork, IRelaySource
+/// <remarks>
+/// A peer that sends faster than its bytes are dealt with would never let its reader wait: one that has read <see cref="BytesInATurn"/>
+/// in a round of its loop goes on behind the others.
+/// </remarks>
+internal sealed class LinuxPipeReader(LinuxConnection connection)
+    : PipeReader, IValueTaskSource<ReadResult>, ILoopWork, ILoopTurn, IRelaySource
 {
+    /// <summary>Bytes behind which the loop's other connections have their turn: one large read, or some short ones.</summary>
+    internal const int BytesInATurn = 16 * 1024;
+
     private const int FirstSize = 4096, LargestSize = 64 * 1024, LeastRoom = 512;
 
     private ManualResetValueTaskSourceCore<ReadResult> _core;
@@ -23,7 +31,10 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
     private int _examined;
     private int _size = FirstSize;
     private int _cancelled;
+    private uint _round;
+    private int _inRound;
     private volatile bool _waiting;
+    private bool _isBehind;
     private bool _ended;
     private bool _completed;
 
@@ -42,6 +53,8 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         bool onLoop = connection.Loop.IsCurrent;
         if (onLoop && connection.IsReadable && !connection.IsClosed)
         {
+            if (_inRound >= BytesInATurn && _round == connection.Loop.Round)
+                return WaitBehindAsync(cancellationToken);
             int count = Fill();
             if (count >= 0)
                 return ValueTask.FromResult(new ReadResult(Buffered, false, _ended));
@@ -132,6 +145,10 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
             return;
         }
 
+        // More has come, which is read when its turn comes.
+        if (_isBehind)
+            return;
+
         if (!connection.IsReadable)
         {
             connection.EnsureWatched();
@@ -143,6 +160,13 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
             End().SetResult(new ReadResult(Buffered, false, _ended));
         else if (count != -Errno.TryAgain)
             End().SetException(SocketErrors.ToException(-count));
+    }
+
+    /// <inheritdoc />
+    public void TakeTurn()
+    {
+        _isBehind = false;
+        Run();
     }
 
     /// <summary>See <see cref="IEventSink.FetchFurther"/>: the state of the method that waits for the read.</summary>
@@ -200,6 +224,13 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         return false;
     }
 
+    private ValueTask<ReadResult> WaitBehindAsync(CancellationToken cancellationToken)
+    {
+        _isBehind = true;
+        connection.Loop.QueueBehind(this);
+        return WaitAsync(onLoop: true, cancellationToken);
+    }
+
     private ValueTask<ReadResult> WaitAsync(bool onLoop, CancellationToken cancellationToken)
     {
         _core.RunContinuationsAsynchronously = !onLoop;
@@ -225,6 +256,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
     {
         _waiting = false;
         _waiter = null;
+        _isBehind = false;
         _token = default;
         _registration.Unregister();
         _registration = default;
@@ -239,6 +271,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         int count = connection.TryReceive(_buffer.AsSpan(_end));
         if (count > 0)
         {
+            Count(count);
             _end += count;
             if (count == room && _size < LargestSize)
                 _size *= 2;
@@ -250,6 +283,13 @@ internal sealed class LinuxPipeReader(LinuxConnection connection) : PipeReader, 
         if (_start == _end)
             ReleaseBuffer();
         return count;
+    }
+
+    private void Count(int bytes)
+    {
+        uint round = connection.Loop.Round;
+        _inRound = _round == round ? _inRound + bytes : bytes;
+        _round = round;
     }
 
     private void MakeRoom()

@@ -15,7 +15,10 @@ namespace TorBalancer.Transport.Tls;
 /// </remarks>
 internal sealed class TlsConnection : TransportConnection
 {
-    /// <summary>How long closing waits until close_notify could be given to the kernel.</summary>
+    /// <summary>
+    /// How long closing waits until close_notify could be given to the kernel; whoever closes in order has awaited
+    /// <see cref="WrittenAsync"/> before.
+    /// </summary>
     private static readonly TimeSpan FarewellTime = TimeSpan.FromSeconds(1);
 
     // As a socket's: a zero-byte read waits before a buffer is rented, so a silent client costs none.
@@ -98,10 +101,17 @@ internal sealed class TlsConnection : TransportConnection
             _farewell = FinishAsync();
     }
 
+    /// <summary>
+    /// Behind <see cref="ShutdownSend"/>: until close_notify has left, for which a slow client may have to take something.
+    /// </summary>
+    internal override ValueTask WrittenAsync(CancellationToken cancellationToken) => new(_farewell.WaitAsync(cancellationToken));
+
     /// <summary>Never: it is a client's.</summary>
     public override bool TryClaim() => false;
 
     public override void Schedule(IThreadPoolWorkItem work) => _outer.Schedule(work);
+
+    internal override bool IsOnOwnThread => _outer.IsOnOwnThread;
 
     internal override void Defer(IThreadPoolWorkItem work) => _outer.Defer(work);
 

@@ -6,6 +6,7 @@ using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Terminal;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.Primitives;
+using TorBalancer.Server;
 
 namespace TorBalancer.Daemon.Doctor.Checks;
 
@@ -32,6 +33,26 @@ internal static class MachineChecks
             yield return Finding.Warning(
                 where, $"the listeners' MaxConnections need {wanted}, two for each, and the limit is {limit}", mend);
         }
+    }
+
+    /// <summary>Always told: a bound is there to be compared with the machine.</summary>
+    public static IEnumerable<Finding> Memory(Patient patient)
+    {
+        if (patient.System.DescriptorLimit(patient.Daemon.ProcessId) is not { } limit)
+            yield break;
+        var bound = MemoryBound.Of(patient.Options, limit);
+
+        // In pages: below the first it is spared with, beyond the last nothing is taken (tcp(7)).
+        string kernel = patient.System.Numbers(SystemFacts.TcpMemory) is [_, _, > 0 and var pages]
+            ? $"; the kernel keeps up to {Units.Bytes((double)pages * Environment.SystemPageSize)} of bytes on their way, "
+                + "of all programs together"
+            : "";
+        yield return Finding.Note(
+            "memory",
+            $"{bound.Clients} clients at a time take {Units.Bytes(bound.Idle)} at most while they are silent, and "
+                + $"{Units.Bytes(bound.Most)} when each sends as much as it may; {Units.Bytes(bound.Own)} beside that are the daemon's "
+                + $"own, of fetches and of passwords{kernel}",
+            "MaxConnections of the listeners, LimitNOFILE= and [Admin] FetchMemory lower it; with MemoryMax= in the unit clients wait");
     }
 
     public static IEnumerable<Finding> Kernel(Patient patient)

@@ -13,6 +13,7 @@ public class TorrcTextTests
     [TestCase("SocksPolicy\\\naccept 1.2.3.4", "SocksPolicy accept 1.2.3.4")]
     [TestCase("SocksPolicy\\\n\\\naccept 1.2.3.4", "SocksPolicy accept 1.2.3.4")]
     [TestCase("ContactInfo a\\\nb", "ContactInfo ab")]
+    [TestCase("\\\n \nNickname a", "Nickname a")]
     [TestCase("ContactInfo \"a # \\\" b\" # c\n", "ContactInfo \"a # \\\" b\" # c")]
     [TestCase("%include /etc/tor/x", "%include /etc/tor/x")]
     public void Parse_gives_one_line_for_each_option(string text, string lines) =>

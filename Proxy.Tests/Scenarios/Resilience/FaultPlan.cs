@@ -14,8 +14,11 @@ internal sealed record Fault(string Node, bool IsWorker, bool IsKill, TimeSpan F
         $"{Node} {(IsKill ? "killed" : "paused")} from {From.TotalSeconds:0.0} to {Until.TotalSeconds:0.0} s";
 }
 
-/// <summary>Kills and pauses workers and relays one after the other, and puts each back before the next.</summary>
-internal sealed class FaultPlan(TestNetwork network)
+/// <summary>
+/// Kills and pauses workers and relays one after the other, and puts each back before the next. In between the daemon in front of them is
+/// told to drain workers and to take other configurations, which is no fault and explains no failure.
+/// </summary>
+internal sealed class FaultPlan(TestNetwork network, SoakDaemon daemon)
 {
     /// <summary>Circuits are built anew and relays are connected to again after a relay has come back.</summary>
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(20);
@@ -28,9 +31,17 @@ internal sealed class FaultPlan(TestNetwork network)
 
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(4);
 
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(6);
+
     private readonly long _begun = Stopwatch.GetTimestamp();
     private readonly Lock _lock = new();
     private readonly List<Fault> _faults = [];
+
+    /// <summary>Workers that were drained and enabled again.</summary>
+    public int Drains { get; private set; }
+
+    /// <summary>Other configurations that were put into force.</summary>
+    public int Reloads { get; private set; }
 
     public TimeSpan Now => Stopwatch.GetElapsedTime(_begun);
 
@@ -43,15 +54,23 @@ internal sealed class FaultPlan(TestNetwork network)
         }
     }
 
-    /// <summary>Rounds of four faults until the time is over; the last round is finished.</summary>
-    public async Task RunAsync(TimeSpan length, CancellationToken token)
+    /// <summary>Rounds of four faults, a drain and four reloads until the time is over; the last round is finished.</summary>
+    /// <param name="until">On the plan's clock.</param>
+    /// <param name="roundEnded">Called behind each round.</param>
+    public async Task RunAsync(TimeSpan until, Action roundEnded, CancellationToken token)
     {
-        for (int round = 0; round == 0 || Now < length; round++)
+        for (int round = 0; round == 0 || Now < until; round++)
         {
             await PauseAsync(Pick(network.Workers, round), isWorker: true, TimeSpan.FromSeconds(10), token);
+            await ReloadAsync(token);
             await KillAsync(Pick(network.Workers, round + 1), isWorker: true, token);
+            await ReloadAsync(token);
+            await DrainAsync(Pick(network.Workers, round + 2), token);
             await PauseAsync(Pick(network.Relays, round), isWorker: false, TimeSpan.FromSeconds(4), token);
+            await ReloadAsync(token);
             await KillAsync(Pick(network.Exits, round), isWorker: false, token);
+            await ReloadAsync(token);
+            roundEnded();
         }
     }
 
@@ -87,6 +106,17 @@ internal sealed class FaultPlan(TestNetwork network)
             End(index);
         }
     }
+
+    private async Task DrainAsync(TestNode node, CancellationToken token)
+    {
+        await Task.Delay(Calm, token);
+        await daemon.CommandAsync($"/workers/{node.Name}/drain", token);
+        await Task.Delay(DrainTime, token);
+        await daemon.CommandAsync($"/workers/{node.Name}/enable", token);
+        Drains++;
+    }
+
+    private async Task ReloadAsync(CancellationToken token) => await daemon.ReloadAsync(++Reloads, token);
 
     private async Task KillAsync(TestNode node, bool isWorker, CancellationToken token)
     {

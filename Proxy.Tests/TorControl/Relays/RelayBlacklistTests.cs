@@ -125,6 +125,22 @@ public sealed class RelayBlacklistTests
         Assert.That(consensus.WeightOf("0000000000000000000000000000000000000004"), Is.EqualTo(30));
     }
 
+    /// <summary>Found by fuzzing: the sum overflowed.</summary>
+    [Test]
+    public void Consensus_takes_weights_of_any_size()
+    {
+        const string text = """
+            r one AAAAAAAAAAAAAAAAAAAAAAAAAAE digest 2026-01-01 00:00:00 127.0.0.1 1 0
+            s Exit Running
+            w Bandwidth=9223372036854775807
+            r two AAAAAAAAAAAAAAAAAAAAAAAAAAI digest 2026-01-01 00:00:00 127.0.0.1 1 0
+            s Exit Running
+            w Bandwidth=9223372036854775807
+            """;
+
+        Assert.That(ExitConsensus.Parse(text).TotalWeight, Is.EqualTo(2L * uint.MaxValue));
+    }
+
     internal static RelayName Exit(int number) =>
         new(number.ToString("X40", System.Globalization.CultureInfo.InvariantCulture), $"e{number}");
 
