@@ -35,9 +35,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.
     /// </summary>
-    public async Task StartAsync(IEnumerable<ListenerModel> models)
+    public async Task StartAsync(IEnumerable<ListenerModel> models) => await AcceptAsync(await PrepareAsync([.. models]));
+
+    /// <summary>The second half of a start: those that are bound accept. Cannot fail.</summary>
+    public async Task AcceptAsync(ListenerChange bound)
     {
-        await ApplyAsync(await PrepareAsync([.. models]));
+        await ApplyAsync(bound);
         Serving.MoveTo(ServingStage.Serving);
     }
 
@@ -80,7 +83,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         catch
         {
             foreach (var listener in change.Bound)
-                await listener.CloseAsync();
+                await (listener.IsHandedOver ? listener.LeaveAsync() : listener.CloseAsync());
             foreach (var gone in closed)
                 Reopen(gone);
             await CloseIfStoppingAsync();
@@ -178,9 +181,11 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     {
         try
         {
+            var inherited = Inherited(model);
             var listener = services.Transport.Listen(
-                model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, Inherited(model)));
-            return new ProxyListener(listener, model, services, logger);
+                model.Address,
+                new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, inherited?.Socket, inherited?.OwnsFile));
+            return new ProxyListener(listener, model, services, logger) { IsHandedOver = inherited is { Configured: not null } };
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
@@ -193,17 +198,20 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// The socket that was opened for it, once; null: none was. Throws <see cref="ListenException"/> when it is on another address than is
     /// configured: by that one it has been judged who may connect.
     /// </summary>
-    private Socket? Inherited(ListenerModel model)
+    private InheritedSocket? Inherited(ListenerModel model)
     {
-        if (services.Inherited.Take(model.Name) is not { } socket)
+        if (services.Inherited.Take(model.Name, model.Address) is not { } inherited)
             return null;
+        if (inherited.Configured is not null)
+            return inherited;
+        var socket = inherited.Socket;
         bool isSame = (model.Address, socket.LocalEndPoint) switch
         {
             (IPEndPoint { Port: 0 } any, IPEndPoint own) => any.Address.Equals(own.Address),
             (var configured, var own) => configured.Equals(own) || (own is not IPEndPoint && configured.ToString() == own?.ToString()),
         };
         if (isSame)
-            return socket;
+            return inherited;
         var where = socket.LocalEndPoint;
         socket.Dispose();
         throw new ListenException(
@@ -215,9 +223,8 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
 
     private RunningListener Run(ProxyListener listener)
     {
-        var stop = CancellationTokenSource.CreateLinkedTokenSource(Connections.Stopping);
         Log.Listening(logger, listener.Model.Name, listener.LocalEndPoint);
-        return new RunningListener(listener, listener.RunAsync(stop.Token), stop);
+        return Accept(listener);
     }
 
     /// <summary>A stop that comes while listeners change sees the old ones alone: whoever is later closes the new ones.</summary>
@@ -284,6 +291,15 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         [LoggerMessage(
             ServerEventIds.NotReopened, LogLevel.Error, "A listener that was closed for another cannot be opened again: {Problem}")]
         public static partial void NotReopened(ILogger logger, string problem);
+
+        [LoggerMessage(
+            ServerEventIds.HandedOver, LogLevel.Information,
+            "Process {Pid} has the listeners from now on; {Count} connections go on here to their end")]
+        public static partial void HandedOver(ILogger logger, int pid, int count);
+
+        [LoggerMessage(ServerEventIds.TakenOver, LogLevel.Information, "Took over from process {Pid} (release {Release}), which ends with "
+            + "its last connection")]
+        public static partial void TakenOver(ILogger logger, int pid, string release);
 
         [LoggerMessage(ServerEventIds.Draining, LogLevel.Information, "Stopping: {Count} connections may go on for up to {Drain}")]
         public static partial void Draining(ILogger logger, int count, TimeSpan drain);

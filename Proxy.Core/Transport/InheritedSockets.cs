@@ -1,22 +1,59 @@
-using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 
 namespace TorBalancer.Transport;
 
 /// <summary>
-/// Sockets that listen already because somebody else has opened them for us, by the listener they are for. Each is used once.
+/// Sockets that listen already because somebody else has opened them: the service manager, by the listener they are for, or the daemon
+/// that ours takes over from. Each is used once.
 /// </summary>
-/// <param name="sockets">With the names, in any letter case.</param>
-internal sealed class InheritedSockets(IEnumerable<KeyValuePair<string, Socket>> sockets)
+internal sealed class InheritedSockets
 {
-    private readonly ConcurrentDictionary<string, Socket> _sockets = new(sockets, StringComparer.OrdinalIgnoreCase);
+    private readonly Lock _lock = new();
+    private readonly List<InheritedSocket> _sockets;
+
+    /// <param name="sockets">With the names, in any letter case.</param>
+    public InheritedSockets(IEnumerable<InheritedSocket> sockets) => _sockets = [.. sockets];
 
     /// <summary>There are none.</summary>
     public static InheritedSockets None { get; } = new([]);
 
     /// <summary>Those that nobody has taken yet.</summary>
-    public ICollection<string> Names => _sockets.Keys;
+    public IReadOnlyList<string> Names
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _sockets.Select(static one => one.Name)];
+        }
+    }
 
-    /// <summary>The socket for a listener, which is the caller's from now on; null: none was inherited for it.</summary>
-    public Socket? Take(string listener) => _sockets.TryRemove(listener, out var socket) ? socket : null;
+    /// <summary>
+    /// The socket for a listener, which is the caller's from now on; null: none was inherited for it. One of the service manager's goes by
+    /// the name, one of a predecessor's by what was configured there: with another address it is another listener.
+    /// </summary>
+    public InheritedSocket? Take(string listener, EndPoint address)
+    {
+        lock (_lock)
+        {
+            var found = _sockets.Find(one => HasName(one) && (one.Configured is null || IsSame(one)))
+                ?? _sockets.Find(one => one.Configured is not null && IsSame(one) && address is not IPEndPoint { Port: 0 });
+            if (found is not null)
+                _sockets.Remove(found);
+            return found;
+        }
+
+        bool HasName(InheritedSocket one) => one.Name.Equals(listener, StringComparison.OrdinalIgnoreCase);
+
+        bool IsSame(InheritedSocket one) => one.Configured == address.ToString();
+    }
+}
+
+/// <summary>A socket that listens already.</summary>
+/// <param name="Name">Of the listener that it is for.</param>
+/// <param name="Configured">The address that its listener had in the configuration; null: the service manager has opened it.</param>
+internal sealed record InheritedSocket(string Name, Socket Socket, string? Configured = null)
+{
+    /// <summary>Whether closing it removes the file of a unix socket: true when that is ours by then.</summary>
+    public Func<bool> OwnsFile { get; init; } = static () => false;
 }

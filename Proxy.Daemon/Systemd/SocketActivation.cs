@@ -38,15 +38,15 @@ internal static class SocketActivation
         for (int i = 0; i < passed; i++)
             _ = FileCalls.SetCloseOnExec(First + i);
         string[] named = names?.Split(':') ?? [];
-        var sockets = new Dictionary<string, Socket>(StringComparer.OrdinalIgnoreCase);
+        var sockets = new Dictionary<string, InheritedSocket>(StringComparer.OrdinalIgnoreCase);
         for (int i = 0; i < passed; i++)
         {
             string name = i < named.Length && named[i].Length > 0 ? named[i] : "unknown";
-            if (!sockets.TryAdd(name, Open(First + i, name)))
+            if (!sockets.TryAdd(name, new InheritedSocket(name, Open(First + i, name))))
                 throw new StartupException($"the service manager passed two sockets named \"{name}\": a listener has one");
         }
 
-        return new InheritedSockets(sockets);
+        return new InheritedSockets(sockets.Values);
     }
 
     /// <summary>Throws <see cref="StartupException"/> when a socket is for no listener.</summary>

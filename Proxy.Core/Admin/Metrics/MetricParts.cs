@@ -13,6 +13,7 @@ namespace TorBalancer.Admin.Metrics;
 /// <param name="Server">Its listeners and connections.</param>
 /// <param name="Streams">What connecting comes to.</param>
 /// <param name="Sessions">The sessions that are known.</param>
+/// <param name="Discovery">What DNS says of workers.</param>
 internal sealed record MetricParts(
     WorkerPool Pool, HealthMonitor Health, RelayWatchService Relays, ConnectionServices Server, StreamAccounting Streams,
-    SessionTable Sessions);
+    SessionTable Sessions, DiscoveryState Discovery);

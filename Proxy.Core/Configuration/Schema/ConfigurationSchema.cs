@@ -19,7 +19,7 @@ internal sealed partial class ConfigurationSchema
         Sections =
         [
             Listener, User, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule, Log,
-            Worker, ManagedWorkers, Publisher, OnionService, Instance,
+            Worker, Discovery, ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
 
