@@ -16,7 +16,8 @@ install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     nftables=nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \
     logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \
     systemd=systemd-analyze obfs4proxy=obfs4proxy prometheus=promtool nodejs=node pngquant=pngquant \
-    apache2-utils=htpasswd whois=mkpasswd bind9-dnsutils=dig || echo "Some tests will be skipped for want of these." >&2
+    apache2-utils=htpasswd whois=mkpasswd bind9-dnsutils=dig dnsmasq-base=dnsmasq kubernetes-client=kubectl ||
+    echo "Some tests will be skipped for want of these." >&2
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT

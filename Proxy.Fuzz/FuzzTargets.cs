@@ -17,6 +17,8 @@ internal static class FuzzTargets
         new("user-name", UserNameTarget.Check, 512),
         new("users", UsersTarget.Check, 1024),
         new("dns", DnsTarget.Check, 1024),
+        new("dns-query", NamingTargets.Query, 1024),
+        new("first-bytes", NamingTargets.FirstBytes, 2048),
         new("control", ControlTarget.Check),
         new("consensus", ConsensusTarget.Check),
         new("configuration", ConfigurationTarget.Check),

@@ -13,6 +13,9 @@ internal sealed class ReadinessJudge(WorkerPool pool, ProxyServer server)
     /// <summary>Completes when the answer may be another one; take it before <see cref="Look"/>.</summary>
     public Task Changed => Task.WhenAny(pool.Changed, server.Serving.Changed);
 
+    /// <inheritdoc cref="ProxyServer.TakenOver"/>
+    public TakeoverFacts? TakenOver => server.TakenOver;
+
     /// <summary>The judgement of this moment.</summary>
     public ReadinessReport Look() => new(server.Serving.Stage, pool.Snapshot);
 }

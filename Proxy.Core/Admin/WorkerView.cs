@@ -62,7 +62,26 @@ internal sealed record WorkerHealthView
 /// <param name="Workers">By id, in the order of the file.</param>
 internal sealed record HealthView(
     bool Ready, string Stage, string Summary, int HealthyWorkers, int AvailableWorkers, int TotalWorkers,
-    IReadOnlyDictionary<string, WorkerHealthView> Workers);
+    IReadOnlyDictionary<string, WorkerHealthView> Workers)
+{
+    /// <summary>The process that handed over to this one; null: this one was started by itself.</summary>
+    public TakeoverView? TakenOver { get; init; }
+
+    /// <summary>What DNS last said of workers; null: it is not asked.</summary>
+    public DiscoveryView? Discovery { get; init; }
+}
+
+/// <summary>The latest question to DNS for workers.</summary>
+/// <param name="Workers">That are known by it.</param>
+/// <param name="Problem">What was wrong with the answer, so that what was known before stays; null: nothing.</param>
+/// <param name="At">When.</param>
+internal sealed record DiscoveryView(int Workers, string? Problem, DateTimeOffset At);
+
+/// <summary>A takeover: <c>torbalancer run --takeover</c>.</summary>
+/// <param name="Process">The number of the process that served before.</param>
+/// <param name="Release">Its release.</param>
+/// <param name="At">When the process of now began to serve.</param>
+internal sealed record TakeoverView(int Process, string Release, DateTimeOffset At);
 
 /// <summary>One worker with all its counters: GET /api/v1/workers, and the answer to drain and enable.</summary>
 internal sealed record WorkerView

@@ -6,7 +6,8 @@ using TorBalancer.Workers;
 namespace TorBalancer.Admin;
 
 /// <summary>Workers for people and programs that look on: what the pool, health and their tors say of them.</summary>
-internal sealed class WorkerViews(WorkerPool pool, HealthMonitor health, ITorFacts tor, ReadinessJudge readiness)
+internal sealed class WorkerViews(
+    WorkerPool pool, HealthMonitor health, ITorFacts tor, ReadinessJudge readiness, DiscoveryState discovery)
 {
     /// <summary>How many there are.</summary>
     public int Count => pool.Snapshot.AllWorkers.Length;
@@ -21,7 +22,11 @@ internal sealed class WorkerViews(WorkerPool pool, HealthMonitor health, ITorFac
         return new HealthView(
             report.IsReady, report.Stage.Word(), report.Summary,
             all.Count(static worker => worker.Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect),
-            report.Available, report.Total, views);
+            report.Available, report.Total, views)
+        {
+            Discovery = discovery.Last is { } dns ? new DiscoveryView(dns.Workers, dns.Problem, dns.At) : null,
+            TakenOver = readiness.TakenOver is { } facts ? new TakeoverView(facts.ProcessId, facts.Release, facts.At) : null,
+        };
     }
 
     public WorkersView All() => new([.. pool.Snapshot.AllWorkers.Select(Of)]);

@@ -12,7 +12,7 @@ namespace TorBalancer.Connecting;
 /// and the clock: these are remembered for views only, and being forgotten, or another process, changes nothing for them.
 /// </summary>
 /// <param name="capacity">Sessions with limits that are remembered, and as many without; the least recently used go first.</param>
-internal sealed class SessionTable(TimeProvider time, int capacity = 10_000)
+internal sealed partial class SessionTable(TimeProvider time, int capacity = 10_000)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Session> _limited = new(StringComparer.Ordinal);

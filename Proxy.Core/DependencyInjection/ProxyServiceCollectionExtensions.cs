@@ -204,6 +204,7 @@ internal static class ProxyServiceCollectionExtensions
 
     private static IServiceCollection AddAdmin(this IServiceCollection services) => services
         .AddSingleton<ReadinessJudge>()
+        .AddSingleton<DiscoveryState>()
         .AddSingleton<Liveness>()
         .AddSingleton<WorkerViews>()
         .AddSingleton(static provider => new AdminCommands(

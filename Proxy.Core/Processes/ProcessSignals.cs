@@ -53,6 +53,25 @@ internal static partial class ProcessSignals
     }
 
     /// <summary>
+    /// When it was started, in ticks since the machine's boot (starttime of proc_pid_stat(5)): with the number, what names a process; null:
+    /// there is none, or it has ended and nobody has asked for its exit code yet.
+    /// </summary>
+    public static long? StartOf(int pid)
+    {
+        try
+        {
+            // The program's name comes first, in parentheses, and may hold anything.
+            string text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+            string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] is "Z" or "X" ? null : long.Parse(fields[19], CultureInfo.InvariantCulture);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
     /// Leaves the terminal's session, so that closing it ends nothing of ours. A process that leads a group already stays where it is.
     /// </summary>
     public static void StartOwnSession() => _ = Native.SetSid();

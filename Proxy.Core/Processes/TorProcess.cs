@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.IO.Pipes;
 
 namespace TorBalancer.Processes;
 
@@ -40,9 +41,15 @@ internal enum TorStop : byte
     Killed,
 }
 
+/// <summary>A tor that runs and that another process of ours has started.</summary>
+/// <param name="ProcessId">Its number.</param>
+/// <param name="Started">When it was started; see <see cref="ProcessSignals.StartOf"/>.</param>
+/// <param name="Output">What it prints, the reading ends of its pipes.</param>
+internal sealed record RunningTor(int ProcessId, long Started, IReadOnlyList<Stream> Output);
+
 /// <summary>
 /// One running tor: its output is always drained (a full pipe would block it), its end is a task, and it is stopped
-/// with SIGTERM and, past a bound, SIGKILL. Only ever signals the one process that it started.
+/// with SIGTERM and, past a bound, SIGKILL. Only ever signals the one process that it started, or has taken over.
 /// </summary>
 internal sealed class TorProcess : IAsyncDisposable
 {
@@ -56,29 +63,56 @@ internal sealed class TorProcess : IAsyncDisposable
 
     private static readonly TimeSpan KillBound = TimeSpan.FromSeconds(5);
 
-    private readonly Process _process;
+    /// <summary>How often it is looked whether one ends that is no child of ours, which nobody tells us of.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(250);
+
+    // Null: it is no child of ours.
+    private readonly Process? _process;
+    private readonly IReadOnlyList<Stream> _pipes;
+    private readonly long _started;
     private readonly TimeProvider _time;
     private readonly Action<string>? _onOutput;
     private readonly Task _output;
     private readonly Lock _lock = new();
     private readonly Queue<string> _lastLines = new(KeptLines);
     private int _disposed;
+    private volatile bool _isLeft;
 
     private TorProcess(Process process, Action<string>? onOutput, TimeProvider time)
     {
         _process = process;
+        _pipes = [process.StandardOutput.BaseStream, process.StandardError.BaseStream];
         _time = time;
         _onOutput = onOutput;
         ProcessId = process.Id;
+        _started = ProcessSignals.StartOf(process.Id) ?? 0;
         _output = Task.WhenAll(DrainAsync(process.StandardOutput), DrainAsync(process.StandardError));
-        Exited = WaitForExitAsync();
+        Exited = WaitForExitAsync(process);
+    }
+
+    private TorProcess(RunningTor tor, Action<string>? onOutput, TimeProvider time)
+    {
+        _pipes = tor.Output;
+        _time = time;
+        _onOutput = onOutput;
+        ProcessId = tor.ProcessId;
+        _started = tor.Started;
+        _output = Task.WhenAll(tor.Output.Select(pipe => DrainAsync(new StreamReader(pipe))));
+        Exited = WatchAsync();
     }
 
     public int ProcessId { get; }
 
+    /// <summary>What another process needs to take it over: with the descriptors of <see cref="OutputDescriptors"/>.</summary>
+    public RunningTor Running => new(ProcessId, _started, []);
+
+    /// <summary>The reading ends of its pipes; none where the framework does not give them.</summary>
+    public IReadOnlyList<int> OutputDescriptors =>
+        [.. _pipes.OfType<PipeStream>().Select(static pipe => (int)pipe.SafePipeHandle.DangerousGetHandle())];
+
     /// <summary>
-    /// Completes with the exit code when the process is gone (128 + n after signal n); never faults. Its last lines
-    /// have been read by then, unless a child of it keeps the pipe open for more than a second.
+    /// Completes with the exit code when the process is gone (128 + n after signal n; -1: it was no child of ours); never faults. Its last
+    /// lines have been read by then, unless a child of it keeps the pipe open for more than a second.
     /// </summary>
     public Task<int> Exited { get; }
 
@@ -129,6 +163,26 @@ internal sealed class TorProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Goes on with one that another process of ours has started; null: it has ended meanwhile.</summary>
+    public static TorProcess? TakeOver(RunningTor tor, Action<string>? onOutput, TimeProvider time)
+    {
+        if (ProcessSignals.StartOf(tor.ProcessId) == tor.Started)
+            return new TorProcess(tor, onOutput, time);
+        foreach (var pipe in tor.Output)
+            pipe.Dispose();
+        return null;
+    }
+
+    /// <summary>It is another process's from now on: nothing of it is read, and disposing does not end it.</summary>
+    public void Leave()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _isLeft = true;
+        foreach (var pipe in _pipes)
+            pipe.Dispose();
+    }
+
     /// <summary>Asks with SIGTERM, waits at most <paramref name="grace"/>, then kills. May be called more than once.</summary>
     public async Task<TorStop> StopAsync(TimeSpan grace)
     {
@@ -154,7 +208,7 @@ internal sealed class TorProcess : IAsyncDisposable
     public void Terminate()
     {
         // The runtime reaps a child as soon as it ends; asking it first keeps the signal from a pid that is another's by now.
-        if (Exited.IsCompleted || _process.HasExited)
+        if (Exited.IsCompleted || (_process?.HasExited ?? !IsRunning))
             return;
         ProcessSignals.Terminate(ProcessId);
     }
@@ -162,8 +216,12 @@ internal sealed class TorProcess : IAsyncDisposable
     /// <summary>Sends SIGKILL and does not wait. Does nothing when it has ended.</summary>
     public void Kill()
     {
-        if (!Exited.IsCompleted)
+        if (Exited.IsCompleted)
+            return;
+        if (_process is not null)
             _process.Kill(entireProcessTree: false);
+        else if (IsRunning)
+            ProcessSignals.Kill(ProcessId);
     }
 
     public async ValueTask DisposeAsync()
@@ -171,13 +229,34 @@ internal sealed class TorProcess : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         await StopAsync(DisposeGrace);
-        _process.Dispose();
+        _process?.Dispose();
+        if (_process is null)
+        {
+            foreach (var pipe in _pipes)
+                pipe.Dispose();
+        }
     }
 
-    private async Task<int> WaitForExitAsync()
+    private bool IsRunning => ProcessSignals.StartOf(ProcessId) == _started;
+
+    private async Task<int> WatchAsync()
     {
-        await _process.WaitForExitAsync();
-        int code = _process.ExitCode;
+        while (IsRunning && !_isLeft)
+            await Task.Delay(LookInterval, _time);
+        await WaitForOutputAsync();
+        return -1;
+    }
+
+    private async Task<int> WaitForExitAsync(Process process)
+    {
+        await process.WaitForExitAsync();
+        int code = process.ExitCode;
+        await WaitForOutputAsync();
+        return code;
+    }
+
+    private async Task WaitForOutputAsync()
+    {
         try
         {
             await _output.WaitAsync(DrainBound, _time);
@@ -186,8 +265,6 @@ internal sealed class TorProcess : IAsyncDisposable
         {
             // Disposing the process closes our ends of the pipes, which ends the readers.
         }
-
-        return code;
     }
 
     private async Task DrainAsync(StreamReader reader)

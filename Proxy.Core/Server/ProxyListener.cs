@@ -65,6 +65,22 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
 
     public EndPoint LocalEndPoint => listener.LocalEndPoint;
 
+    /// <summary>Another process of ours, which may go on with it, has handed it over: who waits at it is not ours if it does.</summary>
+    public bool IsHandedOver { get; init; }
+
+    /// <inheritdoc cref="ITransportListener.Socket"/>
+    public Socket? Socket => listener.Socket;
+
+    /// <inheritdoc cref="ITransportListener.OwnsFile"/>
+    public bool OwnsFile => listener.OwnsFile;
+
+    /// <summary>The port is another process's from now on: closing leaves it open, and those who wait at it to the other one.</summary>
+    public ValueTask LeaveAsync()
+    {
+        listener.Leave();
+        return listener.DisposeAsync();
+    }
+
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {

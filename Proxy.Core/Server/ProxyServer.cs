@@ -35,9 +35,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// Binds every listener before any accepts, so that a start either succeeds whole or fails whole. Throws
     /// <see cref="ListenException"/> naming the listener that could not be bound.
     /// </summary>
-    public async Task StartAsync(IEnumerable<ListenerModel> models)
+    public async Task StartAsync(IEnumerable<ListenerModel> models) => await AcceptAsync(await PrepareAsync([.. models]));
+
+    /// <summary>The second half of a start: those that are bound accept. Cannot fail.</summary>
+    public async Task AcceptAsync(ListenerChange bound)
     {
-        await ApplyAsync(await PrepareAsync([.. models]));
+        await ApplyAsync(bound);
         Serving.MoveTo(ServingStage.Serving);
     }
 
@@ -80,7 +83,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         catch
         {
             foreach (var listener in change.Bound)
-                await listener.CloseAsync();
+                await (listener.IsHandedOver ? listener.LeaveAsync() : listener.CloseAsync());
             foreach (var gone in closed)
                 Reopen(gone);
             await CloseIfStoppingAsync();
@@ -113,7 +116,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             }
 
             foreach (var listener in change.Bound)
-                next.Add(Run(listener));
+                next.Add(Accept(listener));
             SayListening([.. change.Bound.Select(static one => (one.Model.Name, one.LocalEndPoint))], Log.Listening);
 
             // The first one is what a question without a listener is about.
@@ -185,9 +188,12 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     {
         try
         {
+            var inherited = Inherited(model);
             var listener = services.Transport.Listen(
-                model.Address, new ListenSettings(Backlog, model.SocketMode, model.IsDualStack, Inherited(model), model.TakesForeign));
-            return new ProxyListener(listener, model, services, logger);
+                model.Address,
+                new ListenSettings(
+                    Backlog, model.SocketMode, model.IsDualStack, inherited?.Socket, inherited?.OwnsFile, model.TakesForeign));
+            return new ProxyListener(listener, model, services, logger) { IsHandedOver = inherited is { Configured: not null } };
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
@@ -202,10 +208,10 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
     /// The socket that was opened for it, once; null: none was. Throws <see cref="ListenException"/> when it is on another address than is
     /// configured: by that one it has been judged who may connect.
     /// </summary>
-    private Socket? Inherited(ListenerModel model)
+    private InheritedSocket? Inherited(ListenerModel model)
     {
-        if (services.Inherited.Take(model.Name, own => IsSame(model.Address, own)) is { } socket)
-            return socket;
+        if (services.Inherited.Take(model.Name, model.Address, own => IsSame(model.Address, own)) is { } inherited)
+            return inherited;
 
         // Of a range some ports may be opened by us and others by the manager, but none that is not of the range.
         if (services.Inherited.Find(model.Name, own => !IsOf(model, own)) is not { } where)
@@ -228,12 +234,6 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         (IPEndPoint { Port: 0 } any, IPEndPoint real) => any.Address.Equals(real.Address),
         _ => configured.Equals(own) || (own is not IPEndPoint && configured.ToString() == own.ToString()),
     };
-
-    private RunningListener Run(ProxyListener listener)
-    {
-        var stop = CancellationTokenSource.CreateLinkedTokenSource(Connections.Stopping);
-        return new RunningListener(listener, listener.RunAsync(stop.Token), stop);
-    }
 
     /// <summary>A line for each address; ports that follow each other are one.</summary>
     private void SayListening(IReadOnlyList<(string Name, EndPoint Address)> listeners, Action<ILogger, string, string> say)
@@ -279,7 +279,7 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             next.RemoveAt(at);
             try
             {
-                var opened = Run(Bind(closed.Listener.Model));
+                var opened = Accept(Bind(closed.Listener.Model));
                 next.Insert(at, opened);
                 SayListening([(opened.Listener.Model.Name, opened.Listener.LocalEndPoint)], Log.Listening);
             }
@@ -315,6 +315,15 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
         [LoggerMessage(
             ServerEventIds.NotReopened, LogLevel.Error, "A listener that was closed for another cannot be opened again: {Problem}")]
         public static partial void NotReopened(ILogger logger, string problem);
+
+        [LoggerMessage(
+            ServerEventIds.HandedOver, LogLevel.Information,
+            "Process {Pid} has the listeners from now on; {Count} connections go on here to their end")]
+        public static partial void HandedOver(ILogger logger, int pid, int count);
+
+        [LoggerMessage(ServerEventIds.TakenOver, LogLevel.Information, "Took over from process {Pid} (release {Release}), which ends with "
+            + "its last connection")]
+        public static partial void TakenOver(ILogger logger, int pid, string release);
 
         [LoggerMessage(ServerEventIds.Draining, LogLevel.Information, "Stopping: {Count} connections may go on for up to {Drain}")]
         public static partial void Draining(ILogger logger, int count, TimeSpan drain);

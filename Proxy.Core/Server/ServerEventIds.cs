@@ -27,6 +27,8 @@ internal static class ServerEventIds
     public const int CertificateRenewed = 2021;
     public const int CertificateKept = 2022;
     public const int TransparentRefused = 2023;
+    public const int HandedOver = 2024;
+    public const int TakenOver = 2025;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

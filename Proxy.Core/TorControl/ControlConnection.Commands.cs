@@ -83,6 +83,9 @@ internal sealed partial class ControlConnection
     /// <summary>From now on tor ends when this connection does.</summary>
     public Task TakeOwnershipAsync(CancellationToken cancellationToken) => CommandAsync("TAKEOWNERSHIP", cancellationToken);
 
+    /// <summary>Takes <see cref="TakeOwnershipAsync"/> back (tor 0.4.0.1 and later).</summary>
+    public Task DropOwnershipAsync(CancellationToken cancellationToken) => CommandAsync("DROPOWNERSHIP", cancellationToken);
+
     private async Task<ControlReply> CommandAsync(string command, CancellationToken cancellationToken)
     {
         var reply = await SendAsync(command, cancellationToken);

@@ -53,18 +53,33 @@ public interface ITransportListener : IAsyncDisposable
     /// A connection that the kernel has already accepted and queued, or null; never waits and never throws for what the network does.
     /// </summary>
     TransportConnection? TryAccept();
+
+    /// <summary>The socket itself, for another process to have as well; null: there is none to give.</summary>
+    Socket? Socket => null;
+
+    /// <summary>Whether disposing it takes the file of a unix socket away.</summary>
+    bool OwnsFile => false;
+
+    /// <summary>
+    /// The socket, and its file, are another process's from now on: disposing closes our descriptor and nothing else. Nobody accepts here.
+    /// </summary>
+    void Leave()
+    {
+    }
 }
 
 /// <param name="Backlog">Connections that the kernel queues before they are accepted.</param>
 /// <param name="UnixFileMode">Permissions of a unix socket's file; null leaves the umask's.</param>
 /// <param name="IsDualStack">Whether an IPv6 address takes IPv4 clients as well (RFC 3493, section 5.3): of use for [::] only.</param>
 /// <param name="Inherited">Bound to the address already, and listening: taken instead of a new one, and closed with it. Null: none.</param>
+/// <param name="OwnsFile">Asked when an inherited unix socket closes: whether its file is to go. Null: it stays.</param>
 /// <param name="TakesForeign">
 /// Whether it takes connections to addresses that are not this machine's, which TPROXY sends to it (ip(7), IP_TRANSPARENT). Needs
 /// CAP_NET_ADMIN or CAP_NET_RAW.
 /// </param>
 public readonly record struct ListenSettings(
-    int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false, Socket? Inherited = null, bool TakesForeign = false);
+    int Backlog, UnixFileMode? UnixFileMode, bool IsDualStack = false, Socket? Inherited = null, Func<bool>? OwnsFile = null,
+    bool TakesForeign = false);
 
 /// <param name="Remote">An IP or unix address; never a name.</param>
 /// <param name="LocalAddress">Bind to this address first (a WireGuard link); null: the kernel chooses.</param>

@@ -121,6 +121,18 @@ public sealed class WorkerState
 
     internal void CountFailure() => Interlocked.Increment(ref _totalFailures);
 
+    /// <summary>What has been counted of it.</summary>
+    internal WorkerTotals Totals => new(TotalConnections, TotalFailures, BytesSent, BytesReceived, ConnectTimeMs);
+
+    /// <summary>Counts on from where another process of ours was.</summary>
+    internal void Adopt(WorkerTotals totals)
+    {
+        Interlocked.Add(ref _totalConnections, totals.Connections);
+        Interlocked.Add(ref _totalFailures, totals.Failures);
+        CountBytes(totals.BytesSent, totals.BytesReceived);
+        Volatile.Write(ref _connectTimeMs, totals.ConnectTimeMs);
+    }
+
     internal void CountBytes(long sent, long received)
     {
         Interlocked.Add(ref _bytesSent, sent);
@@ -138,3 +150,7 @@ public sealed class WorkerState
 
     private sealed record Ramp(long From, TimeSpan Duration);
 }
+
+/// <summary>What is counted of a worker.</summary>
+/// <param name="ConnectTimeMs">Moving average, milliseconds; 0: none was measured.</param>
+internal sealed record WorkerTotals(long Connections, long Failures, long BytesSent, long BytesReceived, double ConnectTimeMs);

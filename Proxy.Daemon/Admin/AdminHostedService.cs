@@ -11,6 +11,7 @@ using TorBalancer.Admin.Fetch;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reload;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.Processes;
 using TorBalancer.Transport;
 
@@ -22,9 +23,15 @@ namespace TorBalancer.Daemon.Admin;
 /// </summary>
 internal sealed partial class AdminHostedService(
     IServiceProvider services, TorBalancerOptions options, ILoggerFactory loggers, ILogger<AdminHostedService> logger)
-    : IHostedLifecycleService, IAsyncDisposable
+    : IHostedLifecycleService, IHandOverPart, IAsyncDisposable
 {
     private const string Auto = "auto";
+
+    /// <summary>What the socket of the command line is called to who takes over; the address is called by its key.</summary>
+    private const string SocketName = "Socket", AddressName = "Address";
+
+    private readonly Predecessor? _predecessor = services.GetService<Predecessor>();
+    private bool _isLeft;
 
     private AdminServer? _server;
     private AdminSocketPlace? _place;
@@ -45,6 +52,11 @@ internal sealed partial class AdminHostedService(
             try
             {
                 await StartAsync(address, cancellationToken);
+                _predecessor?.WhenItLetsGo(() =>
+                {
+                    Resume();
+                    return Task.CompletedTask;
+                });
                 return;
             }
             catch (AdminBindException failure) when (failure.IsSocket ? admin.Socket == Auto : !admin.IsAddressConfigured)
@@ -60,11 +72,43 @@ internal sealed partial class AdminHostedService(
         }
     }
 
-    /// <summary>The proxy takes no new clients from here on, so no new fetches are begun either.</summary>
+    /// <summary>
+    /// The proxy takes no new clients from here on, so no new fetches are begun either; those that come over a connection from before a
+    /// takeover are its last.
+    /// </summary>
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        _server?.RefuseFetches();
+        if (!_isLeft)
+            _server?.RefuseFetches();
         return Task.CompletedTask;
+    }
+
+    public IReadOnlyList<(TakeoverDescriptor What, int Descriptor)> Descriptors =>
+    [
+        .. (_server?.Listeners ?? []).Select(one => (
+            new TakeoverDescriptor(
+                TakeoverKinds.Admin, one.Configured is IPEndPoint ? AddressName : SocketName,
+                one.Configured is IPEndPoint ? one.Configured.ToString()! : _place!.Path, OwnsFile: one.Configured is not IPEndPoint),
+            (int)one.Listener.Socket.SafeHandle.DangerousGetHandle())),
+    ];
+
+    public async ValueTask PauseAsync()
+    {
+        foreach (var (_, listener) in _server?.Listeners ?? [])
+            await listener.PauseAsync();
+    }
+
+    public void Resume()
+    {
+        foreach (var (_, listener) in _server?.Listeners ?? [])
+            listener.Resume();
+    }
+
+    public async ValueTask LeaveAsync(TakeoverReady successor, int processId)
+    {
+        _isLeft = true;
+        if (_server is not null)
+            await _server.LeaveListenersAsync();
     }
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -96,8 +140,15 @@ internal sealed partial class AdminHostedService(
                 Commands = services.GetRequiredService<AdminCommands>(),
                 Fetch = services.GetRequiredService<FetchEngine>(),
                 Configuration = () => ConfigView.From(running.Current),
+                HandOver = services.GetService<HandOver>(),
             },
-            new AdminEndPoints(address, _place?.BindPath) { Token = options.Admin.Token, Certificate = certificate, Chain = chain },
+            new AdminEndPoints(address, _place?.BindPath)
+            {
+                Token = options.Admin.Token,
+                Certificate = certificate,
+                Chain = chain,
+                Inherited = _predecessor is null ? null : Inherited,
+            },
             loggers, services.GetRequiredService<DescriptorBudget>());
         await _server.StartAsync(cancellationToken);
         if (_server.Address is { } bound)
@@ -128,6 +179,10 @@ internal sealed partial class AdminHostedService(
         }
     }
 
+    private InheritedSocket? Inherited(EndPoint endPoint) => endPoint is IPEndPoint
+        ? _predecessor!.TakeSocket(TakeoverKinds.Admin, AddressName, endPoint.ToString()!)
+        : _predecessor!.TakeSocket(TakeoverKinds.Admin, SocketName, _place!.Path);
+
     /// <summary>One that was asked for by name must be had; the automatic one is a convenience.</summary>
     private async Task TakePlaceAsync(AdminOptions admin, CancellationToken cancellationToken)
     {
@@ -135,7 +190,8 @@ internal sealed partial class AdminHostedService(
         if (AdminSocket.Resolve(admin.Socket, Environment.GetEnvironmentVariable, ProcessSignals.UserId) is not { } path)
             return;
         bool ownDirectory = auto && Environment.GetEnvironmentVariable("RUNTIME_DIRECTORY") is not ['/', ..];
-        (_place, string trouble) = await AdminSocket.TakeAsync(path, ownDirectory, cancellationToken);
+        bool isInherited = _predecessor?.Has(TakeoverKinds.Admin, SocketName, path) ?? false;
+        (_place, string trouble) = await AdminSocket.TakeAsync(path, ownDirectory, cancellationToken, isInherited);
         if (_place is not null)
             return;
         if (!auto)

@@ -15,6 +15,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.Interop;
 using TorBalancer.Transport;
 
@@ -44,6 +45,8 @@ internal sealed class AdminServer : IAsyncDisposable
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
 
     private readonly WebApplication _application;
+    private readonly AdminListener.Factory _listeners;
+    private volatile bool _isLeft;
     private readonly CancellationTokenSource _stopping = new();
     private volatile bool _refusesFetches;
 
@@ -71,8 +74,12 @@ internal sealed class AdminServer : IAsyncDisposable
             if (socketPath is not null)
                 kestrel.ListenUnixSocket(socketPath, listen => Configure(listen, places, null));
         });
-        builder.Services.AddSingleton<IConnectionListenerFactory>(
-            new AdminListener.Factory(Bind, descriptors, TimeProvider.System, new QuietLoggerFactory(loggers).CreateLogger("Kestrel")));
+        _listeners = new AdminListener.Factory(
+            Bind, descriptors, TimeProvider.System, new QuietLoggerFactory(loggers).CreateLogger("Kestrel"))
+        {
+            Inherited = endPoints.Inherited,
+        };
+        builder.Services.AddSingleton<IConnectionListenerFactory>(_listeners);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new QuietLoggerFactory(loggers));
         builder.Services.AddSingleton<IHostLifetime>(new InnerLifetime());
@@ -86,10 +93,13 @@ internal sealed class AdminServer : IAsyncDisposable
         if (endPoints.Token.Length > 0)
             _application.Use(new AdminToken(endPoints.Token).InvokeAsync);
         _application.UseRouting();
+        _application.Use(LeaveAsync);
         _application.Use(AskedItselfAsync);
         new AdminRoutes(services.Views, services.Commands, services.Fetch, () => _refusesFetches, _stopping.Token).Map(_application);
         new AdminSteeringRoutes(services).Map(_application);
         new AdminEventRoutes(services.Events, timing ?? AdminEventTiming.Default, logger, _stopping.Token).Map(_application);
+        if (services.HandOver is { } handOver)
+            new TakeoverRoute(handOver).Map(_application);
         new AdminDescription(() => Routes).Map(_application);
     }
 
@@ -106,6 +116,20 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <summary>Throws <see cref="StartupException"/> naming the key whose address cannot be had.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => _application.StartAsync(cancellationToken);
+
+    /// <summary>Those that are open, with the addresses that were asked for.</summary>
+    public IReadOnlyList<(EndPoint Configured, AdminListener Listener)> Listeners => _listeners.Made;
+
+    /// <summary>
+    /// After their pauses: the listeners are another process's from now on. Connections that live get the answers to what they have asked,
+    /// and close.
+    /// </summary>
+    public async Task LeaveListenersAsync()
+    {
+        _isLeft = true;
+        foreach (var (_, listener) in _listeners.Made)
+            await listener.LeaveAsync();
+    }
 
     /// <summary>New fetches are answered with 503 from now on; those under way go on.</summary>
     public void RefuseFetches() => _refusesFetches = true;
@@ -156,6 +180,14 @@ internal sealed class AdminServer : IAsyncDisposable
         if (HttpMethods.IsOptions(method)
             && context.Response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed } response)
             response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    /// <summary>What another process serves by now is to be asked of it: over another connection.</summary>
+    private Task LeaveAsync(HttpContext context, RequestDelegate next)
+    {
+        if (_isLeft)
+            context.Response.Headers.Connection = "close";
+        return next(context);
     }
 
     /// <summary>Each address has its own places, so that who takes those of one does not close the other.</summary>

@@ -4,6 +4,8 @@ using TorBalancer.Admin;
 using TorBalancer.Admin.Events;
 using TorBalancer.Admin.Explain;
 using TorBalancer.Admin.Fetch;
+using TorBalancer.Daemon.Takeover;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -22,6 +24,9 @@ internal sealed record AdminServices
 
     public required FetchEngine Fetch { get; init; }
 
+    /// <summary>How another process takes over; null: none can.</summary>
+    public HandOver? HandOver { get; init; }
+
     /// <summary>What is configured now.</summary>
     public required Func<ConfigView> Configuration { get; init; }
 }
@@ -33,6 +38,12 @@ internal sealed record AdminEndPoints(IPEndPoint? Address, string? SocketPath)
 {
     /// <summary>What clients of the address must send; empty: nothing.</summary>
     public string Token { get; init; } = "";
+
+    /// <summary>
+    /// Listening sockets of another process, by address, that are taken instead of bound; nobody is accepted then before
+    /// <see cref="AdminListener.Resume"/>. Null: there is no such process.
+    /// </summary>
+    public Func<EndPoint, InheritedSocket?>? Inherited { get; init; }
 
     /// <summary>What the address is served with, and the chain behind it; null: in plain HTTP.</summary>
     public X509Certificate2? Certificate { get; init; }

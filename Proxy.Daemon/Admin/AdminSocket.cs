@@ -55,8 +55,9 @@ internal static class AdminSocket
     /// stands in the way comes back as a sentence.
     /// </summary>
     /// <param name="ownDirectory">True when the directory is ours to make; one in /tmp must not be somebody else's.</param>
+    /// <param name="isInherited">The socket is there and will be ours: another process hands it over.</param>
     public static async Task<(AdminSocketPlace? Place, string Trouble)> TakeAsync(
-        string path, bool ownDirectory, CancellationToken cancellationToken)
+        string path, bool ownDirectory, CancellationToken cancellationToken, bool isInherited = false)
     {
         if (Encoding.UTF8.GetByteCount(path) > MaxPath)
             return (null, "the path is longer than a unix socket's can be (107 bytes)");
@@ -64,7 +65,7 @@ internal static class AdminSocket
         try
         {
             place = new AdminSocketPlace(path, ownDirectory ? PrivateDirectory.Open(Path.GetDirectoryName(path)!) : null);
-            string? trouble = await ClearAsync(place.BindPath, cancellationToken);
+            string? trouble = isInherited ? null : await ClearAsync(place.BindPath, cancellationToken);
             if (trouble is null)
                 return (place, "");
             place.Dispose();

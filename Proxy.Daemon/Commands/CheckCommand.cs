@@ -48,7 +48,7 @@ internal static class CheckCommand
     internal static string? ProblemOfTransports(TorBalancerOptions options)
     {
         var managed = options.ManagedWorkers;
-        if (options.Workers.Count > 0 || managed.Count == 0)
+        if (!options.UsesManagedWorkers || managed.Count == 0)
             return null;
 
         // That the file can be read and understood was checked before.
@@ -60,8 +60,8 @@ internal static class CheckCommand
 
     private static string Summary(TorBalancerOptions options)
     {
-        string workers = options.Workers.Count > 0
-            ? Units.Count(options.Workers.Count, "worker")
+        string workers = options.Discovery.IsOn ? $"{Units.Count(options.Workers.Count, "worker")} and those of {options.Discovery.Name}"
+            : options.Workers.Count > 0 ? Units.Count(options.Workers.Count, "worker")
             : Units.Count(options.ManagedWorkers.Count, "managed worker");
         string services = options.OnionServices.Count == 0
             ? ""

@@ -10,16 +10,20 @@ using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Reload;
+using TorBalancer.Connecting;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Client;
+using TorBalancer.Daemon.Discovery;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Metrics;
 using TorBalancer.Daemon.Readiness;
 using TorBalancer.Daemon.Systemd;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.Daemon.Tor;
 using TorBalancer.DependencyInjection;
+using TorBalancer.Processes;
 using TorBalancer.Server;
 using TorBalancer.Testnet;
 using TorBalancer.Transport;
@@ -40,8 +44,14 @@ internal static class RunCommand
             Description = "Start a private Tor network on loopback and use its workers: everything can be tried offline.",
         };
         var latency = LatencyOption.Create();
+        var takeover = new Option<bool>("--takeover")
+        {
+            Description = "Take over from the daemon that runs with this configuration, without a client noticing; it ends with its last "
+                + "connection, or goes on if this one cannot start.",
+        };
         command.Options.Add(testnet);
         command.Options.Add(latency);
+        command.Options.Add(takeover);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var sources = arguments.Sources(parsed, ConfigurationParts.Proxy);
@@ -60,16 +70,22 @@ internal static class RunCommand
                 return ExitCodes.Usage;
             }
 
-            return await RunAsync(sources, result, isTestnet ? parsed.GetValue(latency) : null, error, cancellationToken);
+            if (isTestnet && parsed.GetValue(takeover))
+            {
+                await StandardError.TellAsync(error, ["--takeover cannot take a test network over: its relays end with their daemon"]);
+                return ExitCodes.Usage;
+            }
+
+            var start = new StartArguments(isTestnet ? parsed.GetValue(latency) : null, parsed.GetValue(takeover));
+            return await RunAsync(sources, result, start, error, cancellationToken);
         });
         return command;
     }
 
     /// <param name="sources">Read again by a reload.</param>
     /// <param name="configuration">Its options are final but for what a test network adds.</param>
-    /// <param name="latency">How far the relays of the test network to run are away; null: none is run.</param>
     private static async Task<int> RunAsync(
-        ConfigurationSources sources, ConfigurationResult configuration, TimeSpan? latency, TextWriter error,
+        ConfigurationSources sources, ConfigurationResult configuration, StartArguments start, TextWriter error,
         CancellationToken cancellationToken)
     {
         using var signals = new DaemonSignals();
@@ -78,9 +94,10 @@ internal static class RunCommand
             var sockets = SocketActivation.Take(
                 Environment.GetEnvironmentVariable, Environment.ProcessId, static name => Environment.SetEnvironmentVariable(name, null));
             SocketActivation.Check(sockets, [.. configuration.Options.Listeners]);
-            var inputs = new ProcessInputs(signals, sockets);
             DescriptorLimit.Check();
-            if (latency is { } distance)
+            using var predecessor = start.IsTakeover ? Predecessor.Connect(AdminSocketOf(configuration.Options)) : null;
+            var inputs = new ProcessInputs(signals, predecessor?.TakeListeners() ?? sockets, predecessor);
+            if (start.Latency is { } distance)
                 await RunTestnetAsync(sources, configuration, distance, inputs, cancellationToken);
             else
                 await RunHostAsync(new RunningConfiguration(sources, configuration), addNetwork: null, inputs, cancellationToken);
@@ -96,6 +113,9 @@ internal static class RunCommand
             NLogSetup.Flush();
         }
     }
+
+    private static string? AdminSocketOf(TorBalancerOptions options) =>
+        AdminSocket.Resolve(options.Admin.Socket, Environment.GetEnvironmentVariable, ProcessSignals.UserId);
 
     /// <summary>
     /// Lays the network out before anything reads the options, which then say where its workers are; the host starts it. A method of its
@@ -139,7 +159,12 @@ internal static class RunCommand
 
         // Not before the listeners are open: until then what was read is what is being started.
         var reloads = host.Services.GetRequiredService<SignalledReloads>();
-        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.Register(() => signals.Reload = reloads.Ask);
+        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.Register(() =>
+        {
+            signals.Reload = reloads.Ask;
+            if (addNetwork is null)
+                signals.Upgrade = host.Services.GetRequiredService<Successor>().Start;
+        });
         host.Services.GetRequiredService<IsolationKeyNotice>().Tell();
         await host.RunAsync(cancellationToken);
     }
@@ -168,9 +193,13 @@ internal static class RunCommand
         string state = ManagedWorkerPaths.RootOf(options.ManagedWorkers.DataDirectory, Environment.GetEnvironmentVariable);
         var key = IsolationKeyFile.Load(
             options.Balancing.KeyFile, addNetwork is null ? state : null, Environment.GetEnvironmentVariable, out string? notKept);
+        bool isOfThisProcess = notKept is not null || addNetwork is not null;
+        if (isOfThisProcess && inputs.Predecessor?.Offer.IsolationKey is { } handedOver)
+            key = new IsolationKey(Convert.FromHexString(handedOver));
         builder.Services.AddProxy(options, addNetwork is null ? state : null, key);
         builder.Services.AddSingleton(
-            provider => new IsolationKeyNotice(notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
+            provider => new IsolationKeyNotice(
+                key, isOfThisProcess, notKept, provider.GetRequiredService<ILogger<IsolationKeyNotice>>()));
         builder.Services.AddReload(running);
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(inputs.Signals);
@@ -178,9 +207,15 @@ internal static class RunCommand
         builder.Services.AddSingleton<SystemdNotifier>();
         builder.Services.AddSingleton<ServiceStatus>();
         builder.Services.AddSingleton<ReadinessAnswers>();
-        builder.Services.AddSingleton<ReadinessServer>();
+        builder.Services.AddSingleton(static provider => new ReadinessServer(
+            provider.GetRequiredService<ReadinessAnswers>(), provider.GetRequiredService<DescriptorBudget>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ReadinessServer>>())
+        {
+            Predecessor = provider.GetService<Predecessor>(),
+        });
         builder.Services.AddSingleton<IReloadBinding>(static provider => provider.GetRequiredService<ReadinessServer>());
         builder.Services.AddSingleton<SignalledReloads>();
+        builder.Services.AddSingleton<Successor>();
         var events = new EventHub(TimeProvider.System);
         EventLoggerProvider.AddTo(builder.Logging, events);
         builder.Services.AddSingleton(events);
@@ -196,17 +231,25 @@ internal static class RunCommand
         // Stopped in the reverse of this order: the proxy drains first, while the workers still carry its tunnels and the admin
         // API still shows and commands. That binds after the listeners all the same, and only then we are ready.
         addNetwork?.Invoke(builder.Services);
-        builder.Services.AddHostedService<WorkersHostedService>();
+        builder.Services.AddHandedOver<WorkersHostedService>();
+        builder.Services.AddHostedService<DiscoveryHostedService>();
+        if (inputs.Predecessor is { } predecessor)
+            builder.Services.AddSingleton(predecessor).AddHostedService<AdoptionHostedService>();
         builder.Services.AddHostedService<LinkHostedService>();
-        builder.Services.AddHostedService<RelayWatchHostedService>();
+        builder.Services.AddHandedOver<RelayWatchHostedService>();
         builder.Services.AddHostedService<HealthHostedService>();
         builder.Services.AddHostedService<WatchdogHostedService>();
         builder.Services.AddHostedService<ReadinessHostedService>();
-        builder.Services.AddHostedService<AdminHostedService>();
+        builder.Services.AddSingleton<IHandOverPart>(static provider => provider.GetRequiredService<ReadinessServer>());
+        builder.Services.AddHandedOver<AdminHostedService>();
         builder.Services.AddHostedService<OtlpHostedService>();
-        builder.Services.AddHostedService<ProxyHostedService>();
+        builder.Services.AddHandedOver<ProxyHostedService>();
         builder.Services.AddHostedService<DnsHostedService>();
         builder.Services.AddHostedService<UsersFileWatch>();
+        if (inputs.Predecessor is not null)
+            builder.Services.AddHostedService<TakeoverHostedService>();
+        if (addNetwork is null)
+            builder.Services.AddHandOver();
         builder.Services.AddHostedService<ReadyHostedService>();
         builder.Services.AddHostedService<LameDuckHostedService>();
         return builder.Build();
@@ -215,5 +258,11 @@ internal static class RunCommand
     /// <summary>What the process has from outside, besides its configuration.</summary>
     /// <param name="Signals">Those that are sent to it.</param>
     /// <param name="Sockets">Those that were opened for it.</param>
-    private sealed record ProcessInputs(DaemonSignals Signals, InheritedSockets Sockets);
+    /// <param name="Predecessor">Who serves yet and hands over; null: nobody does.</param>
+    private sealed record ProcessInputs(DaemonSignals Signals, InheritedSockets Sockets, Predecessor? Predecessor);
+
+    /// <summary>What stands on the command line beside the configuration.</summary>
+    /// <param name="Latency">How far the relays of the test network to run are away; null: none is run.</param>
+    /// <param name="IsTakeover">Take over from a running daemon.</param>
+    private sealed record StartArguments(TimeSpan? Latency, bool IsTakeover);
 }

@@ -22,7 +22,7 @@ internal sealed record Patient(
     public FirewallState? Firewall { get; init; }
 
     /// <summary>True when tor processes of the daemon's own are the workers.</summary>
-    public bool IsManaged => Options.Workers.Count == 0 && Options.ManagedWorkers.Count > 0;
+    public bool IsManaged => Options.UsesManagedWorkers && Options.ManagedWorkers.Count > 0;
 }
 
 /// <summary>The daemon, as far as it answers.</summary>

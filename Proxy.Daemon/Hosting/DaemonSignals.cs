@@ -8,11 +8,12 @@ namespace TorBalancer.Daemon.Hosting;
 /// Signals whose default would end the process, and every tunnel with it, from before its first line to its end: SIGHUP, which opens log
 /// files anew and has the configuration read again, as it does in other daemons, and SIGXFSZ, which a log file brings that has reached a
 /// limit (RLIMIT_FSIZE); the write
-/// then fails as on a full disk. Programs that we start have the defaults. SIGTERM and SIGINT, which the host takes, are counted.
+/// then fails as on a full disk. SIGUSR2 has another process take over. Programs that we start have the defaults. SIGTERM and SIGINT,
+/// which the host takes, are counted.
 /// </summary>
 internal sealed partial class DaemonSignals : IDisposable
 {
-    private const PosixSignal FileSizeLimit = (PosixSignal)25;
+    private const PosixSignal FileSizeLimit = (PosixSignal)25, User2 = (PosixSignal)12;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
 
@@ -26,8 +27,10 @@ internal sealed partial class DaemonSignals : IDisposable
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangUp));
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnStop));
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, OnStop));
-        if (OperatingSystem.IsLinux())
-            _registrations.Add(PosixSignalRegistration.Create(FileSizeLimit, static context => context.Cancel = true));
+        if (!OperatingSystem.IsLinux())
+            return;
+        _registrations.Add(PosixSignalRegistration.Create(FileSizeLimit, static context => context.Cancel = true));
+        _registrations.Add(PosixSignalRegistration.Create(User2, OnUser2));
     }
 
     /// <summary>Where is told what was done; null as long as there is no host.</summary>
@@ -45,6 +48,9 @@ internal sealed partial class DaemonSignals : IDisposable
         }
     }
 
+    /// <summary>Has another process take over; null until everything is started: nothing happens then.</summary>
+    public Action? Upgrade { get; set; }
+
     /// <summary>Cancelled by a second SIGTERM or Ctrl-C.</summary>
     public CancellationToken StopAgain => _stopAgain.Token;
 
@@ -60,6 +66,12 @@ internal sealed partial class DaemonSignals : IDisposable
     {
         if (Interlocked.Increment(ref _stops) == 2)
             _stopAgain.Cancel();
+    }
+
+    private void OnUser2(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        Upgrade?.Invoke();
     }
 
     private void OnHangUp(PosixSignalContext context)

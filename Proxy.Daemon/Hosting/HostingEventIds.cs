@@ -22,10 +22,13 @@ internal static class HostingEventIds
     public const int LameDuckHurried = 1025;
     public const int Stuck = 1026;
     public const int ReadyTls = 1027;
+    public const int DiscoveryChanged = 1028;
+    public const int DiscoveryKept = 1029;
     public const int PublisherService = 1030;
     public const int PublisherStatus = 1031;
     public const int PublisherNoStatus = 1032;
     public const int PublisherRefused = 1033;
     public const int PublisherFailed = 1034;
     public const int UsersNotRead = 1035;
+    public const int DiscoveryAnswers = 1036;
 }

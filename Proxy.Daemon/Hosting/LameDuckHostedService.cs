@@ -17,6 +17,9 @@ internal sealed partial class LameDuckHostedService(
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        // Another process has taken over: nobody is to be told, and no connection comes here.
+        if (server.Serving.Stage == ServingStage.Draining)
+            return;
         var (lameDuck, drain) = (tunnel.Value.LameDuck, tunnel.Value.DrainTimeout);
         if (lameDuck > TimeSpan.Zero)
             server.Serving.MoveTo(ServingStage.LameDuck);

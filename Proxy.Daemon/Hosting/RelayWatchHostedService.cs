@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Daemon.Hosting;
@@ -6,8 +7,11 @@ namespace TorBalancer.Daemon.Hosting;
 /// <summary>
 /// Watches the workers' circuits while the host runs. Stops after the proxy and before the workers, whose tors it puts in order.
 /// </summary>
-internal sealed class RelayWatchHostedService(RelayWatchService service) : IHostedService
+internal sealed class RelayWatchHostedService(RelayWatchService service) : IHostedService, IHandOverPart
 {
+    /// <summary>The other process watches them by now: what this one has set in tor is its.</summary>
+    public async ValueTask LeaveAsync(TakeoverReady successor, int processId) => await service.LeaveAsync();
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         service.Start();

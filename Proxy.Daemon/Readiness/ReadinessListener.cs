@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Readiness;
@@ -27,7 +28,10 @@ internal sealed class ReadinessListener : IAsyncDisposable
     private readonly Func<Socket, CancellationToken, Task> _answer;
     private readonly DescriptorBudget _descriptors;
     private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
     private Task _accepting = Task.CompletedTask;
+    private CancellationTokenSource? _pause;
+    private bool _isShared;
     private volatile bool _closed;
 
     /// <summary>Binds; throws <see cref="SocketException"/> when the address cannot be had.</summary>
@@ -52,20 +56,60 @@ internal sealed class ReadinessListener : IAsyncDisposable
         }
     }
 
+    /// <param name="shared">Listens already; another process has it too, so that closing closes our descriptor and nothing else.</param>
+    /// <inheritdoc cref="ReadinessListener(IPEndPoint, Func{Socket, CancellationToken, Task}, DescriptorBudget, TimeProvider)"/>
+    public ReadinessListener(
+        Socket shared, Func<Socket, CancellationToken, Task> answer, DescriptorBudget descriptors, TimeProvider time)
+    {
+        (_answer, _descriptors, _time, _socket, _isShared) = (answer, descriptors, time, shared, true);
+        Address = (IPEndPoint)shared.LocalEndPoint!;
+    }
+
     /// <summary>With its real port.</summary>
     public IPEndPoint Address { get; }
+
+    /// <summary>The listening socket, for another process to have as well.</summary>
+    public Socket Socket => _socket;
 
     /// <summary>Nobody is accepted any more.</summary>
     public bool IsClosed => _closed;
 
     /// <summary>From now on it answers.</summary>
-    public void Start() => _accepting = Task.Run(AcceptAsync);
+    public void Start()
+    {
+        _pause = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var token = _pause.Token;
+        _accepting = Task.Run(() => AcceptAsync(token));
+    }
 
-    /// <summary>The port is free when this returns; what has begun is answered yet.</summary>
+    /// <summary>Nobody is accepted until <see cref="Start"/>.</summary>
+    public async Task PauseAsync()
+    {
+        if (_pause is not null)
+            await _pause.CancelAsync();
+        await _accepting;
+    }
+
+    /// <summary>After <see cref="PauseAsync"/>: the port is another process's from now on.</summary>
+    public void Leave()
+    {
+        _isShared = true;
+        Close();
+    }
+
+    /// <summary>The port is free when this returns, if nobody else has it; what has begun is answered yet.</summary>
     public void Close()
     {
+        if (_closed)
+            return;
         _closed = true;
-        _socket.Dispose();
+        _stop.Cancel();
+
+        // Nobody waits on it any more, so that closing is no more than that.
+        if (_isShared)
+            SharedDescriptors.Close(_socket);
+        else
+            _socket.Dispose();
     }
 
     public async ValueTask DisposeAsync()
@@ -76,21 +120,27 @@ internal sealed class ReadinessListener : IAsyncDisposable
         lock (_lock)
             running = [.. _running];
         await Task.WhenAll(running);
+        _pause?.Dispose();
+        _stop.Dispose();
     }
 
-    private async Task AcceptAsync()
+    private async Task AcceptAsync(CancellationToken paused)
     {
-        while (!_closed)
+        while (!_closed && !paused.IsCancellationRequested)
         {
             Socket accepted;
             try
             {
-                accepted = await _socket.AcceptAsync();
+                accepted = await _socket.AcceptAsync(paused);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
             catch (Exception failure) when (failure is ObjectDisposedException or SocketException)
             {
                 if (!_closed)
-                    await Task.Delay(Pause, _time);
+                    await Task.Delay(Pause, _time, CancellationToken.None);
                 continue;
             }
 

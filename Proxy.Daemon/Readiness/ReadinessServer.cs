@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Readiness;
@@ -11,7 +12,7 @@ namespace TorBalancer.Daemon.Readiness;
 /// <summary>The two listeners of [Readiness], of which a reload may open, move and close each.</summary>
 internal sealed partial class ReadinessServer(
     ReadinessAnswers answers, DescriptorBudget descriptors, TimeProvider time, ILogger<ReadinessServer> logger)
-    : IReloadBinding, IAsyncDisposable
+    : IReloadBinding, IHandOverPart, IAsyncDisposable
 {
     private const string Section = "Readiness", AddressKey = "Address", AgentKey = "Agent";
 
@@ -24,12 +25,25 @@ internal sealed partial class ReadinessServer(
     /// <summary>What answers agent-checks; null: nothing does.</summary>
     public IPEndPoint? Agent => _agent.Listener?.Address;
 
-    /// <summary>Opens what is configured. Throws <see cref="StartupException"/>.</summary>
-    public void Start(TorBalancerOptions options)
+    /// <summary>The process whose sockets are taken where it has them; null: there is none.</summary>
+    public Predecessor? Predecessor { get; init; }
+
+    public IReadOnlyList<(TakeoverDescriptor What, int Descriptor)> Descriptors =>
+    [
+        .. Named().Select(static one => (
+            new TakeoverDescriptor(TakeoverKinds.Readiness, one.Key, one.Bound.Configured!.ToString()),
+            (int)one.Bound.Listener!.Socket.SafeHandle.DangerousGetHandle())),
+    ];
+
+    /// <summary>Opens what is configured, and answers. Throws <see cref="StartupException"/>.</summary>
+    public void Start(TorBalancerOptions options) => Bind(options).Apply();
+
+    /// <summary>Opens what is configured; it answers when what comes back is applied. Throws <see cref="StartupException"/>.</summary>
+    public IPreparedBinding Bind(TorBalancerOptions options)
     {
         try
         {
-            Prepare(options).Apply();
+            return Prepare(options);
         }
         catch (ReloadBindingException failure)
         {
@@ -60,6 +74,25 @@ internal sealed partial class ReadinessServer(
         }
     }
 
+    public async ValueTask PauseAsync()
+    {
+        foreach (var (_, bound) in Named())
+            await bound.Listener!.PauseAsync();
+    }
+
+    public void Resume()
+    {
+        foreach (var (_, bound) in Named())
+            bound.Listener!.Start();
+    }
+
+    public ValueTask LeaveAsync(TakeoverReady successor, int processId)
+    {
+        foreach (var (_, bound) in Named())
+            bound.Listener!.Leave();
+        return ValueTask.CompletedTask;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var listener in (ReadinessListener?[])[_address.Listener, _agent.Listener, .. _closing])
@@ -78,6 +111,10 @@ internal sealed partial class ReadinessServer(
             old.Listener?.Close();
     }
 
+    private List<(string Key, Bound Bound)> Named() =>
+        new List<(string Key, Bound Bound)> { (AddressKey, _address), (AgentKey, _agent) }
+            .FindAll(static one => one.Bound.Listener is not null);
+
     private Bound Open(IPEndPoint? address, string key)
     {
         if (address is null)
@@ -85,7 +122,9 @@ internal sealed partial class ReadinessServer(
         try
         {
             Func<Socket, CancellationToken, Task> answer = key == AgentKey ? answers.AnswerAgentAsync : answers.AnswerHttpAsync;
-            return new Bound(address, new ReadinessListener(address, answer, descriptors, time));
+            return Predecessor?.TakeSocket(TakeoverKinds.Readiness, key, address.ToString()) is { } inherited
+                ? new Bound(address, new ReadinessListener(inherited.Socket, answer, descriptors, time))
+                : new Bound(address, new ReadinessListener(address, answer, descriptors, time));
         }
         catch (SocketException failure)
         {

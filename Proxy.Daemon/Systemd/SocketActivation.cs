@@ -39,11 +39,11 @@ internal static class SocketActivation
         for (int i = 0; i < passed; i++)
             _ = FileCalls.SetCloseOnExec(First + i);
         string[] named = names?.Split(':') ?? [];
-        var sockets = new List<KeyValuePair<string, Socket>>();
+        var sockets = new List<InheritedSocket>();
         for (int i = 0; i < passed; i++)
         {
             string name = i < named.Length && named[i].Length > 0 ? named[i] : "unknown";
-            sockets.Add(new KeyValuePair<string, Socket>(name, Open(First + i, name)));
+            sockets.Add(new InheritedSocket(name, Open(First + i, name)));
         }
 
         return new InheritedSockets(sockets);

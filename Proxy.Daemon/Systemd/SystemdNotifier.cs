@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
@@ -9,7 +10,7 @@ internal sealed class SystemdNotifier
     /// <summary>Milliseconds.</summary>
     private const int SendLimit = 2000;
 
-    private readonly string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
+    private volatile string? _path = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
 
     /// <summary>There is somebody to tell.</summary>
     public bool IsListenedTo => !string.IsNullOrEmpty(_path);
@@ -17,11 +18,11 @@ internal sealed class SystemdNotifier
     /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens.</summary>
     public void Notify(string state)
     {
-        if (string.IsNullOrEmpty(_path))
+        if (_path is not { Length: > 0 } named)
             return;
 
         // A leading @ stands for the NUL byte of Linux' abstract namespace.
-        string path = _path[0] == '@' ? '\0' + _path[1..] : _path;
+        string path = named[0] == '@' ? '\0' + named[1..] : named;
         try
         {
             // A manager that does not read must hold up neither the start nor the end.
@@ -32,5 +33,15 @@ internal sealed class SystemdNotifier
         {
             // The manager is gone; there is nobody to tell.
         }
+    }
+
+    /// <summary>
+    /// The service is another process's from now on, and what it says is heard; this one says no more. Said by the one that the manager
+    /// knows, because it listens to no other (NotifyAccess=main).
+    /// </summary>
+    public void HandOver(int successor)
+    {
+        Notify(string.Create(CultureInfo.InvariantCulture, $"MAINPID={successor}"));
+        _path = null;
     }
 }

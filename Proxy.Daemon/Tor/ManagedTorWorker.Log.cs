@@ -41,5 +41,17 @@ internal sealed partial class ManagedTorWorker
 
         [LoggerMessage(ManagedWorkerEventIds.TorErrs, LogLevel.Error, "Worker {Worker}: tor: {Line}")]
         public static partial void TorErrs(ILogger logger, string worker, string line);
+
+        [LoggerMessage(
+            ManagedWorkerEventIds.TakenOver, LogLevel.Information, "Worker {Worker}: goes on with its tor (pid {Pid}), which runs already")]
+        public static partial void TakenOver(ILogger logger, string worker, int pid);
+
+        [LoggerMessage(ManagedWorkerEventIds.Left, LogLevel.Information, "Worker {Worker}: its tor is the new process's from now on")]
+        public static partial void Left(ILogger logger, string worker);
+
+        [LoggerMessage(
+            ManagedWorkerEventIds.NotLeft, LogLevel.Warning,
+            "Worker {Worker}: its tor cannot be handed over, and the new process starts it anew: {Reason}")]
+        public static partial void NotLeft(ILogger logger, string worker, string reason);
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
@@ -31,7 +32,54 @@ internal sealed partial class ManagedTorWorker(
         ["MALLOC_MMAP_THRESHOLD_"] = "1048576",
     };
 
-    /// <summary>Runs until the token is cancelled, and the process is gone then. Never faults for what tor does.</summary>
+    private AdoptedTor? _adopted;
+    private volatile RunningNow? _now;
+    private volatile bool _isLeft;
+
+    /// <summary>A tor of this id that another process of ours runs and hands over; null: there is none.</summary>
+    public AdoptedTor? Adopted
+    {
+        init => _adopted = value;
+    }
+
+    /// <summary>
+    /// Completes when the tor may be owned or, where none is handed over, started: at once, unless another process of ours has yet to let
+    /// go.
+    /// </summary>
+    public Task MayOwn { get; init; } = Task.CompletedTask;
+
+    public string Id => id;
+
+    /// <summary>The process of now; null: there is none.</summary>
+    public RunningNow? Now => _now;
+
+    /// <summary>
+    /// The tor is another process's from now on, which owns it as soon as it can; until then tor ends when that process does. Ends
+    /// <see cref="RunAsync"/> when its token is cancelled.
+    /// </summary>
+    /// <param name="successor">The process's number.</param>
+    public async Task LeaveAsync(int successor)
+    {
+        _isLeft = true;
+        if (_now is not { Control: { } control })
+            return;
+        try
+        {
+            string owner = successor.ToString(CultureInfo.InvariantCulture);
+            using var limit = new CancellationTokenSource(StopStep, time);
+            await control.SetConfAsync([new("__OwningControllerProcess", owner)], limit.Token);
+            await control.DropOwnershipAsync(limit.Token);
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException or ControlProtocolException
+            or ControlReplyException)
+        {
+            Log.NotLeft(logger, id, failure.Message);
+        }
+    }
+
+    /// <summary>
+    /// Runs until the token is cancelled, and the process is gone then, unless it was left. Never faults for what tor does.
+    /// </summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         // Start() of several workers must not wait for the first one's process.
@@ -39,6 +87,10 @@ internal sealed partial class ManagedTorWorker(
         int failures = 0;
         while (!stopping.IsCancellationRequested)
         {
+            if (_adopted is null)
+                await MayOwn.WaitAsync(stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (stopping.IsCancellationRequested)
+                break;
             long started = time.GetTimestamp();
             await RunOnceAsync(stopping);
             if (stopping.IsCancellationRequested)
@@ -50,7 +102,10 @@ internal sealed partial class ManagedTorWorker(
             await Task.Delay(wait, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        Log.Stopped(logger, id);
+        if (_isLeft)
+            Log.Left(logger, id);
+        else
+            Log.Stopped(logger, id);
     }
 
     /// <summary>1, 2, 4, … 60 s.</summary>
@@ -62,26 +117,33 @@ internal sealed partial class ManagedTorWorker(
         TorProcess? process = null;
         ControlConnection? control = null;
         string reason = "stopping";
+        var adopted = Interlocked.Exchange(ref _adopted, null);
+
+        // Whose it is decides whether it ends with us.
+        bool isOurs = adopted is null;
         try
         {
-            await PrepareAsync(stopping);
-            process = TorProcess.Start(
-                new TorStartInfo(executable, paths.TorrcPath(id)) { Environment = TorEnvironment, OnOutput = OnOutput, OwnSession = true },
-                time);
-            Log.Starting(logger, id, process.ProcessId, executable);
-            _reported = BootstrapStatus.None;
-            _reportedProblem = null;
-            _complaint = null;
-            sink.Starting(id, BootstrapStatus.None);
-
+            process = adopted is null ? await StartAsync(stopping) : TakeOver(adopted);
+            _now = new RunningNow(process, null, IsReady: false);
             (control, var controlEndPoint) = await ConnectAsync(process, stopping);
-            await control.TakeOwnershipAsync(stopping);
-            await control.ResetConfAsync([new("__OwningControllerProcess", null)], stopping);
-            await FollowBootstrapAsync(control, stopping);
+            _now = new RunningNow(process, control, IsReady: false);
+            bool isReady = adopted is { IsReady: true } && (await control.GetBootstrapAsync(stopping)).IsDone;
+            if (!isReady)
+            {
+                await OwnAsync(control, stopping);
+                isOurs = true;
+                await FollowBootstrapAsync(control, stopping);
+            }
 
             var socks = paths.HasSocksPort ? await SocksEndPointAsync(control, stopping) : null;
             Log.Ready(logger, id, Describe(socks ?? controlEndPoint));
             sink.Ready(id, socks, controlEndPoint, paths.CookiePath(id));
+            _now = new RunningNow(process, control, IsReady: true);
+            if (isReady)
+            {
+                await OwnAsync(control, stopping);
+                isOurs = true;
+            }
 
             // Tor owned by this connection ends with it, and the other way round.
             await control.Closed.WaitAsync(stopping);
@@ -97,10 +159,50 @@ internal sealed partial class ManagedTorWorker(
             reason = process is null ? failure.Message : await EndReasonAsync(process, failure.Message);
         }
 
+        _now = null;
+        if (_isLeft || (!isOurs && stopping.IsCancellationRequested))
+        {
+            // Another process's: the connections through it are none of ours to judge either.
+            process?.Leave();
+            if (control is not null)
+                await control.DisposeAsync();
+            return;
+        }
+
         if (!stopping.IsCancellationRequested)
             Log.Ended(logger, id, reason);
         sink.Down(id, stopping.IsCancellationRequested ? "stopping" : reason);
         await EndAsync(process, control);
+    }
+
+    private async Task<TorProcess> StartAsync(CancellationToken stopping)
+    {
+        await PrepareAsync(stopping);
+        var process = TorProcess.Start(
+            new TorStartInfo(executable, paths.TorrcPath(id)) { Environment = TorEnvironment, OnOutput = OnOutput, OwnSession = true },
+            time);
+        Log.Starting(logger, id, process.ProcessId, executable);
+        _reported = BootstrapStatus.None;
+        _reportedProblem = null;
+        _complaint = null;
+        sink.Starting(id, BootstrapStatus.None);
+        return process;
+    }
+
+    private TorProcess TakeOver(AdoptedTor adopted)
+    {
+        var process = TorProcess.TakeOver(adopted.Tor, OnOutput, time)
+            ?? throw new IOException("tor ended while another process handed it over");
+        Log.TakenOver(logger, id, process.ProcessId);
+        return process;
+    }
+
+    /// <summary>From then on tor ends with our connection, and with nobody else's.</summary>
+    private async Task OwnAsync(ControlConnection control, CancellationToken stopping)
+    {
+        await MayOwn.WaitAsync(stopping);
+        await control.TakeOwnershipAsync(stopping);
+        await control.ResetConfAsync([new("__OwningControllerProcess", null)], stopping);
     }
 
     private async Task PrepareAsync(CancellationToken stopping)
@@ -181,3 +283,12 @@ internal sealed partial class ManagedTorWorker(
             Log.TorSays(logger, id, line);
     }
 }
+
+/// <summary>A tor that another process of ours hands over.</summary>
+/// <param name="IsReady">Whether it could carry streams there.</param>
+internal sealed record AdoptedTor(RunningTor Tor, bool IsReady);
+
+/// <summary>A worker's process of one moment.</summary>
+/// <param name="Control">Null: not connected yet.</param>
+/// <param name="IsReady">It can carry streams.</param>
+internal sealed record RunningNow(TorProcess Process, ControlConnection? Control, bool IsReady);

@@ -15,4 +15,7 @@ internal static class ManagedWorkerEventIds
     public const int Stopped = 5110;
     public const int CacheCopied = 5111;
     public const int TorErrs = 5112;
+    public const int TakenOver = 5113;
+    public const int Left = 5114;
+    public const int NotLeft = 5115;
 }

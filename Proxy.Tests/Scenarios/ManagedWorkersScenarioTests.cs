@@ -51,13 +51,46 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
             await Task.Delay(50, token);
     }
 
+    [Test, CancelAfter(120_000)]
+    public async Task Workers_are_handed_over_to_a_new_process_and_are_its_own_from_then_on(CancellationToken token)
+    {
+        await using var first = await StartAsync(token);
+        foreach (string id in Ids)
+            await first.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
+        int[] processes = [await ProcessOfAsync(first, "tor-1", 0, token), await ProcessOfAsync(first, "tor-2", 0, token)];
+
+        // Twice: what was taken over once is no child of the one that hands it over the second time.
+        await using var second = await first.SucceedAsync(token);
+        Assert.That(await first.Exited.WaitAsync(token), Is.Zero, string.Join('\n', first.Lines));
+        await using var third = await second.SucceedAsync(token);
+        Assert.That(await second.Exited.WaitAsync(token), Is.Zero, string.Join('\n', second.Lines));
+        Assert.That(processes, Is.All.Matches<int>(ProcessStates.IsRunning), "with nobody who started them");
+        for (int i = 0; i < Ids.Length; i++)
+        {
+            string goesOn = $"Worker {Ids[i]}: goes on with its tor (pid {processes[i]})";
+            await third.WaitForLineAsync(line => line.Contains(goesOn, StringComparison.Ordinal), token);
+            await AssertServesAsync(third, Ids[i], token);
+        }
+
+        // It hears of the end of one, and starts it anew; the other one ends with it.
+        ProcessSignals.Kill(processes[0]);
+        await third.WaitForLineAsync(static line => line.Contains("Worker tor-1: down", StringComparison.Ordinal), token);
+        await third.WaitForLineAsync(static line => line.Contains("Worker tor-1: ready", StringComparison.Ordinal), token, after: 1);
+        await AssertServesAsync(third, "tor-1", token);
+        int[] live = [await ProcessOfAsync(third, "tor-1", 0, token), processes[1]];
+        Assert.That(live, Is.All.Matches<int>(ProcessStates.IsRunning));
+        Assert.That(await third.StopAsync(token), Is.Zero, string.Join('\n', third.Lines));
+        Assert.That(live, Has.None.Matches<int>(ProcessStates.IsRunning));
+    }
+
     private async Task<DaemonUnderTest> StartAsync(CancellationToken token)
     {
         string directory = DaemonUnderTest.MakeDirectory();
         string torrc = Path.Combine(directory, "extra");
         await File.WriteAllLinesAsync(torrc, Network.ClientTorrc, token);
         return await DaemonUnderTest.StartAsync(
-            $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\n", token, directory);
+            $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\n", token, directory,
+            socket: $"unix:{directory}/admin.sock");
     }
 
     /// <summary>A request that only this worker may carry.</summary>

@@ -60,12 +60,38 @@ public sealed class SeveralGatewaysTests
         Assert.That(await RequestsAsync(20, token), Is.EqualTo(20));
         Assert.That(await TotalAsync("gw1", token), Is.GreaterThan(returned));
 
+        // A new release takes its place while requests come; HAProxy hears nothing of it but that all is well.
+        int downs = DownOf(haproxy);
+        await using var upgraded = await UpgradeUnderLoadAsync(again, token);
+        Assert.That(await ColumnAsync("gw1", "status", token), Does.StartWith("UP"));
+        Assert.That(DownOf(haproxy), Is.EqualTo(downs));
+
         second.Kill();
         await second.Exited.WaitAsync(token);
         Assert.That(await RequestsAsync(60, token), Is.EqualTo(60), "those that HAProxy has not noticed it for are sent to the other one");
 
         // It would be a lame duck for long.
-        again.Kill();
+        upgraded.Kill();
+    }
+
+    /// <summary>How often it has found the first gateway down.</summary>
+    private static int DownOf(ForegroundProcess haproxy) =>
+        haproxy.ToString().Split('\n').Count(static line => line.Contains("gateways/gw1 is DOWN", StringComparison.Ordinal));
+
+    /// <summary>Requests all the time until it has taken over and the old one is gone; each was served.</summary>
+    private async Task<DaemonUnderTest> UpgradeUnderLoadAsync(DaemonUnderTest old, CancellationToken token)
+    {
+        var upgrading = old.SucceedAsync(token);
+        int asked = 0, served = 0;
+        while (!upgrading.IsCompleted || !old.Exited.IsCompleted || asked < 40)
+        {
+            served += await RequestsAsync(10, token);
+            asked += 10;
+        }
+
+        Assert.That(await old.Exited, Is.Zero, string.Join('\n', old.Lines));
+        Assert.That(served, Is.EqualTo(asked));
+        return await upgrading;
     }
 
     [Test]
@@ -99,7 +125,11 @@ public sealed class SeveralGatewaysTests
             check.Replace("/run/torbalancer", directory, StringComparison.Ordinal).Split(' ')[1..], token);
     }
 
-    private Task<DaemonUnderTest> StartAsync(string address, FakeTorWorker worker, CancellationToken token) => DaemonUnderTest.StartAsync(
+    private Task<DaemonUnderTest> StartAsync(string address, FakeTorWorker worker, CancellationToken token) =>
+        StartAsync(address, worker, DaemonUnderTest.MakeDirectory(), token);
+
+    private Task<DaemonUnderTest> StartAsync(
+        string address, FakeTorWorker worker, string directory, CancellationToken token) => DaemonUnderTest.StartAsync(
         string.Create(
             CultureInfo.InvariantCulture,
             $"""
@@ -111,7 +141,7 @@ public sealed class SeveralGatewaysTests
             LameDuck = 10m
 
             """),
-        token,
+        token, directory, socket: $"unix:{directory}/admin.sock",
         environment: new Dictionary<string, string>
         {
             ["TORBALANCER_Listener__main__Address"] = string.Create(CultureInfo.InvariantCulture, $"{address}:{_port}"),

@@ -14,16 +14,22 @@ namespace TorBalancer.Tests.Support;
 /// </summary>
 internal sealed partial class DaemonUnderTest : IAsyncDisposable
 {
+    private const string NotifySocket = "NOTIFY_SOCKET";
+
     private readonly Process _process;
+    private readonly bool _ownsDirectory;
+    private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
     private readonly Task _reading;
     private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private DaemonUnderTest(Process process, string directory)
+    private DaemonUnderTest(
+        Process process, string directory, bool ownsDirectory, IReadOnlyDictionary<string, string> environment)
     {
         _process = process;
         Directory = directory;
+        (_ownsDirectory, _environment) = (ownsDirectory, environment);
         _reading = Task.WhenAll(DrainAsync(process.StandardOutput), DrainAsync(process.StandardError));
         Exited = WaitAsync();
     }
@@ -74,7 +80,25 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
         await File.WriteAllTextAsync(
             file, $"[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\n{admin}\nSocket = {socket}\n\n" + configuration, token);
 
-        string[] command = [.. under ?? [], ProgramRun.Daemon, "run", "--config", file];
+        return await LaunchAsync(
+            [.. under ?? [], ProgramRun.Daemon, "run", "--config", file], directory, ownsDirectory: true,
+            new Dictionary<string, string>(environment ?? new Dictionary<string, string>())
+            {
+                [NotifySocket] = notify ?? "",
+            }, token);
+    }
+
+    /// <summary>
+    /// Another process that takes over from this one, with the configuration that stands there by now; returns when it says that it is
+    /// ready. Disposed before this one, which has the directory.
+    /// </summary>
+    public Task<DaemonUnderTest> SucceedAsync(CancellationToken token, params string[] arguments) => LaunchAsync(
+        [ProgramRun.Daemon, "run", "--takeover", "--config", Path.Combine(Directory, "torbalancer.conf"), .. arguments], Directory,
+        ownsDirectory: false, _environment, token);
+
+    private static async Task<DaemonUnderTest> LaunchAsync(
+        string[] command, string directory, bool ownsDirectory, IReadOnlyDictionary<string, string> environment, CancellationToken token)
+    {
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -89,12 +113,10 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
             string name in (string[])[
                 "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "JOURNAL_STREAM"])
             start.Environment.Remove(name);
-        if (notify is not null)
-            start.Environment["NOTIFY_SOCKET"] = notify;
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        foreach (var (name, value) in environment.Where(static one => one.Key != NotifySocket || one.Value.Length > 0))
             start.Environment[name] = value;
 
-        var daemon = new DaemonUnderTest(Process.Start(start)!, directory);
+        var daemon = new DaemonUnderTest(Process.Start(start)!, directory, ownsDirectory, environment);
         try
         {
             string ready = await daemon.WaitForLineAsync(static line => line.Contains(" Ready: ", StringComparison.Ordinal), token);
@@ -160,7 +182,8 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
         }
 
         _process.Dispose();
-        System.IO.Directory.Delete(Directory, recursive: true);
+        if (_ownsDirectory)
+            System.IO.Directory.Delete(Directory, recursive: true);
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address.Address}:{Address.Port}");

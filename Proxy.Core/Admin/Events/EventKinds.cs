@@ -45,6 +45,8 @@ internal static class EventKinds
         [ServerEventIds.AcceptHeldByMemory] = "listener",
         [ServerEventIds.CertificateRenewed] = "certificate",
         [ServerEventIds.CertificateKept] = "certificate",
+        [ServerEventIds.HandedOver] = "takeover",
+        [ServerEventIds.TakenOver] = "takeover",
         [ServerEventIds.Draining] = "stopping",
         [ServerEventIds.DrainEnded] = "stopping",
     };

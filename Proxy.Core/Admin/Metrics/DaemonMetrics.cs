@@ -14,6 +14,13 @@ internal static class DaemonMetrics
         yield return MetricFamily.Counter(
             "password_hashes", "{hash}", "Password hashes that were computed, right ones and wrong ones", [],
             static (reading, sink) => sink.Add(reading.Parts.Server.Passwords.Hashes));
+        yield return MetricFamily.Counter(
+            "discovery_lookups", "{lookup}", "Questions to DNS for workers ([Discovery]), and what became of them", ["result"],
+            static (reading, sink) =>
+            {
+                sink.Add(reading.Parts.Discovery.Answers, "in_force");
+                sink.Add(reading.Parts.Discovery.Failures, "kept");
+            });
         yield return MetricFamily.Gauge(
             "process.start_time", "s", "When the process began, since 1970", [], static (_, sink) => sink.Add(ProcessFigures.StartTime));
         yield return MetricFamily.Counter(

@@ -16,6 +16,7 @@ namespace TorBalancer.Admin.Metrics;
 /// <param name="Sessions">The sessions that are known.</param>
 /// <param name="Names">What the name server is asked.</param>
 /// <param name="Resolver">What it knows.</param>
+/// <param name="Discovery">What DNS says of workers.</param>
 internal sealed record MetricParts(
     WorkerPool Pool, HealthMonitor Health, RelayWatchService Relays, ConnectionServices Server, StreamAccounting Streams,
-    SessionTable Sessions, DnsCounters Names, DnsResolver Resolver);
+    SessionTable Sessions, DnsCounters Names, DnsResolver Resolver, DiscoveryState Discovery);

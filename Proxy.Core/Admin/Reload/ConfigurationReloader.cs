@@ -105,6 +105,16 @@ internal sealed partial class ConfigurationReloader(
         }
     }
 
+    /// <summary>The workers that DNS has named.</summary>
+    public IReadOnlyList<WorkerChange> Discovered => running.Discovered;
+
+    /// <summary>Nothing is reloaded or changed until what comes back is disposed; whoever asks for it meanwhile waits.</summary>
+    public async Task<IDisposable> HoldAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        return new Hold(_one);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -127,12 +137,16 @@ internal sealed partial class ConfigurationReloader(
         if (ForbiddenLinks(next) is { Count: > 0 } forbidden)
             return ReloadOutcome.Failed(forbidden);
         before?.Invoke();
-        ListenerChange listeners;
+        ListenerChange? listeners = null;
         IPreparedBinding? binding = null;
         try
         {
-            binding = Binding?.Prepare(options);
-            listeners = await server.PrepareAsync(ListenerModel.AllOf(options));
+            // The start opens the listeners, by what is in force then.
+            if (server.Serving.Stage != ServingStage.Starting)
+            {
+                binding = Binding?.Prepare(options);
+                listeners = await server.PrepareAsync(ListenerModel.AllOf(options));
+            }
         }
         catch (ReloadBindingException failure)
         {
@@ -150,7 +164,8 @@ internal sealed partial class ConfigurationReloader(
         pool.Apply([.. options.Workers.Select(WorkerModel.Of)], keepsManaged: true);
         WatchLeaving();
         binding?.Apply();
-        await server.ApplyAsync(listeners);
+        if (listeners is not null)
+            await server.ApplyAsync(listeners);
         running.Take(next);
         return new ReloadOutcome(next.Changes, next.RestartNeeded, []);
     }
@@ -220,6 +235,17 @@ internal sealed partial class ConfigurationReloader(
             Log.KeyChanged(logger, change.ToString());
         foreach (var change in outcome.RestartNeeded)
             Log.RestartNeeded(logger, change.ToString());
+    }
+
+    private sealed class Hold(SemaphoreSlim one) : IDisposable
+    {
+        private int _disposed;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+                one.Release();
+        }
     }
 
     private static partial class Log

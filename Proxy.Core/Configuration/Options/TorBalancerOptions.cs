@@ -38,7 +38,12 @@ public sealed class TorBalancerOptions
     /// <summary>[Worker:name] sections in the order of the file, which is the order of mode failover.</summary>
     public IList<WorkerOptions> Workers { get; } = [];
 
+    public DiscoveryOptions Discovery { get; } = new();
+
     public ManagedWorkersOptions ManagedWorkers { get; } = new();
+
+    /// <summary>The daemon runs tor processes of its own, because nobody says where others are.</summary>
+    public bool UsesManagedWorkers => Workers.Count == 0 && !Discovery.IsOn;
 
     public PublisherOptions Publisher { get; } = new();
 

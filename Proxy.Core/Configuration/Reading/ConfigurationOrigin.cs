@@ -10,6 +10,9 @@ internal enum ConfigurationLayer : byte
     Environment,
     CommandLine,
 
+    /// <summary>DNS, where [Discovery] has it asked.</summary>
+    Discovery,
+
     /// <summary>The admin API, while the daemon runs: until the configuration is read again.</summary>
     Api,
 }
@@ -27,6 +30,7 @@ internal readonly record struct ConfigurationOrigin(ConfigurationLayer Layer, st
         ConfigurationLayer.Environment when Name.Length > 0 => "environment variable " + Name,
         ConfigurationLayer.Environment => "environment",
         ConfigurationLayer.CommandLine => "command line",
+        ConfigurationLayer.Discovery => "[Discovery]",
         ConfigurationLayer.Api => "admin API",
         _ => "built-in defaults",
     };

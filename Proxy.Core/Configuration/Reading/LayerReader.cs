@@ -71,7 +71,7 @@ internal sealed class LayerReader
                 continue;
             }
 
-            var origin = new ConfigurationOrigin(ConfigurationLayer.Api);
+            var origin = new ConfigurationOrigin(change.IsDiscovered ? ConfigurationLayer.Discovery : ConfigurationLayer.Api);
             if (Sections.Section(path, origin) is not { } section)
                 continue;
             foreach (var (name, value) in change.Keys)

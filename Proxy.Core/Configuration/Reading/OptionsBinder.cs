@@ -34,6 +34,7 @@ internal sealed class OptionsBinder(
         Fill(schema.Blacklist, options.Blacklist);
         Fill(schema.Route, options.Route);
         Fill(schema.Log, options.Log);
+        Fill(schema.Discovery, options.Discovery);
         Fill(schema.ManagedWorkers, options.ManagedWorkers);
         Fill(schema.Publisher, options.Publisher);
         ShortenTimeouts(options.Connect);

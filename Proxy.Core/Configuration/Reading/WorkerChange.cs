@@ -7,6 +7,9 @@ internal sealed record WorkerChange(string Id, IReadOnlyList<KeyValuePair<string
 {
     public bool IsRemoved => Given is null;
 
+    /// <summary>It is DNS that says so, not the operator.</summary>
+    public bool IsDiscovered { get; init; }
+
     /// <summary>What is given; nothing for one that is taken out.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Keys => Given ?? [];
 

@@ -15,6 +15,9 @@ internal sealed record NextConfiguration(
 {
     /// <summary>The files configure other workers than those that run, which stay until a restart.</summary>
     public bool HoldsWorkers { get; init; }
+
+    /// <summary>What DNS says of workers.</summary>
+    public IReadOnlyList<WorkerChange> Discovered { get; init; } = [];
 }
 
 /// <summary>
@@ -30,6 +33,7 @@ internal sealed class RunningConfiguration(
     private readonly ConfigurationSchema _schema = current.Schema;
     private ConfigurationResult _current = current;
     private IReadOnlyList<WorkerChange> _changes = [];
+    private IReadOnlyList<WorkerChange> _discovered = [];
     private volatile bool _holdsWorkers;
 
     /// <summary>As it is in force.</summary>
@@ -38,13 +42,16 @@ internal sealed class RunningConfiguration(
     /// <summary>What the operator has changed of the workers since the files were read.</summary>
     public IReadOnlyList<WorkerChange> Changes => Volatile.Read(ref _changes);
 
+    /// <summary>The workers that DNS names: they lie under the operator's changes, and outlast a reload.</summary>
+    public IReadOnlyList<WorkerChange> Discovered => Volatile.Read(ref _discovered);
+
     /// <summary>
     /// The files that were read last configure other workers than those that run: what is made of them anew is no change of those.
     /// </summary>
     public bool HoldsWorkers => _holdsWorkers;
 
     /// <summary>The daemon runs workers of its own, because none was configured when it started.</summary>
-    public bool HasManagedWorkers { get; } = current.Options.Workers.Count == 0;
+    public bool HasManagedWorkers { get; } = current.Options.UsesManagedWorkers;
 
     /// <summary>The network that is run for a trial has workers of its own.</summary>
     public bool HasNetwork => finish is not null;
@@ -55,12 +62,20 @@ internal sealed class RunningConfiguration(
         : null;
 
     /// <summary>Reads everything anew. What the operator has changed is gone, unless it was saved.</summary>
-    public NextConfiguration Read() => Judge(ConfigurationLoader.Load(sources), []);
+    public NextConfiguration Read() => Judge(ConfigurationLoader.Load(sources with { Changes = Discovered }), [], Discovered);
+
+    /// <summary>
+    /// The configuration as it was read, with these workers beside those that are configured, and the operator's changes.
+    /// </summary>
+    public NextConfiguration WithDiscovered(IReadOnlyList<WorkerChange> discovered) => Judge(
+        ConfigurationLoader.Load(sources with { Texts = Current.Texts, Changes = [.. discovered, .. Changes] }), Changes, discovered);
 
     /// <summary>The configuration as it was read, with these changes of the operator's over it.</summary>
     /// <param name="texts">The files as they will be; null: as they were read.</param>
     public NextConfiguration With(IReadOnlyList<WorkerChange> changes, IReadOnlyList<ConfigurationText>? texts = null) =>
-        Judge(ConfigurationLoader.Load(sources with { Texts = texts ?? Current.Texts, Changes = changes }), changes);
+        Judge(
+            ConfigurationLoader.Load(sources with { Texts = texts ?? Current.Texts, Changes = [.. Discovered, .. changes] }), changes,
+            Discovered);
 
     /// <summary>
     /// What one file gives, with these changes of the operator's over it: nothing of the environment's and the command line's, which
@@ -79,11 +94,13 @@ internal sealed class RunningConfiguration(
     public void Take(NextConfiguration next)
     {
         Volatile.Write(ref _changes, next.WorkerChanges);
+        Volatile.Write(ref _discovered, next.Discovered);
         Volatile.Write(ref _current, next.Result);
         _holdsWorkers = next.HoldsWorkers;
     }
 
-    private NextConfiguration Judge(ConfigurationResult next, IReadOnlyList<WorkerChange> changes)
+    private NextConfiguration Judge(
+        ConfigurationResult next, IReadOnlyList<WorkerChange> changes, IReadOnlyList<WorkerChange> discovered)
     {
         if (!next.IsValid)
             return new NextConfiguration(next, [], [], changes);
@@ -105,7 +122,7 @@ internal sealed class RunningConfiguration(
             Hold(change, next.Given);
         if (switches)
             HoldWorkers(next.Options);
-        return new NextConfiguration(next, live, restart, changes) { HoldsWorkers = switches };
+        return new NextConfiguration(next, live, restart, changes) { HoldsWorkers = switches, Discovered = discovered };
     }
 
     /// <summary>A key that needs a restart goes on having what it has.</summary>
@@ -124,7 +141,7 @@ internal sealed class RunningConfiguration(
     /// </summary>
     private bool SwitchesWorkers(GivenValues next, IReadOnlyList<WorkerChange> changes)
     {
-        if (HasNetwork)
+        if (HasNetwork || Current.Options.Discovery.IsOn)
             return false;
         var configured = next.SectionsOf(_schema.Worker.Name).Select(path => path[(_schema.Worker.Name.Length + 1)..]);
         return HasManagedWorkers

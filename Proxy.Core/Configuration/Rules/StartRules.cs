@@ -14,7 +14,7 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
 
     public void Check()
     {
-        if (options.Workers.Count == 0 && options.ManagedWorkers.Count > 0)
+        if (options.UsesManagedWorkers && options.ManagedWorkers.Count > 0)
             CheckManaged(options.ManagedWorkers);
         if (options.Log.File.Length > 0 && files.ProblemOfMaking(options.Log.File, isDirectory: false) is { } problem)
             Error("Log", "File", options.Log.File, problem);

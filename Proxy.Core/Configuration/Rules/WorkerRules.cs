@@ -34,18 +34,28 @@ internal sealed class WorkerRules(TorBalancerOptions options, GivenValues given,
         }
 
         const string Managed = "ManagedWorkers";
-        if (options.Workers.Count == 0 && options.ManagedWorkers.Count == 0)
+        const string Discovery = "Discovery";
+        if (options.Discovery is { IsOn: true, Resolver: null } && !given.AnyFailed(Discovery, "Resolver", "Name"))
+            report.Error(Discovery, "Name", "Name needs a Resolver: host:port of a DNS server that knows it; the system's is never asked");
+        if (options.Discovery is { IsOn: false, Resolver: not null } && !given.AnyFailed(Discovery, "Name"))
+            report.Warning(Discovery, "Resolver", "is not asked for anything, because Name is empty");
+        if (options.UsesManagedWorkers && options.ManagedWorkers.Count == 0)
         {
             report.Error(Managed, "Count",
                 "Count = 0 and no [Worker:name] is configured: nothing could carry a connection; add a worker or raise Count");
         }
 
-        if (options.Workers.Count > 0 && options.ManagedWorkers.Count > 0)
+        if (!options.UsesManagedWorkers && options.ManagedWorkers.Count > 0)
         {
             string[] keys = ["Count", "DataDirectory", "TorPath", "Countries", "Bridges", "Transports", "ExtraTorrc"];
             string? unused = Array.Find(keys, key => given.IsSet(Managed, key));
             if (unused is not null)
-                report.Warning(Managed, unused, "is not used, because there are [Worker:name] sections");
+            {
+                report.Warning(
+                    Managed, unused,
+                    options.Workers.Count > 0 ? "is not used, because there are [Worker:name] sections"
+                        : "is not used, because [Discovery] says where workers are");
+            }
         }
     }
 }

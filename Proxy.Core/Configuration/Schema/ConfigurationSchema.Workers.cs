@@ -108,6 +108,20 @@ internal sealed partial class ConfigurationSchema
         .Key("Tor", Values.YesNo, "yes", "Whether it is tor; no: another SOCKS5 server, which gets no onion service and no RESOLVE.",
             (draft, value) => draft.Options.IsTor = value);
 
+    public SchemaSection<DiscoveryOptions> Discovery { get; } = new SchemaSection<DiscoveryOptions>(
+            "Discovery", "Workers that a DNS zone names: they come and go with its records, as with a reload.", needsRestart: true)
+        .Key("Name", Values.DiscoveryName, "",
+            "What is asked for: SRV records of a name like _socks._tcp.workers.example, addresses of any other; empty: nothing.",
+            (options, value) => options.Name = value)
+        .Key("Resolver", Values.Resolver, "none", "Whom it is asked of; the system's resolver never is.",
+            (options, value) => options.Resolver = value)
+        .Key("Interval", Values.Duration(Seconds(1), TimeSpan.FromHours(1)), "30s", "How often it is asked.",
+            (options, value) => options.Interval = value)
+        .Key("Port", Values.Number(1, 65_535), "9050", "Their SocksPort where addresses are asked for; SRV records name their own.",
+            (options, value) => options.Port = value)
+        .Key("ControlPort", Values.Number(0, 65_535), "0", "The ControlPort of each of them; 0: none.",
+            (options, value) => options.ControlPort = value);
+
     public SchemaSection<ManagedWorkersOptions> ManagedWorkers { get; } = new SchemaSection<ManagedWorkersOptions>(
             "ManagedWorkers", "Tor processes that the daemon starts itself when there is no [Worker:name].", needsRestart: true)
         .Key("Count", Values.Number(0, ManagedWorkersOptions.MostWorkers), "3",

@@ -20,7 +20,7 @@ internal sealed partial class ConfigurationSchema
         Sections =
         [
             Listener, User, Dns, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule,
-            Log, Worker, ManagedWorkers, Publisher, OnionService, Instance,
+            Log, Worker, Discovery, ManagedWorkers, Publisher, OnionService, Instance,
         ];
     }
 

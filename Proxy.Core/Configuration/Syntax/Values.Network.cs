@@ -27,6 +27,13 @@ internal static partial class Values
     public static ValueParser<IPEndPoint?> AdminAddress { get; } =
         new("host:port or [v6]:port, or none", ParseAdminAddress);
 
+    /// <summary>[Discovery] Resolver.</summary>
+    public static ValueParser<IPEndPoint?> Resolver { get; } = new("host:port or [v6]:port, or none", ParseResolver);
+
+    /// <summary>[Discovery] Name.</summary>
+    public static ValueParser<string> DiscoveryName { get; } = new(
+        "a DNS name such as _socks._tcp.workers.example or workers.example", ParseDiscoveryName);
+
     /// <summary>[Readiness] Address and Agent.</summary>
     public static ValueParser<IPEndPoint?> ReadinessAddress { get; } =
         new("host:port or [v6]:port, or none", ParseReadinessAddress);
@@ -130,6 +137,26 @@ internal static partial class Values
 
     private static ValueProblem? ParseReadinessAddress(string text, ValueContext context, out IPEndPoint? value) =>
         ParseOptional(text, new ValueProblem("is a unix socket"), defaultPort: null, out value);
+
+    private static ValueProblem? ParseResolver(string text, ValueContext context, out IPEndPoint? value)
+    {
+        var problem = ParseOptional(text, new ValueProblem("is a unix socket"), defaultPort: 53, out value);
+        return problem ?? (value is { Port: 0 } ? new ValueProblem("has no valid port") : null);
+    }
+
+    private static ValueProblem? ParseDiscoveryName(string text, ValueContext context, out string value)
+    {
+        // Labels of RFC 1035, section 2.3.4, with the underscores of RFC 2782.
+        const int mostOfName = 253, mostOfLabel = 63;
+        value = text.TrimEnd('.').ToLowerInvariant();
+        if (value.Length == 0)
+            return text.Length == 0 ? null : new ValueProblem("is the root of all names");
+        if (IPAddress.TryParse(value, out _))
+            return new ValueProblem("is an address, which nobody has to be asked for: [Worker:name] takes it");
+        bool isName = value.Length <= mostOfName && value.Split('.').All(static label => label.Length is > 0 and <= mostOfLabel
+            && label.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+        return isName ? null : new ValueProblem("is no DNS name");
+    }
 
     private static ValueProblem? ParseOptional(string text, ValueProblem isUnix, int? defaultPort, out IPEndPoint? value)
     {

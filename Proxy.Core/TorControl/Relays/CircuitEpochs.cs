@@ -74,6 +74,36 @@ internal sealed class CircuitEpochs(int capacity = 4096) : ICircuitEpochs
         }
     }
 
+    /// <summary>A copy of all, the oldest first.</summary>
+    public IReadOnlyList<CircuitEpochState> Export()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. _order.Where(_byToken.ContainsKey)
+                    .Select(key => new CircuitEpochState(key.Worker, key.Password, _byToken[key].Number, _byToken[key].Password)),
+            ];
+        }
+    }
+
+    /// <summary>Goes on with what another process of ours knew. For a table that is empty yet.</summary>
+    public void Adopt(IReadOnlyList<CircuitEpochState> states)
+    {
+        lock (_lock)
+        {
+            foreach (var state in states)
+            {
+                var key = (state.WorkerId, state.Token);
+                _order.Enqueue(key);
+                _byToken[key] = new Epoch(state.Number, state.Password);
+                _tokenOf[(state.WorkerId, state.Password)] = state.Token;
+            }
+
+            _any = !_byToken.IsEmpty;
+        }
+    }
+
     private void Forget_NeedsLock()
     {
         if (_order.TryDequeue(out var oldest) && _byToken.TryRemove(oldest, out var epoch))
@@ -82,3 +112,8 @@ internal sealed class CircuitEpochs(int capacity = 4096) : ICircuitEpochs
 
     private sealed record Epoch(long Number, string Password);
 }
+
+/// <summary>What has become of one token at one worker.</summary>
+/// <param name="Number">How often its circuits were given up.</param>
+/// <param name="Password">What is sent instead of it.</param>
+internal sealed record CircuitEpochState(string WorkerId, string Token, long Number, string Password);

@@ -40,6 +40,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private CircuitWarmer? _warmer;
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
+    private volatile bool _isLeft;
 
     public CircuitWatcher(
         ControlPortTarget target, Live<BlacklistOptions> options, CircuitEpochs epochs, ExclusionMemory memory, RelayWatchTiming timing,
@@ -116,6 +117,19 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         Volatile.Read(ref _nudge).TrySetResult();
         _work.Set();
         _warmer?.Wake();
+    }
+
+    /// <inheritdoc cref="ExitExclusion.Export"/>
+    public ExclusionState Export() => _exclusion.Export();
+
+    /// <inheritdoc cref="ExitExclusion.Adopt"/>
+    public void Adopt(ExclusionState state) => _exclusion.Adopt(state);
+
+    /// <summary>Ends and leaves tor's options to another process, as they are.</summary>
+    public ValueTask LeaveAsync()
+    {
+        _isLeft = true;
+        return DisposeAsync();
     }
 
     /// <summary>Puts tor's options back and ends.</summary>
@@ -205,7 +219,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             }
             finally
             {
-                if (cancellationToken.IsCancellationRequested)
+                if (cancellationToken.IsCancellationRequested && !_isLeft)
                     await _exclusion.RestoreAsync(control);
             }
         }

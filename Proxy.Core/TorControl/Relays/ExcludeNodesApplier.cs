@@ -37,6 +37,23 @@ internal sealed class ExcludeNodesApplier(TimeProvider time, TimeSpan minInterva
         }
     }
 
+    /// <summary>Everything that we ever put there.</summary>
+    public IReadOnlyList<string> Put
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _put];
+        }
+    }
+
+    /// <summary>What another process of ours has put there is ours. Before <see cref="LoadAsync"/>.</summary>
+    public void Adopt(IEnumerable<string> put)
+    {
+        lock (_lock)
+            _put.UnionWith(put);
+    }
+
     /// <summary>How long until a change is allowed again; zero: now.</summary>
     public TimeSpan UntilAllowed
     {

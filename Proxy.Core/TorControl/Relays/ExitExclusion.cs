@@ -246,6 +246,26 @@ internal sealed partial class ExitExclusion(
         }
     }
 
+    /// <summary>What is avoided, and what stands in tor's option for it.</summary>
+    public ExclusionState Export() => new(
+        workerId,
+        [
+            .. Blacklist.Entries.Select(entry => new ExclusionEntryState(
+                entry.Relay.Fingerprint, entry.Relay.Nickname, entry.Evidence, entry.Since, entry.Until,
+                time.GetElapsedTime(entry.Listed).TotalMilliseconds)),
+        ],
+        _applier.Put);
+
+    /// <summary>Goes on with what another process of ours avoided. Before it connects.</summary>
+    public void Adopt(ExclusionState state)
+    {
+        long now = time.GetTimestamp();
+        Blacklist.Adopt(state.Entries.Select(entry => new BlacklistEntry(
+            new RelayName(entry.Fingerprint, entry.Nickname), entry.Evidence, entry.Since, entry.Until,
+            now - (long)(entry.ListedMs / 1000 * time.TimestampFrequency))));
+        _applier.Adopt(state.Put);
+    }
+
     private Finding? TryTakePending()
     {
         lock (_lock)

@@ -70,6 +70,13 @@ internal sealed class RelayBlacklist(Live<BlacklistOptions> options, TimeProvide
         }
     }
 
+    /// <summary>Goes on with what another process of ours had listed; the bounds hold from the next look at the consensus on.</summary>
+    public void Adopt(IEnumerable<BlacklistEntry> entries)
+    {
+        lock (_lock)
+            Volatile.Write(ref _entries, [.. entries]);
+    }
+
     /// <summary>True when it was listed.</summary>
     public bool Remove(string fingerprint) => RemoveWhere(entry => entry.Relay.Fingerprint == fingerprint).Count > 0;
 

@@ -14,7 +14,7 @@ internal readonly record struct ExclusionDirectory(string? Path);
 /// Watches the circuits of every worker of the pool that has a control port, as workers come, go and move. Start it when
 /// the pool is filled and stop it before the workers.
 /// </summary>
-internal sealed class RelayWatchService(
+internal sealed partial class RelayWatchService(
     WorkerPool pool, Live<BlacklistOptions> options, Func<double> jitter, TimeProvider time, ILogger<RelayWatchService> logger,
     RelayWatchTiming? timing = null, ExclusionDirectory directory = default)
     : ICircuitEpochs, ICircuitJoin, ITorFacts, ITorVersions, IAsyncDisposable
@@ -54,15 +54,7 @@ internal sealed class RelayWatchService(
     }
 
     /// <summary>Ends all watching and puts back what was changed in the workers' tors. A second call does nothing.</summary>
-    public async Task StopAsync()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-            return;
-        await _stop.CancelAsync();
-        await _running;
-        await Task.WhenAll(_watchers.Values.Select(static pair => pair.Watcher.DisposeAsync().AsTask()));
-        _stop.Dispose();
-    }
+    public Task StopAsync() => EndAsync(static watcher => watcher.DisposeAsync());
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
@@ -90,6 +82,16 @@ internal sealed class RelayWatchService(
     {
         foreach (var (_, watcher) in Volatile.Read(ref _watchers).Values)
             watcher.Nudge();
+    }
+
+    private async Task EndAsync(Func<CircuitWatcher, ValueTask> end)
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stop.CancelAsync();
+        await _running;
+        await Task.WhenAll(_watchers.Values.Select(pair => end(pair.Watcher).AsTask()));
+        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
@@ -141,6 +143,8 @@ internal sealed class RelayWatchService(
             var memory = ExclusionMemory.In(model.IsManaged ? null : directory.Path, model.Id, model.ControlEndPoint.ToString()!, logger);
             var watcher = new CircuitWatcher(target, options, _epochs, memory, _timing, time, logger);
             next = next.Add(model.Id, new Watched(model, watcher));
+            if (TakeAdopted(model.Id) is { } state)
+                watcher.Adopt(state);
             watcher.Start(Warming, worker);
         }
 

@@ -70,6 +70,12 @@ internal sealed class LinuxListener(EventLoops loops, EventLoop loop, ListeningS
 
     public bool HasQueued => listening.HasQueued;
 
+    public Socket Socket => listening.Socket;
+
+    public bool OwnsFile => listening.OwnsFile;
+
+    public void Leave() => listening.Leave();
+
     public TransportConnection? TryAccept() => !_closed.Task.IsCompleted && Accept(out var connection) == 0 ? connection : null;
 
     public async ValueTask DisposeAsync()

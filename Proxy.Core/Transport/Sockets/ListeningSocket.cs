@@ -8,11 +8,18 @@ namespace TorBalancer.Transport.Sockets;
 internal sealed class ListeningSocket : IDisposable
 {
     private readonly string? _unixPath;
+    private readonly Func<bool>? _ownsFile;
+    private bool _isShared;
+    private bool _isLeft;
 
-    private ListeningSocket(Socket socket, string? unixPath)
+    /// <param name="unixPath">Its file; null: it has none, or none of ours.</param>
+    /// <param name="ownsFile">Of a socket that others may have too: whether the file is ours when it closes.</param>
+    private ListeningSocket(Socket socket, string? unixPath, Func<bool>? ownsFile = null)
     {
         Socket = socket;
         _unixPath = unixPath;
+        _ownsFile = ownsFile;
+        _isShared = ownsFile is not null;
     }
 
     public Socket Socket { get; }
@@ -43,7 +50,7 @@ internal sealed class ListeningSocket : IDisposable
             if (settings.TakesForeign)
                 SocketTuning.TakeForeign(inherited);
             inherited.Listen(settings.Backlog);
-            return new ListeningSocket(inherited, unixPath: null);
+            return new ListeningSocket(inherited, settings.OwnsFile is null ? null : UnixPathOf(address), settings.OwnsFile ?? Never);
         }
 
         var socket = SocketTuning.Create(address);
@@ -78,20 +85,33 @@ internal sealed class ListeningSocket : IDisposable
         }
     }
 
+    /// <summary>Whether closing it takes its file away.</summary>
+    public bool OwnsFile => _unixPath is not null && (_ownsFile is null || _ownsFile());
+
+    /// <summary>Another process has it from now on, and its file: disposing closes our descriptor and nothing else.</summary>
+    public void Leave() => (_isShared, _isLeft) = (true, true);
+
     public void Dispose()
     {
-        Socket.Dispose();
-        if (_unixPath is null)
+        if (_isShared)
+            SharedDescriptors.Close(Socket);
+        else
+            Socket.Dispose();
+        if (_isLeft || !OwnsFile)
             return;
         try
         {
-            File.Delete(_unixPath);
+            File.Delete(_unixPath!);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             // Its directory is gone or not ours any more; the next start finds that nobody answers on it.
         }
     }
+
+    private static bool Never() => false;
+
+    private static string? UnixPathOf(EndPoint address) => address is UnixDomainSocketEndPoint ? address.ToString() : null;
 
     /// <summary>
     /// A socket file that nobody answers on is left over from a crash; one that somebody answers on is not ours to remove.

@@ -24,6 +24,12 @@ internal sealed class SocketTransportListener(ListeningSocket listening, OpenSoc
 
     public bool HasQueued => listening.HasQueued;
 
+    public Socket Socket => _socket;
+
+    public bool OwnsFile => listening.OwnsFile;
+
+    public void Leave() => listening.Leave();
+
     public TransportConnection? TryAccept()
     {
         try

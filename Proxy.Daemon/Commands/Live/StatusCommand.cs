@@ -57,6 +57,19 @@ internal static class StatusCommand
                 Printable.Of($"mode {mode}, isolation {isolation}{where}, configuration: {source}"));
         }
 
+        if (health.Member("discovery") is { } discovery && discovery.Text("problem") is { } problem)
+        {
+            await session.Output.WriteLineAsync(
+                session.Style.Paint(
+                    Printable.Of($"discovery: {problem}; the {discovery.Whole("workers")} workers that are known stay"), Tone.Warning));
+        }
+
+        if (health.Member("taken_over") is { } taken)
+        {
+            await session.Output.WriteLineAsync(
+                Printable.Of($"took over from process {taken.Whole("process")} (release {taken.Text("release")}) at {taken.Text("at")}"));
+        }
+
         await session.Output.WriteLineAsync();
     }
 
@@ -110,6 +123,12 @@ internal static class StatusCommand
 
             if (health.Text("stage") is { } stage)
                 writer.WriteString("stage", stage);
+            if (health.Member("taken_over") is { } taken)
+            {
+                writer.WritePropertyName("taken_over");
+                taken.WriteTo(writer);
+            }
+
             foreach (string name in Counts)
             {
                 if (health.Whole(name) is { } count)

@@ -1,0 +1,182 @@
+using System.Net.Sockets;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Metrics;
+using TorBalancer.Admin.Reload;
+using TorBalancer.Connecting;
+using TorBalancer.Daemon.Keys;
+using TorBalancer.Daemon.Systemd;
+using TorBalancer.Health;
+using TorBalancer.Server;
+using TorBalancer.TorControl.Relays;
+
+namespace TorBalancer.Daemon.Takeover;
+
+/// <summary>What is handed over, and who has it.</summary>
+internal sealed record HandOverContents(
+    ProxyServer Server, SessionTable Sessions, RelayWatchService Relays, HealthMonitor Health, IsolationKeyNotice Key,
+    IEnumerable<IHandOverPart> Parts, WorkersOffer Workers);
+
+/// <summary>The managed workers of now; null: there are none.</summary>
+internal delegate TakeoverWorkers? WorkersOffer();
+
+/// <summary>
+/// The running daemon's side of a takeover: one at a time. Nothing changes before the new process has said that everything stands there;
+/// from then on it serves, and this one ends with its last connection.
+/// </summary>
+internal sealed partial class HandOver(
+    HandOverContents contents, ConfigurationReloader reloader, SystemdNotifier systemd, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<HandOver> logger)
+{
+    /// <summary>How long the new process may take for its first word and to read its files; and from "ready" to "done".</summary>
+    private static readonly TimeSpan HelloLimit = TimeSpan.FromSeconds(10), ReadyLimit = TimeSpan.FromSeconds(60),
+        DoneLimit = TimeSpan.FromSeconds(30);
+
+    private int _isUnderWay;
+
+    /// <summary>Carries one out, or finds that it does not come to one.</summary>
+    /// <param name="input">What the new process sends.</param>
+    /// <param name="socket">By which it is answered: nothing else writes to it.</param>
+    public async Task RunAsync(Stream input, Socket socket, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+        int fd = (int)socket.SafeHandle.DangerousGetHandle(), successor = PeerCredentials.Of(socket).ProcessId;
+        string step = "it had said who it is";
+        bool isAlone = false;
+        try
+        {
+            var hello = await ReceiveAsync(input, TakeoverJson.Default.TakeoverHello, HelloLimit, stop);
+            isAlone = Interlocked.Exchange(ref _isUnderWay, 1) == 0;
+            if (RefusalOf(hello, isAlone) is { } refusal)
+            {
+                Log.Refused(logger, successor, hello.Program, refusal);
+                TakeoverFrames.Send(fd, new TakeoverOffer { Refusal = refusal }, TakeoverJson.Default.TakeoverOffer);
+                return;
+            }
+
+            Log.Begins(logger, successor, hello.Program);
+            using var held = await reloader.HoldAsync(stop.Token);
+            step = "it was ready";
+            Offer(fd);
+            var ready = await ReceiveAsync(input, TakeoverJson.Default.TakeoverReady, ReadyLimit, stop);
+            step = "everything stood there";
+            await GiveAsync(input, fd, ready, successor, stop);
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            Log.Failed(logger, successor, step, failure is OperationCanceledException ? "it took too long, or we stop" : failure.Message);
+        }
+        finally
+        {
+            if (isAlone)
+                Volatile.Write(ref _isUnderWay, 0);
+        }
+    }
+
+    private string? RefusalOf(TakeoverHello hello, bool isAlone)
+    {
+        if (!hello.Versions.Contains(TakeoverFrames.Version))
+        {
+            return $"it speaks version {string.Join(", ", hello.Versions)} of the takeover, and this daemon version "
+                + $"{TakeoverFrames.Version}: restart it instead";
+        }
+
+        if (!isAlone)
+            return "another process is taking over already";
+        return contents.Server.Serving.Stage == ServingStage.Serving ? null : "the daemon is starting or stopping";
+    }
+
+    private void Offer(int fd)
+    {
+        var descriptors = contents.Parts.SelectMany(static part => part.Descriptors).ToList();
+        TakeoverFrames.Send(
+            fd,
+            new TakeoverOffer
+            {
+                Version = TakeoverFrames.Version,
+                Program = ProcessFigures.Version,
+                Descriptors = [.. descriptors.Select(static one => one.What)],
+                IsolationKey = contents.Key.IsOfThisProcess ? Convert.ToHexStringLower(contents.Key.Key.Value) : null,
+                Workers = contents.Workers(),
+            }, TakeoverJson.Default.TakeoverOffer);
+        TakeoverFrames.SendDescriptors(fd, [.. descriptors.Select(static one => one.Descriptor)]);
+    }
+
+    private async Task GiveAsync(Stream input, int fd, TakeoverReady ready, int successor, CancellationTokenSource stop)
+    {
+        long began = time.GetTimestamp();
+        var parts = contents.Parts.ToList();
+        try
+        {
+            foreach (var part in parts)
+                await part.PauseAsync();
+            var state = new TakeoverState
+            {
+                Sessions = contents.Sessions.Export(),
+                Relays = contents.Relays.Export(),
+                Workers = contents.Health.Export(),
+                Discovered = [.. reloader.Discovered.Select(static one => new TakeoverDiscovered(one.Id, one.Keys.ToDictionary()))],
+            };
+            await Task.Run(() => TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState), stop.Token);
+            var word = await ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, DoneLimit, stop);
+            if (word.Word != TakeoverWord.Done)
+                throw new IOException($"it said \"{word.Word}\"");
+        }
+        catch
+        {
+            foreach (var part in parts)
+                part.Resume();
+            throw;
+        }
+
+        // The other process serves from here on, whatever becomes of the rest.
+        contents.Server.Serving.MoveTo(ServingStage.Draining);
+        foreach (var part in parts)
+            await part.LeaveAsync(ready, successor);
+        systemd.HandOver(successor);
+        Log.Done(logger, successor, time.GetElapsedTime(began).TotalMilliseconds, contents.Server.Connections.Count);
+        try
+        {
+            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Released), TakeoverJson.Default.TakeoverWord);
+        }
+        catch (IOException failure)
+        {
+            Log.NotHeard(logger, successor, failure.Message);
+        }
+
+        lifetime.StopApplication();
+    }
+
+    private async Task<T> ReceiveAsync<T>(Stream input, JsonTypeInfo<T> type, TimeSpan limit, CancellationTokenSource stop)
+    {
+        using var timer = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop.Token);
+        return await TakeoverFrames.ReceiveAsync(input, type, either.Token);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            TakeoverEventIds.Begins, LogLevel.Information,
+            "Process {Pid} (release {Program}) asks to take over; this one serves until it can")]
+        public static partial void Begins(ILogger logger, int pid, string program);
+
+        [LoggerMessage(TakeoverEventIds.Refused, LogLevel.Warning, "Process {Pid} (release {Program}) may not take over: {Reason}")]
+        public static partial void Refused(ILogger logger, int pid, string program, string reason);
+
+        [LoggerMessage(
+            TakeoverEventIds.Failed, LogLevel.Error,
+            "Process {Pid} did not take over, which ended before {Step} ({Reason}); this one goes on as before")]
+        public static partial void Failed(ILogger logger, int pid, string step, string reason);
+
+        [LoggerMessage(
+            TakeoverEventIds.HandedOver, LogLevel.Information,
+            "Process {Pid} has taken over, {Milliseconds:0} ms after this one stopped accepting; {Count} connections go on here to their "
+                + "end")]
+        public static partial void Done(ILogger logger, int pid, double milliseconds, int count);
+
+        [LoggerMessage(TakeoverEventIds.NotHeard, LogLevel.Warning, "Process {Pid} has taken over and is gone already: {Reason}")]
+        public static partial void NotHeard(ILogger logger, int pid, string reason);
+    }
+}

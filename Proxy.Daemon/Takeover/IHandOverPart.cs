@@ -1,0 +1,19 @@
+namespace TorBalancer.Daemon.Takeover;
+
+/// <summary>A part of the daemon that has something for the process that takes over.</summary>
+internal interface IHandOverPart
+{
+    /// <summary>Its descriptors, which stay ours as well until <see cref="LeaveAsync"/>.</summary>
+    IReadOnlyList<(TakeoverDescriptor What, int Descriptor)> Descriptors => [];
+
+    /// <summary>Takes nobody new until <see cref="Resume"/>; who comes waits in the kernel's queues.</summary>
+    ValueTask PauseAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Nothing came of it: everything is as it was.</summary>
+    void Resume()
+    {
+    }
+
+    /// <summary>After <see cref="PauseAsync"/>: what is shared is the other process's from now on, and goes on there.</summary>
+    ValueTask LeaveAsync(TakeoverReady successor, int processId);
+}

@@ -1,0 +1,237 @@
+using System.IO.Pipes;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using TorBalancer.Admin.Metrics;
+using TorBalancer.Daemon.Hosting;
+using TorBalancer.Daemon.Tor;
+using TorBalancer.Interop;
+using TorBalancer.Processes;
+using TorBalancer.Server;
+using TorBalancer.Transport;
+
+namespace TorBalancer.Daemon.Takeover;
+
+/// <summary>
+/// The running daemon that this process takes over from, over one connection to its admin socket. Until <see cref="FinishAsync"/> it can
+/// end at any point, and the other one goes on.
+/// </summary>
+internal sealed class Predecessor : IDisposable
+{
+    private const string Restart = "; restart the daemon instead (systemctl restart torbalancer)";
+
+    /// <summary>For the first answer; for the state, which comes when everybody has stopped accepting; and for the last word.</summary>
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10), StateLimit = TimeSpan.FromSeconds(30),
+        ReleaseLimit = TimeSpan.FromSeconds(60);
+
+    private readonly Socket _socket;
+    private readonly List<(TakeoverDescriptor What, int Descriptor)> _descriptors;
+    private readonly List<Func<Task>> _afterwards = [];
+    private readonly TaskCompletionSource _letsGo = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long? _started;
+
+    private Predecessor(Socket socket, TakeoverOffer offer, List<int> descriptors)
+    {
+        _socket = socket;
+        Offer = offer;
+        _descriptors = [.. offer.Descriptors.Zip(descriptors)];
+        ProcessId = PeerCredentials.Of(socket).ProcessId;
+        _started = ProcessSignals.StartOf(ProcessId);
+    }
+
+    public int ProcessId { get; }
+
+    /// <summary>What there is.</summary>
+    public TakeoverOffer Offer { get; }
+
+    /// <summary>What it knows; null until it has stopped accepting.</summary>
+    public TakeoverState? State { get; private set; }
+
+    /// <summary>Connects and receives what is offered. Throws <see cref="StartupException"/>; then the other one goes on.</summary>
+    /// <param name="path">The admin socket; null: none is configured.</param>
+    public static Predecessor Connect(string? path)
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess)
+            throw new StartupException("--takeover needs 64-bit Linux");
+        if (path is null)
+            throw new StartupException("--takeover goes over the admin API's unix socket, and [Admin] Socket is none");
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            int fd = (int)socket.SafeHandle.DangerousGetHandle();
+            Upgrade(fd);
+            TakeoverFrames.Send(
+                fd, new TakeoverHello([TakeoverFrames.Version], ProcessFigures.Version), TakeoverJson.Default.TakeoverHello);
+            var offer = TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverOffer, AnswerLimit);
+            if (offer.Refusal is { } refusal)
+                throw new StartupException($"the running daemon does not hand over: {refusal}");
+            if (offer.Version != TakeoverFrames.Version)
+                throw new StartupException($"the running daemon speaks another version of the takeover ({offer.Version}){Restart}");
+            return new Predecessor(socket, offer, TakeoverFrames.ReceiveDescriptors(fd, offer.Descriptors.Count, AnswerLimit));
+        }
+        catch (Exception failure) when (failure is SocketException or IOException)
+        {
+            socket.Dispose();
+            throw new StartupException($"there is nothing to take over at {path}: {failure.Message}", failure);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether that is offered and nobody has taken it yet.</summary>
+    public bool Has(string kind, string name, string address) =>
+        _descriptors.Exists(one => one.What.Kind == kind && one.What.Name == name && one.What.Address == address);
+
+    /// <summary>A listening socket; null: there is none with that address.</summary>
+    public InheritedSocket? TakeSocket(string kind, string name, string address)
+    {
+        int at = _descriptors.FindIndex(one => one.What.Kind == kind && one.What.Name == name && one.What.Address == address);
+        return at < 0 ? null : TakeSocket(at);
+    }
+
+    /// <summary>The sockets of the proxy's listeners.</summary>
+    public InheritedSockets TakeListeners()
+    {
+        var sockets = new List<InheritedSocket>();
+        for (int at; (at = _descriptors.FindIndex(static one => one.What.Kind == TakeoverKinds.Listener)) >= 0;)
+            sockets.Add(TakeSocket(at));
+        return new InheritedSockets(sockets);
+    }
+
+    /// <summary>
+    /// Its managed workers; null: it has none. Throws <see cref="StartupException"/> when they are elsewhere than the configuration says.
+    /// </summary>
+    /// <param name="paths">Where they are to be.</param>
+    public ManagedTorHandOver? TakeWorkers(ManagedWorkerPaths paths)
+    {
+        if (Offer.Workers is not { } workers || TakeDescriptors(TakeoverKinds.WorkersLock, workers.Root) is not [var held])
+            return null;
+        if (workers.Root != paths.Root || workers.Sockets != paths.Sockets)
+        {
+            FileCalls.Close(held);
+            throw new StartupException(
+                $"the running daemon's tor processes are in {workers.Root} (sockets: {workers.Sockets ?? "none"}), and would be in "
+                    + $"{paths.Root} (sockets: {paths.Sockets ?? "none"}){Restart}");
+        }
+
+        return new ManagedTorHandOver(
+            held,
+            workers.Tors.ToDictionary(
+                static tor => tor.Id,
+                tor => new AdoptedTor(
+                    new RunningTor(
+                        tor.ProcessId, tor.Started, [.. TakeDescriptors(TakeoverKinds.TorOutput, tor.Id).Select(static fd => Reading(fd))]),
+                    tor.IsReady), StringComparer.Ordinal),
+            _letsGo.Task);
+    }
+
+    /// <summary>What is to be done when it has let go, in this order.</summary>
+    public void WhenItLetsGo(Func<Task> action) => _afterwards.Add(action);
+
+    /// <summary>
+    /// Everything could be read: it stops accepting and says what it knows. Throws <see cref="StartupException"/>.
+    /// </summary>
+    /// <param name="workers">The managed workers that are configured here.</param>
+    public void Begin(IReadOnlyList<string> workers) => Attempt(() =>
+    {
+        int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+        TakeoverFrames.Send(fd, new TakeoverReady(workers), TakeoverJson.Default.TakeoverReady);
+        State = TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit);
+    });
+
+    /// <summary>
+    /// Everything stands here: it lets go, and this process serves. Throws <see cref="StartupException"/> when it goes on instead.
+    /// </summary>
+    public async Task<TakeoverFacts> FinishAsync(TimeProvider time)
+    {
+        await Task.Run(() => Attempt(() =>
+        {
+            int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
+            if (TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverWord, ReleaseLimit).Word != TakeoverWord.Released)
+                throw new IOException("it does not let go");
+        }, mayBeDead: true));
+        IsOver = true;
+        _letsGo.SetResult();
+        foreach (var action in _afterwards)
+            await action();
+        Dispose();
+        return new TakeoverFacts(ProcessId, Offer.Program, time.GetUtcNow());
+    }
+
+    /// <summary>It has let go: what it had is this process's.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>Closes the connection and what nobody has taken.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, descriptor) in _descriptors)
+            FileCalls.Close(descriptor);
+        _descriptors.Clear();
+        _socket.Dispose();
+    }
+
+    private static AnonymousPipeClientStream Reading(int descriptor) =>
+        new(PipeDirection.In, new SafePipeHandle(descriptor, ownsHandle: true));
+
+    private static void Upgrade(int fd)
+    {
+        SharedDescriptors.Send(
+            fd,
+            Encoding.ASCII.GetBytes(
+                $"POST {TakeoverFrames.Path} HTTP/1.1\r\nHost: localhost\r\n"
+                    + $"Connection: Upgrade\r\nUpgrade: {TakeoverFrames.Protocol}\r\n\r\n"), AnswerLimit);
+
+        // Not a byte more: what comes behind the head are frames.
+        byte[] head = new byte[16 * 1024];
+        int length = 0;
+        var unasked = new List<int>();
+        while (length < head.Length && !head.AsSpan(0, length).EndsWith("\r\n\r\n"u8))
+            length += SharedDescriptors.Receive(fd, head.AsSpan(length, 1), unasked, AnswerLimit);
+
+        string status = Encoding.ASCII.GetString(head, 0, length).Split('\r')[0];
+        if (status.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
+            return;
+        throw new StartupException(
+            status.StartsWith("HTTP/1.1 404 ", StringComparison.Ordinal)
+                ? $"the running daemon is of a release that cannot hand over{Restart}"
+                : $"the running daemon does not hand over: {status}");
+    }
+
+    private InheritedSocket TakeSocket(int at)
+    {
+        var (what, descriptor) = _descriptors[at];
+        _descriptors.RemoveAt(at);
+        bool ownsFile = what.OwnsFile;
+        return new InheritedSocket(what.Name, new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)), what.Address)
+        {
+            OwnsFile = () => ownsFile && IsOver,
+        };
+    }
+
+    private List<int> TakeDescriptors(string kind, string name)
+    {
+        var taken = _descriptors.FindAll(one => one.What.Kind == kind && one.What.Name == name);
+        _descriptors.RemoveAll(taken.Contains);
+        return [.. taken.Select(static one => one.Descriptor)];
+    }
+
+    /// <param name="mayBeDead">When it has ended meanwhile there is nobody who goes on, and nothing to fail for.</param>
+    private void Attempt(Action action, bool mayBeDead = false)
+    {
+        try
+        {
+            action();
+        }
+        catch (IOException failure)
+        {
+            bool isDead = ProcessSignals.StartOf(ProcessId) != _started;
+            if (!(mayBeDead && isDead))
+                throw new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text.Json.Serialization;
+using TorBalancer.Connecting;
+using TorBalancer.Health;
+using TorBalancer.TorControl.Relays;
+
+namespace TorBalancer.Daemon.Takeover;
+
+//   new process                                      running daemon
+//   POST /api/v1/takeover, Upgrade  ------------->
+//                                   <-------------   101
+//   hello: versions                 ------------->
+//                                   <-------------   offer, descriptors
+//   ready: the workers that it has  ------------->   accepts nobody any more
+//                                   <-------------   state
+//   done: everything stands         ------------->   lets go
+//                                   <-------------   released
+//
+// Until "done" has arrived the running daemon goes on, accepting again, as soon as the connection ends. A frame is its length in four
+// bytes, most significant first, and JSON. Descriptors come in messages of one byte each (SharedDescriptors).
+
+/// <summary>The first word of who wants to take over.</summary>
+/// <param name="Versions">Of these messages, that it speaks.</param>
+/// <param name="Program">Its release, for the log.</param>
+internal sealed record TakeoverHello(IReadOnlyList<int> Versions, string Program);
+
+/// <summary>What there is to take over, or why nothing is.</summary>
+internal sealed record TakeoverOffer
+{
+    /// <summary>Of these messages, the highest that both speak; 0: <see cref="Refusal"/> says why there is none.</summary>
+    public int Version { get; init; }
+
+    /// <summary>Why it cannot be now; null: it can.</summary>
+    public string? Refusal { get; init; }
+
+    /// <summary>The running release.</summary>
+    public string Program { get; init; } = "";
+
+    /// <summary>In the order in which they come.</summary>
+    public IReadOnlyList<TakeoverDescriptor> Descriptors { get; init; } = [];
+
+    /// <summary>Hexadecimal digits, when the running daemon's isolation key stands in no file; null: the file has it.</summary>
+    public string? IsolationKey { get; init; }
+
+    /// <summary>Managed workers; null: it has none.</summary>
+    public TakeoverWorkers? Workers { get; init; }
+}
+
+/// <summary>What one descriptor is.</summary>
+/// <param name="Kind">One of <see cref="TakeoverKinds"/>.</param>
+/// <param name="Name">Which of that kind.</param>
+/// <param name="Address">Of a socket: the address as it was configured; else empty.</param>
+/// <param name="OwnsFile">Of a unix socket: whether its file is to be removed at the end.</param>
+internal sealed record TakeoverDescriptor(string Kind, string Name, string Address = "", bool OwnsFile = false);
+
+/// <summary>What descriptors are handed over. Words are contract of a version.</summary>
+internal static class TakeoverKinds
+{
+    public const string Listener = "listener", Readiness = "readiness", Admin = "admin";
+
+    public const string WorkersLock = "workers_lock", TorOutput = "tor_output";
+}
+
+/// <param name="Root">Where the workers' directories are.</param>
+/// <param name="Sockets">Where their sockets are; null: ports instead.</param>
+internal sealed record TakeoverWorkers(string Root, string? Sockets, IReadOnlyList<TakeoverTor> Tors);
+
+/// <param name="Started">When, in ticks since the machine's boot.</param>
+/// <param name="IsReady">It can carry streams.</param>
+internal sealed record TakeoverTor(string Id, int ProcessId, long Started, bool IsReady);
+
+/// <summary>The new process could begin.</summary>
+/// <param name="Workers">The managed workers that it has by its configuration.</param>
+internal sealed record TakeoverReady(IReadOnlyList<string> Workers);
+
+/// <summary>What the running daemon knows, from when it accepts nobody any more.</summary>
+internal sealed record TakeoverState
+{
+    public required SessionTableState Sessions { get; init; }
+
+    public required RelayWatchState Relays { get; init; }
+
+    public required IReadOnlyList<WorkerHandOver> Workers { get; init; }
+
+    /// <summary>The workers that DNS has named.</summary>
+    public IReadOnlyList<TakeoverDiscovered> Discovered { get; init; } = [];
+}
+
+/// <param name="Keys">Of its section, with their values.</param>
+internal sealed record TakeoverDiscovered(string Id, IReadOnlyDictionary<string, string> Keys);
+
+/// <summary>done, released.</summary>
+internal sealed record TakeoverWord(string Word)
+{
+    public const string Done = "done", Released = "released";
+}
+
+/// <summary>The messages' JSON; generated at build time, because trimming leaves no reflection.</summary>
+[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
+[JsonSerializable(typeof(TakeoverHello))]
+[JsonSerializable(typeof(TakeoverOffer))]
+[JsonSerializable(typeof(TakeoverReady))]
+[JsonSerializable(typeof(TakeoverState))]
+[JsonSerializable(typeof(TakeoverWord))]
+internal sealed partial class TakeoverJson : JsonSerializerContext;
