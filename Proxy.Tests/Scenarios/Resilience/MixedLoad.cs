@@ -36,6 +36,9 @@ internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<Time
 
     private delegate Task<long> Operation(NetworkStream stream, string host, CancellationToken token);
 
+    /// <summary>Of the names that it asks for: another for each load of one daemon, whose log tells them apart by it.</summary>
+    public string Prefix { get; init; } = "op";
+
     /// <summary>Between two operations of a client, and two echoes of a tunnel.</summary>
     public TimeSpan Pace { get; init; } = TimeSpan.FromMilliseconds(100);
 
@@ -105,7 +108,7 @@ internal sealed class MixedLoad(TestNetwork network, IPEndPoint proxy, Func<Time
         {
             string host = kind == "onion"
                 ? network.OnionAddress
-                : string.Create(CultureInfo.InvariantCulture, $"op{Interlocked.Increment(ref _number)}.test");
+                : string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Interlocked.Increment(ref _number)}.test");
             var from = now();
             string? error = null;
             long bytes = 0;

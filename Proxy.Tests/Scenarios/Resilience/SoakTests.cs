@@ -41,7 +41,7 @@ public sealed class SoakTests : ResilienceFixture
         var pace = TimeSpan.FromMilliseconds(Length > TimeSpan.FromMinutes(5) ? 100 : 250);
 
         // The base line is taken behind a first round: all code is loaded and all pools are filled by then.
-        var warm = new MixedLoad(Network, daemon.Address, () => faults.Now) { Pace = pace };
+        var warm = new MixedLoad(Network, daemon.Address, () => faults.Now) { Pace = pace, Prefix = "warm" };
         await RunAsync(warm, stop => faults.RunAsync(faults.Now, static () => { }, stop), token);
         var figures = new List<ProcessFigures> { await SettledAsync(daemon, faults, null, token) };
 
