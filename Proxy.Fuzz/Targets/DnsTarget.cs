@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using TorBalancer.Connecting;
+using TorBalancer.Protocols.Dns;
 
 namespace TorBalancer.Fuzz.Targets;
 
@@ -14,8 +14,8 @@ internal static class DnsTarget
         if (input.Length == 0)
             return;
         var family = (input[0] & 1) == 0 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
-        byte[] query = new byte[LinkDnsMessage.MaxQueryLength];
-        int length = LinkDnsMessage.WriteQuery(query, 0x1234, (input[0] & 2) == 0 ? "a.example" : "b", family);
+        byte[] query = new byte[DnsMessage.MaxQueryLength];
+        int length = DnsMessage.WriteQuery(query, 0x1234, (input[0] & 2) == 0 ? "a.example" : "b", family);
         query = query[..length];
         byte[] message = input[1..];
         if ((input[0] & 4) == 0)
@@ -27,7 +27,7 @@ internal static class DnsTarget
             message = answer;
         }
 
-        if (!LinkDnsMessage.TryParse(message, query, out var reply))
+        if (!DnsMessage.TryParse(message, query, out var reply))
             return;
         Expect.That(reply.Code is >= 0 and <= 15, "a code has four bits");
         Expect.That(reply.TimeToLive >= TimeSpan.Zero, "no time to live is negative");
@@ -39,7 +39,7 @@ internal static class DnsTarget
         }
 
         byte[] longer = [.. message, 0, 1, 2];
-        Expect.That(LinkDnsMessage.TryParse(longer, query, out var same), "what follows an answer changes nothing");
+        Expect.That(DnsMessage.TryParse(longer, query, out var same), "what follows an answer changes nothing");
         Expect.Same(same, reply, "what follows an answer changes nothing");
     }
 }
