@@ -1,10 +1,10 @@
 using System.Net.Sockets;
-using TorBalancer.Connecting;
+using TorBalancer.Protocols.Dns;
 
 namespace TorBalancer.Fuzz.Targets;
 
 /// <summary>
-/// What a worker's DNSPort answers. The first byte says what was asked, and whether the answer's id and question are made to fit, so that
+/// What a worker's DNSPort answers, and what clients ask of ours. The first byte says what was asked, and whether the answer's id and question are made to fit, so that
 /// what stands behind them is met.
 /// </summary>
 internal static class DnsTarget
@@ -14,10 +14,12 @@ internal static class DnsTarget
         if (input.Length == 0)
             return;
         var family = (input[0] & 1) == 0 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
-        byte[] query = new byte[LinkDnsMessage.MaxQueryLength];
-        int length = LinkDnsMessage.WriteQuery(query, 0x1234, (input[0] & 2) == 0 ? "a.example" : "b", family);
+        byte[] query = new byte[DnsMessage.MaxQueryLength];
+        int length = DnsMessage.WriteQuery(query, 0x1234, (input[0] & 2) == 0 ? "a.example" : "b", family);
         query = query[..length];
         byte[] message = input[1..];
+        if (DnsQuery.Read(message, out _) is { } asked)
+            Expect.That(asked.Question.Length <= message.Length, "a question is a part of its query");
         if ((input[0] & 4) == 0)
         {
             // Header and question are the query's; flags and counts, if there are any, the input's.
@@ -27,7 +29,7 @@ internal static class DnsTarget
             message = answer;
         }
 
-        if (!LinkDnsMessage.TryParse(message, query, out var reply))
+        if (!DnsMessage.TryParse(message, query, out var reply))
             return;
         Expect.That(reply.Code is >= 0 and <= 15, "a code has four bits");
         Expect.That(reply.TimeToLive >= TimeSpan.Zero, "no time to live is negative");
@@ -39,7 +41,7 @@ internal static class DnsTarget
         }
 
         byte[] longer = [.. message, 0, 1, 2];
-        Expect.That(LinkDnsMessage.TryParse(longer, query, out var same), "what follows an answer changes nothing");
+        Expect.That(DnsMessage.TryParse(longer, query, out var same), "what follows an answer changes nothing");
         Expect.Same(same, reply, "what follows an answer changes nothing");
     }
 }

@@ -2,12 +2,13 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using CsCheck;
-using TorBalancer.Connecting;
+using TorBalancer.Protocols.Dns;
 using TorBalancer.Tests.Support;
+using DnsMessage = TorBalancer.Protocols.Dns.DnsMessage;
 
 namespace TorBalancer.Tests.Connecting;
 
-public class LinkDnsMessagePropertyTests
+public class DnsMessagePropertyTests
 {
     private const ushort Alias = 5;
 
@@ -22,17 +23,17 @@ public class LinkDnsMessagePropertyTests
             byte[] query = QueryOf(name, id, address.AddressFamily);
             byte[] answer = Answer(query, address, life, aliases);
             int shortest = aliases.Select(static alias => alias.Item2).Append(life).Min();
-            return LinkDnsMessage.TryParse(answer, query, out var reply)
-                && reply == new LinkDnsReply(0, address, TimeSpan.FromSeconds(shortest))
-                && !LinkDnsMessage.TryParse(answer.AsSpan(0, answer.Length - 1), query, out _)
-                && !LinkDnsMessage.TryParse(answer, QueryOf(name, (ushort)(id + 1), address.AddressFamily), out _)
-                && !LinkDnsMessage.TryParse(answer, QueryOf("x" + name, id, address.AddressFamily), out _);
+            return DnsMessage.TryParse(answer, query, out var reply)
+                && reply == new DnsReply(0, address, TimeSpan.FromSeconds(shortest))
+                && !DnsMessage.TryParse(answer.AsSpan(0, answer.Length - 1), query, out _)
+                && !DnsMessage.TryParse(answer, QueryOf(name, (ushort)(id + 1), address.AddressFamily), out _)
+                && !DnsMessage.TryParse(answer, QueryOf("x" + name, id, address.AddressFamily), out _);
         });
 
     private static byte[] QueryOf(string name, ushort id, AddressFamily family)
     {
-        byte[] query = new byte[LinkDnsMessage.MaxQueryLength];
-        return query[..LinkDnsMessage.WriteQuery(query, id, name, family)];
+        byte[] query = new byte[DnsMessage.MaxQueryLength];
+        return query[..DnsMessage.WriteQuery(query, id, name, family)];
     }
 
     private static byte[] Answer(byte[] query, IPAddress address, int life, (string Label, int Life)[] aliases)
