@@ -4,8 +4,8 @@ using TorBalancer.Protocols.Dns;
 namespace TorBalancer.Fuzz.Targets;
 
 /// <summary>
-/// What a worker's DNSPort answers, and what clients ask of ours. The first byte says what was asked, and whether the answer's id and question are made to fit, so that
-/// what stands behind them is met.
+/// What a worker's DNSPort answers, and what clients ask of ours. The first byte says what was asked, and whether the answer's id and
+/// question are made to fit, so that what stands behind them is met.
 /// </summary>
 internal static class DnsTarget
 {
