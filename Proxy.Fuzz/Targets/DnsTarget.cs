@@ -4,8 +4,8 @@ using TorBalancer.Protocols.Dns;
 namespace TorBalancer.Fuzz.Targets;
 
 /// <summary>
-/// What a worker's DNSPort answers. The first byte says what was asked, and whether the answer's id and question are made to fit, so that
-/// what stands behind them is met.
+/// What a worker's DNSPort answers, and what clients ask of ours. The first byte says what was asked, and whether the answer's id and
+/// question are made to fit, so that what stands behind them is met.
 /// </summary>
 internal static class DnsTarget
 {
@@ -18,6 +18,8 @@ internal static class DnsTarget
         int length = DnsMessage.WriteQuery(query, 0x1234, (input[0] & 2) == 0 ? "a.example" : "b", family);
         query = query[..length];
         byte[] message = input[1..];
+        if (DnsQuery.Read(message, out _) is { } asked)
+            Expect.That(asked.Question.Length <= message.Length, "a question is a part of its query");
         if ((input[0] & 4) == 0)
         {
             // Header and question are the query's; flags and counts, if there are any, the input's.

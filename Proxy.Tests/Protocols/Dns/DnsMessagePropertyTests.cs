@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using CsCheck;
 using TorBalancer.Protocols.Dns;
 using TorBalancer.Tests.Support;
+using DnsMessage = TorBalancer.Protocols.Dns.DnsMessage;
 
 namespace TorBalancer.Tests.Protocols.Dns;
 
