@@ -90,9 +90,11 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
             if (_queue.Count >= MaxQueued)
                 return null;
             computation = new Computation(login, digest, password.ToArray()) { Waiting = 1 };
+
+            // First: when none can be had at all, nothing is left behind. A new one waits for the lock.
+            AddThread_NeedsLock();
             _pending.Add(key, computation);
             _queue.AddLast(computation);
-            AddThread_NeedsLock();
             return computation;
         }
     }
@@ -102,7 +104,16 @@ internal sealed partial class PasswordHashing(FailedLogins failures, TimeProvide
         if (_threads.Count >= MaxThreads)
             return;
         var thread = new Thread(Run) { IsBackground = true, Name = "passwords" };
-        thread.Start();
+        try
+        {
+            thread.Start();
+        }
+        catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException && _threads.Count > 0)
+        {
+            // The system allows no further one: those that there are go on.
+            return;
+        }
+
         _threads.Add(thread);
     }
 

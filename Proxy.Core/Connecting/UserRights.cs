@@ -34,7 +34,7 @@ internal sealed class UserRights
         if (parameters.Worker is { } worker && _workers.Length > 0 && !_workers.Contains(worker, StringComparer.OrdinalIgnoreCase))
             return Denied("the worker that was asked for is", "Workers");
         return parameters.Country is { } country && _countries.Length > 0 && !_countries.Contains(country)
-            ? Denied("the country that was asked for is", "Countries")
+            ? Denied("the country that was asked for, or that the listener has, is", "Countries")
             : default;
     }
 

@@ -23,7 +23,11 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// </summary>
     internal static readonly TimeSpan PatienceWithSilent = TimeSpan.FromSeconds(2), PatienceWithSlow = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan RoomLookInterval = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _lock = new();
+    private long _roomLookedAt;
+    private int _roomFound;
     private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
     private int _ended;
     private LiveConnection? _first;
@@ -170,13 +174,18 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// Ends those that came first of all that have not asked for anything, however long their listeners would wait: others wait for their
     /// places. None that is younger than <see cref="PatienceWithSilent"/>.
     /// </summary>
-    /// <returns>How many.</returns>
+    /// <returns>How many; those of the last look where that was a moment ago.</returns>
     public int MakeRoom(TimeProvider time)
     {
+        // Everybody is looked at, under the lock that coming and going take: not for each one that is let in while all places are taken.
+        long now = time.GetTimestamp(), looked = Interlocked.Read(ref _roomLookedAt);
+        if ((looked != 0 && time.GetElapsedTime(looked, now) < RoomLookInterval)
+            || Interlocked.CompareExchange(ref _roomLookedAt, now, looked) != looked)
+            return Volatile.Read(ref _roomFound);
+
         // The list has the youngest first: of all that may go the last ones are kept, each in the place of one that is younger.
         var oldest = new LiveConnection[MostToGiveWay];
         int found = 0;
-        long now = time.GetTimestamp();
         lock (_lock)
         {
             for (var one = _first; one is not null; one = one.Next)
@@ -191,6 +200,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         found = Math.Min(found, MostToGiveWay);
         foreach (var one in oldest.AsSpan(0, found))
             one.GiveWay();
+        Volatile.Write(ref _roomFound, found);
         return found;
     }
 

@@ -60,12 +60,11 @@ internal sealed record ConnectionServices
     /// <summary>Sockets that were opened for listeners by somebody else.</summary>
     public InheritedSockets Inherited { get; init; } = InheritedSockets.None;
 
-    private readonly ConcurrentDictionary<string, ListenerPlaces> _placesOfRanges = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ListenerPlaces> _places = new(StringComparer.Ordinal);
 
-    /// <summary>The places for a listener's clients: those of all its ports where it has several, else new ones.</summary>
-    public ListenerPlaces PlacesOf(ListenerModel listener) => listener.SessionPorts is null
-        ? new ListenerPlaces(Descriptors)
-        : _placesOfRanges.GetOrAdd(listener.Name, static (_, descriptors) => new ListenerPlaces(descriptors), Descriptors);
+    /// <summary>The places for a listener's clients, by its name: those of all its ports where it has several.</summary>
+    public ListenerPlaces PlacesOf(ListenerModel listener) =>
+        _places.GetOrAdd(listener.Name, static (_, descriptors) => new ListenerPlaces(descriptors), Descriptors);
 
     /// <summary>What comes to the listeners.</summary>
     public ServerCounters Counters { get; } = new();

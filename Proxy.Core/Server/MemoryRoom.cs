@@ -35,7 +35,17 @@ internal sealed class MemoryRoom(MemoryGroup? group, Action collect)
     private int _clients;
 
     /// <summary>Of this process.</summary>
-    public static MemoryRoom OfProcess() => new(MemoryGroup.Find(), MemoryTrim.Collect);
+    public static MemoryRoom OfProcess()
+    {
+        long last = 0;
+        return new MemoryRoom(MemoryGroup.Find(), () =>
+        {
+            // All listeners, and all ports of a range, wait at one time: one collection is for all of them.
+            long now = Environment.TickCount64, seen = Interlocked.Read(ref last);
+            if (now - seen >= (long)LookInterval.TotalMilliseconds && Interlocked.CompareExchange(ref last, now, seen) == seen)
+                MemoryTrim.Collect();
+        });
+    }
 
     /// <summary>Bytes, or 0 without a limit.</summary>
     public long Limit => group?.Limit ?? 0;

@@ -17,12 +17,15 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
     /// </summary>
     private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>All ports of a range together look no more often than so many listeners.</summary>
+    private const int LooksOfARange = 20;
+
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(50), MaxPause = TimeSpan.FromSeconds(1);
 
     private readonly DescriptorBudget _descriptors = services.Descriptors;
     private readonly MemoryRoom _memory = services.Memory;
     private readonly TimeProvider _time = services.Time;
-    private readonly ListenerPlaces _places = services.PlacesOf(first);
+    private volatile ListenerPlaces _places = services.PlacesOf(first);
     private volatile ListenerModel _model = first;
     private volatile ListenerCounters _counters = services.Counters.Of(first);
     private long _heldSaidAt;
@@ -56,8 +59,12 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             // They go by its name.
             _counters = services.Counters.Of(value);
 
-            // Connections that live keep their rules, but not users who are gone.
-            _model.Users.ReplaceBy(value.Users);
+            _places = services.PlacesOf(value);
+
+            // Connections that live keep their rules, but not users who are gone. Ports of a range share them: one that is another
+            // listener's from now on leaves those of the others alone.
+            if (_model.Name == value.Name || _model.SessionPorts is null)
+                _model.Users.ReplaceBy(value.Users);
             services.Limiter.Apply(value);
             _model = value;
         }
@@ -81,6 +88,8 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
         return listener.DisposeAsync();
     }
 
+    private TimeSpan QueueLooks => QueueLook * Math.Max(1, (_model.SessionPorts?.Count ?? 1) / LooksOfARange);
+
     /// <summary>Runs until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -92,7 +101,11 @@ internal sealed partial class ProxyListener(ITransportListener listener, Listene
             if (_lack == Lack.Descriptors)
                 await _descriptors.WaitAsync(_time, stopping);
             else if (!stopping.IsCancellationRequested)
-                await PauseAsync(_lack switch { Lack.Memory => MemoryRoom.LookInterval, Lack.Clients => QueueLook, _ => _pause }, stopping);
+            {
+                await PauseAsync(
+                    _lack switch { Lack.Memory => MemoryRoom.LookInterval, Lack.Clients => QueueLooks, _ => _pause }, stopping);
+            }
+
             if (_lack == Lack.Memory)
             {
                 _memory.Collect();

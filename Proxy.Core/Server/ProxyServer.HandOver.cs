@@ -65,6 +65,9 @@ internal sealed partial class ProxyServer
         Log.TakenOver(logger, facts.ProcessId, facts.Release);
     }
 
+    /// <summary>Closes the sockets of a predecessor whose listeners are not in this configuration.</summary>
+    public void CloseUntaken() => services.Inherited.CloseRest();
+
     private RunningListener Accept(ProxyListener listener)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(Connections.Stopping);

@@ -19,6 +19,7 @@ internal sealed partial class TransparentTargets(
     private static readonly TimeSpan SayAgainAfter = TimeSpan.FromMinutes(1);
 
     private WorkerPorts _workers = new(WorkerSnapshot.Empty, FrozenSet<IPEndPoint>.Empty);
+    private readonly LocalAddressCache _local = new(time);
     private long _saidAt;
 
     /// <summary>The target of an accepted connection, or why it has none.</summary>
@@ -32,9 +33,10 @@ internal sealed partial class TransparentTargets(
         if (original.Address.IsIPv4MappedToIPv6)
             original = new IPEndPoint(original.Address.MapToIPv4(), original.Port);
 
-        // What came straight to the listener has it as its target. Its clients choose ports: addresses are looked at for few of them.
-        if (own.Has(original.Port) && LocalAddress.Is(original.Address))
-            return Refuse(listener, "leads to this daemon itself");
+        // What came straight to the listener has it as its target. No exit is to hear a public address of ours; private ones go no further
+        // anyhow, and are looked at for few ports.
+        if ((own.Has(original.Port) || PublicAddress.Is(original.Address)) && _local.Has(original.Address))
+            return Refuse(listener, "leads to this machine itself");
         if (Workers().Contains(original))
             return Refuse(listener, "leads to a worker's own port: is what tor or the daemon sends redirected as well?");
         if (virtuals.Has(original.Address))

@@ -58,6 +58,23 @@ internal sealed class InheritedSockets(IEnumerable<InheritedSocket> sockets)
         }
     }
 
+    /// <summary>Closes those of a predecessor that no listener has taken: who connects there is refused from now on.</summary>
+    public void CloseRest()
+    {
+        lock (_lock)
+        {
+            foreach (var one in _sockets.Where(static one => one.Configured is not null))
+            {
+                string? file = (one.Socket.LocalEndPoint as UnixDomainSocketEndPoint)?.ToString();
+                one.Socket.Dispose();
+                if (file is not null && one.OwnsFile())
+                    File.Delete(file);
+            }
+
+            _sockets.RemoveAll(static one => one.Configured is not null);
+        }
+    }
+
     private static bool HasName(InheritedSocket one, string listener) => one.Name.Equals(listener, StringComparison.OrdinalIgnoreCase);
 }
 

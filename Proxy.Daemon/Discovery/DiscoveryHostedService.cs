@@ -37,9 +37,14 @@ internal sealed partial class DiscoveryHostedService(
     {
         if (_dns is null)
             return;
-        if (predecessor?.State is { Discovered: { Count: > 0 } known })
+        var known = predecessor?.State?.Discovered ?? [];
+        if (known.Count > 0)
             await PutAsync([.. known.Select(static one => new WorkerChange(one.Id, [.. one.Keys]) { IsDiscovered = true })]);
         _asking = AskAsync(_dns, _stop.Token);
+
+        // Who takes over has them already, and clients wait meanwhile.
+        if (known.Count > 0)
+            return;
         await Task.WhenAny(state.FirstAnswer, Task.Delay(FirstLimit, time, cancellationToken));
     }
 

@@ -45,11 +45,15 @@ internal sealed class DnsWorkers
         {
             return _options.IsService ? await AskServiceAsync(known, cancellationToken) : await AskAddressesAsync(cancellationToken);
         }
-        catch (DnsResponseException failure)
+        catch (Exception failure) when (IsOfTheAnswer(failure, cancellationToken))
         {
             return DnsWorkersAnswer.Failed(failure.Message);
         }
     }
+
+    /// <summary>The library throws more than its own base class for what a server sends: wrong ids, lengths, names.</summary>
+    private static bool IsOfTheAnswer(Exception failure, CancellationToken stopping) =>
+        failure is not OperationCanceledException || !stopping.IsCancellationRequested;
 
     private async Task<DnsWorkersAnswer> AskServiceAsync(IReadOnlyDictionary<string, IPAddress> known, CancellationToken cancellationToken)
     {
@@ -134,7 +138,7 @@ internal sealed class DnsWorkers
                 var answer = await _client.QueryAsync(target + ".", type, cancellationToken: cancellationToken);
                 found.AddRange(answer.Answers.AddressRecords().Select(static record => record.Address));
             }
-            catch (DnsResponseException)
+            catch (Exception failure) when (IsOfTheAnswer(failure, cancellationToken))
             {
                 // It keeps the address of before, if there is one.
             }

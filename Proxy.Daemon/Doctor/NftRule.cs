@@ -32,6 +32,9 @@ internal sealed record NftRule(
 {
     private const int DeepestJump = 4;
 
+    /// <summary>Several that packets come in by.</summary>
+    private IReadOnlyList<string> AnyOf { get; init; } = [];
+
     /// <summary>It is asked of packets of this version of the Internet Protocol, 4 or 6.</summary>
     public bool IsOfVersion(int version) => Family == "inet" || Family == (version == 4 ? "ip" : "ip6");
 
@@ -74,11 +77,14 @@ internal sealed record NftRule(
         {
             foreach (var expressions in rules.GetValueOrDefault(id) ?? [])
             {
-                var (rule, target) = Read(expressions, before);
-                if (target is null)
-                    found.Add(rule);
-                else if (depth < DeepestJump)
-                    AddChain(id[..(id.LastIndexOf('\0') + 1)] + target, rule, depth + 1);
+                var (whole, target) = Read(expressions, before);
+                foreach (var rule in whole.OfEachInterface())
+                {
+                    if (target is null)
+                        found.Add(rule);
+                    else if (depth < DeepestJump)
+                        AddChain(id[..(id.LastIndexOf('\0') + 1)] + target, rule, depth + 1);
+                }
             }
         }
     }
@@ -115,6 +121,10 @@ internal sealed record NftRule(
         return (rule, target);
     }
 
+    /// <summary>A rule for a set of interfaces is one for each.</summary>
+    private IEnumerable<NftRule> OfEachInterface() =>
+        AnyOf.Count == 0 ? [this] : AnyOf.Select(one => this with { Interface = one, AnyOf = [] });
+
     private static int PortOf(JsonElement statement) =>
         statement.TryGetProperty("port", out var port) && port.ValueKind == JsonValueKind.Number && port.TryGetInt32(out int number)
             ? number : 0;
@@ -128,6 +138,8 @@ internal sealed record NftRule(
         var words = Words(right);
         if (key is "iifname" or "iif" && words.Count == 1)
             return rule with { Interface = words[0] };
+        if (key is "iifname" or "iif" && words.Count > 1)
+            return rule with { AnyOf = words };
         if (key == "nfproto" && words is ["ipv4" or "ipv6"])
             return rule with { Family = words[0] == "ipv4" ? "ip" : "ip6" };
         if (key == "l4proto" && words.Count > 0)

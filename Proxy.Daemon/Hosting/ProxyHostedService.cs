@@ -32,7 +32,11 @@ internal sealed partial class ProxyHostedService(
         }
 
         var bound = await server.PrepareAsync(models);
-        predecessor.WhenItLetsGo(() => server.AcceptAsync(bound));
+        predecessor.WhenItLetsGo(async () =>
+        {
+            await server.AcceptAsync(bound);
+            server.CloseUntaken();
+        });
     }
 
     public async ValueTask PauseAsync() => await server.PauseAsync();

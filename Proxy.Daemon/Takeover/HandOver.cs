@@ -96,6 +96,7 @@ internal sealed partial class HandOver(
             {
                 Version = TakeoverFrames.Version,
                 Program = ProcessFigures.Version,
+                ProcessId = Environment.ProcessId,
                 Descriptors = [.. descriptors.Select(static one => one.What)],
                 IsolationKey = contents.Key.IsOfThisProcess ? Convert.ToHexStringLower(contents.Key.Key.Value) : null,
                 Workers = contents.Workers(),

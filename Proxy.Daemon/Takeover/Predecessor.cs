@@ -35,7 +35,7 @@ internal sealed class Predecessor : IDisposable
         _socket = socket;
         Offer = offer;
         _descriptors = [.. offer.Descriptors.Zip(descriptors)];
-        ProcessId = PeerCredentials.Of(socket).ProcessId;
+        ProcessId = offer.ProcessId;
         _started = ProcessSignals.StartOf(ProcessId);
     }
 

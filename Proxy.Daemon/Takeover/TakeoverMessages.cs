@@ -35,6 +35,11 @@ internal sealed record TakeoverOffer
     /// <summary>The running release.</summary>
     public string Program { get; init; } = "";
 
+    /// <summary>
+    /// The running daemon's number. What its socket says (SO_PEERCRED) is whose who has listened on it last, which may be one that failed.
+    /// </summary>
+    public int ProcessId { get; init; }
+
     /// <summary>In the order in which they come.</summary>
     public IReadOnlyList<TakeoverDescriptor> Descriptors { get; init; } = [];
 

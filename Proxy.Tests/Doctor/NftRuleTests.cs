@@ -62,6 +62,19 @@ public class NftRuleTests
     }
 
     [Test]
+    public void Rule_for_a_set_of_interfaces_is_one_for_each()
+    {
+        var rules = NftRule.Read("""
+            {"nftables":[{"chain":{"family":"inet","table":"t","name":"f","type":"filter","hook":"forward","prio":0,"policy":"accept"}},
+            {"rule":{"family":"inet","table":"t","chain":"f","expr":[
+              {"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":{"set":["eth1","eth2"]}}},{"drop":null}]}}]}
+            """);
+
+        Assert.That(rules.Select(static rule => rule.Interface), Is.EqualTo(new[] { "eth1", "eth2" }));
+        Assert.That(rules, Has.All.Matches<NftRule>(static rule => rule is { Drops: true, IsConditional: false }));
+    }
+
+    [Test]
     public void Chain_that_jumps_to_itself_ends() => Assert.That(
         NftRule.Read("""
             {"nftables":[{"chain":{"family":"inet","table":"t","name":"c","type":"filter","hook":"input","prio":0,"policy":"accept"}},

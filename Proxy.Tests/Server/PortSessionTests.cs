@@ -205,8 +205,36 @@ public class PortSessionTests
         }
     }
 
-    private string Text(FakeTorWorker worker, string ports) =>
-        $"[Listener:ports]\nAddress = {_address}:{ports}\nSession = port\n{ReloadableProxy.Worker("w", worker)}\n";
+    /// <summary>Ports of a range share what is the listener's, until one of them is another listener's.</summary>
+    [Test]
+    public async Task Port_that_another_listener_gets_has_the_users_and_the_places_of_that_one(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        const string ann = "Auth = required\nUsers = ann:x\n";
+        string bob = $"[Listener:other]\nAddress = {_address}:20002\nAuth = required\nUsers = bob:y\nMaxConnections = 1\n";
+        await using var proxy = await ReloadableProxy.StartAsync(Text(worker, "20000-20002", ann));
+        await using var open = await OpenAsync(First + 2, token, "ann", "x");
+
+        Assert.That((await proxy.ReloadAsync(Text(worker, "20000-20001", ann) + bob)).Errors, Is.Empty);
+
+        await using var first = await OpenAsync(First, token, "ann", "x");
+        await using var second = await OpenAsync(First + 1, token, "ann", "x");
+        await using (await OpenAsync(First + 2, token, "bob", "y"))
+        {
+        }
+
+        foreach (var (port, user, password) in new[] { (First, "bob", "y"), (First + 2, "ann", "x") })
+        {
+            await using var stranger = await StreamAsync(port, token);
+            await stranger.WriteAsync(new byte[] { 5, 1, 2 }, token);
+            await SocksClient.ReadAsync(stranger, 2, token);
+            await stranger.WriteAsync(SocksClient.Auth(user, password), token);
+            Assert.That((await SocksClient.ReadAsync(stranger, 2, token))[1], Is.Not.Zero, $"{user} at {port}");
+        }
+    }
+
+    private string Text(FakeTorWorker worker, string ports, string more = "") =>
+        $"[Listener:ports]\nAddress = {_address}:{ports}\nSession = port\n{more}{ReloadableProxy.Worker("w", worker)}\n";
 
     private Task<ProxyUnderTest> StartAsync(
         FakeTorWorker[] workers, Action<ListenerOptions>? configure = null, int last = First + 2, TimeProvider? time = null) =>

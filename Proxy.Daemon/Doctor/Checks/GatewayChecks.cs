@@ -67,7 +67,14 @@ internal static class GatewayChecks
     {
         if (patient.Firewall?.Rules is not { } rules)
             yield break;
-        foreach (string device in Served(patient, rules))
+        var served = Served(patient, rules);
+        if (served.Count == 0)
+        {
+            yield return Finding.Warning(
+                "nftables", "no rule says by name which interface the network is behind: whether anything of it passes is not known", Load);
+        }
+
+        foreach (string device in served)
         {
             foreach (var (version, setting) in new[] { (4, SystemFacts.Forward4), (6, SystemFacts.Forward6) })
             {
