@@ -25,16 +25,16 @@ public class ConfigurationLoaderTests
         + "[Connect]")]
     [TestCase("[Blacklist]\nmode = sticky",
         "t.conf:2: [Blacklist] has no key \"mode\"; allowed: Relays, Duration, FailureThreshold, MaxRelays, MinRemainingExits, Rebuild; "
-        + "Mode belongs into [Listener:name] or [Balancing]")]
+        + "Mode belongs into [Listener:name], [Dns] or [Balancing]")]
     [TestCase("[Balancing]\nColour = red",
         "t.conf:2: [Balancing] has no key \"Colour\"; allowed: Mode, StickyBy, Isolation, KeyFile, Panic, PassOver")]
     [TestCase("[Conect]\nTimeout = 9s",
-        "t.conf:1: there is no section [Conect]; allowed: Listener:name, User:name, Admin, Readiness, Balancing, Circuits, Connect, "
-        + "Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
+        "t.conf:1: there is no section [Conect]; allowed: Listener:name, User:name, Dns, Admin, Readiness, Balancing, Circuits, Connect, "
+        + "Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, Discovery, ManagedWorkers, "
         + "Publisher, OnionService:name, Instance:service/name; did you mean [Connect]?")]
     [TestCase("[Workers:a]",
-        "t.conf:1: there is no section [Workers:a]; allowed: Listener:name, User:name, Admin, Readiness, Balancing, Circuits, Connect, "
-        + "Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, ManagedWorkers, "
+        "t.conf:1: there is no section [Workers:a]; allowed: Listener:name, User:name, Dns, Admin, Readiness, Balancing, Circuits, "
+        + "Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, Discovery, ManagedWorkers, "
         + "Publisher, OnionService:name, Instance:service/name; did you mean [Worker:a]?")]
     [TestCase("[Worker]\nWeight = 2", "t.conf:1: [Worker] needs a name of its own: [Worker:name]")]
     [TestCase("[Worker:]", "t.conf:1: [Worker:] needs a name of its own: [Worker:name]")]
@@ -97,7 +97,7 @@ public class ConfigurationLoaderTests
         "t.conf:2: [Blacklist] Relays = \"exit\" is not a choice of relays; allowed: exits, off; did you mean \"exits\"?")]
     [TestCase("[Listener:a]\nProtocols = socks5, https",
         "t.conf:2: [Listener:a] Protocols = \"socks5, https\" has \"https\", which is not a protocol; allowed: socks5, socks4 (which "
-        + "includes 4a) and http, separated by commas; did you mean \"http\"?")]
+        + "includes 4a) and http, separated by commas; or transparent; did you mean \"http\"?")]
     [TestCase("[Log]\nAccess = maybe", "t.conf:2: [Log] Access = \"maybe\" is neither yes nor no; allowed: yes or no")]
     [TestCase("[ManagedWorkers]\nCount = 33", "t.conf:2: [ManagedWorkers] Count = \"33\" is out of range; allowed: a number from 0 to 32")]
     public void Load_one_mistake_one_message(string text, string expected) => Assert.That(Loading.Errors(text), Is.EqualTo(expected));

@@ -63,8 +63,8 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
         if (Native(section, key) is { } native)
             return $"; did you mean \"{Entry(native, value)}\"?";
         var containing = Containing(section, key);
-        if (containing.Count == 1 && homes.Count == 0)
-            return $"; did you mean \"{Entry(section.Find(containing[0])!, value)}\"?";
+        if (containing.Count == 1)
+            return $"; did you mean \"{Entry(section.Find(containing[0])!, value)}\"?{belongs}";
         if (containing.Count > 0)
             return $"; did you mean {Join(containing.Select(static one => $"\"{one}\""))}?{belongs}";
         if (homes.Count > 0)

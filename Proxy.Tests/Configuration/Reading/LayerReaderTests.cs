@@ -89,10 +89,9 @@ public class LayerReaderTests
         "environment variable TORBALANCER_Balancing__Moed: [Balancing] has no key \"Moed\"; allowed: Mode, StickyBy, Isolation, KeyFile, "
         + "Panic, PassOver; did you mean \"Mode\"?")]
     [TestCase("TORBALANCER_Balancin__Mode", "random",
-        "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, User:name, Admin, "
-        + "Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, Log, Worker:name, "
-        + "ManagedWorkers, "
-        + "Publisher, OnionService:name, Instance:service/name; did you mean "
+        "environment variable TORBALANCER_Balancin__Mode: there is no section [Balancin]; allowed: Listener:name, User:name, "
+        + "Dns, Admin, Readiness, Balancing, Circuits, Connect, Tunnel, Engine, Health, Alerts, Blacklist, Route, Rule:name, "
+        + "Log, Worker:name, Discovery, ManagedWorkers, Publisher, OnionService:name, Instance:service/name; did you mean "
         + "[Balancing]?")]
     [TestCase("TORBALANCER_Connect__Attempts", "many",
         "environment variable TORBALANCER_Connect__Attempts: [Connect] Attempts = \"many\" is not a whole number; allowed: a number from 1 "
