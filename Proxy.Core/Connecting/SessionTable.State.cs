@@ -42,6 +42,7 @@ internal sealed partial class SessionTable
                     Uses = one.Uses,
                     Lifetime = one.LifetimeMs is { } lifetime ? TimeSpan.FromMilliseconds(lifetime) : null,
                     MaxUses = one.MaxUses,
+                    Port = one.Port,
                     IsRotated = one.IsRotated,
                 };
                 if (one.WorkerId is { } worker)
@@ -61,6 +62,7 @@ internal sealed partial class SessionTable
         Uses = session.Uses,
         LifetimeMs = session.Lifetime?.TotalMilliseconds,
         MaxUses = session.MaxUses,
+        Port = session.Port,
         WorkerId = session.WorkerId,
         IsRotated = session.IsRotated,
     };
@@ -112,6 +114,8 @@ internal sealed record SessionState(string Id, string Name, string Key)
     public double? LifetimeMs { get; init; }
 
     public int? MaxUses { get; init; }
+
+    public int? Port { get; init; }
 
     public string? WorkerId { get; init; }
 

@@ -13,7 +13,7 @@ namespace TorBalancer.Routing;
 /// </summary>
 /// <remarks>Clients share them, as those of tor's VirtualAddrNetwork: whoever connects must not have asked from the same address.</remarks>
 /// <param name="most">Names that are kept.</param>
-internal sealed class VirtualNames(DnsOptions options, TimeProvider time, int most = VirtualNames.Most)
+internal sealed partial class VirtualNames(DnsOptions options, TimeProvider time, int most = VirtualNames.Most)
 {
     /// <summary>Names that are kept.</summary>
     public const int Most = 16_384;

@@ -244,7 +244,7 @@ internal static class RunCommand
         builder.Services.AddHandedOver<AdminHostedService>();
         builder.Services.AddHostedService<OtlpHostedService>();
         builder.Services.AddHandedOver<ProxyHostedService>();
-        builder.Services.AddHostedService<DnsHostedService>();
+        builder.Services.AddHandedOver<DnsHostedService>();
         builder.Services.AddHostedService<UsersFileWatch>();
         if (inputs.Predecessor is not null)
             builder.Services.AddHostedService<TakeoverHostedService>();

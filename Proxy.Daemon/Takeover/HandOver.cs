@@ -8,6 +8,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Health;
+using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 
@@ -15,8 +16,8 @@ namespace TorBalancer.Daemon.Takeover;
 
 /// <summary>What is handed over, and who has it.</summary>
 internal sealed record HandOverContents(
-    ProxyServer Server, SessionTable Sessions, RelayWatchService Relays, HealthMonitor Health, IsolationKeyNotice Key,
-    IEnumerable<IHandOverPart> Parts, WorkersOffer Workers);
+    ProxyServer Server, SessionTable Sessions, VirtualNames Names, RelayWatchService Relays, HealthMonitor Health,
+    IsolationKeyNotice Key, IEnumerable<IHandOverPart> Parts, WorkersOffer Workers);
 
 /// <summary>The managed workers of now; null: there are none.</summary>
 internal delegate TakeoverWorkers? WorkersOffer();
@@ -115,6 +116,7 @@ internal sealed partial class HandOver(
             var state = new TakeoverState
             {
                 Sessions = contents.Sessions.Export(),
+                VirtualNames = contents.Names.Export(),
                 Relays = contents.Relays.Export(),
                 Workers = contents.Health.Export(),
                 Discovered = [.. reloader.Discovered.Select(static one => new TakeoverDiscovered(one.Id, one.Keys.ToDictionary()))],

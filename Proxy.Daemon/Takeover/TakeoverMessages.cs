@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using TorBalancer.Connecting;
 using TorBalancer.Health;
+using TorBalancer.Routing;
 using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Daemon.Takeover;
@@ -60,7 +61,7 @@ internal sealed record TakeoverDescriptor(string Kind, string Name, string Addre
 /// <summary>What descriptors are handed over. Words are contract of a version.</summary>
 internal static class TakeoverKinds
 {
-    public const string Listener = "listener", Readiness = "readiness", Admin = "admin";
+    public const string Listener = "listener", Readiness = "readiness", Admin = "admin", Dns = "dns";
 
     public const string WorkersLock = "workers_lock", TorOutput = "tor_output";
 }
@@ -88,6 +89,9 @@ internal sealed record TakeoverState
 
     /// <summary>The workers that DNS has named.</summary>
     public IReadOnlyList<TakeoverDiscovered> Discovered { get; init; } = [];
+
+    /// <summary>The names that have addresses, the one that was used last first.</summary>
+    public IReadOnlyList<VirtualNameState> VirtualNames { get; init; } = [];
 }
 
 /// <param name="Keys">Of its section, with their values.</param>

@@ -8,6 +8,7 @@ using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Health;
+using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
 
@@ -29,8 +30,9 @@ internal static class TakeoverServices
         static provider => new HandOver(
             new HandOverContents(
                 provider.GetRequiredService<ProxyServer>(), provider.GetRequiredService<SessionTable>(),
-                provider.GetRequiredService<RelayWatchService>(), provider.GetRequiredService<HealthMonitor>(),
-                provider.GetRequiredService<IsolationKeyNotice>(), provider.GetServices<IHandOverPart>(),
+                provider.GetRequiredService<VirtualNames>(), provider.GetRequiredService<RelayWatchService>(),
+                provider.GetRequiredService<HealthMonitor>(), provider.GetRequiredService<IsolationKeyNotice>(),
+                provider.GetServices<IHandOverPart>(),
                 () => provider.GetRequiredService<WorkersHostedService>().Offer),
             provider.GetRequiredService<ConfigurationReloader>(), provider.GetRequiredService<SystemdNotifier>(),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),

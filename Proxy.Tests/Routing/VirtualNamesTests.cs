@@ -66,6 +66,33 @@ public class VirtualNamesTests
     }
 
     [Test]
+    public void Adopt_goes_on_with_what_another_process_has_given_in_its_order()
+    {
+        var old = Make();
+        var over = old.Give("over.onion", AddressFamily.InterNetwork)!;
+        _time.Advance(VirtualNames.Lifetime / 2);
+        var a = old.Give("a.onion", AddressFamily.InterNetwork)!;
+        var a6 = old.Give("a.onion", AddressFamily.InterNetworkV6)!;
+        var b = old.Give("b.onion", AddressFamily.InterNetwork)!;
+        old.Give("c.onion", AddressFamily.InterNetwork);
+        old.Find(a);
+        _time.Advance(VirtualNames.Lifetime / 2);
+        var state = old.Export();
+        var (next, small, elsewhere) = (Make(), Make(most: 1), Make("192.168.5.0/24"));
+        foreach (var names in (VirtualNames[])[next, small, elsewhere])
+            names.Adopt(state);
+
+        Assert.That(state.Select(static one => one.Name), Is.EqualTo(new[] { "a.onion", "c.onion", "b.onion" }), "the last used first");
+        Assert.That((next.Count, next.Find(a), next.Find(a6)), Is.EqualTo((3, "a.onion", "a.onion")));
+        Assert.That(next.Give("a.onion", AddressFamily.InterNetwork), Is.EqualTo(a));
+        Assert.That(next.Find(over), Is.Null, "its hour was over");
+        Assert.That((small.Count, small.Find(a)), Is.EqualTo((1, "a.onion")));
+        Assert.That(elsewhere.Count, Is.Zero, "no address of what is configured now");
+        _time.Advance(VirtualNames.Lifetime / 2);
+        Assert.That((next.Find(b), next.Find(a)), Is.EqualTo(((string?)null, "a.onion")), "an hour in all, not one of each process");
+    }
+
+    [Test]
     public void Nothing_is_virtual_without_a_name_server() =>
         Assert.That(new VirtualNames(new DnsOptions(), _time).Has(IPAddress.Parse("10.192.0.1")), Is.False);
 

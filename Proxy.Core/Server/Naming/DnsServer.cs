@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Protocols.Dns;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Server.Naming;
 
@@ -14,28 +15,100 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
     /// <summary>After an error of the socket's, which may come again at once.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>For answers that are on their way when another process has taken over: stub resolvers have asked thrice by then.</summary>
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(15);
+
     private const int TriesForOnePort = 16;
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, bool> _answering = new();
-    private Socket? _packets;
+    private SharableSocket? _packets;
     private DnsStreams? _streams;
+    private CancellationTokenSource? _pause;
     private Task _receiving = Task.CompletedTask;
+    private bool _isLeft;
     private int _disposed;
 
     /// <summary>Where it listens, with the real port; null: nowhere.</summary>
-    public IPEndPoint? Address => _packets?.LocalEndPoint as IPEndPoint;
+    public IPEndPoint? Address => _packets?.Socket.LocalEndPoint as IPEndPoint;
 
-    /// <summary>Begins to listen, if it is to. Throws <see cref="SocketException"/> when the address cannot be had.</summary>
+    /// <summary>Of packets and of streams, for another process to have as well; null: it listens nowhere.</summary>
+    public (Socket Packets, Socket Streams)? Sockets =>
+        _packets is { } packets && _streams is { } streams ? (packets.Socket, streams.Listening) : null;
+
+    /// <summary>Binds and answers, if it is to. Throws <see cref="SocketException"/> when the address cannot be had.</summary>
     public void Start()
+    {
+        Bind();
+        Begin();
+    }
+
+    /// <summary>
+    /// Binds, if it is to, and answers nobody before <see cref="Begin"/>. Throws <see cref="SocketException"/> when the address cannot be
+    /// had.
+    /// </summary>
+    public void Bind()
     {
         if (options.Address is not { } address)
             return;
-        (_packets, var listening) = Bind(address);
-        _streams = new DnsStreams(listening, responder, time, _stopping.Token);
-        _receiving = Task.Run(ReceiveAsync);
-        _streams.Start();
-        Log.Listening(logger, (IPEndPoint)_packets.LocalEndPoint!);
+        var (packets, streams) = Bind(address);
+        Have(packets, streams, areShared: false);
+    }
+
+    /// <summary>Instead of <see cref="Bind()"/>: sockets that are bound to its address, and that another process has too.</summary>
+    public void Adopt(Socket packets, Socket streams) => Have(packets, streams, areShared: true);
+
+    /// <summary>From now on it answers, if it is bound.</summary>
+    public void Begin()
+    {
+        if (_packets is null)
+            return;
+        StartReceiving();
+        _streams!.Start();
+        Log.Listening(logger, Address!);
+    }
+
+    /// <summary>
+    /// Takes no question until <see cref="Resume"/>; who asks waits in the kernel's queues. Answers that are on their way go on.
+    /// </summary>
+    public async Task PauseAsync()
+    {
+        if (_pause is not null)
+            await _pause.CancelAsync();
+        await _receiving;
+        if (_streams is not null)
+            await _streams.PauseAsync();
+    }
+
+    /// <summary>After <see cref="PauseAsync"/>: everything is as it was. Nothing happens without one.</summary>
+    public void Resume()
+    {
+        // Another part's pause may have failed before ours, and we may have ended meanwhile.
+        if (_pause is not { IsCancellationRequested: true } || Volatile.Read(ref _disposed) != 0)
+            return;
+        StartReceiving();
+        _streams!.Resume();
+    }
+
+    /// <summary>After <see cref="PauseAsync"/>: the port is another process's from now on.</summary>
+    public void Leave()
+    {
+        _isLeft = true;
+        _packets?.Share();
+        _streams?.Leave();
+    }
+
+    /// <summary>Ends. Answers that are on their way still go out if another process has the port; else their clients ask in vain.</summary>
+    /// <param name="cancellationToken">Ends the wait for them.</param>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_isLeft && _streams is not null)
+        {
+            var answering = Task.WhenAll([.. _answering.Keys, _streams.DrainAsync()]);
+            await answering.WaitAsync(LongestDrain, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -44,11 +117,12 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         await _stopping.CancelAsync();
+        await _receiving;
+        await Task.WhenAll(_answering.Keys);
         _packets?.Dispose();
         if (_streams is not null)
             await _streams.DisposeAsync();
-        await _receiving;
-        await Task.WhenAll(_answering.Keys);
+        _pause?.Dispose();
         _stopping.Dispose();
     }
 
@@ -78,17 +152,31 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
         }
     }
 
-    private async Task ReceiveAsync()
+    private void Have(Socket packets, Socket streams, bool areShared)
     {
-        var socket = _packets!;
+        _packets = new SharableSocket(packets, areShared);
+        _streams = new DnsStreams(new SharableSocket(streams, areShared), responder, time, _stopping.Token);
+    }
+
+    private void StartReceiving()
+    {
+        _pause?.Dispose();
+        _pause = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        var token = _pause.Token;
+        _receiving = Task.Run(() => ReceiveAsync(token), CancellationToken.None);
+    }
+
+    private async Task ReceiveAsync(CancellationToken paused)
+    {
+        var socket = _packets!.Socket;
         var from = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
         var sender = new SocketAddress(socket.AddressFamily);
         byte[] buffer = new byte[DnsFormat.LargestPacket];
-        while (!_stopping.IsCancellationRequested)
+        while (!paused.IsCancellationRequested)
         {
             try
             {
-                int length = await socket.ReceiveFromAsync(buffer, SocketFlags.None, sender, _stopping.Token);
+                int length = await socket.ReceiveFromAsync(buffer, SocketFlags.None, sender, paused);
                 var peer = (IPEndPoint)from.Create(sender);
                 var client = peer.Address.IsIPv4MappedToIPv6 ? peer.Address.MapToIPv4() : peer.Address;
                 if (responder.Admits(client))
@@ -101,7 +189,7 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
             catch (SocketException failure)
             {
                 Log.ReceiveFailed(logger, failure.SocketErrorCode);
-                await Task.Delay(Pause, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Pause, time, paused).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
