@@ -33,7 +33,7 @@ internal sealed record NftRule(
     private const int DeepestJump = 4;
 
     /// <summary>Several that packets come in by.</summary>
-    private IReadOnlyList<string> AnyOf { get; init; } = [];
+    private List<string> AnyOf { get; init; } = [];
 
     /// <summary>It is asked of packets of this version of the Internet Protocol, 4 or 6.</summary>
     public bool IsOfVersion(int version) => Family == "inet" || Family == (version == 4 ? "ip" : "ip6");
