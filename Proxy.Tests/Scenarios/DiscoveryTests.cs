@@ -69,6 +69,7 @@ public sealed class DiscoveryTests
             await using var next = await daemon.SucceedAsync(token);
             (await OpenAsync(next.Address, token)).Dispose();
             Assert.That(await WorkersAsync(next, token), Is.EqualTo(["a"]));
+            await next.WaitForLineAsync(static line => line.Contains("The 1 that are known stay", StringComparison.Ordinal), token);
             dns = await StartDnsAsync([("a", two, 60)], token);
             await next.WaitForLineAsync(static line => line.Contains("answers again", StringComparison.Ordinal), token);
         }

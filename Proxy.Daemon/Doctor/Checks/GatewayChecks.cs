@@ -68,7 +68,7 @@ internal static class GatewayChecks
         if (patient.Firewall?.Rules is not { } rules)
             yield break;
         var served = Served(patient, rules);
-        if (served.Count == 0)
+        if (served.Count == 0 && rules.Any(static rule => rule.Turns is not null))
         {
             yield return Finding.Warning(
                 "nftables", "no rule says by name which interface the network is behind: whether anything of it passes is not known", Load);
