@@ -8,9 +8,9 @@ namespace TorBalancer.Processes;
 /// <summary>Signals that System.Diagnostics.Process does not send, and sessions.</summary>
 internal static partial class ProcessSignals
 {
+    public const int SigKill = 9, SigTerm = 15;
+
     private const int SigHup = 1;
-    private const int SigKill = 9;
-    private const int SigTerm = 15;
     private const int SigCont = 18;
     private const int SigStop = 19;
 

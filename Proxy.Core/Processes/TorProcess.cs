@@ -45,7 +45,15 @@ internal enum TorStop : byte
 /// <param name="ProcessId">Its number.</param>
 /// <param name="Started">When it was started; see <see cref="ProcessSignals.StartOf"/>.</param>
 /// <param name="Output">What it prints, the reading ends of its pipes.</param>
-internal sealed record RunningTor(int ProcessId, long Started, IReadOnlyList<Stream> Output);
+/// <param name="Handle">
+/// The process itself; null: there is none to be had. Then its number and start are what it is known by, which takes a /proc that shows
+/// it.
+/// </param>
+internal sealed record RunningTor(int ProcessId, long Started, IReadOnlyList<Stream> Output, PidFd? Handle)
+{
+    /// <summary>It has not ended.</summary>
+    public bool IsRunning => Handle?.IsRunning ?? ProcessSignals.StartOf(ProcessId) == Started;
+}
 
 /// <summary>
 /// One running tor: its output is always drained (a full pipe would block it), its end is a task, and it is stopped
@@ -69,7 +77,7 @@ internal sealed class TorProcess : IAsyncDisposable
     // Null: it is no child of ours.
     private readonly Process? _process;
     private readonly IReadOnlyList<Stream> _pipes;
-    private readonly long _started;
+    private readonly RunningTor _running;
     private readonly TimeProvider _time;
     private readonly Action<string>? _onOutput;
     private readonly Task _output;
@@ -85,7 +93,7 @@ internal sealed class TorProcess : IAsyncDisposable
         _time = time;
         _onOutput = onOutput;
         ProcessId = process.Id;
-        _started = ProcessSignals.StartOf(process.Id) ?? 0;
+        _running = new RunningTor(process.Id, ProcessSignals.StartOf(process.Id) ?? 0, [], PidFd.Open(process.Id));
         _output = Task.WhenAll(DrainAsync(process.StandardOutput), DrainAsync(process.StandardError));
         Exited = WaitForExitAsync(process);
     }
@@ -96,15 +104,18 @@ internal sealed class TorProcess : IAsyncDisposable
         _time = time;
         _onOutput = onOutput;
         ProcessId = tor.ProcessId;
-        _started = tor.Started;
+        _running = tor;
         _output = Task.WhenAll(tor.Output.Select(pipe => DrainAsync(new StreamReader(pipe))));
         Exited = WatchAsync();
     }
 
     public int ProcessId { get; }
 
-    /// <summary>What another process needs to take it over: with the descriptors of <see cref="OutputDescriptors"/>.</summary>
-    public RunningTor Running => new(ProcessId, _started, []);
+    /// <summary>When it was started; see <see cref="ProcessSignals.StartOf"/>.</summary>
+    public long Started => _running.Started;
+
+    /// <summary>Stands for the process, for another process that takes it over; null: there is none (<see cref="PidFd"/>).</summary>
+    public int? Descriptor => _running.Handle?.Descriptor;
 
     /// <summary>The reading ends of its pipes; none where the framework does not give them.</summary>
     public IReadOnlyList<int> OutputDescriptors =>
@@ -166,8 +177,9 @@ internal sealed class TorProcess : IAsyncDisposable
     /// <summary>Goes on with one that another process of ours has started; null: it has ended meanwhile.</summary>
     public static TorProcess? TakeOver(RunningTor tor, Action<string>? onOutput, TimeProvider time)
     {
-        if (ProcessSignals.StartOf(tor.ProcessId) == tor.Started)
+        if (tor.IsRunning)
             return new TorProcess(tor, onOutput, time);
+        tor.Handle?.Dispose();
         foreach (var pipe in tor.Output)
             pipe.Dispose();
         return null;
@@ -179,6 +191,7 @@ internal sealed class TorProcess : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         _isLeft = true;
+        _running.Handle?.Dispose();
         foreach (var pipe in _pipes)
             pipe.Dispose();
     }
@@ -208,9 +221,12 @@ internal sealed class TorProcess : IAsyncDisposable
     public void Terminate()
     {
         // The runtime reaps a child as soon as it ends; asking it first keeps the signal from a pid that is another's by now.
-        if (Exited.IsCompleted || (_process?.HasExited ?? !IsRunning))
+        if (Exited.IsCompleted || (_process?.HasExited ?? !_running.IsRunning))
             return;
-        ProcessSignals.Terminate(ProcessId);
+        if (_running.Handle is { } handle)
+            handle.Terminate();
+        else
+            ProcessSignals.Terminate(ProcessId);
     }
 
     /// <summary>Sends SIGKILL and does not wait. Does nothing when it has ended.</summary>
@@ -220,7 +236,9 @@ internal sealed class TorProcess : IAsyncDisposable
             return;
         if (_process is not null)
             _process.Kill(entireProcessTree: false);
-        else if (IsRunning)
+        else if (_running.Handle is { } handle)
+            handle.Kill();
+        else if (_running.IsRunning)
             ProcessSignals.Kill(ProcessId);
     }
 
@@ -230,6 +248,7 @@ internal sealed class TorProcess : IAsyncDisposable
             return;
         await StopAsync(DisposeGrace);
         _process?.Dispose();
+        _running.Handle?.Dispose();
         if (_process is null)
         {
             foreach (var pipe in _pipes)
@@ -237,11 +256,9 @@ internal sealed class TorProcess : IAsyncDisposable
         }
     }
 
-    private bool IsRunning => ProcessSignals.StartOf(ProcessId) == _started;
-
     private async Task<int> WatchAsync()
     {
-        while (IsRunning && !_isLeft)
+        while (!_isLeft && _running.IsRunning)
             await Task.Delay(LookInterval, _time);
         await WaitForOutputAsync();
         return -1;

@@ -23,27 +23,42 @@ internal sealed class WorkersHostedService(
     private static readonly TimeSpan AdoptLimit = TimeSpan.FromSeconds(5);
 
     private ManagedTorWorkers? _managed;
+    private IReadOnlyList<(string Id, RunningNow Now)> _offered = [];
 
-    /// <summary>The managed workers, for who takes over; null: there are none.</summary>
-    public TakeoverWorkers? Offer => _managed is null ? null : new TakeoverWorkers(
-        _managed.Paths.Root, _managed.Paths.Sockets,
-        [
-            .. _managed.Running.Select(static one => new TakeoverTor(
-                one.Id, one.Now.Process.ProcessId, one.Now.Process.Running.Started, one.Now.IsReady)),
-        ]);
+    /// <summary>
+    /// Offers the managed workers of now to who takes over; null: there are none. <see cref="Descriptors"/> are theirs from then on, and no
+    /// others are left to it.
+    /// </summary>
+    public TakeoverWorkers? Offer()
+    {
+        if (_managed is null)
+            return null;
+        _offered = _managed.Running;
+        return new TakeoverWorkers(
+            _managed.Paths.Root, _managed.Paths.Sockets,
+            [
+                .. _offered.Select(static one => new TakeoverTor(
+                    one.Id, one.Now.Process.ProcessId, one.Now.Process.Started, one.Now.IsReady)),
+            ]);
+    }
 
     public IReadOnlyList<(TakeoverDescriptor What, int Descriptor)> Descriptors => _managed?.LockDescriptor is not { } held ? [] :
     [
         (new TakeoverDescriptor(TakeoverKinds.WorkersLock, _managed.Paths.Root), held),
-        .. _managed.Running.SelectMany(static one => one.Now.Process.OutputDescriptors.Select(
+        .. _offered.SelectMany(static one => one.Now.Process.OutputDescriptors.Select(
             descriptor => (new TakeoverDescriptor(TakeoverKinds.TorOutput, one.Id), descriptor))),
+        .. _offered.Where(static one => one.Now.Process.Descriptor is not null).Select(static one => (
+            new TakeoverDescriptor(TakeoverKinds.TorProcess, one.Id), one.Now.Process.Descriptor!.Value)),
     ];
 
     /// <summary>Those of them that the other process has by its configuration too.</summary>
     public async ValueTask LeaveAsync(TakeoverReady successor, int processId)
     {
         if (_managed is not null && successor.Workers.Count > 0)
-            await _managed.LeaveAsync(successor.Workers, processId);
+        {
+            var offered = _offered.ToDictionary(static one => one.Id, static one => one.Now.Process, StringComparer.Ordinal);
+            await _managed.LeaveAsync(successor.Workers, offered, processId);
+        }
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -90,6 +90,8 @@ internal sealed partial class HandOver(
 
     private void Offer(int fd)
     {
+        // First: it says whose descriptors these are.
+        var workers = contents.Workers();
         var descriptors = contents.Parts.SelectMany(static part => part.Descriptors).ToList();
         TakeoverFrames.Send(
             fd,
@@ -100,7 +102,7 @@ internal sealed partial class HandOver(
                 ProcessId = Environment.ProcessId,
                 Descriptors = [.. descriptors.Select(static one => one.What)],
                 IsolationKey = contents.Key.IsOfThisProcess ? Convert.ToHexStringLower(contents.Key.Key.Value) : null,
-                Workers = contents.Workers(),
+                Workers = workers,
             }, TakeoverJson.Default.TakeoverOffer);
         TakeoverFrames.SendDescriptors(fd, [.. descriptors.Select(static one => one.Descriptor)]);
     }

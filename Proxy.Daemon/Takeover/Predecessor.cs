@@ -124,7 +124,9 @@ internal sealed class Predecessor : IDisposable
                 static tor => tor.Id,
                 tor => new AdoptedTor(
                     new RunningTor(
-                        tor.ProcessId, tor.Started, [.. TakeDescriptors(TakeoverKinds.TorOutput, tor.Id).Select(static fd => Reading(fd))]),
+                        tor.ProcessId, tor.Started, [.. TakeDescriptors(TakeoverKinds.TorOutput, tor.Id).Select(static fd => Reading(fd))],
+                        TakeDescriptors(TakeoverKinds.TorProcess, tor.Id) is [var process]
+                            ? new PidFd(new SafeFileHandle(process, ownsHandle: true)) : null),
                     tor.IsReady), StringComparer.Ordinal),
             _letsGo.Task);
     }

@@ -64,6 +64,9 @@ internal static class TakeoverKinds
     public const string Listener = "listener", Readiness = "readiness", Admin = "admin", Dns = "dns";
 
     public const string WorkersLock = "workers_lock", TorOutput = "tor_output";
+
+    /// <summary>The process itself, as a pidfd; none where the kernel has no such thing.</summary>
+    public const string TorProcess = "tor_process";
 }
 
 /// <param name="Root">Where the workers' directories are.</param>

@@ -33,7 +33,7 @@ internal static class TakeoverServices
                 provider.GetRequiredService<VirtualNames>(), provider.GetRequiredService<RelayWatchService>(),
                 provider.GetRequiredService<HealthMonitor>(), provider.GetRequiredService<IsolationKeyNotice>(),
                 provider.GetServices<IHandOverPart>(),
-                () => provider.GetRequiredService<WorkersHostedService>().Offer),
+                () => provider.GetRequiredService<WorkersHostedService>().Offer()),
             provider.GetRequiredService<ConfigurationReloader>(), provider.GetRequiredService<SystemdNotifier>(),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HandOver>>()));

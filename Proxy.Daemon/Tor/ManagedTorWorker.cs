@@ -34,7 +34,7 @@ internal sealed partial class ManagedTorWorker(
 
     private AdoptedTor? _adopted;
     private volatile RunningNow? _now;
-    private volatile bool _isLeft;
+    private volatile TorProcess? _left;
 
     /// <summary>A tor of this id that another process of ours runs and hands over; null: there is none.</summary>
     public AdoptedTor? Adopted
@@ -54,14 +54,15 @@ internal sealed partial class ManagedTorWorker(
     public RunningNow? Now => _now;
 
     /// <summary>
-    /// The tor is another process's from now on, which owns it as soon as it can; until then tor ends when that process does. Ends
-    /// <see cref="RunAsync"/> when its token is cancelled.
+    /// The tor is another process's from now on, which owns it as soon as it can; until then tor ends when that process does. It runs on
+    /// when <see cref="RunAsync"/>'s token is cancelled.
     /// </summary>
-    /// <param name="successor">The process's number.</param>
-    public async Task LeaveAsync(int successor)
+    /// <param name="process">Which one. One that was started since is none that the other process knows of: it ends with the token.</param>
+    /// <param name="successor">The other process's number.</param>
+    public async Task LeaveAsync(TorProcess process, int successor)
     {
-        _isLeft = true;
-        if (_now is not { Control: { } control })
+        _left = process;
+        if (_now is not { Control: { } control } now || now.Process != process)
             return;
         try
         {
@@ -85,6 +86,7 @@ internal sealed partial class ManagedTorWorker(
         // Start() of several workers must not wait for the first one's process.
         await Task.Yield();
         int failures = 0;
+        bool isLeft = false;
         while (!stopping.IsCancellationRequested)
         {
             if (_adopted is null)
@@ -92,7 +94,7 @@ internal sealed partial class ManagedTorWorker(
             if (stopping.IsCancellationRequested)
                 break;
             long started = time.GetTimestamp();
-            await RunOnceAsync(stopping);
+            isLeft = await RunOnceAsync(stopping);
             if (stopping.IsCancellationRequested)
                 break;
             if (time.GetElapsedTime(started) >= Settled)
@@ -102,7 +104,7 @@ internal sealed partial class ManagedTorWorker(
             await Task.Delay(wait, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        if (_isLeft)
+        if (isLeft)
             Log.Left(logger, id);
         else
             Log.Stopped(logger, id);
@@ -112,7 +114,8 @@ internal sealed partial class ManagedTorWorker(
     internal static TimeSpan Backoff(int failures)
         => failures > 6 ? LastBackoff : TimeSpan.FromTicks(Math.Min(FirstBackoff.Ticks << failures, LastBackoff.Ticks));
 
-    private async Task RunOnceAsync(CancellationToken stopping)
+    /// <summary>From the start to the end of one process; true: it was left to another process of ours.</summary>
+    private async Task<bool> RunOnceAsync(CancellationToken stopping)
     {
         TorProcess? process = null;
         ControlConnection? control = null;
@@ -160,19 +163,21 @@ internal sealed partial class ManagedTorWorker(
         }
 
         _now = null;
-        if (_isLeft || (!isOurs && stopping.IsCancellationRequested))
+        bool isLeft = process is not null && process == _left;
+        if (isLeft || (!isOurs && stopping.IsCancellationRequested))
         {
             // Another process's: the connections through it are none of ours to judge either.
             process?.Leave();
             if (control is not null)
                 await control.DisposeAsync();
-            return;
+            return isLeft;
         }
 
         if (!stopping.IsCancellationRequested)
             Log.Ended(logger, id, reason);
         sink.Down(id, stopping.IsCancellationRequested ? "stopping" : reason);
         await EndAsync(process, control);
+        return false;
     }
 
     private async Task<TorProcess> StartAsync(CancellationToken stopping)

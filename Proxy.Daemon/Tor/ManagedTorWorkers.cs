@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Interop;
+using TorBalancer.Processes;
 
 namespace TorBalancer.Daemon.Tor;
 
@@ -108,13 +109,16 @@ internal sealed partial class ManagedTorWorkers : IAsyncDisposable
 
     /// <summary>
     /// Leaves tors, and the directory, to another process of ours, as they are. Those that it does not take stay ours as long as this runs;
-    /// those that it has under their name and that are not running yet are not started.
+    /// those that it has under their name and that it was not offered, because they were started since, are ended, and it starts its own;
+    /// those that are not running yet are not started.
     /// </summary>
     /// <param name="takes">The workers that the other process has.</param>
-    public async Task LeaveAsync(IReadOnlyCollection<string> takes, int successor)
+    /// <param name="offered">By the worker's id: the processes that the other process has heard of.</param>
+    public async Task LeaveAsync(IReadOnlyCollection<string> takes, IReadOnlyDictionary<string, TorProcess> offered, int successor)
     {
         var left = Array.FindAll(_running, one => takes.Contains(one.Worker.Id));
-        await Task.WhenAll(left.Select(one => one.Worker.LeaveAsync(successor)));
+        await Task.WhenAll(left.Where(one => offered.ContainsKey(one.Worker.Id)).Select(
+            one => one.Worker.LeaveAsync(offered[one.Worker.Id], successor)));
         foreach (var one in left)
             await one.Stop.CancelAsync();
         await Task.WhenAll(left.Select(static one => one.Task));

@@ -48,6 +48,22 @@ public sealed class TorProcessTests
     }
 
     [Test, CancelAfter(30_000)]
+    public async Task TakeOver_knows_one_by_its_descriptor_whatever_proc_says(CancellationToken token)
+    {
+        await using var child = TorProcess.Start(Script("exec sleep 60"));
+        var (first, second) = (PidFd.Open(child.ProcessId), PidFd.Open(child.ProcessId));
+        await using var taken = TorProcess.TakeOver(new RunningTor(child.ProcessId, Started: 0, [], first), null, TimeProvider.System);
+
+        Assert.That(taken, Is.Not.Null);
+        Assert.That(await taken.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(TorStop.Graceful));
+        Assert.That(await taken.Exited.WaitAsync(token), Is.EqualTo(-1));
+        Assert.That(await child.Exited.WaitAsync(token), Is.EqualTo(128 + 15));
+        Assert.That(
+            TorProcess.TakeOver(new RunningTor(child.ProcessId, Started: 0, [], second), null, TimeProvider.System), Is.Null,
+            "it has ended");
+    }
+
+    [Test, CancelAfter(30_000)]
     public async Task Output_larger_than_a_pipe_does_not_block_the_child(CancellationToken token)
     {
         var lines = new ConcurrentQueue<string>();

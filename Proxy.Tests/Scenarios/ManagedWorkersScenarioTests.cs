@@ -51,10 +51,13 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
             await Task.Delay(50, token);
     }
 
-    [Test, CancelAfter(120_000)]
-    public async Task Workers_are_handed_over_to_a_new_process_and_are_its_own_from_then_on(CancellationToken token)
+    [TestCase(false), CancelAfter(120_000)]
+    [TestCase(true)]
+    public async Task Workers_are_handed_over_to_a_new_process_and_are_its_own_from_then_on(bool seesLittle, CancellationToken token)
     {
-        await using var first = await StartAsync(token);
+        if (seesLittle)
+            await OtherUser.RequireSeeingLittleAsync(token);
+        await using var first = await StartAsync(token, seesLittle);
         foreach (string id in Ids)
             await first.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
         int[] processes = [await ProcessOfAsync(first, "tor-1", 0, token), await ProcessOfAsync(first, "tor-2", 0, token)];
@@ -83,14 +86,17 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
         Assert.That(live, Has.None.Matches<int>(ProcessStates.IsRunning));
     }
 
-    private async Task<DaemonUnderTest> StartAsync(CancellationToken token)
+    /// <param name="seesLittle">As <see cref="OtherUser.UnderSeeingLittle"/>.</param>
+    private async Task<DaemonUnderTest> StartAsync(CancellationToken token, bool seesLittle = false)
     {
         string directory = DaemonUnderTest.MakeDirectory();
         string torrc = Path.Combine(directory, "extra");
         await File.WriteAllLinesAsync(torrc, Network.ClientTorrc, token);
+        if (seesLittle)
+            await OtherUser.GiveAsync(directory, token);
         return await DaemonUnderTest.StartAsync(
             $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\n", token, directory,
-            socket: $"unix:{directory}/admin.sock");
+            socket: $"unix:{directory}/admin.sock", under: seesLittle ? OtherUser.UnderSeeingLittle : null);
     }
 
     /// <summary>A request that only this worker may carry.</summary>

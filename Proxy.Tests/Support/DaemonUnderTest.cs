@@ -19,17 +19,19 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
     private readonly Process _process;
     private readonly bool _ownsDirectory;
     private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly IReadOnlyList<string> _under;
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
     private readonly Task _reading;
     private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private DaemonUnderTest(
-        Process process, string directory, bool ownsDirectory, IReadOnlyDictionary<string, string> environment)
+        Process process, string directory, bool ownsDirectory, IReadOnlyList<string> under,
+        IReadOnlyDictionary<string, string> environment)
     {
         _process = process;
         Directory = directory;
-        (_ownsDirectory, _environment) = (ownsDirectory, environment);
+        (_ownsDirectory, _under, _environment) = (ownsDirectory, under, environment);
         _reading = Task.WhenAll(DrainAsync(process.StandardOutput), DrainAsync(process.StandardError));
         Exited = WaitAsync();
     }
@@ -81,7 +83,7 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
             file, $"[Listener:main]\nAddress = 127.0.0.1:0\n\n[Admin]\n{admin}\nSocket = {socket}\n\n" + configuration, token);
 
         return await LaunchAsync(
-            [.. under ?? [], ProgramRun.Daemon, "run", "--config", file], directory, ownsDirectory: true,
+            [ProgramRun.Daemon, "run", "--config", file], directory, ownsDirectory: true, under ?? [],
             new Dictionary<string, string>(environment ?? new Dictionary<string, string>())
             {
                 [NotifySocket] = notify ?? "",
@@ -94,11 +96,13 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
     /// </summary>
     public Task<DaemonUnderTest> SucceedAsync(CancellationToken token, params string[] arguments) => LaunchAsync(
         [ProgramRun.Daemon, "run", "--takeover", "--config", Path.Combine(Directory, "torbalancer.conf"), .. arguments], Directory,
-        ownsDirectory: false, _environment, token);
+        ownsDirectory: false, _under, _environment, token);
 
     private static async Task<DaemonUnderTest> LaunchAsync(
-        string[] command, string directory, bool ownsDirectory, IReadOnlyDictionary<string, string> environment, CancellationToken token)
+        string[] program, string directory, bool ownsDirectory, IReadOnlyList<string> under,
+        IReadOnlyDictionary<string, string> environment, CancellationToken token)
     {
+        string[] command = [.. under, .. program];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -116,7 +120,7 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
         foreach (var (name, value) in environment.Where(static one => one.Key != NotifySocket || one.Value.Length > 0))
             start.Environment[name] = value;
 
-        var daemon = new DaemonUnderTest(Process.Start(start)!, directory, ownsDirectory, environment);
+        var daemon = new DaemonUnderTest(Process.Start(start)!, directory, ownsDirectory, under, environment);
         try
         {
             string ready = await daemon.WaitForLineAsync(static line => line.Contains(" Ready: ", StringComparison.Ordinal), token);

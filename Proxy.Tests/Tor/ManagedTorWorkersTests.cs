@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Processes;
 using TorBalancer.Tests.Support;
 using TorBalancer.TorControl;
 
@@ -187,6 +188,43 @@ public sealed class ManagedTorWorkersTests
 
         Assert.That(IsAlive(pid), Is.False);
         Assert.That((await NextAsync("down", token)).Text, Is.EqualTo("stopping"));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_tor_that_was_not_offered_ends_when_the_others_are_left(CancellationToken token)
+    {
+        await using var workers = Create(2, NoNetwork);
+        workers.Start();
+        var offered = (await ConnectedAsync()).ToDictionary(static one => one.Id, static one => one.Now.Process);
+        ProcessSignals.Kill(offered["tor-1"].ProcessId);
+        await offered["tor-1"].Exited.WaitAsync(token);
+        while ((await ConnectedAsync()).Any(one => one.Id == "tor-1" && one.Now.Process == offered["tor-1"]))
+            await Task.Delay(20, token);
+        int again = await PidAsync("tor-1", token);
+
+        await workers.LeaveAsync(workers.Ids, offered, Environment.ProcessId);
+
+        try
+        {
+            Assert.That(IsAlive(again), Is.False, "the other process has never heard of it");
+            Assert.That(offered["tor-2"].Exited.IsCompleted, Is.False);
+        }
+        finally
+        {
+            ProcessSignals.Kill(offered["tor-2"].ProcessId);
+            await offered["tor-2"].Exited.WaitAsync(token);
+        }
+
+        async Task<IReadOnlyList<(string Id, RunningNow Now)>> ConnectedAsync()
+        {
+            while (true)
+            {
+                var now = workers.Running;
+                if (now.Count == 2 && now.All(static one => one.Now.Control is not null))
+                    return now;
+                await Task.Delay(20, token);
+            }
+        }
     }
 
     [Test]
