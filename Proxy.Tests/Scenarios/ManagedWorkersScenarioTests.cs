@@ -62,6 +62,13 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
             await first.WaitForLineAsync(line => line.Contains($"Worker {id}: ready", StringComparison.Ordinal), token);
         int[] processes = [await ProcessOfAsync(first, "tor-1", 0, token), await ProcessOfAsync(first, "tor-2", 0, token)];
 
+        if (seesLittle)
+        {
+            string shown = string.Create(CultureInfo.InvariantCulture, $"/proc/{processes[0]}");
+            string[] look = [.. OtherUser.UnderSeeingLittle, "test", "-e", shown];
+            Assert.That((await ProgramRun.RunAsync(look[0], look[1..], token)).ExitCode, Is.EqualTo(1), "it is hidden from its user");
+        }
+
         // Twice: what was taken over once is no child of the one that hands it over the second time.
         await using var second = await first.SucceedAsync(token);
         Assert.That(await first.Exited.WaitAsync(token), Is.Zero, string.Join('\n', first.Lines));
@@ -92,11 +99,19 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
         string directory = DaemonUnderTest.MakeDirectory();
         string torrc = Path.Combine(directory, "extra");
         await File.WriteAllLinesAsync(torrc, Network.ClientTorrc, token);
+        string tor = RealTor.Executable;
         if (seesLittle)
+        {
             await OtherUser.GiveAsync(directory, token);
+
+            // Not every build of tor sees to it that nobody debugs it; a program that its user may not read is not to be debugged either.
+            File.Copy(tor, tor = Path.Combine(directory, "tor"));
+            await ProgramRun.RunAsync(ClientProcess.Require("chmod"), ["711", tor], token);
+        }
+
         return await DaemonUnderTest.StartAsync(
-            $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\n", token, directory,
-            socket: $"unix:{directory}/admin.sock", under: seesLittle ? OtherUser.UnderSeeingLittle : null);
+            $"[ManagedWorkers]\nCount = {Ids.Length}\nDataDirectory = {directory}/state\nExtraTorrc = {torrc}\nTorPath = {tor}\n",
+            token, directory, socket: $"unix:{directory}/admin.sock", under: seesLittle ? OtherUser.UnderSeeingLittle : null);
     }
 
     /// <summary>A request that only this worker may carry.</summary>
