@@ -108,10 +108,10 @@ else
     others='FullyQualifiedName~.Scenarios.&FullyQualifiedName!~.Scenarios.Resilience.&FullyQualifiedName!~.Scenarios.Balance.'
     short='TestCategory!=Long&TestCategory!=Soak'
     (suite units --filter "$short&FullyQualifiedName!~.Scenarios.") &
-    (suite resilience --filter "$short&$resilience") &
+    (suite clients --filter "$short&$others") &
     (suite soak --filter TestCategory=Soak) &
     (
-        suite clients --filter "$short&$others"
+        suite resilience --filter "$short&$resilience"
         [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
     ) &
     wait
