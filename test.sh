@@ -112,7 +112,7 @@ else
     (suite soak --filter TestCategory=Soak) &
     (
         suite resilience --filter "$short&$resilience"
-        [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter TestCategory=Native
+        [ -z "$release" ] || TORBALANCER_EXE=$release suite native --filter "$short&TestCategory=Native"
     ) &
     wait
     for name in units resilience soak clients ${release:+native}; do settle "$name"; done

@@ -65,11 +65,13 @@ public sealed partial class TakeoverDnsTests
         Assert.That((await AskAsync(server, Onion, DnsProbe.A, token)).Address, Is.EqualTo(virtualAddress));
         Assert.That((await AskAsync(server, reverse, DnsProbe.Ptr, token)).Data, Has.Length.EqualTo(Onion.Length + 2));
 
+        // All of this is over within a few questions where the released file does it.
+        await Task.Delay(TimeSpan.FromMilliseconds(500), token);
         await stopLoad.CancelAsync();
         var answered = await load;
         TestContext.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{answered.Count} questions answered, {answered.Count(static one => one)} asked twice"));
-        Assert.That(answered, Has.Count.GreaterThan(20));
+        Assert.That(answered, Has.Count.GreaterThan(10));
 
         // Another address: it is bound anew, and the old one ends with who had it.
         string file = Path.Combine(directory, "torbalancer.conf"), configuration = await File.ReadAllTextAsync(file, token);

@@ -58,6 +58,9 @@ public sealed class TakeoverTests
                 if (old != first)
                     Assert.That(await old.Exited.WaitAsync(token), Is.Zero, string.Join('\n', old.Lines));
                 Assert.That(await ReadyAsync(directory, token), Is.EqualTo("200"));
+
+                // A takeover of the released file is over before the load has sent much.
+                await Task.Delay(RequestInterval * 15, token);
             }
 
             var last = daemons.Peek();
@@ -137,10 +140,11 @@ public sealed class TakeoverTests
         await using (var next = await daemon.SucceedAsync(token))
         {
             Assert.That(await daemon.Exited.WaitAsync(token), Is.Zero);
+            await Task.Delay(RequestInterval * 30, token);
             await stopLoad.CancelAsync();
             var (served, failures) = await load;
             Assert.That(failures, Is.Empty);
-            Assert.That(served, Is.GreaterThan(50));
+            Assert.That(served, Is.GreaterThan(20));
             Assert.That(await next.StopAsync(token), Is.Zero);
         }
     }
