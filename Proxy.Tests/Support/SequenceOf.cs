@@ -1,4 +1,5 @@
 using System.Buffers;
+using TorBalancer.Fuzz;
 
 namespace TorBalancer.Tests.Support;
 
@@ -12,21 +13,5 @@ internal static class SequenceOf
         var first = new Segment(bytes.AsMemory(0, split), 0);
         var second = first.Append(bytes.AsMemory(split));
         return new ReadOnlySequence<byte>(first, 0, second, second.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, long index)
-        {
-            Memory = memory;
-            RunningIndex = index;
-        }
-
-        public Segment Append(ReadOnlyMemory<byte> memory)
-        {
-            var next = new Segment(memory, RunningIndex + Memory.Length);
-            Next = next;
-            return next;
-        }
     }
 }

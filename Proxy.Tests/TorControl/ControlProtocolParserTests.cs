@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using TorBalancer.Fuzz;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Syntax;
 
@@ -173,19 +174,7 @@ public sealed class ControlProtocolParserTests
     private static ReadOnlySequence<byte> TwoSegments(byte[] bytes, int split)
     {
         var first = new Segment(bytes.AsMemory(0, split), 0);
-        var second = new Segment(bytes.AsMemory(split), split);
-        first.Append(second);
+        var second = first.Append(bytes.AsMemory(split));
         return new ReadOnlySequence<byte>(first, 0, second, second.Memory.Length);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, long index)
-        {
-            Memory = memory;
-            RunningIndex = index;
-        }
-
-        public void Append(Segment next) => Next = next;
     }
 }

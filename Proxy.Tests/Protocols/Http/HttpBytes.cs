@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using TorBalancer.Fuzz;
 using TorBalancer.Protocols.Http;
 
 namespace TorBalancer.Tests.Protocols.Http;
@@ -24,21 +25,5 @@ internal static class HttpBytes
         var buffer = Sequence(text);
         var scanner = HttpHeadScanner.ForRequest();
         return HttpRequestParser.TryParse(ref buffer, ref scanner, head, out reject);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory, long index)
-        {
-            Memory = memory;
-            RunningIndex = index;
-        }
-
-        public Segment Append(ReadOnlyMemory<byte> memory)
-        {
-            var next = new Segment(memory, RunningIndex + Memory.Length);
-            Next = next;
-            return next;
-        }
     }
 }
