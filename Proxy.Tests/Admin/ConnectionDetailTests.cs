@@ -110,17 +110,31 @@ public sealed class ConnectionDetailTests
     public async Task Only_the_latest_that_ended_are_kept(CancellationToken token)
     {
         await using var admin = await AdminUnderTest.StartAsync([]);
-        for (int i = 0; i < TorBalancer.Server.ConnectionRegistry.MaxRecent + 1; i++)
+        const int Most = TorBalancer.Server.ConnectionRegistry.MaxRecent;
+        await ConnectAsync();
+        await UntilEndedAsync("c1");
+        for (int i = 0; i < Most; i++)
+            await ConnectAsync();
+        await UntilEndedAsync($"c{Most + 1}");
+        await AdminUnderTest.ReadAsync(
+            await admin.Client.GetAsync($"{admin.Base}/api/v1/connections/c1", token), HttpStatusCode.NotFound, token);
+        Assert.That((await admin.GetAsync("/api/v1/connections/c1000", token)).GetProperty("state").GetString(), Is.EqualTo("ended"));
+
+        async Task ConnectAsync()
         {
             await using var client = await admin.Proxy.ConnectAsync();
             client.Socket.LingerState = new(true, 0);
         }
 
-        while (admin.Proxy.Server.Connections.Count > 0)
-            await Task.Delay(5, token);
-        await AdminUnderTest.ReadAsync(
-            await admin.Client.GetAsync($"{admin.Base}/api/v1/connections/c1", token), HttpStatusCode.NotFound, token);
-        Assert.That((await admin.GetAsync("/api/v1/connections/c1000", token)).GetProperty("state").GetString(), Is.EqualTo("ended"));
+        // It may not be accepted yet, and then none is open either.
+        async Task UntilEndedAsync(string id)
+        {
+            while ((await admin.Client.GetAsync($"{admin.Base}/api/v1/connections/{id}", token)).StatusCode != HttpStatusCode.OK
+                || admin.Proxy.Server.Connections.Count > 0)
+            {
+                await Task.Delay(5, token);
+            }
+        }
     }
 
     private static IEnumerable<string> Attempts(JsonElement connection) =>

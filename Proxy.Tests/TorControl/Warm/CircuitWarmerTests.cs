@@ -196,7 +196,7 @@ public sealed class CircuitWarmerTests
         _options.MaxWarm = 16;
         _warmer.Load([], []);
         Run();
-        await UntilAsync(() => _warmer.Facts.Clean == 16, token);
+        await UntilAsync(() => _warmer.Facts is { Clean: 16, Launched: 16 }, token);
         await _stop.CancelAsync();
         await _running;
         _warmer.Disconnect();
@@ -256,9 +256,12 @@ public sealed class CircuitWarmerTests
         return $"250 EXTENDED {name}\r\n";
     }
 
-    private static async Task UntilAsync(Func<bool> condition, CancellationToken token)
+    private async Task UntilAsync(Func<bool> condition, CancellationToken token)
     {
         while (!condition())
-            await Task.Delay(2, token);
+        {
+            Assert.That(token.IsCancellationRequested, Is.False, $"it never came to that: {_warmer.Facts}; {_launched} asked for");
+            await Task.Delay(2, CancellationToken.None);
+        }
     }
 }
