@@ -213,23 +213,26 @@ internal sealed partial class CircuitWarmer(
             lock (_lock)
                 wanted = !IsOff && (Target_NeedsLock() > _ledger.Clean + _ledger.Building || _replacesProbed);
             string? reason = wanted ? held() ?? await _dormancy.AskAsync(control, cancellationToken) : null;
+            bool begins = false, replacesProbed = false;
             lock (_lock)
             {
                 if (wanted && reason is null && !_budget.TryTake())
                     reason = _budget.IsPaused ? "circuits fail" : "as many were launched as guards allow";
                 _held = reason;
+
+                // Before the command: a probe that comes while tor answers takes another.
+                if (wanted && reason is null)
+                    (replacesProbed, _replacesProbed) = (_replacesProbed, false);
             }
 
             if (!wanted || reason is not null)
                 return !wanted;
-            bool begins = false;
             try
             {
                 string id = await control.ExtendNewCircuitAsync(cancellationToken);
                 lock (_lock)
                 {
                     var change = _ledger.Ask(id);
-                    _replacesProbed = false;
                     if ((change & LedgerChange.Built) != 0)
                         _budget.Built();
                     if ((change & LedgerChange.Failed) != 0)
@@ -240,7 +243,11 @@ internal sealed partial class CircuitWarmer(
             {
                 Log.NotLaunched(logger, workerId, failure.Message);
                 lock (_lock)
+                {
                     begins = _budget.Failed();
+                    _replacesProbed |= replacesProbed;
+                }
+
                 return false;
             }
             finally
