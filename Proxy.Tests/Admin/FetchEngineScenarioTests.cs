@@ -17,13 +17,18 @@ public sealed class FetchEngineScenarioTests : ScenarioFixture
         Assert.That(BodyOf(await FetchAsync(admin, OriginByOnion + "/exit", token)), Is.EqualTo("unknown\n"));
         Assert.That(BodyOf(await FetchAsync(admin, $"https://web.test:{Web.TlsPort}/", token)), Is.EqualTo("web origin\n"));
 
-        var first = await FetchAsync(admin, OriginByName + "/exit", token, "user-123");
-        for (int i = 0; i < 3; i++)
+        // tor moves a session when its circuit breaks, which a busy machine makes it do; it does not spread one over its exits.
+        var exits = new List<string?>();
+        var workersUsed = new HashSet<string?>();
+        for (int i = 0; i < 12; i++)
         {
-            var again = await FetchAsync(admin, OriginByName + "/exit", token, "user-123");
-            Assert.That(again.GetProperty("worker").GetString(), Is.EqualTo(first.GetProperty("worker").GetString()));
-            Assert.That(BodyOf(again), Is.EqualTo(BodyOf(first)));
+            var answer = await FetchAsync(admin, OriginByName + "/exit", token, "user-123");
+            workersUsed.Add(answer.GetProperty("worker").GetString());
+            exits.Add(BodyOf(answer));
         }
+
+        Assert.That(workersUsed, Has.Count.EqualTo(1));
+        Assert.That(exits.Zip(exits.Skip(1)).Count(static pair => pair.First != pair.Second), Is.LessThan(2), string.Join(' ', exits));
 
         var missing = await admin.FetchAsync("""{"url":"http://nx.test/"}""", token);
         Assert.That(missing.GetProperty("error").GetProperty("cause").GetString(), Is.EqualTo("host_unreachable"));
