@@ -9,7 +9,7 @@ internal enum LedgerChange : byte
 {
     None = 0,
 
-    /// <summary>A clean circuit got its first stream: somebody needed a fresh one.</summary>
+    /// <summary>A circuit got its first stream: somebody needed a fresh one.</summary>
     Consumed = 1,
 
     /// <summary>One of ours was built.</summary>
@@ -76,6 +76,9 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
                 continue;
             known.Remove(info.Id, out var entry);
             entry = entry?.Again() ?? new LedgerEntry(info.Id);
+
+            // Whoever's it is may have had it for long.
+            entry.IsUsed |= info is { SocksPassword: not null, Status: CircuitStatus.Built };
             Update(entry, info);
             if (!entry.LeadsOut)
                 Remove(entry);
@@ -128,7 +131,7 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
         CircuitEvent { Circuit: var info } => Changed(info),
         CircuitMinorEvent { Circuit: var info } when _circuits.ContainsKey(info.Id) => Changed(info),
         StreamEvent { Stream: { CircuitId: { } circuit, Status: StreamStatus.SentConnect or StreamStatus.SentResolve } stream }
-            when _circuits.TryGetValue(circuit, out var entry) => Use(entry) ? MeaningOf(stream) : LedgerChange.None,
+            when _circuits.TryGetValue(circuit, out var entry) => Use(entry) ? MeaningOf(stream, entry) : LedgerChange.None,
         _ => LedgerChange.None,
     };
 
@@ -205,6 +208,7 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
                 _sets.Add(set, legs = []);
             legs.Add(entry);
             entry.IsUsed |= legs.Exists(static leg => leg.IsUsed);
+            entry.IsReserved |= legs.Exists(static leg => leg.IsReserved);
         }
 
         Place(entry);
@@ -246,7 +250,7 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
         {
             { IsClean: true, ConfluxId: null } => LedgerPlace.Clean,
             { IsClean: true } => LedgerPlace.CleanLeg,
-            { IsOurs: true, IsBuilt: false } => LedgerPlace.Building,
+            { IsOurs: true, IsBuilt: false, IsReserved: false } => LedgerPlace.Building,
             _ => LedgerPlace.Other,
         };
         _counts[(int)entry.Place]++;
@@ -259,8 +263,9 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
         Array.Clear(_counts);
     }
 
-    /// <summary>What it means that this stream took a fresh circuit.</summary>
-    private static LedgerChange MeaningOf(StreamInfo stream) => ProbeToken.Is(stream.SocksPassword) ? LedgerChange.Probed
+    /// <summary>What it means that this stream took a fresh circuit: a probe that tor built one for took none that was there.</summary>
+    private static LedgerChange MeaningOf(StreamInfo stream, LedgerEntry entry) =>
+        ProbeToken.Is(stream.SocksPassword) ? entry.IsReserved ? LedgerChange.None : LedgerChange.Probed
         : IsLongLived(stream) ? LedgerChange.None : LedgerChange.Consumed;
 
     private static bool IsLongLived(StreamInfo stream) =>

@@ -38,6 +38,12 @@ internal sealed class LedgerEntry(string id)
     /// <summary>A stream is or was on it, or on the other leg of its set.</summary>
     public bool IsUsed { get; set; }
 
+    /// <summary>
+    /// tor builds it for somebody's stream, whose credentials it carries from its first hop on (circuit_get_open_circ_or_launch of
+    /// circuituse.c): nobody else's until that stream is on it.
+    /// </summary>
+    public bool IsReserved { get; set; }
+
     /// <summary>Both legs of a conflux set share it.</summary>
     public string? ConfluxId { get; private set; }
 
@@ -45,12 +51,13 @@ internal sealed class LedgerEntry(string id)
     public bool LeadsOut => !_isInternal && _purpose is null or "GENERAL" or "CONFLUX_LINKED" or "CONFLUX_UNLINKED";
 
     /// <summary>A leg that is not linked yet cannot be used, and one that is stands for half of a set.</summary>
-    public bool IsClean => IsBuilt && !IsUsed && LeadsOut && _hops >= LeastHops && _purpose != "CONFLUX_UNLINKED";
+    public bool IsClean => IsBuilt && !IsUsed && !IsReserved && LeadsOut && _hops >= LeastHops && _purpose != "CONFLUX_UNLINKED";
 
     public LedgerPlace Place { get; set; }
 
     /// <summary>The same circuit, before it is told of anew.</summary>
-    public LedgerEntry Again() => new(Id) { Launched = Launched, Built = Built, IsOurs = IsOurs, IsUsed = IsUsed };
+    public LedgerEntry Again() =>
+        new(Id) { Launched = Launched, Built = Built, IsOurs = IsOurs, IsUsed = IsUsed, IsReserved = IsReserved };
 
     public void Update(CircuitInfo info)
     {
@@ -60,7 +67,6 @@ internal sealed class LedgerEntry(string id)
         ConfluxId = info.ConfluxId ?? ConfluxId;
         IsBuilt |= info.Status == CircuitStatus.Built;
 
-        // Only streams with credentials leave them on a circuit: somebody's.
-        IsUsed |= info.SocksPassword is not null;
+        IsReserved |= info.SocksPassword is not null;
     }
 }

@@ -108,12 +108,29 @@ public sealed class CircuitLedgerTests
     [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=IS_INTERNAL,NEED_CAPACITY PURPOSE=GENERAL", TestName = "Internal")]
     [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=NEED_CAPACITY PURPOSE=HS_VANGUARDS", TestName = "For onion services")]
     [TestCase("CIRC 5 BUILT {0} BUILD_FLAGS=ONEHOP_TUNNEL,IS_INTERNAL PURPOSE=GENERAL", TestName = "One hop")]
-    [TestCase("CIRC 5 BUILT {0} PURPOSE=GENERAL SOCKS_USERNAME=\"u\" SOCKS_PASSWORD=\"t\"", TestName = "Somebody's")]
     public void Circuit_that_no_new_identity_may_take_is_not_clean(string line)
     {
         Observe(string.Format(System.Globalization.CultureInfo.InvariantCulture, line, Path("g,m,e")));
         Assert.That(_ledger.Clean, Is.Zero);
         Assert.That(Observe(Sent("1", "5", "a.test:80")), Is.EqualTo(LedgerChange.None));
+    }
+
+    [TestCase("t", LedgerChange.Consumed)]
+    [TestCase("probe-0123456789abcdef0123456789", LedgerChange.None)]
+    public void Circuit_that_tor_builds_for_a_stream_is_demand_once_it_has_it_and_never_clean(string password, object change)
+    {
+        string of = $"SOCKS_USERNAME=\"u\" SOCKS_PASSWORD=\"{password}\"";
+        Observe("CIRC 5 LAUNCHED BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL");
+        Observe($"CIRC 5 EXTENDED {Path("g")} BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL {of}");
+        Observe($"CIRC 5 BUILT {Path("g,m,e")} BUILD_FLAGS=NEED_CAPACITY PURPOSE=GENERAL {of}");
+        Assert.That(_ledger.Clean, Is.Zero);
+        Assert.That(Observe(Sent("1", "5", "a.test:80", password)), Is.EqualTo(change));
+        Assert.That(Observe(Sent("2", "5", "b.test:80", password)), Is.EqualTo(LedgerChange.None), "no fresh one was needed");
+
+        _ledger.Load([$"6 BUILT {Path("g,m,e")} PURPOSE=GENERAL {of}", $"7 EXTENDED {Path("g")} PURPOSE=GENERAL {of}"], []);
+        Assert.That(Observe(Sent("3", "6", "a.test:80", password)), Is.EqualTo(LedgerChange.None), "built before we looked");
+        Assert.That(Observe(Sent("4", "7", "a.test:80", password)), Is.EqualTo(change));
+        Assert.That(_ledger.Clean, Is.Zero);
     }
 
     [Test]
