@@ -69,7 +69,7 @@ settle() { # NAME
 
         names=$(failures "$name.trx")
         # Not where the process ended before its tests did: what did not run has not passed.
-        if [ -n "$names" ] && [ "$bad" -le 3 ] && ! grep -qi 'test run \(was \)\?aborted' "$results/$name.out"; then
+        if [ -n "$names" ] && [ "$bad" -le 5 ] && ! grep -qi 'test run \(was \)\?aborted' "$results/$name.out"; then
             rm -f "$results/again.trx" "$results/again.txt"
             filter=
             for test in $names; do filter="$filter|FullyQualifiedName~$test"; done
