@@ -48,9 +48,11 @@ internal sealed class AdminViews(
 
             bool isAny = own.Address.Equals(IPAddress.Any) || own.Address.Equals(IPAddress.IPv6Any);
             var said = isAny && HostEndPoint.TryCreate(asked.Host, own.Port, out var host, out _) ? host : default;
-            if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy)
-                && ProxyAutoConfig.TryPickSession(session, listener.SessionPorts, ref proxy, out problem))
-                return ProxyAutoConfig.Build(proxy, http, socks5, listener.Tls is not null);
+            if (ProxyAutoConfig.TryFindProxy(said, isAny ? new IPEndPoint(IPAddress.Loopback, own.Port) : own, out var proxy))
+            {
+                return ProxyAutoConfig.TryPickSession(session, listener.SessionPorts, ref proxy, out problem)
+                    ? ProxyAutoConfig.Build(proxy, http, socks5, listener.Tls is not null) : null;
+            }
         }
 
         return null;

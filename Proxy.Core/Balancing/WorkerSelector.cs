@@ -204,7 +204,13 @@ internal sealed partial class WorkerSelector
     private static ProxyError NoneLeft(WorkerSnapshot snapshot, in SelectionRequest request, int tried) =>
         request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
             ? error
+            : request.Choice is { } choice && NotOpenTo(snapshot, choice) is { IsError: true } refused ? refused
             : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried));
+
+    /// <summary>Nor would it help a user whose [User] section leaves none of the workers.</summary>
+    private static ProxyError NotOpenTo(WorkerSnapshot snapshot, WorkerChoice choice) =>
+        snapshot.AllWorkers.Length == 0 || Array.Exists(snapshot.AllWorkers, worker => choice.Admits(worker.Model))
+            ? default : new ProxyError(FailureCause.UserNotPermitted, "the user may use none of the workers");
 
     /// <summary>Waiting would not help a client that asks for a country of no worker's.</summary>
     private static ProxyError NotServed(WorkerSnapshot snapshot, string country)

@@ -40,6 +40,13 @@ internal static unsafe partial class FileCalls
         return StatX(CurrentDirectory, path, followLinks ? 0 : NoFollow, FileStatus.Wanted, buffer) == 0 ? FileStatus.Read(buffer) : null;
     }
 
+    /// <summary>
+    /// True for a named pipe, which opening could wait for ever at. A shell's own, which stands open at /dev/fd, has somebody who writes.
+    /// </summary>
+    public static bool IsWaitedFor(string path) =>
+        !path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/proc/", StringComparison.Ordinal)
+            && OperatingSystem.IsLinux() && StatusOf(path, followLinks: true) is { IsPipe: true };
+
     /// <summary>What an open descriptor stands for.</summary>
     public static FileStatus? StatusOf(int fd)
     {

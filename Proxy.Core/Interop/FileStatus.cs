@@ -20,7 +20,7 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     /// <summary>STATX_BASIC_STATS.</summary>
     public const uint Wanted = 0x7ff;
 
-    private const int KindMask = 0xF000, Directory = 0x4000, File = 0x8000, Link = 0xA000, Socket = 0xC000;
+    private const int KindMask = 0xF000, Directory = 0x4000, File = 0x8000, Link = 0xA000, Socket = 0xC000, Pipe = 0x1000;
 
     public bool IsDirectory => (Mode & KindMask) == Directory;
 
@@ -30,6 +30,9 @@ internal readonly record struct FileStatus(ulong Device, ulong Inode, uint Owner
     public bool IsLink => (Mode & KindMask) == Link;
 
     public bool IsSocket => (Mode & KindMask) == Socket;
+
+    /// <summary>A named pipe: who opens it to read waits until somebody writes.</summary>
+    public bool IsPipe => (Mode & KindMask) == Pipe;
 
     /// <summary>The permissions alone.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xFFF);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
@@ -22,6 +23,11 @@ internal static class UnixSocketFile
         if (mode is { } final && !OperatingSystem.IsWindows())
             Complete(path, final);
     }
+
+    /// <summary>Why nobody could be reached: .NET says of a unix socket that is not there that its address cannot be assigned.</summary>
+    public static string MessageOf(EndPoint endPoint, SocketException failure) =>
+        endPoint is UnixDomainSocketEndPoint && failure.SocketErrorCode == SocketError.AddressNotAvailable
+            ? "there is no such socket" : failure.Message;
 
     /// <summary>True when the name is a socket itself: not a link to one, and no other file.</summary>
     public static bool Is(string path) =>

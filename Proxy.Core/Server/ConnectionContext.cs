@@ -100,6 +100,14 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public void Observe(in ConnectOutcome outcome) =>
         (WorkerId, Attempts, ViaLink, Stream) = (outcome.WorkerId, outcome.Attempts, outcome.ViaLink, outcome.Stream?.Key);
 
+    /// <summary>It was given up before it was opened: what was tried by then is the latest that is known.</summary>
+    public void ObserveGivenUp()
+    {
+        var attempts = AttemptList;
+        if (attempts is [.., var latest])
+            (WorkerId, Attempts, ViaLink) = (latest.WorkerId, attempts.Count, latest.ViaLink);
+    }
+
     /// <summary>It is only to be told of a limit that it passes.</summary>
     public void Refuse(ProxyError error)
     {

@@ -58,9 +58,12 @@ internal sealed partial class StreamRequest(TransportConnection client, Connecti
             context.ConnectTime = services.Time.GetElapsedTime(started);
             return outcome;
         }
-        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
+            context.ObserveGivenUp();
             context.ConnectTime = services.Time.GetElapsedTime(started);
+            if (aborted.IsCancellationRequested)
+                throw;
             return new ConnectOutcome(null, default, new ProxyError(FailureCause.ClientClosed), context.Attempts, context.WorkerId);
         }
         finally

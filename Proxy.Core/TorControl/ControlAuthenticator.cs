@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using TorBalancer.Interop;
 using TorBalancer.TorControl.Syntax;
 
 namespace TorBalancer.TorControl;
@@ -106,6 +107,12 @@ internal sealed class ControlAuthenticator(
         if (!isLocal && credentials.CookiePath is null)
         {
             _tried.Add($"{method}: tor is on another host, so ControlCookie must name the cookie file");
+            return null;
+        }
+
+        if (FileCalls.IsWaitedFor(path))
+        {
+            _tried.Add($"{method}: {path} is a named pipe and no file");
             return null;
         }
 

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Interop;
 using TorBalancer.TorControl.Events;
 using TorBalancer.TorControl.Syntax;
 using TorBalancer.Transport;
@@ -87,7 +88,8 @@ internal sealed partial class ControlConnection : IAsyncDisposable
         }
         catch (SocketException failure)
         {
-            throw new ControlConnectionException($"cannot connect to the control port {name}: {failure.Message}", failure);
+            throw new ControlConnectionException(
+                $"cannot connect to the control port {name}: {UnixSocketFile.MessageOf(endPoint, failure)}", failure);
         }
         catch (Exception failure)
             when (failure is OperationCanceledException or TimeoutException && !cancellationToken.IsCancellationRequested)

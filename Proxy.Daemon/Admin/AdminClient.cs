@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using TorBalancer.Interop;
 using TorBalancer.Transport.Sockets;
 
 namespace TorBalancer.Daemon.Admin;
@@ -89,7 +91,9 @@ internal sealed class AdminClient(EndPoint endPoint, string? token = null, strin
         }
         catch (HttpRequestException failure)
         {
-            throw new AdminClientException((failure.InnerException ?? failure).Message, failure);
+            throw new AdminClientException(
+                failure.InnerException is SocketException refused ? UnixSocketFile.MessageOf(endPoint, refused)
+                    : (failure.InnerException ?? failure).Message, failure);
         }
     }
 

@@ -101,8 +101,14 @@ internal static class HealthCheckCommand
                 string? certificate = place is IPEndPoint ? admin?.Tls?.Certificate : null;
                 using var client = new AdminClient(
                     place, DaemonArguments.TokenOfEnvironment ?? DaemonArguments.TokenOf(admin), certificate);
-                using var health = await client.GetAsync("/api/v1/health", timer.Token);
-                return Judge(health.RootElement);
+                using var health = await client.SendAsync(HttpMethod.Get, "/api/v1/health", body: null, timer.Token);
+                return health.Status switch
+                {
+                    HttpStatusCode.OK => Judge(health.Body.RootElement),
+                    HttpStatusCode.Unauthorized => (false, $"the daemon at {place} asks for a token: --config FILE names the configuration "
+                        + $"that has it, or {ConfigurationOverrides.TokenVariable} holds it"),
+                    _ => (false, $"the daemon at {place} answered with status {(int)health.Status}"),
+                };
             }
             catch (Exception failure) when (failure is InvalidOperationException or KeyNotFoundException or FormatException)
             {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using TorBalancer.Balancing;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Syntax;
 
 namespace TorBalancer.Daemon.Commands;
@@ -47,13 +49,15 @@ internal sealed record InitPlan(
     /// <summary>The port beside its SocksPort, as 9051 is beside 9050: several tors may be on one host.</summary>
     public static int ControlPortOf(IPEndPoint worker) => worker.Port == IPEndPoint.MaxPort ? worker.Port - 1 : worker.Port + 1;
 
-    private const int MostManaged = Configuration.Options.ManagedWorkersOptions.MostWorkers;
+    private const int MostManaged = ManagedWorkersOptions.MostWorkers;
 
     /// <summary>The plan, or what is wrong with the first answer that is, and what is allowed.</summary>
     public static (InitPlan? Plan, string Problem) Create(InitAnswers answers)
     {
         if (AddressText.ParseIPEndPoint(answers.Listen, out var listen) is not null || listen.Port == 0)
             return (null, $"--listen {answers.Listen} is not an IP address with a port, such as 127.0.0.1:1080");
+        if (Takes(listen, AdminOptions.DefaultAddress))
+            return (null, $"--listen {listen} is where the admin API is, {AdminOptions.DefaultAddress}; allowed is another port");
         if (!SelectionPolicyNames.All.Contains(answers.Mode, StringComparer.OrdinalIgnoreCase))
             return (null, $"--mode {answers.Mode} is not allowed; allowed are {string.Join(", ", SelectionPolicyNames.All)}");
         if (!int.TryParse(answers.Managed, NumberStyles.None, CultureInfo.InvariantCulture, out int managed)
@@ -71,12 +75,23 @@ internal sealed record InitPlan(
                 return (null, $"--worker {written} is not an IP address, or one with a port; a name would be looked up outside Tor");
             if (workers.Contains(worker))
                 return (null, $"--worker {worker} is given twice");
+            if (Takes(listen, worker))
+                return (null, $"--worker {worker} is where programs connect to the daemon itself, --listen {listen}");
+            if (worker.Equals(AdminOptions.DefaultAddress))
+                return (null, $"--worker {worker} is where the admin API is; allowed is another port");
             workers.Add(worker);
         }
 
         IPAddress? gateway = null;
         if (answers.Gateway.Length > 0 && !AddressText.TryLiteral(answers.Gateway, out gateway!))
             return (null, $"--gateway {answers.Gateway} is not an IP address");
+        if (gateway is not null && workers.Find(worker => worker.AddressFamily != gateway.AddressFamily) is { } other)
+        {
+            return (
+                null, $"--worker {other} and --gateway {gateway} cannot go together: one is IPv4 and the other IPv6, so that this worker "
+                    + "never sees that address; one init for each family writes what belongs together");
+        }
+
         if (gateway is null && workers.Exists(static worker => !IPAddress.IsLoopback(worker.Address)))
         {
             return (
@@ -98,4 +113,11 @@ internal sealed record InitPlan(
         return (
             new InitPlan(workers, gateway, listen, answers.Mode.ToLowerInvariant(), managed, answers.HasControl) { Network = network }, "");
     }
+
+    /// <summary>Whether who listens at the one address leaves no room for the other.</summary>
+    private static bool Takes(IPEndPoint listener, IPEndPoint other) =>
+        listener.Port == other.Port && (listener.Address.Equals(other.Address)
+            || (IPAddress.IsLoopback(other.Address)
+                && (listener.Address.Equals(IPAddress.IPv6Any) || listener.Address.Equals(
+                    other.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any))));
 }

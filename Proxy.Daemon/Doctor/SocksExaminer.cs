@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Interop;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Doctor;
@@ -49,8 +50,7 @@ internal static class SocksExaminer
         }
         catch (SocketException failure)
         {
-            bool isMissing = endPoint is UnixDomainSocketEndPoint && !File.Exists(endPoint.ToString());
-            return (SocksAnswer.Unreachable, isMissing ? "there is no such socket" : failure.Message);
+            return (SocksAnswer.Unreachable, UnixSocketFile.MessageOf(endPoint, failure));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -21,7 +21,7 @@ internal static class HostingEventIds
     public const int LameDuck = 1024;
     public const int LameDuckHurried = 1025;
     public const int Stuck = 1026;
-    public const int ReadyTls = 1027;
+    public const int ReadyTransparent = 1027;
     public const int DiscoveryChanged = 1028;
     public const int DiscoveryKept = 1029;
     public const int PublisherService = 1030;

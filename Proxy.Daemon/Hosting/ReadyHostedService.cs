@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Protocols;
 using TorBalancer.Server;
 using TorBalancer.Transport;
 
@@ -20,15 +21,18 @@ internal sealed partial class ReadyHostedService(
             Log.Descriptors(logger, descriptors.Limit, descriptors.Reserve, Math.Min(descriptors.MostClients, memory.MostClients));
         foreach (var (listener, bound) in server.Bound.DistinctBy(static one => one.Model.Name))
         {
-            object address = listener.SessionPorts is null ? bound : listener.AddressText;
-            if (bound is IPEndPoint && listener.Tls is not null)
-                Log.ReadyTls(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
-            else if (bound is IPEndPoint)
-                Log.Ready(logger, address, options.Balancing.Mode, options.Balancing.Isolation.ToString().ToLowerInvariant());
+            if (bound is not IPEndPoint)
+                continue;
+            string address = listener.SessionPorts is null ? bound.ToString()! : listener.AddressText;
+            string mode = listener.Mode ?? options.Balancing.Mode, isolation = listener.Isolation.ToString().ToLowerInvariant();
+            if (listener.IsTransparent)
+                Log.ReadyTransparent(logger, address, mode, isolation);
+            else
+                Log.Ready(logger, WaysTo(listener, address), mode, isolation);
         }
 
-        if (server.Bound.Where(static one => one.Model.Tls is null).Select(static one => one.Address).OfType<IPEndPoint>()
-            .FirstOrDefault() is { } first)
+        if (server.Bound.Where(static one => one.Model is { Tls: null, IsTransparent: false }).Select(static one => one.Address)
+            .OfType<IPEndPoint>().FirstOrDefault() is { } first)
         {
             foreach (string line in hints.For(first.ToString()))
                 Log.Hint(logger, line);
@@ -36,6 +40,22 @@ internal sealed partial class ReadyHostedService(
 
         trim.Started();
         return Task.CompletedTask;
+    }
+
+    /// <summary>As clients are told of it.</summary>
+    private static string WaysTo(ListenerModel listener, string address)
+    {
+        bool http = listener.Speaks(DetectedProtocol.Http), socks5 = listener.Speaks(DetectedProtocol.Socks5);
+        bool socks = socks5 || listener.Speaks(DetectedProtocol.Socks4);
+        if (listener.Tls is not null)
+            return http ? $"https://{address}{(socks ? ", or SOCKS in TLS there" : "")}" : $"SOCKS in TLS at {address}";
+        string scheme = socks5 ? "socks5h" : "socks4a";
+        return (http, socks) switch
+        {
+            (true, true) => $"http://{address} or {scheme}://{address}",
+            (true, false) => $"http://{address}",
+            _ => $"{scheme}://{address}",
+        };
     }
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -52,13 +72,13 @@ internal sealed partial class ReadyHostedService(
     {
         [LoggerMessage(
             HostingEventIds.Ready, LogLevel.Information,
-            "Ready: clients may use http://{Address} or socks5h://{Address} (mode {Mode}, isolation {Isolation})")]
-        public static partial void Ready(ILogger logger, object address, string mode, string isolation);
+            "Ready: clients may use {Ways} (mode {Mode}, isolation {Isolation})")]
+        public static partial void Ready(ILogger logger, string ways, string mode, string isolation);
 
         [LoggerMessage(
-            HostingEventIds.ReadyTls, LogLevel.Information,
-            "Ready: clients may use https://{Address}, or SOCKS in TLS there (mode {Mode}, isolation {Isolation})")]
-        public static partial void ReadyTls(ILogger logger, object address, string mode, string isolation);
+            HostingEventIds.ReadyTransparent, LogLevel.Information,
+            "Ready: connections that are turned to {Address} are served (mode {Mode}, isolation {Isolation})")]
+        public static partial void ReadyTransparent(ILogger logger, string address, string mode, string isolation);
 
         [LoggerMessage(
             HostingEventIds.Descriptors, LogLevel.Information,

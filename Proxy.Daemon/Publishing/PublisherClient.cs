@@ -46,14 +46,14 @@ internal static class PublisherClient
         catch (AdminClientException failure)
         {
             await error.WriteLineAsync($"torbalancer {command}: no publisher answers at {place}: {failure.Message}");
+            return ExitCodes.NoDaemon;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             string seconds = Limit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
             await error.WriteLineAsync($"torbalancer {command}: no answer of the publisher at {place} within {seconds} s");
+            return ExitCodes.NoDaemon;
         }
-
-        return ExitCodes.Failed;
     }
 
     private static string? PlaceOf(string configured)

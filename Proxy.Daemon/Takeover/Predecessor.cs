@@ -56,9 +56,10 @@ internal sealed class Predecessor : IDisposable
         if (path is null)
             throw new StartupException("--takeover goes over the admin API's unix socket, and [Admin] Socket is none");
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var place = new UnixDomainSocketEndPoint(path);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(path));
+            socket.Connect(place);
             int fd = (int)socket.SafeHandle.DangerousGetHandle();
             Upgrade(fd);
             TakeoverFrames.Send(
@@ -73,7 +74,8 @@ internal sealed class Predecessor : IDisposable
         catch (Exception failure) when (failure is SocketException or IOException)
         {
             socket.Dispose();
-            throw new StartupException($"there is nothing to take over at {path}: {failure.Message}", failure);
+            string why = failure is SocketException refused ? UnixSocketFile.MessageOf(place, refused) : failure.Message;
+            throw new StartupException($"there is nothing to take over at {path}: {why}", failure);
         }
         catch
         {

@@ -114,7 +114,8 @@ public class FinishedClientTests(EngineKind engine)
             await Task.Delay(5, token);
         client.Socket.LingerState = new LingerOption(true, 0);
         client.Socket.Close();
-        Assert.That((await proxy.Log.WaitForAsync(line, 1, token)).Single().Message, Does.Contain("cause=client_closed"));
+        Assert.That((await proxy.Log.WaitForAsync(line, 1, token)).Single().Message, Does.Contain("cause=client_closed")
+            .And.Contain(" worker=worker-01 route=socks ").And.Contain(" attempts=1 "));
         Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.Zero);
     }
 
@@ -131,7 +132,8 @@ public class FinishedClientTests(EngineKind engine)
         while (worker.Requests.IsEmpty)
             await Task.Delay(5, token);
         client.Socket.Close();
-        Assert.That((await proxy.Log.WaitForConnectionsAsync(1, token)).Single().Message, Does.Contain("cause=client_closed"));
+        Assert.That((await proxy.Log.WaitForConnectionsAsync(1, token)).Single().Message, Does.Contain("cause=client_closed")
+            .And.Contain(" worker=worker-01 route=socks ").And.Contain(" attempts=1 "));
         Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.Zero);
     }
 

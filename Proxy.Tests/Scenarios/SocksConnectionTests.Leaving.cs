@@ -19,7 +19,8 @@ public partial class SocksConnectionTests
         Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.EqualTo(1));
         client.Socket.LingerState = new LingerOption(true, 0);
         client.Socket.Close();
-        Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("cause=client_closed"));
+        Assert.That((await proxy.Log.WaitForAsync("access", 1, token)).Single().Message, Does.Contain("cause=client_closed")
+            .And.Contain(" worker=worker-01 route=socks ").And.Contain(" attempts=1 "));
         Assert.That(proxy.Pool.Snapshot.All[0].Active, Is.Zero);
     }
 

@@ -11,8 +11,11 @@ public sealed class AdminOptions
     /// <summary>256 MiB.</summary>
     internal const long DefaultFetchMemory = 256L << 20;
 
+    /// <summary>Where the API is unless it is said.</summary>
+    public static IPEndPoint DefaultAddress => new(IPAddress.Loopback, 1081);
+
     /// <summary>host:port; beyond loopback only with <see cref="Token"/>. Default 127.0.0.1:1081; null: none.</summary>
-    public IPEndPoint? Address { get; set; } = new(IPAddress.Loopback, 1081);
+    public IPEndPoint? Address { get; set; } = DefaultAddress;
 
     /// <summary>True when somebody asked for the address by name: then it must be had. The default one is a convenience.</summary>
     public bool IsAddressConfigured { get; set; }

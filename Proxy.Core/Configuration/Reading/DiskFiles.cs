@@ -1,4 +1,5 @@
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Configuration.Reading;
 
@@ -24,6 +25,12 @@ internal sealed class DiskFiles : IConfigurationFiles
             if (Directory.Exists(path))
             {
                 problem = "is a directory";
+                return false;
+            }
+
+            if (FileCalls.IsWaitedFor(path))
+            {
+                problem = "is a named pipe and no file";
                 return false;
             }
 
@@ -59,7 +66,8 @@ internal sealed class DiskFiles : IConfigurationFiles
     {
         try
         {
-            return new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            return FileCalls.IsWaitedFor(path)
+                ? null : new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {

@@ -52,5 +52,13 @@ internal sealed class LimitRules(TorBalancerOptions options, GivenValues given, 
             if (options.Workers.Count > 0 && !options.Workers.Any(one => one.Name.Equals(worker, StringComparison.OrdinalIgnoreCase)))
                 report.Warning(section, "Workers", $"there is no [Worker:{worker}]");
         }
+
+        // Which workers discovery will find is not known.
+        if (options.Discovery.IsOn)
+            return;
+        var served = options.UsesManagedWorkers
+            ? options.ManagedWorkers.Countries.Select(static share => share.Country) : options.Workers.Select(static one => one.Country);
+        foreach (string country in user.Countries.Except(served, StringComparer.OrdinalIgnoreCase))
+            report.Warning(section, "Countries", $"no worker has its exits in {country}");
     }
 }

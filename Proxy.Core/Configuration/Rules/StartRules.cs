@@ -12,6 +12,9 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
 
     private const UnixFileMode Execute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
+    /// <summary>Of the isolation key, 32 bytes.</summary>
+    private const int KeyDigits = 64;
+
     public void Check()
     {
         if (options.UsesManagedWorkers && options.ManagedWorkers.Count > 0)
@@ -30,9 +33,21 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
     private void CheckKeyFile(string path)
     {
         if (!files.Exists(path))
-            Error("Balancing", "KeyFile", path, "does not exist; auto makes one by itself");
+        {
+            Error(
+                "Balancing", "KeyFile", path,
+                files.ProblemOfMaking(path, isDirectory: false) ?? "does not exist; auto makes one by itself");
+        }
         else if (files.Mode(path) is { } mode && (mode & FileModes.Others) != 0)
             Error("Balancing", "KeyFile", path, "can be read or written by others; only mode 0600 or less is taken");
+        else if (files.TryRead(path, out string text, out _) && !IsKey(text.Trim()))
+        {
+            Error(
+                "Balancing", "KeyFile", path,
+                FormattableString.Invariant($"holds no key: {KeyDigits} hexadecimal digits on one line are one"));
+        }
+
+        static bool IsKey(string text) => text.Length == KeyDigits && text.All(char.IsAsciiHexDigit);
     }
 
     private void CheckManaged(ManagedWorkersOptions managed)

@@ -105,7 +105,11 @@ internal static partial class ExplainCommand
 
         await session.WriteAsync("exit", one.Text("exit"));
         if (one.Whole("connect_ms") is { } connect)
-            await session.WriteAsync("connected", $"in {Units.Time(connect)}");
+        {
+            bool isConnected = one.Items("attempts").Any(static attempt => attempt.Text("outcome") == "succeeded");
+            await session.WriteAsync(isConnected ? "connected" : "given up", $"{(isConnected ? "in" : "after")} {Units.Time(connect)}");
+        }
+
         await session.WriteAsync(
             "carried", $"{Units.Bytes(one.Whole("bytes_sent") ?? 0)} sent, {Units.Bytes(one.Whole("bytes_received") ?? 0)} received");
         if (one.Text("cause") is { } cause && cause is not ("none" or "ok"))
@@ -119,7 +123,8 @@ internal static partial class ExplainCommand
             table.Add(
                 table.Count + 1, attempt.Text("worker"), Units.Time(attempt.Whole("began_ms") ?? 0),
                 took is { } time ? Units.Time(time) : "-",
-                wrong is not null ? new Cell(wrong, Tone.Bad) : took is null ? "under way" : new Cell("ok", Tone.Good));
+                wrong is not null ? new Cell(wrong, Tone.Bad)
+                    : took is null ? attempt.Text("outcome")?.Replace('_', ' ') : new Cell("ok", Tone.Good));
         }
 
         if (table.Count == 0)

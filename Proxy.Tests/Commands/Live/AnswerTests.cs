@@ -67,8 +67,11 @@ public class AnswerTests
     {
         _admin.Answers["GET /api/v1/connections/c12.3"] = (200, """
             {"id":"c12.3","state":"ended","listener":"main","protocol":"http","target":"(name):443","worker":"worker-01","route":"socks",
-             "attempts":[{"worker":"worker-02","cause":"worker_refused","message":"Nothing listens there.","began_ms":3,"took_ms":12},
-             {"worker":"worker-01","began_ms":15,"took_ms":210}],"circuit":{"id":"17","path":["$A~g","$B~m","$C~e"]},"exit":"$C~e",
+             "attempts":[
+             {"worker":"worker-02","outcome":"failed","cause":"worker_refused","message":"Nothing listens there.",
+              "began_ms":3,"took_ms":12},
+             {"worker":"worker-01","outcome":"succeeded","began_ms":15,"took_ms":210}],
+             "circuit":{"id":"17","path":["$A~g","$B~m","$C~e"]},"exit":"$C~e",
              "cause":"none","end":"finished","started":"2026-11-29T04:40:00.123+00:00","connect_ms":225,"age_ms":61000,"ended_ms_ago":5000,
              "bytes_sent":100,"bytes_received":2048}
             """);
@@ -77,7 +80,7 @@ public class AnswerTests
 
         Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Output, Does.Contain("circuit    17: $A~g -> $B~m -> $C~e").And.Contain("took 1m 01s, ended 5.0 s ago")
-            .And.Contain("end        finished").And.Not.Contain("cause  "));
+            .And.Contain("end        finished").And.Contain("connected  in 225 ms").And.Not.Contain("cause  "));
         Assert.That(run.Row("1"), Is.EqualTo(new[] { "1", "worker-02", "3 ms", "12 ms", "worker_refused: Nothing listens there." }));
         Assert.That(run.Row("2"), Is.EqualTo(new[] { "2", "worker-01", "15 ms", "210 ms", "ok" }));
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using TorBalancer.Configuration.Reading;
 
 namespace TorBalancer.Tests.Configuration.Reading;
@@ -18,6 +19,30 @@ public class DiskFilesTests
             File.WriteAllBytes(path, [0xEF, 0xBB, 0xBF, (byte)'x']);
             Assert.That(DiskFiles.Instance.TryRead(path, out string text, out _), Is.True);
             Assert.That(text, Is.EqualTo("x"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test, CancelAfter(30_000)]
+    [Platform("Linux")]
+    public void TryRead_named_pipe_is_not_waited_for()
+    {
+        string directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+        try
+        {
+            string pipe = Path.Combine(directory, "pipe"), link = Path.Combine(directory, "link");
+            using (var made = Process.Start("mkfifo", [pipe]))
+                made.WaitForExit();
+            File.CreateSymbolicLink(link, pipe);
+            foreach (string path in (string[])[pipe, link])
+            {
+                Assert.That(DiskFiles.Instance.TryRead(path, out _, out string problem), Is.False);
+                Assert.That(problem, Is.EqualTo("is a named pipe and no file"));
+                Assert.That(DiskFiles.Instance.Open(path), Is.Null);
+            }
         }
         finally
         {

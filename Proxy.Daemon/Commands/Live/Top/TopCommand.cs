@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Daemon.Client;
@@ -31,6 +32,12 @@ internal static class TopCommand
             Description = "End after so many looks; into a pipe or a file it is one",
             HelpName = "N",
         };
+        count.Validators.Add(static result =>
+        {
+            if (result.Tokens is [var token]
+                && !(int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int looks) && looks > 0))
+                result.AddError($"--count {token.Value} is not allowed; a whole number from 1 on is");
+        });
         var command = new Command(
             "top", "Show workers, rates and connections as they change; keys sort, drain, enable and close.") { interval, count };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
