@@ -64,6 +64,13 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
     }
 
+    /// <summary>Tells workers' totals of the bytes that live connections have moved until now: whoever reads them asks for it first.</summary>
+    public void CountBytes()
+    {
+        foreach (var connection in All)
+            connection.CountBytes();
+    }
+
     /// <summary>A live connection by its number; null: there is none.</summary>
     public LiveConnection? Find(long number)
     {
