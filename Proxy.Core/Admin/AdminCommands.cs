@@ -81,7 +81,7 @@ internal sealed partial class AdminCommands(
         [LoggerMessage(AdminEventIds.ConnectionClosed, LogLevel.Information, "Connection {Id} is closed on request (it was {State})")]
         public static partial void Closed(ILogger logger, string id, string state);
 
-        [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "{Count} sessions were rotated on request")]
+        [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "Sessions rotated on request: {Count}")]
         public static partial void Rotated(ILogger logger, int count);
 
         [LoggerMessage(

@@ -64,7 +64,9 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
     }
 
-    /// <summary>Tells workers' totals of the bytes that live connections have moved until now: whoever reads them asks for it first.</summary>
+    /// <summary>
+    /// Adds to workers' totals the bytes that live connections have moved until now: whoever reads the totals asks for it first.
+    /// </summary>
     public void CountBytes()
     {
         foreach (var connection in All)

@@ -13,7 +13,10 @@ internal static class StatusCommand
 {
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "In JSON: GET /api/v1/workers, with what health says of all of them and the blacklist" };
+        var json = new Option<bool>("--json")
+        {
+            Description = "In JSON: GET /api/v1/workers, with what health says of all of them and the blacklist",
+        };
         var command = new Command("status", "Show the workers, what they carry and what is wrong, on one screen.") { json };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {

@@ -208,7 +208,7 @@ internal sealed partial record WhatIsTold
             : $"API: {available} of {all}; page: {Text(Page, "verdict")}; metrics: {eligible}; {Status.Lines[0]}\n";
     }
 
-    /// <summary>One line of the log and one event for each change of a state that is counted, of workers that were there all the time.</summary>
+    /// <summary>One line of the log and one event for each change of a state that is counted, of workers that are there.</summary>
     private string Transitions()
     {
         var logged = ToldStates.TransitionsOfLog(Log);
@@ -264,7 +264,8 @@ internal sealed partial record WhatIsTold
         return states;
     }
 
-    private static string PageWord(string state) => state switch
+    /// <summary>How the page says it.</summary>
+    public static string PageWord(string state) => state switch
     {
         _ when state.EndsWith(" draining", StringComparison.Ordinal) => "Draining",
         _ when state.EndsWith(" leaving", StringComparison.Ordinal) => "Leaving",
