@@ -22,10 +22,10 @@ internal sealed record TopWorker(JsonElement Now, double Dials, double Sent, dou
     public static IReadOnlyList<TopWorker> Between(TopSample? before, TopSample now)
     {
         double seconds = before is null ? double.NaN : (now.At - before.At).TotalSeconds;
-        return [.. now.Workers.Select(worker => Of(before, now, worker, seconds))];
+        return [.. now.Workers.Select(worker => Of(before, worker, seconds))];
     }
 
-    private static TopWorker Of(TopSample? before, TopSample now, JsonElement worker, double seconds)
+    private static TopWorker Of(TopSample? before, JsonElement worker, double seconds)
     {
         // One that was added meanwhile has no rates yet.
         var earlier = before?.Workers.FirstOrDefault(other => other.Text("id") == worker.Text("id")) ?? default;
