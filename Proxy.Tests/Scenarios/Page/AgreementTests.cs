@@ -80,7 +80,8 @@ public sealed partial class AgreementTests
             var node = network.Node(Added);
             await CommandAsync(
                 token, "worker", "add", Added, "Address=127.0.0.1",
-                string.Create(CultureInfo.InvariantCulture, $"SocksPort={node.SocksPort}"), $"ControlPort=unix:{node.ControlPath}", $"ControlCookie={node.CookiePath}");
+                string.Create(CultureInfo.InvariantCulture, $"SocksPort={node.SocksPort}"), $"ControlPort=unix:{node.ControlPath}",
+                $"ControlCookie={node.CookiePath}");
             await load.MoreAsync(PerSecond, token);
             await AgreeAsync("added", $"{Killed} HEALTHY; {Drained} HEALTHY; {Removed} HEALTHY; {Added} HEALTHY", token);
 
