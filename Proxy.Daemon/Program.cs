@@ -82,6 +82,7 @@ internal static class Program
     private static RootCommand CreateRootCommand(string? called)
     {
         var root = new RootCommand("One local proxy port in front of several Tor workers.");
+        ProgramHelp.AddTo(root);
         bool isKnown = Array.Exists(Commands, one => one.Name == called);
         foreach (var (name, create) in Commands)
         {

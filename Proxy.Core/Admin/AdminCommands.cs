@@ -13,6 +13,9 @@ internal sealed partial class AdminCommands(
     WorkerPool pool, HealthMonitor health, SessionTable sessions, ConnectionViews connections, RelayWatchService relays,
     ILogger<AdminCommands> logger)
 {
+    // Two who drain and enable one worker at the same time: the log has them in the order in which the pool had them.
+    private readonly Lock _steering = new();
+
     /// <summary>Reloads; null: there is no configuration that could be read again.</summary>
     public ConfigurationReloader? Reloader { get; init; }
 
@@ -24,8 +27,12 @@ internal sealed partial class AdminCommands(
     {
         if (pool.Find(id) is not { Administrative: not WorkerAdministrativeState.Leaving } worker)
             return null;
-        if (pool.SetAdministrative(worker, WorkerAdministrativeState.Draining))
-            Log.Draining(logger, worker.Id, worker.Active);
+        lock (_steering)
+        {
+            if (pool.SetAdministrative(worker, WorkerAdministrativeState.Draining))
+                Log.Draining(logger, worker.Id, worker.Active);
+        }
+
         return worker;
     }
 
@@ -34,10 +41,14 @@ internal sealed partial class AdminCommands(
     {
         if (pool.Find(id) is not { Administrative: not WorkerAdministrativeState.Leaving } worker)
             return null;
-        bool changed = !worker.IsEligible;
-        health.Enable(worker);
-        if (changed)
-            Log.Enabled(logger, worker.Id);
+        lock (_steering)
+        {
+            bool changed = !worker.IsEligible;
+            health.Enable(worker);
+            if (changed)
+                Log.Enabled(logger, worker.Id);
+        }
+
         return worker;
     }
 
@@ -70,7 +81,7 @@ internal sealed partial class AdminCommands(
         [LoggerMessage(AdminEventIds.ConnectionClosed, LogLevel.Information, "Connection {Id} is closed on request (it was {State})")]
         public static partial void Closed(ILogger logger, string id, string state);
 
-        [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "{Count} sessions were rotated on request")]
+        [LoggerMessage(AdminEventIds.SessionRotated, LogLevel.Information, "Sessions rotated on request: {Count}")]
         public static partial void Rotated(ILogger logger, int count);
 
         [LoggerMessage(

@@ -15,7 +15,7 @@ internal sealed record ConnectionView
     /// <summary>What the client speaks; unknown until it has said something.</summary>
     public required string Protocol { get; init; }
 
-    /// <summary>Redacted as in the access log; null before the request.</summary>
+    /// <summary>Of its latest request, redacted as in the access log; null before the first.</summary>
     public required string? Target { get; init; }
 
     /// <summary>The worker that carries it; null before it is known.</summary>

@@ -105,10 +105,10 @@ internal sealed record WorkerView
 
     public required long TotalFailures { get; init; }
 
-    /// <summary>Bytes from clients to the worker, of ended connections.</summary>
+    /// <summary>Bytes from clients to the worker, of ended connections and of live ones until now.</summary>
     public required long BytesSent { get; init; }
 
-    /// <summary>Bytes from the worker to clients, of ended connections.</summary>
+    /// <summary>Bytes from the worker to clients, of ended connections and of live ones until now.</summary>
     public required long BytesReceived { get; init; }
 
     /// <summary>Moving average from dial to connected, milliseconds; null before the first.</summary>

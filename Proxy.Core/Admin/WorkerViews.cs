@@ -7,7 +7,8 @@ namespace TorBalancer.Admin;
 
 /// <summary>Workers for people and programs that look on: what the pool, health and their tors say of them.</summary>
 internal sealed class WorkerViews(
-    WorkerPool pool, HealthMonitor health, ITorFacts tor, ReadinessJudge readiness, DiscoveryState discovery)
+    WorkerPool pool, HealthMonitor health, ITorFacts tor, ReadinessJudge readiness, DiscoveryState discovery,
+    ConnectionRegistry connections)
 {
     /// <summary>How many there are.</summary>
     public int Count => pool.Snapshot.AllWorkers.Length;
@@ -29,9 +30,21 @@ internal sealed class WorkerViews(
         };
     }
 
-    public WorkersView All() => new([.. pool.Snapshot.AllWorkers.Select(Of)]);
+    /// <summary>All of them, with what their live connections have carried until now.</summary>
+    public WorkersView All()
+    {
+        connections.CountBytes();
+        return new WorkersView([.. pool.Snapshot.AllWorkers.Select(View)]);
+    }
 
+    /// <summary>One of them, likewise.</summary>
     public WorkerView Of(WorkerState worker)
+    {
+        connections.CountBytes();
+        return View(worker);
+    }
+
+    private WorkerView View(WorkerState worker)
     {
         var model = worker.Model;
         return new WorkerView

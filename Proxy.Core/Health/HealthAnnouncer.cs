@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using TorBalancer.Configuration.Options;
@@ -12,6 +13,9 @@ namespace TorBalancer.Health;
 /// </summary>
 internal sealed partial class HealthAnnouncer(HealthEvents events, Live<HealthRules> rules, TimeProvider time, ILogger logger)
 {
+    private readonly ConcurrentQueue<HealthEvent> _unwritten = new();
+    private readonly Lock _writing = new();
+
     /// <param name="reason">Why, in the words of the signal that led to it.</param>
     public HealthEvent StateChanged(WorkerState worker, in HealthTransition transition, string reason) => new(
         HealthEventKind.StateChanged, time.GetUtcNow(), worker.Id, Word(transition.From), Word(transition.To),
@@ -32,18 +36,27 @@ internal sealed partial class HealthAnnouncer(HealthEvents events, Live<HealthRu
     public HealthEvent Thawed(string why) =>
         new(HealthEventKind.DemotionThawed, time.GetUtcNow(), "", "", "", $"{why}: workers are judged again");
 
-    /// <summary>Hands events to whoever listens.</summary>
+    /// <summary>Hands events to whoever listens, and keeps them for the log.</summary>
     public void Publish(List<HealthEvent> happened)
     {
         foreach (var one in happened)
+        {
             events.Publish(one);
+            _unwritten.Enqueue(one);
+        }
     }
 
-    /// <summary>Logs events that were published.</summary>
-    public void WriteLog(List<HealthEvent> happened)
+    /// <summary>
+    /// Logs what was published and is not logged yet. Several may call it at one time: the log has everything in the order of
+    /// <see cref="Publish"/>, and what the caller has published is in it when this returns.
+    /// </summary>
+    public void WriteLog()
     {
-        foreach (var one in happened)
-            WriteOne(one);
+        lock (_writing)
+        {
+            while (_unwritten.TryDequeue(out var one))
+                WriteOne(one);
+        }
     }
 
     private void WriteOne(HealthEvent happened)
@@ -51,7 +64,7 @@ internal sealed partial class HealthAnnouncer(HealthEvents events, Live<HealthRu
         switch (happened.Kind)
         {
             case HealthEventKind.StateChanged when happened.To == "healthy":
-                Log.WorkerRecovered(logger, happened.Worker, happened.From, happened.Reason);
+                Log.WorkerRecovered(logger, happened.Worker, happened.To, happened.From, happened.Reason);
                 break;
             case HealthEventKind.StateChanged:
                 Log.WorkerChanged(logger, happened.Worker, happened.From, happened.To, happened.Reason);
@@ -84,8 +97,8 @@ internal sealed partial class HealthAnnouncer(HealthEvents events, Live<HealthRu
 
     private static partial class Log
     {
-        [LoggerMessage(HealthEventIds.WorkerRecovered, LogLevel.Information, "Worker {Worker} is healthy again (was {From}; {Reason})")]
-        public static partial void WorkerRecovered(ILogger logger, string worker, string from, string reason);
+        [LoggerMessage(HealthEventIds.WorkerRecovered, LogLevel.Information, "Worker {Worker} is {To} again (was {From}; {Reason})")]
+        public static partial void WorkerRecovered(ILogger logger, string worker, string to, string from, string reason);
 
         [LoggerMessage(HealthEventIds.WorkerChanged, LogLevel.Warning, "Worker {Worker}: {From} -> {To} ({Reason})")]
         public static partial void WorkerChanged(ILogger logger, string worker, string from, string to, string reason);

@@ -223,7 +223,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             health.Wake();
         }
 
-        _announcer.WriteLog(happened);
+        if (happened.Count > 0)
+            _announcer.WriteLog();
     }
 
     private void Carry_NeedsLock(MonitoredWorker health, in HealthStep step, in HealthSignal signal, List<HealthEvent> happened)
@@ -323,7 +324,8 @@ internal sealed partial class HealthMonitor : IOutcomeSink, IDisposable
             _announcer.Publish(happened);
         }
 
-        _announcer.WriteLog(happened);
+        if (happened.Count > 0)
+            _announcer.WriteLog();
         foreach (var (worker, signal, episode) in held)
             ApplyNow(worker, signal, mayBeUplink: true, episode);
         return isDown;

@@ -64,6 +64,15 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
         }
     }
 
+    /// <summary>
+    /// Adds to workers' totals the bytes that live connections have moved until now: whoever reads the totals asks for it first.
+    /// </summary>
+    public void CountBytes()
+    {
+        foreach (var connection in All)
+            connection.CountBytes();
+    }
+
     /// <summary>A live connection by its number; null: there is none.</summary>
     public LiveConnection? Find(long number)
     {

@@ -79,6 +79,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     private async ValueTask<SessionEnd?> ForwardAsync(HttpForwarder forwarder, ProxyRequest request, CancellationToken aborted)
     {
         HttpForwardResult result;
+
+        // Of whoever looks at the connection; each request has a line of its own in the log.
+        context.Target = request.Target;
         try
         {
             result = await forwarder.ForwardAsync(request, aborted);
@@ -91,7 +94,6 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
         if (result.Upgraded is not null)
         {
             // A WebSocket, mostly: the log gets a line of its own for it when it ends.
-            context.Target = request.Target;
             context.Upgraded = true;
         }
 

@@ -23,13 +23,15 @@ public sealed class WorkerPool
     /// <param name="models">In the order of the file.</param>
     /// <param name="initial">The state of workers that were not there before.</param>
     /// <param name="keepsManaged">True: those that the daemon runs itself stay in front of them, as they are.</param>
-    public void Apply(
+    /// <returns>Who came and who went by it.</returns>
+    public WorkerPoolChange Apply(
         IReadOnlyList<WorkerModel> models, WorkerOperationalState initial = WorkerOperationalState.Healthy, bool keepsManaged = false)
     {
         lock (_lock)
         {
             var known = _snapshot.AllWorkers.ToDictionary(static worker => worker.Id, StringComparer.OrdinalIgnoreCase);
             var next = new List<WorkerState>(models.Count);
+            List<WorkerState> added = [], leaving = [], gone = [];
             foreach (var managed in _snapshot.AllWorkers.Where(worker => keepsManaged && worker.Model.IsManaged))
             {
                 known.Remove(managed.Id);
@@ -42,24 +44,37 @@ public sealed class WorkerPool
                 {
                     worker.Model = model;
                     if (worker.Administrative == WorkerAdministrativeState.Leaving)
+                    {
                         worker.Administrative = WorkerAdministrativeState.Enabled;
+                        added.Add(worker);
+                    }
                 }
                 else
                 {
                     worker = new WorkerState(model) { Operational = initial };
+                    added.Add(worker);
                 }
 
                 next.Add(worker);
             }
 
-            foreach (var gone in known.Values)
+            foreach (var left in known.Values)
             {
-                gone.Administrative = WorkerAdministrativeState.Leaving;
-                if (gone.Active > 0)
-                    next.Add(gone);
+                bool isLeaving = left.Administrative == WorkerAdministrativeState.Leaving;
+                left.Administrative = WorkerAdministrativeState.Leaving;
+                if (left.Active == 0)
+                {
+                    gone.Add(left);
+                    continue;
+                }
+
+                next.Add(left);
+                if (!isLeaving)
+                    leaving.Add(left);
             }
 
             Swap_NeedsLock(new WorkerSnapshot([.. next], _snapshot.Generation + 1));
+            return new WorkerPoolChange(added, leaving, gone);
         }
     }
 
@@ -136,3 +151,10 @@ public sealed class WorkerPool
     /// <summary>Continuations run elsewhere: none may run under the pool's lock.</summary>
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
+
+/// <summary>Who came and who went when the set of workers was replaced.</summary>
+/// <param name="Added">Were not there before, or were leaving.</param>
+/// <param name="Leaving">Take no new connections from now on, and stay until their live ones have finished.</param>
+/// <param name="Gone">Had no live connection, so they are no longer there.</param>
+public sealed record WorkerPoolChange(
+    IReadOnlyList<WorkerState> Added, IReadOnlyList<WorkerState> Leaving, IReadOnlyList<WorkerState> Gone);

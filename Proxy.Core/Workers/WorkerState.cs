@@ -54,7 +54,7 @@ public sealed class WorkerState
 
     public WorkerAdministrativeState Administrative { get; internal set; }
 
-    /// <summary>Healthy or suspect, and not draining.</summary>
+    /// <summary>Healthy or suspect, and neither draining nor leaving.</summary>
     public bool IsEligible =>
         Administrative == WorkerAdministrativeState.Enabled
         && (Operational is WorkerOperationalState.Healthy or WorkerOperationalState.Suspect);

@@ -54,6 +54,7 @@ internal sealed class AdminRoutes(
             {
                 Answer = typeof(ConnectionsView),
                 Parameters = [new AdminParameter("worker", "Only those of this worker")],
+                Problems = [StatusCodes.Status400BadRequest],
             });
         routes.MapMethods("/api/v1/workers/{id}/drain", Write, context => CommandAsync(context, commands.Drain))
             .WithMetadata(Command("drainWorker", "No new connections for a worker", typeof(WorkerView)));

@@ -95,6 +95,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.UseRouting();
         _application.Use(LeaveAsync);
         _application.Use(AskedItselfAsync);
+        _application.Use(AdminQuery.InvokeAsync);
         new AdminRoutes(services.Views, services.Commands, services.Fetch, () => _refusesFetches, _stopping.Token).Map(_application);
         new AdminSteeringRoutes(services).Map(_application);
         new AdminEventRoutes(services.Events, timing ?? AdminEventTiming.Default, logger, _stopping.Token).Map(_application);

@@ -66,15 +66,6 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
     private Task ExplainAsync(HttpContext context)
     {
         var query = context.Request.Query;
-        foreach (string name in query.Keys)
-        {
-            if (!ExplainParameters.Names.Contains(name))
-            {
-                return context.WriteProblemAsync(
-                    StatusCodes.Status400BadRequest, "there is no such parameter", name, ExplainParameters.Names);
-            }
-        }
-
         var (view, problem) = services.Explainer.Explain(
             new ExplainParameters(One("target"), One("user"), One("client"), One("listener"), One("mode")));
         return view is not null

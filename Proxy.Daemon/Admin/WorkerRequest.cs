@@ -69,7 +69,7 @@ internal sealed record WorkerRequest(string? Id, IReadOnlyList<KeyValuePair<stri
         if (Section.Find(name) is not { } key)
         {
             string[] all = [.. withId ? [IdMember] : (string[])[], .. Section.Keys.Select(static one => one.Name), SaveMember];
-            return new FieldProblem(member.Name, $"there is no member '{member.Name}'", all);
+            return new FieldProblem(member.Name, $"a worker has no key '{member.Name}'", all);
         }
 
         if (keys.Exists(one => one.Key == key.Name))

@@ -25,7 +25,7 @@ internal static class TestnetCommand
             Description = "Where the network lives; default: torbalancer-testnet in $XDG_RUNTIME_DIR, else /tmp/torbalancer-testnet-UID",
             HelpName = "DIR",
         };
-        return new Command("testnet", "A private Tor network on loopback, for trying everything offline")
+        return new Command("testnet", "A private Tor network on loopback, for trying everything offline.")
         {
             Up(directory), Status(directory), Down(directory), Serve(directory),
         };
@@ -40,7 +40,7 @@ internal static class TestnetCommand
         var size = new SizeOptions();
         var command = new Command(
             "up",
-            "Start it and wait until it is ready") { directory, size.Workers, size.Relays, size.Exits, size.Latency,
+            "Start it and wait until it is ready.") { directory, size.Workers, size.Relays, size.Exits, size.Latency,
             size.DocumentationAddresses, foreground };
         command.SetAction((result, cancellationToken) =>
             Commands(result, directory).UpAsync(size.Read(result), result.GetValue(foreground), cancellationToken));
@@ -50,14 +50,14 @@ internal static class TestnetCommand
     private static Command Status(Option<string?> directory)
     {
         var json = new Option<bool>("--json") { Description = "As JSON" };
-        var command = new Command("status", "Show it") { directory, json };
+        var command = new Command("status", "Show it.") { directory, json };
         command.SetAction(result => Commands(result, directory).Status(result.GetValue(json)));
         return command;
     }
 
     private static Command Down(Option<string?> directory)
     {
-        var command = new Command("down", "Stop it and remove its directory") { directory };
+        var command = new Command("down", "Stop it and remove its directory.") { directory };
         command.SetAction((result, cancellationToken) => Commands(result, directory).DownAsync(cancellationToken));
         return command;
     }

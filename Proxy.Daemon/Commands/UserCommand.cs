@@ -13,7 +13,7 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary><c>torbalancer user add|remove|check NAME</c>: the users in a listener's UsersFile. It needs no daemon.</summary>
 internal static class UserCommand
 {
-    public static Command Create() => new("user", "Users of a listener and their passwords, in the file that its UsersFile names")
+    public static Command Create() => new("user", "Users of a listener and their passwords, in the file that its UsersFile names.")
     {
         Add(), Remove(), Check(),
     };

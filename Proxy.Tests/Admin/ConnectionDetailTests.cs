@@ -57,6 +57,36 @@ public sealed class ConnectionDetailTests
         gate.SetResult();
     }
 
+    /// <summary>Requests in absolute form go where they like; the latest is what is shown, as with the attempts.</summary>
+    [Test, CancelAfter(30_000)]
+    public async Task Target_of_an_HTTP_connection_is_that_of_its_latest_request(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker { Reply = static request => (byte)(request.Host == "b.example" ? 4 : 0) };
+        new HttpScript().On("a.example/", HttpScript.Answer("a")).Behind(worker);
+        await using var admin = await AdminUnderTest.StartAsync([worker.EndPoint], static options => options.Log.Targets = true);
+        await using var client = await admin.Proxy.ConnectAsync();
+        string id = "";
+        foreach (string host in (string[])["a.example", "b.example"])
+        {
+            await client.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), token);
+            JsonElement one;
+            do
+            {
+                one = await OnlyAsync(admin, token);
+            }
+            while (!one.TryGetProperty("target", out var target) || target.GetString() != $"{host}:80");
+            id = one.GetProperty("id").GetString()!;
+        }
+
+        string[] failed = ["worker-01 failed host_unreachable"];
+        while (!Attempts(await admin.GetAsync($"/api/v1/connections/{id}", token)).SequenceEqual(failed))
+            await Task.Delay(10, token);
+        await client.DisposeAsync();
+        var ended = await UntilAsync(admin, id, "ended", token);
+        Assert.That(ended.GetProperty("target").GetString(), Is.EqualTo("b.example:80"));
+        Assert.That(Attempts(ended), Is.EqualTo(failed));
+    }
+
     [Test, CancelAfter(30_000)]
     public async Task Tunnel_is_closed_once_and_only_that_one(CancellationToken token)
     {

@@ -48,6 +48,15 @@ public sealed class EventStreamTests
         Assert.That(state.GetProperty("to").GetString(), Is.EqualTo("suspect"));
         Assert.That(state.GetProperty("level").GetString(), Is.EqualTo("warning"));
 
+        admin.Proxy.Health.Enable(admin.Proxy.Pool.Find("worker-01")!);
+        do
+        {
+            (_, kind, state) = await reader.NextAsync(token);
+        }
+        while (kind != "worker_state");
+        Assert.That(
+            (state.GetProperty("from").GetString(), state.GetProperty("to").GetString()), Is.EqualTo(("suspect", "healthy")));
+
         // And while nothing happens, both ends learn that the other is there.
         Assert.That(await reader.CommentAsync(token), Is.EqualTo("keep-alive"));
     }

@@ -8,6 +8,27 @@ namespace TorBalancer.Tests.Admin;
 /// <summary>GET /api/v1/openapi.json against the routes that there are, what docs/api.md names, and what is really answered.</summary>
 public sealed class OpenApiTests
 {
+    /// <summary>A command must not do more than it was asked for because a parameter of it is misspelt.</summary>
+    [TestCase("DELETE", "/api/v1/blacklist?rely=x", "rely", "there is no such parameter")]
+    [TestCase("DELETE", "/api/v1/blacklist?relay=x&relay=y", "relay", "relay is given 2 times")]
+    [TestCase("GET", "/api/v1/connections?wroker=a", "wroker", "there is no such parameter")]
+    [TestCase("GET", "/api/v1/events?folow=no", "folow", "there is no such parameter")]
+    [TestCase("GET", "/api/v1/explain?target=a:80&target=b:80", "target", "target is given 2 times")]
+    [TestCase("GET", "/api/v1/explain?target=a:80&Mode=random", "Mode", "there is no such parameter")]
+    [CancelAfter(30_000)]
+    public async Task Parameter_that_is_not_there_or_is_given_twice_is_refused(
+        string method, string path, string field, string detail, CancellationToken token)
+    {
+        await using var admin = await AdminUnderTest.StartAsync(Array.Empty<FakeTorWorker>());
+        using var request = new HttpRequestMessage(new HttpMethod(method), admin.Base + path);
+
+        var problem = await AdminUnderTest.ReadAsync(await admin.Client.SendAsync(request, token), HttpStatusCode.BadRequest, token);
+
+        Assert.That(problem.GetProperty("field").GetString(), Is.EqualTo(field));
+        Assert.That(problem.GetProperty("detail").GetString(), Is.EqualTo(detail));
+        await admin.GetAsync("/api/v1/health?probe=1", token);
+    }
+
     [Test, CancelAfter(30_000)]
     public async Task Every_route_and_every_member_is_described(CancellationToken token)
     {

@@ -40,6 +40,33 @@ public class WorkerViewsTests
             """.Replace("\n", "", StringComparison.Ordinal)));
     }
 
+    /// <summary>Whoever looks, and however often: each byte is there once, also while the tunnel lives.</summary>
+    [Test, CancelAfter(30_000)]
+    public async Task Bytes_of_a_live_tunnel_are_in_its_workers_counts_once(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+        await using var client = await admin.Proxy.ConnectAsync();
+        await SocksClient.RequestAsync(client, "a.example", 80, token);
+        for (int i = 1; i <= 2; i++)
+        {
+            await client.WriteAsync(new byte[1000], token);
+            await SocksClient.ReadAsync(client, 1000, token);
+            Assert.That(await BytesAsync(), Is.EqualTo((i * 1000L, i * 1000L)));
+            await admin.Client.GetStringAsync(admin.Base + "/metrics", token);
+            Assert.That(await BytesAsync(), Is.EqualTo((i * 1000L, i * 1000L)), "after a scrape");
+        }
+
+        var drained = await admin.PostAsync("/api/v1/workers/worker-01/drain", token);
+        Assert.That(drained.GetProperty("bytes_sent").GetInt64(), Is.EqualTo(2000));
+
+        async Task<(long Sent, long Received)> BytesAsync()
+        {
+            var one = (await admin.GetAsync("/api/v1/workers", token)).GetProperty("workers")[0];
+            return (one.GetProperty("bytes_sent").GetInt64(), one.GetProperty("bytes_received").GetInt64());
+        }
+    }
+
     [Test, CancelAfter(30_000)]
     public async Task Success_rate_and_connections_follow_what_happens(CancellationToken token)
     {

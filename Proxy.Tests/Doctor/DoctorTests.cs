@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using TorBalancer.Daemon.Doctor;
 using TorBalancer.Testnet;
 using TorBalancer.Tests.Admin;
@@ -64,6 +65,38 @@ public class DoctorTests
         admin.Proxy.Pool.SetOperational(admin.Proxy.Pool.Find("worker-01")!, WorkerOperationalState.Dead, "3 failures: worker_refused");
         _patient.Daemon = admin.Server.Address;
         await FoundAsync("worker_state", Severity.Error, "it is DEAD: 3 failures: worker_refused", token);
+    }
+
+    [Test]
+    public async Task Worker_that_was_taken_out_is_a_note_whatever_its_state(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var admin = await AdminUnderTest.StartAsync(worker);
+        var leaving = admin.Proxy.Pool.Find("worker-01")!;
+        using var lease = leaving.Lease();
+        admin.Proxy.Pool.SetOperational(leaving, WorkerOperationalState.Recovery, "worker_refused");
+        admin.Proxy.Pool.Apply([]);
+        _patient.Daemon = admin.Server.Address;
+
+        await FoundAsync("worker_state", Severity.Note, "was taken out", token);
+    }
+
+    /// <summary>That of a test network's worker, or of one that was added while the daemon runs, stands in no file.</summary>
+    [TestCase("true", 0), TestCase("false", 1)]
+    public async Task Control_port_that_the_daemon_watches_is_not_missed(string isConnected, int notes, CancellationToken token)
+    {
+        using var answer = JsonDocument.Parse($$$"""{"workers":[{"id":"w","tor":{"connected":{{{isConnected}}}}}]}""");
+        _patient.Configuration = Worker("127.0.0.1", 9);
+        _patient.Change = patient => patient with
+        {
+            Daemon = new DaemonState(answer.RootElement, ""),
+            Workers = [.. patient.Workers.Select(static one => one with { Socks = SocksAnswer.Tor })],
+        };
+
+        var found = DoctorPatient.FindingsOf(await _patient.ExamineAsync(token));
+
+        Assert.That(
+            found.Count(static one => one.Finding.What.StartsWith("without a control port", StringComparison.Ordinal)), Is.EqualTo(notes));
     }
 
     [Test]

@@ -41,6 +41,30 @@ public class HealthMonitorTests
         Assert.That(bench.Monitor.FactsOf(bench.Worker), Is.EqualTo(new WorkerHealthFacts(3, 0, TimeSpan.FromSeconds(1))));
     }
 
+    /// <summary>Connections fail on many threads at once; who reads the log must not find a state that was over.</summary>
+    [Test, CancelAfter(30_000)]
+    public async Task Log_has_changes_in_the_order_in_which_they_happened(CancellationToken token)
+    {
+        using var hold = new LineHold("healthy -> suspect");
+        await using var bench = new HealthBench(2);
+        bench.Log.AddProvider(hold);
+        void Fail() => bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
+        var first = Task.Run(Fail, token);
+        await hold.Held.WaitAsync(token);
+
+        // Its line is being written; meanwhile the others bring the worker down.
+        var others = Task.Run(() => { Fail(); Fail(); }, token);
+        while (!bench.Changes.Contains("dead>recovery"))
+            await Task.Delay(5, token);
+        await Task.WhenAny(others, Task.Delay(100, token));
+        hold.Release();
+        await Task.WhenAll(first, others);
+
+        var changes = hold.Written.Where(static line => line.Contains(" -> ", StringComparison.Ordinal))
+            .Select(static line => line[(line.IndexOf(':') + 2)..line.IndexOf(" (", StringComparison.Ordinal)]);
+        Assert.That(changes, Is.EqualTo(new[] { "healthy -> suspect", "suspect -> dead", "dead -> recovery" }));
+    }
+
     [Test]
     public async Task Suspect_window_ends_by_itself()
     {

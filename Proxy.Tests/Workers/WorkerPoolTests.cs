@@ -45,6 +45,28 @@ public class WorkerPoolTests
         });
     }
 
+    [Test]
+    public void Apply_tells_who_came_and_who_went()
+    {
+        var pool = PoolOf.Equal(3);
+        var (stays, leaves, goes) = (pool.Find("w1")!, pool.Find("w2")!, pool.Find("w3")!);
+        using var lease = leaves.Lease();
+        var added = new WorkerModel("w4", new IPEndPoint(IPAddress.Loopback, 1));
+
+        var change = pool.Apply([stays.Model, added]);
+        Assert.That(change.Added, Is.EqualTo(new[] { pool.Find("w4") }));
+        Assert.That(change.Leaving, Is.EqualTo(new[] { leaves }));
+        Assert.That(change.Gone, Is.EqualTo(new[] { goes }));
+
+        change = pool.Apply([stays.Model, added]);
+        Assert.That(change.Added.Concat(change.Leaving).Concat(change.Gone), Is.Empty, "it leaves already");
+        change = pool.Apply([stays.Model, added, leaves.Model]);
+        Assert.That(change.Added, Is.EqualTo(new[] { leaves }));
+        pool.Apply([stays.Model, added]);
+        lease.Dispose();
+        Assert.That(pool.Apply([stays.Model, added]).Gone, Is.EqualTo(new[] { leaves }));
+    }
+
     [TestCase(WorkerOperationalState.Healthy, WorkerAdministrativeState.Enabled, true)]
     [TestCase(WorkerOperationalState.Suspect, WorkerAdministrativeState.Enabled, true)]
     [TestCase(WorkerOperationalState.Dead, WorkerAdministrativeState.Enabled, false)]

@@ -24,6 +24,7 @@ internal static class EventKinds
         [ReloadEventIds.ReloadFailed] = "reload",
         [ReloadEventIds.UsersRead] = "users",
         [ReloadEventIds.UsersNotRead] = "users",
+        [ReloadEventIds.WorkerAdded] = "worker_added",
         [ReloadEventIds.WorkerLeaves] = "worker_leaves",
         [ReloadEventIds.WorkerGone] = "worker_gone",
         [AdminEventIds.WorkerDraining] = "worker_drain",

@@ -8,11 +8,7 @@ using TorBalancer.Server;
 namespace TorBalancer.Admin.Explain;
 
 /// <summary>The parameters of a question as they came; null: not given.</summary>
-internal readonly record struct ExplainParameters(string? Target, string? User, string? Client, string? Listener, string? Mode)
-{
-    /// <summary>What they are called.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["target", "user", "client", "listener", "mode"];
-}
+internal readonly record struct ExplainParameters(string? Target, string? User, string? Client, string? Listener, string? Mode);
 
 /// <summary>A connection that nobody has made, to be asked about.</summary>
 /// <param name="User">As the parsers give it, one character for each byte of UTF-8; null: none is sent.</param>

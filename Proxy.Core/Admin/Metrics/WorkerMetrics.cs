@@ -32,7 +32,10 @@ internal static class WorkerMetrics
             "worker.draining", "", "1 while the operator has it drained",
             static worker => MetricFamily.Flag(worker.Administrative == WorkerAdministrativeState.Draining));
         yield return Worker(
-            "worker.eligible", "", "1 while it is given connections: healthy or suspect, and not draining",
+            "worker.leaving", "", "1 while it is configured no longer and its last connections go on",
+            static worker => MetricFamily.Flag(worker.Administrative == WorkerAdministrativeState.Leaving));
+        yield return Worker(
+            "worker.eligible", "", "1 while it is given connections: healthy or suspect, and neither draining nor leaving",
             static worker => MetricFamily.Flag(worker.IsEligible));
         yield return Worker("worker.weight", "", "Its share relative to the others", static worker => worker.Model.Weight);
         yield return Worker(

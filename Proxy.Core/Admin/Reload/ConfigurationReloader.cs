@@ -21,6 +21,9 @@ internal sealed partial class ConfigurationReloader(
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly SemaphoreSlim _one = new(1, 1);
+
+    // Of who comes and goes the log says it in the order in which it happened.
+    private readonly Lock _coming = new();
     private readonly CancellationTokenSource _stop = new();
     private Task? _watching;
 
@@ -161,8 +164,8 @@ internal sealed partial class ConfigurationReloader(
         // Nothing fails from here on.
         live.Set(options);
         hosts.Replace(options.Workers);
-        pool.Apply([.. options.Workers.Select(WorkerModel.Of)], keepsManaged: true);
-        WatchLeaving();
+        ApplyWorkers([.. options.Workers.Select(WorkerModel.Of)]);
+        _watching ??= WatchAsync();
         binding?.Apply();
         if (listeners is not null)
             await server.ApplyAsync(listeners);
@@ -197,11 +200,18 @@ internal sealed partial class ConfigurationReloader(
         return forbidden;
     }
 
-    private void WatchLeaving()
+    private void ApplyWorkers(IReadOnlyList<WorkerModel> models)
     {
-        foreach (var worker in pool.Snapshot.All.Where(static one => one.Administrative == WorkerAdministrativeState.Leaving))
-            Log.WorkerLeaves(logger, worker.Id, worker.Active);
-        _watching ??= WatchAsync();
+        lock (_coming)
+        {
+            var change = pool.Apply(models, keepsManaged: true);
+            foreach (var worker in change.Added)
+                Log.WorkerAdded(logger, worker.Id, worker.Model.SocksEndPoint.ToString()!);
+            foreach (var worker in change.Leaving)
+                Log.WorkerLeaves(logger, worker.Id, worker.Active);
+            foreach (var worker in change.Gone)
+                Log.WorkerGone(logger, worker.Id);
+        }
     }
 
     private async Task WatchAsync()
@@ -210,9 +220,14 @@ internal sealed partial class ConfigurationReloader(
         {
             // Taken before the workers are looked at: a change in between is seen in the next round.
             var changed = pool.Changed;
-            bool goesOn = pool.RemoveFinished(out var left);
-            foreach (var worker in left)
-                Log.WorkerGone(logger, worker.Id);
+            bool goesOn;
+            lock (_coming)
+            {
+                goesOn = pool.RemoveFinished(out var left);
+                foreach (var worker in left)
+                    Log.WorkerGone(logger, worker.Id);
+            }
+
             var wait = goesOn ? Task.Delay(LookInterval, time, _stop.Token) : changed.WaitAsync(_stop.Token);
             await wait.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -284,7 +299,12 @@ internal sealed partial class ConfigurationReloader(
             ReloadEventIds.WorkerLeaves, LogLevel.Information, "Worker {Worker} leaves: no new connections; {Active} live ones finish")]
         public static partial void WorkerLeaves(ILogger logger, string worker, int active);
 
-        [LoggerMessage(ReloadEventIds.WorkerGone, LogLevel.Information, "Worker {Worker} is gone: its last connection has finished")]
+        [LoggerMessage(ReloadEventIds.WorkerGone, LogLevel.Information, "Worker {Worker} is gone: it has no connection left")]
         public static partial void WorkerGone(ILogger logger, string worker);
+
+        [LoggerMessage(
+            ReloadEventIds.WorkerAdded, LogLevel.Information,
+            "Worker {Worker} was added, at {Address}")]
+        public static partial void WorkerAdded(ILogger logger, string worker, string address);
     }
 }

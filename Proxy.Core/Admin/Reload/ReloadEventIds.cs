@@ -14,4 +14,5 @@ internal static class ReloadEventIds
     public const int WorkerSaved = 7038;
     public const int UsersRead = 7039;
     public const int UsersNotRead = 7040;
+    public const int WorkerAdded = 7041;
 }

@@ -2,7 +2,7 @@
 
 const Kept = 60;
 
-// Rates are over some seconds: bytes are counted by the daemon in bursts, and a connection that ends between two answers is in both.
+// Rates are over some seconds: what comes in bursts is no rate of one second.
 const RateSamples = 4;
 
 /** Counts and connect times of one worker. */
@@ -36,28 +36,15 @@ export class History {
     return history;
   }
 
-  /** Workers and connections as they were at one time: bytes of live connections are not in the workers' counts yet. */
-  add(workers, connections, time) {
-    const live = new Map();
-    for (const { worker, bytes_sent, bytes_received } of connections) {
-      if (!worker)
-        continue;
-      const sum = live.get(worker);
-      if (sum) {
-        sum.sent += bytes_sent;
-        sum.received += bytes_received;
-      } else {
-        live.set(worker, { sent: bytes_sent, received: bytes_received });
-      }
-    }
-
+  /** Workers as they were at one time; their counts hold what live connections have moved until then. */
+  add(workers, time) {
     for (const worker of workers) {
-      const history = this.of(worker.id), sum = live.get(worker.id);
+      const history = this.of(worker.id);
       push(history.totals, RateSamples, {
         time,
         dials: worker.total_connections,
-        sent: worker.bytes_sent + (sum?.sent ?? 0),
-        received: worker.bytes_received + (sum?.received ?? 0),
+        sent: worker.bytes_sent,
+        received: worker.bytes_received,
       });
       push(history.connect, Kept, worker.connect_ms ?? null);
     }

@@ -15,7 +15,9 @@ const TickMs = 1000, ListsEveryMs = 4000, PerConnectionMs = 0.5;
 const SoonMs = 40, BetweenMs = 200;
 
 // What somebody who does not see the page is told of: all else is in the list of events.
-const Told = new Set(["worker_state", "worker_drain", "worker_enable", "worker_gone", "demotion", "alert", "stopping"]);
+const Told = new Set([
+  "worker_state", "worker_drain", "worker_enable", "worker_added", "worker_leaves", "worker_gone", "demotion", "alert", "stopping",
+]);
 
 const byId = id => document.getElementById(id);
 
@@ -43,7 +45,7 @@ const blacklist = new Blacklist(() => draw(blacklist), refreshAll);
 const events = new Events(() => draw(events));
 
 let isLive = false, isBusy = false, isAgain = false, timer = 0;
-let refreshedAt = 0, connectionsAt = -Infinity, listsAt = -Infinity, connectionCount = 0;
+let refreshedAt = 0, historyAt = -Infinity, connectionsAt = -Infinity, listsAt = -Infinity, connectionCount = 0;
 
 /** Asks for what is due; what an event or a command asks for meanwhile follows. */
 async function refresh() {
@@ -63,11 +65,15 @@ async function refresh() {
       began - connectionsAt >= Math.max(TickMs / 2, connectionCount * PerConnectionMs) ? get("/api/v1/connections") : null,
     ]);
     workers.all = now.workers;
+    if (began - historyAt >= TickMs / 2) {
+      historyAt = began;
+      history.add(now.workers, began);
+    }
+
     if (live) {
       connectionsAt = began;
       connectionCount = live.connections.length;
       connections.all = live.connections;
-      history.add(now.workers, live.connections, began);
       draw(connections);
     }
 

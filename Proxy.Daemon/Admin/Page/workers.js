@@ -169,7 +169,7 @@ export class Workers {
         ["Country", worker.country?.toUpperCase()],
         ["Weight", String(worker.weight)],
         ["Connections", `${number(health.connections)} now, ${number(worker.total_connections)} since the start, ${number(worker.total_failures)} failed by its fault`],
-        ["Of ended ones", `${bytes(worker.bytes_received)} received, ${bytes(worker.bytes_sent)} sent`],
+        ["Carried", `${bytes(worker.bytes_received)} received, ${bytes(worker.bytes_sent)} sent since the start`],
         ["Connect time", milliseconds(worker.connect_ms)],
         ["Tor", tor && `${tor.version ?? "version not known"}, ${tor.connected ? "watched by its control port" : "not watched"}`],
         ["Known faults of this tor", tor?.faults.map(fault => `${fault.reference}: ${fault.consequence} (fixed in ${fault.fixed_in})`)],

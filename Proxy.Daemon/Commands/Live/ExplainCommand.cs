@@ -71,6 +71,8 @@ internal static partial class ExplainCommand
             await session.WriteAsync("refused", $"{error.Text("cause")}: {error.Text("message")}");
         else
             await session.WriteAsync("chosen", plan.Text("chosen") ?? "chance decides, by these odds");
+        if (!plan.Items("candidates").Any())
+            return;
         await session.Output.WriteLineAsync();
         var table = new TextTable("WORKER", ">ODDS", "WHY", "STATE", "ROUTE", ">WEIGHT", ">CONN", ">CONNECT", ">CLEAN");
         foreach (var one in plan.Items("candidates"))

@@ -11,11 +11,12 @@ namespace TorBalancer.Daemon.Commands.Live;
 /// <summary><c>torbalancer status</c>: the pool on one screen.</summary>
 internal static class StatusCommand
 {
-    private static readonly string[] Counts = ["healthy_workers", "available_workers", "total_workers"];
-
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "In JSON: GET /api/v1/workers, with the counts of health and the blacklist" };
+        var json = new Option<bool>("--json")
+        {
+            Description = "In JSON: GET /api/v1/workers, with what health says of all of them and the blacklist",
+        };
         var command = new Command("status", "Show the workers, what they carry and what is wrong, on one screen.") { json };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {
@@ -115,26 +116,8 @@ internal static class StatusCommand
         {
             writer.WriteStartObject();
             writer.WriteString("admin", place);
-            if (health.Member("ready") is { } ready)
-            {
-                writer.WritePropertyName("ready");
-                ready.WriteTo(writer);
-            }
-
-            if (health.Text("stage") is { } stage)
-                writer.WriteString("stage", stage);
-            if (health.Member("taken_over") is { } taken)
-            {
-                writer.WritePropertyName("taken_over");
-                taken.WriteTo(writer);
-            }
-
-            foreach (string name in Counts)
-            {
-                if (health.Whole(name) is { } count)
-                    writer.WriteNumber(name, count);
-            }
-
+            foreach (var member in health.EnumerateObject().Where(static one => one.Name != "workers"))
+                member.WriteTo(writer);
             foreach (var member in workers.EnumerateObject())
                 member.WriteTo(writer);
             if (blacklist?.Member("relays") is { } relays)

@@ -22,7 +22,7 @@ internal static class WorkerCommand
         var id = LiveArguments.One("NAME", "Its name, as in [Worker:NAME]");
         var keys = LiveArguments.Several("KEY=VALUE", "Its keys as in the configuration, such as Address=10.0.0.5 SocksPort=9050");
         var save = Save();
-        var command = new Command("add", "Add a worker; it is probed, and used once it works.") { id, keys, save };
+        var command = new Command("add", "Add a worker: it gets connections at once, and is probed like the others.") { id, keys, save };
         return DaemonArguments.AddTo(command, async (parsed, session, cancellationToken) =>
         {
             string name = parsed.GetValue(id)!;

@@ -13,8 +13,8 @@ internal static class WorkerTable
     public static Cell State(JsonElement health)
     {
         string state = health.Text("state") ?? "-";
-        if (health.Text("administrative") == "draining")
-            return new Cell($"{state} draining", Tone.Dim);
+        if (health.Text("administrative") is ("draining" or "leaving") and var said)
+            return new Cell($"{state} {said}", Tone.Dim);
         return new Cell(state, state switch
         {
             "HEALTHY" => Tone.Good,

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using TorBalancer.Daemon.Client;
 
 namespace TorBalancer.Daemon.Doctor.Checks;
 
@@ -13,7 +14,7 @@ internal static class ControlChecks
             if (worker.Control is null)
             {
                 bool isTor = worker.Socks is SocksAnswer.Tor or SocksAnswer.SafeSocks or SocksAnswer.None;
-                if (worker.Model is { IsTor: true, IsManaged: false } && isTor)
+                if (worker.Model is { IsTor: true, IsManaged: false } && isTor && !IsWatchedByDaemon(patient, worker.Id))
                 {
                     yield return Finding.Note(
                         worker.Id, "without a control port its circuits and exits cannot be watched, and this examination sees half of it",
@@ -38,6 +39,10 @@ internal static class ControlChecks
             }
         }
     }
+
+    /// <summary>Workers of a test network have control ports that only the daemon knows.</summary>
+    private static bool IsWatchedByDaemon(Patient patient, string worker) => patient.Daemon.Workers is { } answer
+        && answer.Items("workers").Any(one => one.Text("id") == worker && one.Member("tor")?.Flag("connected") == true);
 
     public static IEnumerable<Finding> Open(Patient patient) => patient.Workers
         .Where(static worker => worker.Control?.IsOpen == true && !worker.Model.IsManaged)

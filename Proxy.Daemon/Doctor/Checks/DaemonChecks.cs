@@ -66,6 +66,11 @@ internal static class DaemonChecks
             string why = health.Text("reason") is { } reason ? $": {reason}" : "";
             if (health.Text("administrative") == "draining")
                 yield return Finding.Note(id, "the worker is drained", $"torbalancer enable {id}");
+            else if (health.Text("administrative") == "leaving")
+            {
+                yield return Finding.Note(
+                    id, "the worker was taken out", "it goes by itself when its last connections have finished; torbalancer connections");
+            }
             else if (health.Text("state") is "DEAD" or "RECOVERY")
             {
                 yield return Finding.Error(

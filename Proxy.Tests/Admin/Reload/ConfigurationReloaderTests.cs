@@ -95,8 +95,32 @@ public sealed class ConfigurationReloaderTests
         await live.DisposeAsync();
         while (proxy.Pool.Find("a") is not null)
             await Task.Delay(10, token);
+        string address = _first.EndPoint.ToString()!, other = _second.EndPoint.ToString()!;
         Assert.That(
-            proxy.Log.Entries.Select(static entry => entry.Message), Does.Contain("Worker a is gone: its last connection has finished"));
+            proxy.Log.Entries.Select(static entry => entry.Message)
+                .Where(static line => line.StartsWith("Worker ", StringComparison.Ordinal)),
+            Is.EqualTo(new[]
+            {
+                $"Worker b was added, at {other}", "Worker a leaves: no new connections; 1 live ones finish",
+                $"Worker a was added, at {address}", "Worker a leaves: no new connections; 1 live ones finish",
+                "Worker a is gone: it has no connection left",
+            }),
+            "each once, in order");
+    }
+
+    [Test]
+    public async Task A_worker_that_carries_nothing_is_gone_at_once_and_told_to_be(CancellationToken token)
+    {
+        await using var proxy = await ReloadableProxy.StartAsync(
+            Main + ReloadableProxy.Worker("a", _first) + ReloadableProxy.Worker("b", _second));
+
+        await proxy.ReloadAsync(Main + ReloadableProxy.Worker("b", _second));
+
+        Assert.That(proxy.Pool.Find("a"), Is.Null);
+        Assert.That(
+            proxy.Log.Entries.Single(static entry => entry.Event.Id == ReloadEventIds.WorkerGone).Message,
+            Is.EqualTo("Worker a is gone: it has no connection left"));
+        await CarriesAsync(proxy, token);
     }
 
     [Test]

@@ -159,7 +159,7 @@ public sealed class WorkerCommandsTests
 
     [TestCase("""{"Address": "127.0.0.1"}""", HttpStatusCode.BadRequest, "id is required")]
     [TestCase("""{"id": 7}""", HttpStatusCode.BadRequest, "id must be a text")]
-    [TestCase("""{"id": "b", "Adress": "127.0.0.1"}""", HttpStatusCode.BadRequest, "there is no member 'Adress'")]
+    [TestCase("""{"id": "b", "Adress": "127.0.0.1"}""", HttpStatusCode.BadRequest, "a worker has no key 'Adress'")]
     [TestCase("""{"id": "b", "Weight": {}}""", HttpStatusCode.BadRequest, "Weight must be")]
     [TestCase("""{"id": "b", "Weight": 1, "weight": 2}""", HttpStatusCode.BadRequest, "Weight is given twice")]
     [TestCase("[]", HttpStatusCode.BadRequest, "the body must be a JSON object")]

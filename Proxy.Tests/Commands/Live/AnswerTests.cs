@@ -38,6 +38,47 @@ public class AnswerTests
         Assert.That(run.Row("worker-02")[..4], Is.EqualTo(new[] { "worker-02", "0 %", "draining", "HEALTHY draining" }));
     }
 
+    [Test]
+    public async Task Explain_of_what_is_refused_has_no_empty_table()
+    {
+        _admin.Answers["GET /api/v1/explain?target=a%3A1"] = (200, """
+            {"target":"a:1","listener":"main","client":"127.0.0.1","route":"auto","mode":"random","isolation":"client",
+             "candidates":[],"chosen":null,"error":{"cause":"bad_user_parameters","message":"parameter 'session' has no value"}}
+            """);
+
+        var run = await _admin.RunAsync("explain", "a:1");
+
+        Assert.That(run.Output, Does.EndWith("refused    bad_user_parameters: parameter 'session' has no value\n"));
+    }
+
+    [Test]
+    public async Task Status_shows_who_leaves_and_in_json_all_that_health_says()
+    {
+        _admin.Answers["GET /api/v1/health"] = (200, """
+            {"ready":true,"stage":"serving","summary":"ready: 1 of 2 workers may carry connections","healthy_workers":2,
+             "available_workers":1,"total_workers":2,"workers":{"a":{}},"discovery":{"workers":2,"problem":"no answer","at":"x"}}
+            """);
+        _admin.Answers["GET /api/v1/workers"] = (200, """
+            {"workers":[{"id":"a","health":{"state":"HEALTHY","administrative":"leaving","connections":3}},
+             {"id":"b","health":{"state":"HEALTHY","administrative":"enabled","connections":1}}]}
+            """);
+        _admin.Answers["GET /api/v1/blacklist"] = (200, """{"relays":[]}""");
+
+        var run = await _admin.RunAsync("status");
+        using var json = System.Text.Json.JsonDocument.Parse((await _admin.RunAsync("status", "--json")).Output);
+
+        Assert.That(run.Row("a")[..3], Is.EqualTo(new[] { "a", "HEALTHY leaving", "3" }), run.Output);
+        Assert.That(run.Output, Does.Contain("discovery: no answer"));
+        Assert.That(
+            json.RootElement.EnumerateObject().Select(static one => one.Name),
+            Is.EqualTo(new[]
+            {
+                "admin", "ready", "stage", "summary", "healthy_workers", "available_workers", "total_workers", "discovery", "workers",
+                "blacklist",
+            }));
+        Assert.That(json.RootElement.GetProperty("workers").GetArrayLength(), Is.EqualTo(2));
+    }
+
     /// <summary>Shells expand the words that they are given, and anybody may be who answers at the default port.</summary>
     [Test]
     public async Task Words_are_of_what_an_id_is_made_of_only()

@@ -10,17 +10,17 @@ public class TopViewTests
     private static readonly TextStyle Plain = new(HasColour: false);
 
     [Test]
-    public void Rates_are_of_ended_and_live_connections_together()
+    public void Rates_are_what_the_workers_count_and_live_connections_are_in_it_once()
     {
         var view = new TopView();
         view.Show(Sample(0, [Worker("a", 10, 1000)], [Connection("c1", "a", 500)]));
 
-        // c1 has ended with 700 bytes, which its worker counts now; c2 has carried 300.
-        view.Show(Sample(2, [Worker("a", 14, 1700)], [Connection("c2", "a", 300)]));
+        // c1 has moved 700 bytes by now and c2 has moved 300.
+        view.Show(Sample(2, [Worker("a", 14, 1500)], [Connection("c1", "a", 700), Connection("c2", "a", 300)]));
 
         var worker = view.Workers.Single();
         Assert.That((worker.Dials, worker.Sent, worker.Received), Is.EqualTo((2.0, 250.0, 250.0)));
-        Assert.That(view.Lines("x", Plain, 100, 0)[0], Does.Contain("1 connection, 2.0 connections/s, 250 B/s sent, 250 B/s received"));
+        Assert.That(view.Lines("x", Plain, 100, 0)[0], Does.Contain("2 connections, 2.0 connections/s, 250 B/s sent, 250 B/s received"));
     }
 
     [Test]

@@ -72,7 +72,7 @@ public sealed class PageTests
         Assert.That(async () => await client.ReadAsync(new byte[1], token), Throws.InstanceOf<IOException>());
         await Assertions.Expect(page.Row("connections", id)).ToHaveCountAsync(0);
         await Assertions.Expect(page.Page.Locator("#events-rows")).ToContainTextAsync($"Connection {id} is closed on request");
-        await Assertions.Expect(page.Page.Locator("#events-rows")).ToContainTextAsync("1 sessions were rotated on request");
+        await Assertions.Expect(page.Page.Locator("#events-rows")).ToContainTextAsync("Sessions rotated on request: 1");
     }
 
     [Test, CancelAfter(60_000)]

@@ -5,24 +5,7 @@ namespace TorBalancer.Daemon.Commands.Live.Top;
 
 /// <summary>What the daemon said at one moment.</summary>
 /// <param name="At">From a clock that only goes forward.</param>
-internal sealed record TopSample(TimeSpan At, IReadOnlyList<JsonElement> Workers, IReadOnlyList<JsonElement> Connections)
-{
-    /// <summary>Bytes that a worker has carried: those of ended connections, which it counts, and those of live ones.</summary>
-    public (long Sent, long Received) BytesOf(JsonElement worker)
-    {
-        long sent = worker.Whole("bytes_sent") ?? 0, received = worker.Whole("bytes_received") ?? 0;
-        string? id = worker.Text("id");
-        foreach (var connection in Connections)
-        {
-            if (connection.Text("worker") != id)
-                continue;
-            sent += connection.Whole("bytes_sent") ?? 0;
-            received += connection.Whole("bytes_received") ?? 0;
-        }
-
-        return (sent, received);
-    }
-}
+internal sealed record TopSample(TimeSpan At, IReadOnlyList<JsonElement> Workers, IReadOnlyList<JsonElement> Connections);
 
 /// <summary>One worker between two samples.</summary>
 /// <param name="Now">As the daemon shows it.</param>
@@ -39,22 +22,18 @@ internal sealed record TopWorker(JsonElement Now, double Dials, double Sent, dou
     public static IReadOnlyList<TopWorker> Between(TopSample? before, TopSample now)
     {
         double seconds = before is null ? double.NaN : (now.At - before.At).TotalSeconds;
-        return [.. now.Workers.Select(worker => Of(before, now, worker, seconds))];
+        return [.. now.Workers.Select(worker => Of(before, worker, seconds))];
     }
 
-    private static TopWorker Of(TopSample? before, TopSample now, JsonElement worker, double seconds)
+    private static TopWorker Of(TopSample? before, JsonElement worker, double seconds)
     {
         // One that was added meanwhile has no rates yet.
         var earlier = before?.Workers.FirstOrDefault(other => other.Text("id") == worker.Text("id")) ?? default;
         if (earlier.ValueKind != JsonValueKind.Object)
             return new TopWorker(worker, double.NaN, double.NaN, double.NaN);
-        var (sent, received) = now.BytesOf(worker);
-        var (sentBefore, receivedBefore) = before!.BytesOf(earlier);
-        long dials = (worker.Whole("total_connections") ?? 0) - (earlier.Whole("total_connections") ?? 0);
+        return new TopWorker(worker, Rate("total_connections"), Rate("bytes_sent"), Rate("bytes_received"));
 
-        // Workers and connections are two answers: what ends in between may be missing in one of them.
-        return new TopWorker(worker, Rate(dials), Rate(sent - sentBefore), Rate(received - receivedBefore));
-
-        double Rate(long count) => Math.Max(0, count) / seconds;
+        // A worker that went and came back meanwhile counts from zero.
+        double Rate(string count) => Math.Max(0, (worker.Whole(count) ?? 0) - (earlier.Whole(count) ?? 0)) / seconds;
     }
 }
