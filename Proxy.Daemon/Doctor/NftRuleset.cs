@@ -154,7 +154,7 @@ internal sealed class NftRuleset
     }
 
     /// <summary>Those of a verdict map that may be meant, up to the one that surely is.</summary>
-    private IEnumerable<((string Kind, JsonElement Of) Verdict, bool IsSure)> VerdictsOf(NftMatcher matcher, JsonElement vmap)
+    private static IEnumerable<((string Kind, JsonElement Of) Verdict, bool IsSure)> VerdictsOf(NftMatcher matcher, JsonElement vmap)
     {
         var key = NftJson.Member(vmap, "key");
         var data = NftJson.Member(vmap, "data");

@@ -204,7 +204,8 @@ public sealed class GatewayFilesTests
         + "add rule inet others c iifname lan0 meta nfproto ipv4 meta l4proto tcp tproxy ip to :1082 meta mark set 1 accept; "
         + "add rule inet others c iifname lan0 meta nfproto ipv6 meta l4proto tcp tproxy ip6 to :1082 meta mark set 1 accept; "
         + "insert rule inet torbalancer_gateway prerouting meta mark 1 accept; "
-        + "insert rule inet torbalancer_gateway from_lan meta mark 1 accept", "0", "0", "", Description = "TPROXY as docs/gateway.md has it")]
+        + "insert rule inet torbalancer_gateway from_lan meta mark 1 accept",
+        "0", "0", "", Description = "TPROXY as docs/gateway.md has it")]
     public async Task Doctor_reads_other_tables(
         string change, string forward4, string forward6, string expected, CancellationToken token)
     {
