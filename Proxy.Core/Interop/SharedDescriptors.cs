@@ -12,7 +12,8 @@ internal static unsafe partial class SharedDescriptors
     /// <summary>Of one message: the kernel takes no more than 253 (SCM_MAX_FD).</summary>
     public const int MostAtOnce = 64;
 
-    private const int SolSocket = 1, ScmRights = 1, NoSignal = 0x4000, CloseOnExec = 0x40000000, HeaderBytes = 16;
+    private const int SolSocket = 1, ScmRights = 1, NoSignal = 0x4000, CloseOnExec = 0x40000000,
+        HeaderBytes = SocketMessage.HeaderBytes;
 
     private const short PollIn = 1, PollOut = 4;
 
@@ -50,8 +51,8 @@ internal static unsafe partial class SharedDescriptors
         byte* control = stackalloc byte[HeaderBytes + (MostAtOnce * sizeof(int))];
         fixed (byte* start = bytes)
         {
-            var part = new Part { Base = start, Length = (nuint)bytes.Length };
-            var message = new Message
+            var part = new SocketMessagePart { Base = start, Length = (nuint)bytes.Length };
+            var message = new SocketMessage
             {
                 Parts = &part,
                 PartCount = 1,
@@ -103,8 +104,8 @@ internal static unsafe partial class SharedDescriptors
     {
         while (count > 0)
         {
-            var part = new Part { Base = bytes, Length = (nuint)count };
-            var message = new Message { Parts = &part, PartCount = 1, Control = control, ControlLength = (nuint)controlLength };
+            var part = new SocketMessagePart { Base = bytes, Length = (nuint)count };
+            var message = new SocketMessage { Parts = &part, PartCount = 1, Control = control, ControlLength = (nuint)controlLength };
             nint sent = SendMessage(socket, &message, NoSignal);
             if (sent < 0)
             {
@@ -137,10 +138,10 @@ internal static unsafe partial class SharedDescriptors
     private static int Align(int length) => (length + 7) & ~7;
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
-    private static partial nint SendMessage(int socket, Message* message, int flags);
+    private static partial nint SendMessage(int socket, SocketMessage* message, int flags);
 
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
-    private static partial nint ReceiveMessage(int socket, Message* message, int flags);
+    private static partial nint ReceiveMessage(int socket, SocketMessage* message, int flags);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll(PollRequest* requests, nuint count, int milliseconds);
@@ -152,26 +153,5 @@ internal static unsafe partial class SharedDescriptors
         public int Descriptor;
         public short Events;
         public short Happened;
-    }
-
-    /// <summary>struct iovec.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Part
-    {
-        public byte* Base;
-        public nuint Length;
-    }
-
-    /// <summary>struct msghdr of 64-bit Linux.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Message
-    {
-        public byte* Name;
-        public uint NameLength;
-        public Part* Parts;
-        public nuint PartCount;
-        public byte* Control;
-        public nuint ControlLength;
-        public int Flags;
     }
 }

@@ -96,6 +96,11 @@ internal sealed class ListenerModel(ListenerOptions options, IsolationMode defau
     public IEnumerable<ListenerModel> OfEachPort() =>
         options.Addresses.Select((address, index) => index == 0 ? this : At((IPEndPoint)address));
 
+    /// <summary>The model of one of the ports that are sessions; null: it is none of them.</summary>
+    public ListenerModel? OfSessionPort(int port) =>
+        SessionPorts?.Contains(port) != true || Address is not IPEndPoint own ? null
+        : own.Port == port ? this : At(new IPEndPoint(own.Address, port));
+
     public bool Speaks(DetectedProtocol protocol) => protocol switch
     {
         DetectedProtocol.Socks5 => options.Protocols.HasFlag(ListenerProtocols.Socks5),

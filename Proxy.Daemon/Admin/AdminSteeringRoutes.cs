@@ -24,7 +24,8 @@ internal sealed class AdminSteeringRoutes(AdminServices services)
                     new AdminParameter("target", "host:port", IsRequired: true),
                     new AdminParameter("user", "The user name that the client sends; left out: none"),
                     new AdminParameter("client", "The client's IP address, or unix; left out: 127.0.0.1"),
-                    new AdminParameter("listener", "The listener's name; left out: the first"),
+                    new AdminParameter(
+                        "listener", "The listener's name, or name:port for one of its ports that are sessions; left out: the first"),
                     new AdminParameter("mode", "A balancing mode instead of the one in force", Allowed: SelectionPolicyNames.All),
                 ],
                 Problems = [StatusCodes.Status400BadRequest],

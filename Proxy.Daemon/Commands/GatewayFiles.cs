@@ -80,6 +80,8 @@ internal sealed class GatewayFiles(GatewayNetwork network)
                 ct status dnat udp dport {{GatewayNetwork.DnsPort}} accept
                 tcp dport @open_tcp accept
                 udp dport @open_udp accept
+                # Who asks for the transparent port by its number was not turned here: refused, soon.
+                tcp dport {{GatewayNetwork.TransparentPort}} reject with tcp reset
                 # Without these a host cannot find this machine by IPv6.
                 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
                 counter drop

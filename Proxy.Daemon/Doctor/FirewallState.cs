@@ -8,7 +8,7 @@ namespace TorBalancer.Daemon.Doctor;
 /// <summary>The rules of nftables that are loaded.</summary>
 /// <param name="Rules">Null: they could not be seen.</param>
 /// <param name="Problem">Why not.</param>
-internal sealed record FirewallState(IReadOnlyList<NftRule>? Rules, string Problem = "")
+internal sealed record FirewallState(NftRuleset? Rules, string Problem = "")
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
@@ -32,7 +32,7 @@ internal sealed record FirewallState(IReadOnlyList<NftRule>? Rules, string Probl
             string output = await process.StandardOutput.ReadToEndAsync(timer.Token);
             string said = (await error).Split('\n')[0].Trim();
             await process.WaitForExitAsync(timer.Token);
-            return process.ExitCode == 0 ? new FirewallState(NftRule.Read(output)) : new FirewallState(null, $"nft said: {said}");
+            return process.ExitCode == 0 ? new FirewallState(NftRuleset.Read(output)) : new FirewallState(null, $"nft said: {said}");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
@@ -152,6 +153,63 @@ public sealed class ExplainTests
         var response = await admin.Client.GetAsync(admin.Base + "/api/v1/explain" + query, token);
         var problem = await AdminUnderTest.ReadAsync(response, HttpStatusCode.BadRequest, token);
         Assert.That(problem.GetProperty("field").GetString(), Is.EqualTo(field));
+    }
+
+    /// <summary>Of a listener whose ports are sessions each port is asked about by itself, and has what its next connection has.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Port_that_is_a_session_has_the_worker_that_it_is_told(CancellationToken token)
+    {
+        var address = FreePort.OwnAddress();
+        await using FakeTorWorker a = new(), b = new(), c = new();
+        await using var admin = await AdminUnderTest.StartAsync([a.EndPoint, b.EndPoint, c.EndPoint], options =>
+        {
+            options.Balancing.Mode = SelectionPolicyNames.RoundRobin;
+            options.Listeners.Add(new ListenerOptions
+            {
+                Name = "ports",
+                Address = new IPEndPoint(address, 20000),
+                LastPort = 20011,
+                Session = ListenerSession.Port,
+            });
+        });
+        var workers = new HashSet<string?>();
+        for (int port = 20000; port <= 20011; port++)
+        {
+            var answer = await ExplainAsync(admin, $"target=x.example:80&listener=PORTS:{port}", token);
+            string? chosen = answer.GetProperty("chosen").GetString();
+            Assert.That(
+                (answer.GetProperty("listener").GetString(), answer.GetProperty("port").GetInt32(),
+                    answer.GetProperty("session").GetString()),
+                Is.EqualTo(("ports", port, $"port_{port}")));
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(new IPEndPoint(address, port), token);
+            await using var stream = new NetworkStream(socket);
+            Assert.That((await SocksClient.RequestAsync(stream, "x.example", 80, token))[1], Is.Zero);
+            var connection = (await admin.GetAsync("/api/v1/connections", token)).GetProperty("connections").EnumerateArray().Single();
+            Assert.That(connection.GetProperty("worker").GetString(), Is.EqualTo(chosen), $"{port}");
+            workers.Add(chosen);
+            socket.Close();
+            await NoConnectionAsync(admin, token);
+        }
+
+        Assert.That(workers, Has.Count.GreaterThan(1), "one port's answer is not another's");
+        var first = await ExplainAsync(admin, "target=x.example:80&listener=ports", token);
+        Assert.That(first.GetProperty("session").GetString(), Is.EqualTo("port_20000"), "where none is named");
+        var main = await ExplainAsync(admin, "target=x.example:80&listener=main", token);
+        Assert.That(main.TryGetProperty("port", out _), Is.False);
+
+        foreach (var (listener, said) in ((string, string)[])[
+            ("ports:20012", "listener ports has the ports 20000 to 20011, as in ports:20000"),
+            ("ports:x", "listener ports has the ports 20000 to 20011"), ("ports:", "listener ports has the ports 20000 to 20011"),
+            ("ports:+20001", "listener ports has the ports 20000 to 20011"), ("main:1080", "listener main has no ports that are sessions"),
+            ("other:20000", "there is no such listener")])
+        {
+            var response = await admin.Client.GetAsync(
+                $"{admin.Base}/api/v1/explain?target=x.example:80&listener={Uri.EscapeDataString(listener)}", token);
+            var problem = await AdminUnderTest.ReadAsync(response, HttpStatusCode.BadRequest, token);
+            Assert.That(problem.GetProperty("field").GetString(), Is.EqualTo("listener"));
+            Assert.That(problem.GetProperty("detail").GetString(), Does.StartWith(said), listener);
+        }
     }
 
     private static (bool Eligible, string? Why, double Odds) Candidate(JsonElement answer, string worker)

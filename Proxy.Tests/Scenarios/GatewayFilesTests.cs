@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
 using TorBalancer.Daemon.Commands;
 using TorBalancer.Daemon.Doctor;
 using TorBalancer.Tests.Doctor;
@@ -137,19 +138,83 @@ public sealed class GatewayFilesTests
     [TestCase("flush chain inet torbalancer_gateway forward", "1", "1",
         "Error gateway_forward: IPv4 from it is forwarded past this machine; Error gateway_forward: IPv6 from it is forwarded past")]
     [TestCase("flush chain inet torbalancer_gateway forward", "0", "0",
-        "Warning gateway_forward: no rule drops IPv4; Warning gateway_forward: no rule drops IPv6")]
+        "Warning gateway_forward: IPv4 from it would be forwarded past this machine: no rule drops it; "
+            + "Warning gateway_forward: IPv6 from it would be forwarded past this machine: no rule drops it")]
     [TestCase("flush chain inet torbalancer_gateway forward; "
         + "add rule inet torbalancer_gateway forward meta nfproto ipv4 iifname lan0 drop", "1", "1",
         "Error gateway_forward: IPv6 from it is forwarded past; Warning gateway_forward: net.ipv4.ip_forward is on")]
     [TestCase("flush chain inet torbalancer_gateway forward; "
         + "add rule inet torbalancer_gateway forward iifname lan0 udp dport 443 drop", "0", "1",
-        "Error gateway_forward: IPv6 from it is forwarded past; Warning gateway_forward: no rule drops IPv4")]
+        "Error gateway_forward: IPv6 from it is forwarded past this machine: table inet torbalancer_gateway, chain forward drops only; "
+            + "Warning gateway_forward: IPv4 from it would be forwarded past this machine: table inet torbalancer_gateway, chain forward")]
     [TestCase("", "1", "0", "Warning gateway_forward: net.ipv4.ip_forward is on: should the rules be flushed")]
     [TestCase("flush chain inet torbalancer_gateway prerouting; "
         + "add rule inet torbalancer_gateway prerouting iifname lan0 meta l4proto tcp redirect to :1099", "0", "0",
         "Error gateway_rules: a rule turns its connections to port 1099; Error gateway_rules: no rule that is loaded turns connections; "
             + "Warning gateway_rules: no rule turns its DNS to port 1053")]
+    [TestCase("insert rule inet torbalancer_gateway forward ip saddr 10.77.1.2 accept", "1", "0",
+        "Error gateway_forward: IPv4 from it is forwarded past this machine: table inet torbalancer_gateway, chain forward accepts some")]
+    [TestCase("insert rule inet torbalancer_gateway forward ct state established,related accept", "0", "0", "",
+        Description = "nothing of it has begun")]
+    [TestCase("insert rule inet torbalancer_gateway prerouting iifname lan0 ip saddr 10.77.1.9 accept", "0", "0",
+        "Warning gateway_rules: not all of its DNS is turned to port 1053: a rule of table inet torbalancer_gateway, chain prerouting; "
+            + "Warning gateway_rules: not all of its TCP is turned to port 1082: a rule of table inet torbalancer_gateway")]
     public async Task Doctor_finds_what_differs(string change, string forward4, string forward6, string expected, CancellationToken token)
+    {
+        await AssertFoundAsync(change, forward4, forward6, expected, token);
+    }
+
+    /// <summary>Other tables' chains are called too: what one of them drops is dropped, and what it accepts goes on to the next.</summary>
+    [TestCase("flush chain inet torbalancer_gateway forward; CHAIN forward 0; policy drop; }", "1", "1",
+        "Warning gateway_forward: net.ipv4.ip_forward is on; Warning gateway_forward: net.ipv6.conf.all.forwarding is on",
+        Description = "their policy drops it")]
+    [TestCase("flush chain inet torbalancer_gateway forward; CHAIN forward 0; policy drop; }; "
+        + "add rule inet others c iifname lan0 oifname wan0 accept", "1", "0",
+        "Error gateway_forward: IPv4 from it is forwarded past this machine: table inet others, chain c accepts some of it before; "
+            + "Warning gateway_forward: IPv6 from it would be forwarded past this machine: table inet others, chain c accepts some of it")]
+    [TestCase("flush chain inet torbalancer_gateway forward; CHAIN forward 0; policy drop; }; "
+        + "add rule inet others c iifname wan0 accept; add rule inet others c ct state established,related accept; "
+        + "add rule inet others c iifname { wan0, lo } oifname lan0 accept; add rule inet others c ip6 nexthdr tcp tcp dport 22 accept",
+        "1", "0",
+        "Warning gateway_forward: IPv6 from it would be forwarded past this machine: table inet others, chain c accepts some of it; "
+            + "Warning gateway_forward: net.ipv4.ip_forward is on")]
+    [TestCase("flush chain inet torbalancer_gateway forward; CHAIN forward 0; policy drop; }; add chain inet others lan; "
+        + "add set inet others open { type inet_service; flags interval; elements = { 80, 440-450 }; }; "
+        + "add rule inet others c ct state vmap { established : accept, related : accept, invalid : drop }; "
+        + "add rule inet others c iifname vmap { lo : accept, lan0 : jump lan, wan0 : drop }; "
+        + "add rule inet others lan tcp dport @open accept", "1", "1",
+        "Error gateway_forward: IPv4 from it is forwarded past this machine: table inet others, chain c accepts some of it before; "
+            + "Error gateway_forward: IPv6 from it is forwarded past this machine: table inet others, chain c accepts some of it before")]
+    [TestCase("CHAIN forward -10; policy accept; }; add rule inet others c iifname lan0 accept", "0", "0", "",
+        Description = "what they accept, our rules drop")]
+    [TestCase("CHAIN input 10; policy drop; }; add rule inet others c ct state established,related accept; "
+        + "add rule inet others c tcp dport { 22, 1080 } accept; add rule inet others c iifname lo accept", "0", "0",
+        "Error gateway_rules: its DNS is turned to port 1053, and table inet others, chain c drops it there; "
+            + "Error gateway_rules: its DNS is turned to port 1053, and table inet others, chain c drops it there; "
+            + "Error gateway_rules: its TCP is turned to port 1082, and table inet others, chain c drops it there")]
+    [TestCase("CHAIN input 10; policy drop; }; add rule inet others c iifname lan0 ip saddr 10.77.1.0/24 accept; "
+        + "add rule inet others c iifname lan0 ip6 saddr fd77:1::/64 accept", "0", "0", "", Description = "they let it in")]
+    [TestCase("CHAIN prerouting -200; policy accept; }; add rule inet others c iifname lan0 udp dport 53 drop", "0", "0",
+        "Error gateway_rules: its DNS never comes to the rule that turns it to port 1053: table inet others, chain c drops it before")]
+    [TestCase("add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
+        + "add rule inet others c tcp dport 443 redirect to :8443", "0", "0",
+        "Error gateway_rules: a rule turns its connections to port 8443, where this configuration has neither")]
+    [TestCase("add table inet others; add chain inet others c { type filter hook prerouting priority mangle; }; "
+        + "add rule inet others c iifname lan0 fib daddr type local return; add rule inet others c iifname lan0 tcp dport 53 return; "
+        + "add rule inet others c iifname lan0 meta nfproto ipv4 meta l4proto tcp tproxy ip to :1082 meta mark set 1 accept; "
+        + "add rule inet others c iifname lan0 meta nfproto ipv6 meta l4proto tcp tproxy ip6 to :1082 meta mark set 1 accept; "
+        + "insert rule inet torbalancer_gateway prerouting meta mark 1 accept; "
+        + "insert rule inet torbalancer_gateway from_lan meta mark 1 accept",
+        "0", "0", "", Description = "TPROXY as docs/gateway.md has it")]
+    public async Task Doctor_reads_other_tables(
+        string change, string forward4, string forward6, string expected, CancellationToken token)
+    {
+        const string chain = "add table inet others; add chain inet others c { type filter hook ";
+        change = Regex.Replace(change, @"CHAIN (\w+) (-?\d+);", match => $"{chain}{match.Groups[1]} priority {match.Groups[2]};");
+        await AssertFoundAsync(change, forward4, forward6, expected, token);
+    }
+
+    private async Task AssertFoundAsync(string change, string forward4, string forward6, string expected, CancellationToken token)
     {
         await _lab.Gateway.RunAsync(token, "nft", "flush", "ruleset");
         await _lab.Gateway.RunAsync(token, "nft", "-f", Rules);
@@ -159,7 +224,7 @@ public sealed class GatewayFilesTests
         using var patient = new DoctorPatient
         {
             Configuration = await File.ReadAllTextAsync(Path.Combine(_lab.Directory, "out", "torbalancer.conf"), token),
-            Change = patient => patient with { Firewall = new FirewallState(NftRule.Read(rules)) },
+            Change = patient => patient with { Firewall = new FirewallState(NftRuleset.Read(rules)) },
         };
         patient.Write(SystemFacts.Forward4, forward4 + "\n");
         patient.Write(SystemFacts.Forward6, forward6 + "\n");

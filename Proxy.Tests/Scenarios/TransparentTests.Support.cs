@@ -10,47 +10,33 @@ namespace TorBalancer.Tests.Scenarios;
 
 public sealed partial class TransparentTests
 {
-    private string Configuration => string.Create(CultureInfo.InvariantCulture, $"""
-        [Listener:lan]
-        Address = [::]:{TransparentLab.TransparentPort}
-        Protocols = transparent
-        Sniff = yes
-        AllowFrom = 10.77.1.0/24, fd77:1::/64
+    /// <summary>
+    /// What the tests have besides the file that init has written: targets in the log, the network's own canary, a rule, a look at names,
+    /// and a second listener, for TPROXY.
+    /// </summary>
+    private string[] Besides =>
+    [
+        "--Admin:Address=none", "--Admin:Socket=none", "--Log:Targets=yes", "--Connect:Timeout=20s",
+        $"--Health:Canary={Url(_lab.Network.OriginName, "/")}", $"--Health:OnionCanary=http://{Onion}/", "--Listener:lan:Sniff=yes",
+        "--Rule:ads:Domain=ads.test", "--Rule:ads:Route=reject", Text($"--Listener:tproxy:Address=[::]:{TransparentLab.TproxyPort}"),
+        "--Listener:tproxy:Protocols=transparent", "--Listener:tproxy:Transparent=tproxy",
+        "--Listener:tproxy:AllowFrom=10.77.1.0/24, fd77:1::/64",
+    ];
 
-        [Listener:tproxy]
-        Address = [::]:{TransparentLab.TproxyPort}
-        Protocols = transparent
-        Transparent = tproxy
-        AllowFrom = 10.77.1.0/24, fd77:1::/64
+    private string Url(string host, string path) => Text($"http://{host}:{_lab.Network.OriginPort}{path}");
 
-        [Dns]
-        Address = [::]:{TransparentLab.DnsPort}
-        AllowFrom = 10.77.1.0/24, fd77:1::/64
-
-        [Log]
-        Targets = yes
-
-        [Connect]
-        Timeout = 20s
-
-        [Rule:ads]
-        Domain = ads.test
-        Route = reject
-
-        """) + _lab.WorkersConf;
-
-    private string Url(string host, string path) =>
-        string.Create(CultureInfo.InvariantCulture, $"http://{host}:{_lab.Network.OriginPort}{path}");
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private Task<DaemonUnderTest> StartDaemonAsync(CancellationToken token) =>
-        DaemonUnderTest.StartAsync(Configuration, token, under: _lab.Gateway.Under);
+        DaemonUnderTest.StartFileAsync(_lab.Configuration, _lab.Directory, _lab.Gateway.Under, token, Besides);
 
     /// <summary>curl on a host of the network; fails the test unless it succeeds.</summary>
     private Task<string> CurlAsync(int host, CancellationToken token, params string[] arguments) =>
         _lab.Lan[host].RunAsync(token, ["curl", "--disable", "--silent", "--show-error", "--max-time", "40", .. arguments]);
 
     /// <summary>Soon, and by a reset: while connecting, or when something has been said.</summary>
-    private async Task AssertResetAsync(string address, int port, CancellationToken token, string says = "")
+    private async Task AssertResetAsync(
+        string address, int port, CancellationToken token, string says = "", string how = "ConnectionResetError")
     {
         string ended = await _lab.Lan[0].RunAsync(token, "python3", "-c", string.Create(CultureInfo.InvariantCulture, $"""
             import socket
@@ -61,7 +47,7 @@ public sealed partial class TransparentTests
             except OSError as failure:
                 print(type(failure).__name__)
             """));
-        Assert.That(ended.Trim(), Is.EqualTo("ConnectionResetError"), $"{address} port {port}");
+        Assert.That(ended.Trim(), Is.EqualTo(how), $"{address} port {port}");
     }
 
     /// <summary>The answer section of dig, and its status in front.</summary>

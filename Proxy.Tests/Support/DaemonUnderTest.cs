@@ -90,6 +90,14 @@ internal sealed partial class DaemonUnderTest : IAsyncDisposable
             }, token);
     }
 
+    /// <summary>Starts it with a file that stands somewhere already, and returns when it says that it is ready.</summary>
+    /// <param name="directory">Room for its state, which stays the caller's.</param>
+    /// <param name="arguments">What goes before the file, as <c>--Section:Key=value</c>.</param>
+    public static Task<DaemonUnderTest> StartFileAsync(
+        string file, string directory, IReadOnlyList<string> under, CancellationToken token, params string[] arguments) => LaunchAsync(
+        [ProgramRun.Daemon, "run", "--config", file, .. arguments], directory, ownsDirectory: false, under,
+        new Dictionary<string, string>(), token);
+
     /// <summary>
     /// Another process that takes over from this one, with the configuration that stands there by now; returns when it says that it is
     /// ready. Disposed before this one, which has the directory.

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using TorBalancer.Daemon.Commands;
 using TorBalancer.Processes;
+using TorBalancer.Testnet.Nodes;
 using TorBalancer.Testnet.Supervision;
 
 namespace TorBalancer.Tests.Support;
@@ -15,48 +17,17 @@ namespace TorBalancer.Tests.Support;
 ///          ├─(bridge lan0)─ gateway ─┤
 ///   lan2 ──╯                         ╰── out (the default route)
 /// </code>
-/// The gateway forwards: what keeps packets from it are the rules alone.
+/// The gateway is made of the files that init --gateway writes, none of them changed: its rules, settings of the kernel and configuration.
 /// </remarks>
 internal sealed partial class TransparentLab : IAsyncDisposable
 {
     public const string Gateway4 = "10.77.1.1", Gateway6 = "fd77:1::1", World = "10.99.0.1";
 
-    /// <summary>Where the rules turn TCP and DNS.</summary>
-    public const int TransparentPort = 1082, DnsPort = 1053;
+    /// <summary>Where init's files have the listener and the name server.</summary>
+    public const int TransparentPort = GatewayNetwork.TransparentPort, DnsPort = GatewayNetwork.DnsPort;
 
     /// <summary>Where TPROXY sends what carries its mark.</summary>
     public const int TproxyPort = 1085;
-
-    // As init --gateway writes them, with room for TPROXY.
-    private const string Rules = """
-        table inet torbalancer_gateway
-        delete table inet torbalancer_gateway
-        table inet torbalancer_gateway {
-            chain prerouting {
-                type nat hook prerouting priority dstnat - 5; policy accept;
-                meta mark 1 accept
-                iifname "lan0" meta l4proto { tcp, udp } th dport 53 redirect to :1053
-                iifname "lan0" meta l4proto tcp redirect to :1082
-            }
-            chain input {
-                type filter hook input priority filter; policy accept;
-                iifname "lan0" jump from_lan
-            }
-            chain from_lan {
-                ct state established,related accept
-                meta mark 1 accept
-                tcp dport { 1053, 1082, 1085 } accept
-                udp dport 1053 accept
-                icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
-                counter drop
-            }
-            chain forward {
-                type filter hook forward priority filter; policy accept;
-                iifname "lan0" counter drop
-                oifname "lan0" counter drop
-            }
-        }
-        """;
 
     private readonly Stack<IAsyncDisposable> _parts = new();
 
@@ -73,9 +44,14 @@ internal sealed partial class TransparentLab : IAsyncDisposable
 
     public TestnetState Network { get; private set; } = null!;
 
-    /// <summary>The sections of the network's workers, as the gateway reaches them.</summary>
-    public string WorkersConf =>
-        File.ReadAllText(Network.ConfFile).Replace("Address = 127.0.0.1\n", $"Address = {World}\n", StringComparison.Ordinal);
+    /// <summary>The workers' SocksPorts, at <see cref="World"/>.</summary>
+    public IEnumerable<int> WorkerPorts =>
+        Network.Nodes.Where(static node => node.Role == TestNodeRole.Worker).Select(static node => node.SocksPort);
+
+    /// <summary>The file that init has written, with the network's workers.</summary>
+    public string Configuration => Path.Combine(Files, "torbalancer.conf");
+
+    private string Files => Path.Combine(Directory, "gateway");
 
     /// <summary>Skips the calling test where this cannot be built.</summary>
     public static async Task<TransparentLab> StartAsync(CancellationToken token)
@@ -103,18 +79,26 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         }
     }
 
-    public Task LoadRulesAsync(CancellationToken token) =>
-        Gateway.LoadRulesAsync(Path.Combine(Directory, "gateway.nft"), Rules, token);
+    /// <summary>Loads init's rules, and its settings of the kernel.</summary>
+    public async Task LoadFilesAsync(CancellationToken token)
+    {
+        await Gateway.RunAsync(token, "nft", "-f", Path.Combine(Files, GatewayFiles.Rules));
+        await Gateway.RunAsync(token, "sysctl", "-q", "-p", Path.Combine(Files, GatewayFiles.Kernel));
+    }
+
+    /// <summary>What the rules are then alone in the way of.</summary>
+    public Task ForwardAsync(CancellationToken token) =>
+        Gateway.RunAsync(token, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+
+    /// <summary>Packets to the port of QUIC, and others, that the hosts have sent the gateway.</summary>
+    public Task<long> SentAsync(string counter, CancellationToken token) => CountAsync(Gateway, "sent", counter, token);
 
     /// <summary>
-    /// Packets that came out of the gateway by the default route, whoever sent them, and those of the hosts to the network.
+    /// Packets that came out of the gateway by the default route, whoever sent them, and those to the network that are not connections to
+    /// its workers.
     /// </summary>
-    public async Task<long> PassedAsync(CancellationToken token)
-    {
-        string text = await Out.RunAsync(token, "nft", "list", "counter", "inet", "watch", "passed")
-            + await WorldHost.RunAsync(token, "nft", "list", "counter", "inet", "watch", "passed");
-        return Packets().Matches(text).Sum(static match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
-    }
+    public async Task<long> PassedAsync(CancellationToken token) =>
+        await CountAsync(Out, "watch", "passed", token) + await CountAsync(WorldHost, "watch", "passed", token);
 
     public async ValueTask DisposeAsync()
     {
@@ -140,10 +124,16 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         await Gateway.ConnectAsync("up0", "10.99.0.2/30", WorldHost, "dn0", $"{World}/30", token);
         await ConnectOutAsync(token);
         await ConnectLanAsync(token);
-        await LoadRulesAsync(token);
         await testnet.WaitForLineAsync("Test network in ", token);
         Network = new TestnetDirectory(network).ReadState()!;
         await PrepareWorldAsync(token);
+        var init = await CommandRun.OfAsync(
+        [
+            "init", "--gateway", "lan0", "--gateway", "10.99.0.2", "--mode", "round_robin", "--output", Files,
+            .. WorkerPorts.SelectMany(port => (string[])["--worker", Text($"{World}:{port}")]),
+        ]);
+        Assert.That(init.Code, Is.Zero, init.Error);
+        await LoadFilesAsync(token);
     }
 
     private async Task ConnectOutAsync(CancellationToken token)
@@ -155,7 +145,6 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         await Out.RunAsync(token, "ip", "addr", "add", "2001:db8:1::1/64", "dev", "in0", "nodad");
         await Gateway.RunAsync(token, "ip", "route", "add", "default", "via", "192.0.2.1");
         await Gateway.RunAsync(token, "ip", "-6", "route", "add", "default", "via", "2001:db8:1::1");
-        await Gateway.RunAsync(token, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
 
         // All but what IPv6 needs to find its neighbours.
         await Out.LoadRulesAsync(Path.Combine(Directory, "out.nft"), """
@@ -181,6 +170,17 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         await Gateway.RunAsync(token, "ip", "addr", "add", $"{Gateway4}/24", "dev", "lan0");
         await Gateway.RunAsync(token, "ip", "addr", "add", $"{Gateway6}/64", "dev", "lan0", "nodad");
         await Gateway.RunAsync(token, "ip", "link", "set", "lan0", "up");
+        await Gateway.LoadRulesAsync(Path.Combine(Directory, "sent.nft"), """
+            table inet sent {
+                counter quic { }
+                counter dns { }
+                chain prerouting {
+                    type filter hook prerouting priority raw; policy accept;
+                    iifname "lan0" udp dport 443 counter name quic
+                    iifname "lan0" udp dport 53 counter name dns
+                }
+            }
+            """, token);
         string resolver = Path.Combine(Directory, "resolv.conf");
 
         // Whoever it is: their questions are turned too.
@@ -205,13 +205,17 @@ internal sealed partial class TransparentLab : IAsyncDisposable
         await WorldHost.RunAsync(token, "sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
         foreach (int exit in (int[])[1, 2])
             await WorldHost.RunAsync(token, "ip", "addr", "add", $"198.51.100.{exit}/32", "dev", "lo");
-        await WorldHost.LoadRulesAsync(Path.Combine(Directory, "world.nft"), """
+
+        // The gateway itself speaks with the workers and with nobody else, whoever it is for.
+        await WorldHost.LoadRulesAsync(Path.Combine(Directory, "world.nft"), Text($$"""
             table inet watch {
                 counter passed { }
                 chain prerouting {
                     type filter hook prerouting priority raw; policy accept;
-                    iifname "dn0" ip saddr 10.77.1.0/24 counter name passed
-                    iifname "dn0" ip6 saddr fd77:1::/64 counter name passed
+                    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+                    icmpv6 type mld2-listener-report accept
+                    iifname "dn0" ip saddr 10.99.0.2 tcp dport { {{string.Join(", ", WorkerPorts)}} } accept
+                    iifname "dn0" counter name passed
                 }
             }
             table ip lab {
@@ -222,8 +226,16 @@ internal sealed partial class TransparentLab : IAsyncDisposable
                 }
                 chain prerouting { type nat hook prerouting priority -100; iifname "dn0" meta l4proto tcp dnat to 127.0.0.1; }
             }
-            """, token);
+            """), token);
     }
+
+    private static async Task<long> CountAsync(NetworkNamespace space, string table, string counter, CancellationToken token)
+    {
+        string text = await space.RunAsync(token, "nft", "list", "counter", "inet", table, counter);
+        return Packets().Matches(text).Sum(static match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture));
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private static Task SpeakIPv6Async(NetworkNamespace host, CancellationToken token) => host.RunAsync(
         token, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0",

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using TorBalancer.Admin.Fetch;
@@ -31,14 +32,9 @@ internal sealed record ExplainQuestion(HostEndPoint Target, string? User, IPAddr
         if (target.Port == 0)
             return (null, new FieldProblem("target", "target must have a port from 1 to 65535"));
 
-        string[] names = [.. listeners.Select(static one => one.Name)];
-        string? name = given.Listener;
-        var listener = listeners.FirstOrDefault(one => name is null || one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        var (listener, wrong) = FindListener(given.Listener, listeners);
         if (listener is null)
-        {
-            return (null, new FieldProblem(
-                "listener", names.Length == 0 ? "no listener is open" : "there is no such listener", names));
-        }
+            return (null, wrong);
 
         if (given.Mode is { } mode && !SelectionPolicyNames.All.Contains(mode))
             return (null, new FieldProblem("mode", "there is no such mode", SelectionPolicyNames.All));
@@ -53,5 +49,31 @@ internal sealed record ExplainQuestion(HostEndPoint Target, string? User, IPAddr
 
         string? user = given.User is null ? null : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(given.User));
         return (new ExplainQuestion(target, user, client, listener, given.Mode), null);
+    }
+
+    /// <summary>The one of a name, or NAME:PORT for one of the ports that are its sessions; the first where none is named.</summary>
+    private static (ListenerModel? Listener, FieldProblem? Problem) FindListener(string? given, IReadOnlyList<ListenerModel> listeners)
+    {
+        string[] names = [.. listeners.Select(static one => one.Name)];
+        if (names.Length == 0)
+            return (null, new FieldProblem("listener", "no listener is open", names));
+        if (given is null)
+            return (listeners[0], null);
+        if (Of(given) is { } whole)
+            return (whole, null);
+        int colon = given.LastIndexOf(':');
+        if (colon < 0 || Of(given[..colon]) is not { } listener)
+            return (null, new FieldProblem("listener", "there is no such listener", names));
+        if (listener.SessionPorts is not { } ports)
+            return (null, new FieldProblem("listener", $"listener {listener.Name} has no ports that are sessions", [listener.Name]));
+        return int.TryParse(given.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port)
+            && listener.OfSessionPort(port) is { } one
+                ? (one, null)
+                : (null, new FieldProblem("listener", string.Create(
+                    CultureInfo.InvariantCulture, $"listener {listener.Name} has the ports {ports.First} to {ports.Last}, as in "
+                        + $"{listener.Name}:{ports.First}")));
+
+        ListenerModel? Of(string name) =>
+            listeners.FirstOrDefault(one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
     }
 }

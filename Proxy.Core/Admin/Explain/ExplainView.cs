@@ -13,6 +13,9 @@ internal sealed record ExplainView
     /// <summary>The listener that it would come by.</summary>
     public required string Listener { get; init; }
 
+    /// <summary>The port that is its session, of a listener whose ports are; null: of another one.</summary>
+    public int? Port { get; init; }
+
     /// <summary>The address that it would come from.</summary>
     public required string Client { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using TorBalancer.Admin.Fetch;
 using TorBalancer.Balancing;
 using TorBalancer.Configuration.Options;
@@ -55,6 +56,7 @@ internal sealed class Explainer(
         {
             Target = question.Target.ToString(),
             Listener = listener.Name,
+            Port = listener is { SessionPorts: not null, Address: IPEndPoint at } ? at.Port : null,
             Client = question.Client?.ToString() ?? ExplainQuestion.UnixClient,
             Route = way.IsReject ? "reject" : Word(plan?.Route ?? way.Route),
             Rule = way.Rule,

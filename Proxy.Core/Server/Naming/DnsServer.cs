@@ -168,19 +168,16 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
 
     private async Task ReceiveAsync(CancellationToken paused)
     {
-        var socket = _packets!.Socket;
-        var from = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0);
-        var sender = new SocketAddress(socket.AddressFamily);
+        var packets = new DnsPackets(_packets!.Socket);
         byte[] buffer = new byte[DnsFormat.LargestPacket];
         while (!paused.IsCancellationRequested)
         {
             try
             {
-                int length = await socket.ReceiveFromAsync(buffer, SocketFlags.None, sender, paused);
-                var peer = (IPEndPoint)from.Create(sender);
-                var client = peer.Address.IsIPv4MappedToIPv6 ? peer.Address.MapToIPv4() : peer.Address;
+                var packet = await packets.ReceiveAsync(buffer, paused);
+                var client = packet.Peer.Address.IsIPv4MappedToIPv6 ? packet.Peer.Address.MapToIPv4() : packet.Peer.Address;
                 if (responder.Admits(client))
-                    Track(ReplyAsync(socket, buffer[..length], client, peer));
+                    Track(ReplyAsync(packets, buffer[..packet.Length], client, packet));
             }
             catch (Exception failure) when (failure is OperationCanceledException or ObjectDisposedException)
             {
@@ -194,14 +191,14 @@ internal sealed partial class DnsServer(DnsOptions options, DnsResponder respond
         }
     }
 
-    private async Task ReplyAsync(Socket socket, byte[] message, IPAddress client, IPEndPoint peer)
+    private async Task ReplyAsync(DnsPackets packets, byte[] message, IPAddress client, DnsPacket packet)
     {
         try
         {
             byte[] answer = new byte[DnsAnswer.MaxLength];
             int length = await responder.AnswerAsync(message, client, answer, isPacket: true, _stopping.Token);
             if (length > 0)
-                await socket.SendToAsync(answer.AsMemory(0, length), SocketFlags.None, peer, _stopping.Token);
+                await packets.ReplyAsync(packet, answer.AsMemory(0, length), _stopping.Token);
         }
         catch (Exception failure) when (failure is OperationCanceledException or ObjectDisposedException or SocketException)
         {

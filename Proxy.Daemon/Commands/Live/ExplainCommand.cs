@@ -19,7 +19,8 @@ internal static partial class ExplainCommand
             "TARGET", "host:port: what the next connection to it would meet with; or a connection's id (c123): what became of it");
         var client = Text("--client", "ADDRESS", "The client's address (default 127.0.0.1)");
         var user = Text("--user", "USER", "Its user name, parameters included, such as session-abc");
-        var listener = Text("--listener", "NAME", "The listener that it comes by (default the first)");
+        var listener = Text(
+            "--listener", "NAME", "The listener that it comes by (default the first); NAME:PORT for one of its ports that are sessions");
         var mode = Text("--mode", "MODE", "As if this balancing mode held");
         var json = LiveArguments.Json();
         var command = new Command(
@@ -52,7 +53,8 @@ internal static partial class ExplainCommand
 
     private static async Task TargetAsync(DaemonSession session, JsonElement plan)
     {
-        await session.WriteAsync("target", $"{plan.Text("target")} from {plan.Text("client")} by listener {plan.Text("listener")}");
+        string listener = plan.Text("port") is { } port ? $"{plan.Text("listener")}, port {port}" : $"{plan.Text("listener")}";
+        await session.WriteAsync("target", $"{plan.Text("target")} from {plan.Text("client")} by listener {listener}");
         string? rule = plan.Text("rule");
         string? why = plan.Text("route_why") ?? (rule is null ? null : $"[Rule:{rule}]");
         await session.WriteAsync("route", $"{plan.Text("route")}{(why is null ? "" : $" ({why})")}");

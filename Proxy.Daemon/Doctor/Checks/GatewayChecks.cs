@@ -26,11 +26,12 @@ internal static class GatewayChecks
             yield break;
         }
 
-        var turning = rules.Where(static rule => rule is { Hook: NftHook.Prerouting, Turns: not null }).ToList();
+        int[] known = [.. Ports(patient)];
+        var ways = new GatewayWays(rules, known);
         foreach (var listener in patient.Options.Listeners.Where(IsTransparent))
         {
             int port = ((IPEndPoint)listener.Address).Port;
-            if (!turning.Exists(rule => rule.Turns == port && rule.IsOfProtocol("tcp")))
+            if (!ways.All.Exists(way => (way.Port == port || way.Port == 0) && way.Protocol == "tcp"))
             {
                 yield return Finding.Error(
                     $"[Listener:{listener.Name}]", Text($"no rule that is loaded turns connections to its port {port}: it serves nobody"),
@@ -38,23 +39,22 @@ internal static class GatewayChecks
             }
         }
 
-        // Of interfaces that are served: others' rules are their own business.
-        int[] known = [.. Ports(patient)];
-        var served = Served(patient, rules);
-        foreach (var rule in turning.Where(
-            rule => rule is { Turns: { } port, Interface: { } device } && !known.Contains(port) && served.Contains(device)))
+        foreach (string device in ways.Served)
         {
-            yield return Finding.Error(
-                rule.Interface ?? "nftables",
-                Text($"a rule turns its connections to port {rule.Turns}")
-                    + ", where this configuration has neither a transparent listener nor DNS",
-                Text($"make them the same: the ports of the configuration are {string.Join(", ", known)}; then {Load}"));
-        }
+            var own = ways.All.FindAll(way => way.Device == device);
+            foreach (int port in own.Select(static way => way.Port).Where(port => port > 0 && !known.Contains(port)).Distinct())
+            {
+                yield return Finding.Error(
+                    device,
+                    Text($"a rule turns its connections to port {port}")
+                        + ", where this configuration has neither a transparent listener nor DNS",
+                    Text($"make them the same: the ports of the configuration are {string.Join(", ", known)}; then {Load}"));
+            }
 
-        foreach (string device in served)
-        {
-            if (patient.Options.Dns.Address is { Port: var dns } && !turning.Exists(
-                rule => rule.Turns == dns && rule.Interface == device && rule.IsOfProtocol("udp")))
+            foreach (var finding in own.Where(way => known.Contains(way.Port)).SelectMany(way => Obstacles(rules, way)).Distinct())
+                yield return finding;
+            if (patient.Options.Dns.Address is { Port: > 0 and var dns }
+                && !own.Exists(way => (way.Port == dns || way.Port == 0) && way is { Protocol: "udp", Asked: GatewayWays.Dns }))
             {
                 yield return Finding.Warning(
                     device, Text($"no rule turns its DNS to port {dns}: hosts that ask another server get no answer"), Load);
@@ -67,34 +67,33 @@ internal static class GatewayChecks
     {
         if (patient.Firewall?.Rules is not { } rules)
             yield break;
-        var served = Served(patient, rules);
-        if (served.Count == 0 && rules.Any(static rule => rule.Turns is not null))
+        var ways = new GatewayWays(rules, [.. Ports(patient)]);
+        if (ways.Served.Count == 0 && ways.All.Count > 0)
         {
             yield return Finding.Warning(
                 "nftables", "no rule says by name which interface the network is behind: whether anything of it passes is not known", Load);
         }
 
-        foreach (string device in served)
+        foreach (string device in ways.Served)
         {
             foreach (var (version, setting) in new[] { (4, SystemFacts.Forward4), (6, SystemFacts.Forward6) })
             {
                 bool forwards = patient.System.Number(setting) is > 0;
-                bool drops = rules.Any(
-                    rule => rule is { Hook: NftHook.Forward, Drops: true, IsConditional: false, Protocols.Count: 0, Ports.Count: 0 }
-                        && rule.IsOfVersion(version) && (rule.Interface is null || rule.Interface == device));
+                string? gap = Gap(rules, new NftPacket(device, version));
                 string key = setting["proc/sys/".Length..].Replace('/', '.');
-                if (!drops && forwards)
+                if (gap is not null && forwards)
                 {
                     yield return Finding.Error(
                         device,
-                        Text($"IPv{version} from it is forwarded past this machine: no rule drops it, and {key} is on")
+                        Text($"IPv{version} from it is forwarded past this machine: {gap}, and {key} is on")
                             + ". UDP and all else that is not turned here leaves outside Tor",
                         Text($"{Load}; and sysctl -w {key}=0"));
                 }
-                else if (!drops)
+                else if (gap is not null)
                 {
                     yield return Finding.Warning(
-                        device, Text($"no rule drops IPv{version} that would be forwarded from it: only {key} = 0 keeps it here"), Load);
+                        device, Text($"IPv{version} from it would be forwarded past this machine: {gap}, and only {key} = 0 keeps it here"),
+                        Load);
                 }
                 else if (forwards)
                 {
@@ -106,6 +105,49 @@ internal static class GatewayChecks
         }
     }
 
+    /// <summary>What is in the way of packets that a rule turns here, before that rule and behind it.</summary>
+    private static IEnumerable<Finding> Obstacles(NftRuleset rules, TurnedPackets way)
+    {
+        string what = way.Protocol == "tcp" && way.Asked != GatewayWays.Dns ? "TCP" : "DNS";
+        if (way.Dropper is { } dropper)
+        {
+            yield return Finding.Error(
+                way.Device, Text($"its {what} never comes to the rule that turns it to port {way.Port}: {dropper} drops it before"),
+                Text($"take that rule out: nft -a list chain {dropper.Family} {dropper.Table} {dropper.Name}"));
+        }
+        else if (!way.IsWhole && way.Asked is GatewayWays.Web or GatewayWays.Dns)
+        {
+            yield return Finding.Warning(
+                way.Device, Text($"not all of its {what} is turned to port {way.Port}: a rule of {way.Chain} lets some of it go before"),
+                Text($"put what accepts or returns behind it, or take it out: nft -a list chain {way.Chain.Family} {way.Chain.Table} ")
+                    + way.Chain.Name);
+        }
+
+        // What TPROXY turns keeps the port that it goes to.
+        if (!way.Chain.IsNat)
+            yield break;
+        var packet = new NftPacket(way.Device, way.Version, way.Protocol, way.Port, IsTurned: true);
+        foreach (var (chain, _) in rules.Pass(NftHook.Input, packet).Where(static one => one.Always(NftFate.Drop)))
+        {
+            yield return Finding.Error(
+                way.Device, Text($"its {what} is turned to port {way.Port}, and {chain} drops it there"),
+                Text($"nft insert rule {chain.Family} {chain.Table} {chain.Name} iifname {way.Device} ")
+                    + Text($"{way.Protocol} dport {way.Port} accept, and the same where that chain is made"));
+        }
+    }
+
+    /// <summary>Why packets may be forwarded, in words; null: a chain drops them all.</summary>
+    private static string? Gap(NftRuleset rules, NftPacket packet)
+    {
+        var forward = rules.Pass(NftHook.Forward, packet).ToList();
+        if (forward.Exists(static one => one.Always(NftFate.Drop)))
+            return null;
+        if (forward.Find(static one => one.Sometimes(NftFate.Drop)) is not { } some)
+            return "no rule drops it";
+        return some.Ends[^1].Fate == NftFate.Drop
+            ? $"{some.Chain} accepts some of it before it drops the rest" : $"{some.Chain} drops only some of it";
+    }
+
     private static bool IsTransparent(ListenerOptions listener) =>
         listener.Protocols.HasFlag(ListenerProtocols.Transparent) && listener.Address is IPEndPoint { Port: > 0 };
 
@@ -115,20 +157,6 @@ internal static class GatewayChecks
         .. patient.Options.Listeners.Where(IsTransparent).Select(static listener => ((IPEndPoint)listener.Address).Port),
         .. patient.Options.Dns.Address is { Port: > 0 and var dns } ? (int[])[dns] : [],
     ];
-
-    /// <summary>
-    /// The interfaces whose connections are turned to this configuration's ports, or to the wrong ones by a table of ours.
-    /// </summary>
-    private static List<string> Served(Patient patient, IReadOnlyList<NftRule> rules)
-    {
-        int[] ports = [.. Ports(patient)];
-        return
-        [
-            .. rules.Where(rule => rule is { Hook: NftHook.Prerouting, Turns: { } port, Interface: not null }
-                    && (ports.Contains(port) || rule.Table == GatewayFiles.Table))
-                .Select(static rule => rule.Interface!).Distinct(StringComparer.Ordinal),
-        ];
-    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -172,6 +172,29 @@ public sealed class DnsServerTests
         Assert.That(_worker.Requests, Is.Empty);
     }
 
+    /// <summary>The kernel lets a socket that is connected hear nobody but the address that it has asked.</summary>
+    [TestCase("0.0.0.0", "127.0.0.9")]
+    [TestCase("0.0.0.0", "127.0.0.1")]
+    [TestCase("::", "127.0.0.9")]
+    [TestCase("::", "::1")]
+    [TestCase("127.0.0.9", "127.0.0.9")]
+    public async Task Answer_leaves_from_the_address_that_was_asked(string bound, string asked, CancellationToken token)
+    {
+        await StartAsync(options =>
+        {
+            options.Dns.Address = new IPEndPoint(IPAddress.Parse(bound), 0);
+            options.Dns.AllowFrom.Add(IPNetwork.Parse("127.0.0.0/8"));
+            options.Dns.AllowFrom.Add(IPNetwork.Parse("::1/128"));
+        });
+        var place = new IPEndPoint(IPAddress.Parse(asked), At.Port);
+        byte[] query = DnsProbe.Query("a.test", DnsProbe.A);
+
+        Assert.That((await DnsProbe.AskAsync(place, query, token)).Address, Is.EqualTo(Answer));
+        if (place.AddressFamily == AddressFamily.InterNetwork)
+            Assert.That((await DnsProbe.AskAsync(place, query, token, Other)).Address, Is.EqualTo(Answer));
+        Assert.That((await DnsProbe.AskOverTcpAsync(place, token, query)).Single().Address, Is.EqualTo(Answer));
+    }
+
     [Test]
     public async Task Over_TCP_several_questions_are_answered_on_one_connection(CancellationToken token)
     {
