@@ -25,16 +25,23 @@ internal sealed partial class ProxyServer
         }
     }
 
-    /// <summary>Accepts again.</summary>
+    /// <summary>After <see cref="PauseAsync"/>: accepts again. Nothing happens to listeners that it has not come to.</summary>
     public void Resume()
     {
         lock (_lock)
         {
             var next = new List<RunningListener>();
-            foreach (var paused in _listeners)
+            foreach (var one in _listeners)
             {
-                paused.Stop.Dispose();
-                next.Add(Accept(paused.Listener));
+                // Another part's pause may have failed before ours; a second loop beside the first would be out of reach of the next one.
+                if (!one.Stop.IsCancellationRequested)
+                {
+                    next.Add(one);
+                    continue;
+                }
+
+                one.Stop.Dispose();
+                next.Add(Accept(one.Listener));
             }
 
             Volatile.Write(ref _listeners, next);

@@ -204,7 +204,7 @@ internal static class RunCommand
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(inputs.Signals);
         builder.Services.AddSingleton(inputs.Sockets);
-        builder.Services.AddSingleton<SystemdNotifier>();
+        builder.Services.AddSingleton(new SystemdNotifier(() => inputs.Predecessor is not { IsOver: false }));
         builder.Services.AddSingleton<ServiceStatus>();
         builder.Services.AddSingleton<ReadinessAnswers>();
         builder.Services.AddSingleton(static provider => new ReadinessServer(

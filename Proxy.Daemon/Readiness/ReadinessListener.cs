@@ -74,9 +74,13 @@ internal sealed class ReadinessListener : IAsyncDisposable
     /// <summary>Nobody is accepted any more.</summary>
     public bool IsClosed => _closed;
 
-    /// <summary>From now on it answers.</summary>
+    /// <summary>From now on it answers, if it does not already.</summary>
     public void Start()
     {
+        // A takeover that comes to nothing has everybody go on, also who had not been told to pause.
+        if (_pause is { IsCancellationRequested: false })
+            return;
+        _pause?.Dispose();
         _pause = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         var token = _pause.Token;
         _accepting = Task.Run(() => AcceptAsync(token));

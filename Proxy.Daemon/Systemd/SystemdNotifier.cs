@@ -5,7 +5,12 @@ using System.Text;
 namespace TorBalancer.Daemon.Systemd;
 
 /// <summary>Tells the service manager how far we are (sd_notify(3)): one datagram to the socket in NOTIFY_SOCKET.</summary>
-internal sealed class SystemdNotifier
+/// <param name="isService">
+/// Whether the service is this process yet. One that takes over is not before the other has named it: until then the manager passes over
+/// what it says, with a warning each time, or takes a start that fails (STOPPING=1) for the end of the service (NotifyAccess=all). Null:
+/// it is from the start.
+/// </param>
+internal sealed class SystemdNotifier(Func<bool>? isService = null)
 {
     /// <summary>Milliseconds.</summary>
     private const int SendLimit = 2000;
@@ -15,10 +20,10 @@ internal sealed class SystemdNotifier
     /// <summary>There is somebody to tell.</summary>
     public bool IsListenedTo => !string.IsNullOrEmpty(_path);
 
-    /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens.</summary>
+    /// <summary>Sends an assignment such as READY=1. Does nothing when no service manager listens, or not to this process yet.</summary>
     public void Notify(string state)
     {
-        if (_path is not { Length: > 0 } named)
+        if (_path is not { Length: > 0 } named || isService?.Invoke() == false)
             return;
 
         // A leading @ stands for the NUL byte of Linux' abstract namespace.

@@ -27,8 +27,8 @@ internal delegate TakeoverWorkers? WorkersOffer();
 /// from then on it serves, and this one ends with its last connection.
 /// </summary>
 internal sealed partial class HandOver(
-    HandOverContents contents, ConfigurationReloader reloader, SystemdNotifier systemd, IHostApplicationLifetime lifetime,
-    TimeProvider time, ILogger<HandOver> logger)
+    HandOverContents contents, ConfigurationReloader reloader, Successor started, SystemdNotifier systemd,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HandOver> logger)
 {
     /// <summary>How long the new process may take for its first word and to read its files; and from "ready" to "done".</summary>
     private static readonly TimeSpan HelloLimit = TimeSpan.FromSeconds(10), ReadyLimit = TimeSpan.FromSeconds(60),
@@ -49,7 +49,7 @@ internal sealed partial class HandOver(
         {
             var hello = await ReceiveAsync(input, TakeoverJson.Default.TakeoverHello, HelloLimit, stop);
             isAlone = Interlocked.Exchange(ref _isUnderWay, 1) == 0;
-            if (RefusalOf(hello, isAlone) is { } refusal)
+            if (RefusalOf(hello, successor, isAlone) is { } refusal)
             {
                 Log.Refused(logger, successor, hello.Program, refusal);
                 TakeoverFrames.Send(fd, new TakeoverOffer { Refusal = refusal }, TakeoverJson.Default.TakeoverOffer);
@@ -75,7 +75,7 @@ internal sealed partial class HandOver(
         }
     }
 
-    private string? RefusalOf(TakeoverHello hello, bool isAlone)
+    private string? RefusalOf(TakeoverHello hello, int successor, bool isAlone)
     {
         if (!hello.Versions.Contains(TakeoverFrames.Version))
         {
@@ -85,6 +85,14 @@ internal sealed partial class HandOver(
 
         if (!isAlone)
             return "another process is taking over already";
+
+        // The manager would not have it for the service, and end the service, tor processes included, when this one leaves.
+        if (systemd.IsListenedTo && ServiceGroup.IsAnother(successor))
+        {
+            return "it belongs to a service, which a process outside of that cannot carry on; have it start its successor itself: "
+                + "systemctl kill --kill-whom=main -s USR2 torbalancer";
+        }
+
         return contents.Server.Serving.Stage == ServingStage.Serving ? null : "the daemon is starting or stopping";
     }
 
@@ -139,6 +147,7 @@ internal sealed partial class HandOver(
         contents.Server.Serving.MoveTo(ServingStage.Draining);
         foreach (var part in parts)
             await part.LeaveAsync(ready, successor);
+        await started.LetGoAsync();
         systemd.HandOver(successor);
         Log.Done(logger, successor, time.GetElapsedTime(began).TotalMilliseconds, contents.Server.Connections.Count);
         try

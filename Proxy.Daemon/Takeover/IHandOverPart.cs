@@ -9,7 +9,10 @@ internal interface IHandOverPart
     /// <summary>Takes nobody new until <see cref="Resume"/>; who comes waits in the kernel's queues.</summary>
     ValueTask PauseAsync() => ValueTask.CompletedTask;
 
-    /// <summary>Nothing came of it: everything is as it was.</summary>
+    /// <summary>
+    /// Nothing came of it: everything is as it was. Comes also where <see cref="PauseAsync"/> has not, because another part's failed; then
+    /// nothing happens.
+    /// </summary>
     void Resume()
     {
     }

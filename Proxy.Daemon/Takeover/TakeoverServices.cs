@@ -34,7 +34,7 @@ internal static class TakeoverServices
                 provider.GetRequiredService<HealthMonitor>(), provider.GetRequiredService<IsolationKeyNotice>(),
                 provider.GetServices<IHandOverPart>(),
                 () => provider.GetRequiredService<WorkersHostedService>().Offer()),
-            provider.GetRequiredService<ConfigurationReloader>(), provider.GetRequiredService<SystemdNotifier>(),
-            provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ConfigurationReloader>(), provider.GetRequiredService<Successor>(),
+            provider.GetRequiredService<SystemdNotifier>(), provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HandOver>>()));
 }

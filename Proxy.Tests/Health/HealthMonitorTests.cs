@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using TorBalancer.Health;
 using TorBalancer.Health.Alerts;
 using TorBalancer.Primitives;
@@ -197,6 +198,39 @@ public class HealthMonitorTests
             bench.Monitor.DialFailed(bench.Worker, new ProxyError(FailureCause.WorkerRefused));
 
         Assert.That(bench.Worker.Operational, Is.EqualTo(WorkerOperationalState.Healthy));
+    }
+
+    /// <summary>A takeover: by the messages' own JSON, to a process whose clock is another one, in the middle of a suspicion.</summary>
+    [Test]
+    public async Task Another_process_goes_on_with_what_was_known_of_each_worker()
+    {
+        await using var old = new HealthBench(4);
+        var (suspect, dead, drained) = (old.Pool.Snapshot.All[0], old.Pool.Snapshot.All[1], old.Pool.Snapshot.All[2]);
+        for (int i = 0; i < 3; i++)
+            old.Monitor.DialFailed(dead, new ProxyError(FailureCause.WorkerRefused));
+        old.Monitor.DialFailed(suspect, new ProxyError(FailureCause.WorkerClosed));
+        old.Clock.Advance(TimeSpan.FromSeconds(20));
+        old.Pool.SetAdministrative(drained, WorkerAdministrativeState.Draining);
+        string message = JsonSerializer.Serialize(old.Monitor.Export());
+
+        await using var next = new HealthBench(4);
+        next.Clock.Advance(TimeSpan.FromHours(3));
+        next.Monitor.Adopt(JsonSerializer.Deserialize<WorkerHandOver[]>(message)!);
+
+        Assert.That(
+            next.Pool.Snapshot.All.Select(static one => (one.Id, one.Operational, one.Administrative, one.OperationalReason)),
+            Is.EqualTo(old.Pool.Snapshot.All.Select(
+                static one => (one.Id, one.Operational, one.Administrative, one.OperationalReason))));
+        Assert.That(next.Worker.Operational, Is.EqualTo(WorkerOperationalState.Suspect));
+        Assert.That(next.Pool.Snapshot.All[1].Operational, Is.EqualTo(WorkerOperationalState.Recovery));
+        foreach (var (one, other) in old.Pool.Snapshot.All.Zip(next.Pool.Snapshot.All))
+            Assert.That(next.Monitor.FactsOf(other), Is.EqualTo(old.Monitor.FactsOf(one)), one.Id);
+
+        // Of the thirty seconds of suspicion twenty were over.
+        next.Clock.Advance(TimeSpan.FromSeconds(9));
+        var before = next.Worker.Operational;
+        next.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.That((before, next.Worker.Operational), Is.EqualTo((WorkerOperationalState.Suspect, WorkerOperationalState.Recovery)));
     }
 
     // Exits say so of closed ports, too.

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Admin.Reload;
 using TorBalancer.Daemon.Readiness;
+using TorBalancer.Daemon.Takeover;
 using TorBalancer.Server;
 using TorBalancer.Tests.Support;
+using TorBalancer.Transport;
 using TorBalancer.Workers;
 using static TorBalancer.Tests.Readiness.ReadinessUnderTest;
 
@@ -107,6 +109,36 @@ public sealed class ReadinessServerTests
         }
     }
 
+    /// <summary>
+    /// A takeover that fails before it has come to this part resumes it all the same. A second loop would go on when the first is paused,
+    /// and take connections that are the other process's.
+    /// </summary>
+    [Test]
+    public async Task Nobody_is_accepted_behind_a_pause_however_often_it_was_resumed_before(CancellationToken token)
+    {
+        await using var proxy = await ProxyUnderTest.StartAsync([Model("a", 1)]);
+        await using var server = Start(proxy);
+        server.Resume();
+        server.Resume();
+        Assert.That(await GetAsync(server.Address!, "/readyz", token), Does.StartWith("HTTP/1.1 200 OK\r\n"));
+        await server.PauseAsync();
+
+        // The process that takes over has the same socket, and is the only one that answers.
+        var waiting = Enumerable.Range(0, 8).Select(_ => GetAsync(server.Address!, "/readyz", token)).ToList();
+        await using (var other = new ReadinessListener(
+            Handed(server.Descriptors.Single(static one => one.What.Name == "Address").Descriptor),
+            static async (client, stop) => await client.SendAsync("the other process"u8.ToArray(), stop),
+            proxy.Get<DescriptorBudget>(), proxy.Get<TimeProvider>()))
+        {
+            other.Start();
+            foreach (var answer in waiting)
+                Assert.That(await answer, Is.EqualTo("the other process"));
+        }
+
+        server.Resume();
+        Assert.That(await GetAsync(server.Address!, "/readyz", token), Does.StartWith("HTTP/1.1 200 OK\r\n"));
+    }
+
     [Test]
     public async Task Address_moves_with_a_reload_and_is_back_when_the_reload_fails(CancellationToken token)
     {
@@ -139,6 +171,22 @@ public sealed class ReadinessServerTests
         server.Prepare(none).Apply();
         Assert.That((server.Address, server.Agent), Is.EqualTo(((IPEndPoint?)null, (IPEndPoint?)null)));
         Assert.That(async () => await GetAsync(first, "/readyz", token), Throws.InstanceOf<SocketException>());
+    }
+
+    /// <summary>What another process gets: a descriptor of its own for the same socket.</summary>
+    private static Socket Handed(int descriptor)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"tbh{Guid.NewGuid():N}");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using var there = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen();
+        there.Connect(new UnixDomainSocketEndPoint(path));
+        using var here = listener.Accept();
+        TakeoverFrames.SendDescriptors((int)here.Handle, [descriptor]);
+        return new Socket(
+            new SafeSocketHandle(
+                (nint)TakeoverFrames.ReceiveDescriptors((int)there.Handle, 1, TimeSpan.FromSeconds(10)).Single(), ownsHandle: true));
     }
 
     private static WorkerModel Model(string id, int weight) => new(id, new IPEndPoint(IPAddress.Loopback, 9), weight);

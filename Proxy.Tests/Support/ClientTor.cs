@@ -25,7 +25,7 @@ internal sealed class ClientTor : IAsyncDisposable
     public IPEndPoint Socks { get; private set; } = new(IPAddress.Loopback, 0);
 
     /// <summary>Starts it and returns when it is connected.</summary>
-    /// <param name="socksFlags">Flags of its only SocksPort.</param>
+    /// <param name="socksFlags">Flags of its SocksPort.</param>
     /// <param name="lines">Further lines of its torrc; of an option that is given twice the last counts.</param>
     public static async Task<ClientTor> StartAsync(TestNetwork network, string socksFlags, CancellationToken token, params string[] lines)
     {
@@ -64,6 +64,8 @@ internal sealed class ClientTor : IAsyncDisposable
     private async Task ConnectAsync(EndPoint endPoint, CancellationToken token)
     {
         await using var control = await RealTor.BootstrappedAsync(_process, endPoint, token);
-        Socks = IPEndPoint.Parse((await control.GetInfoAsync("net/listeners/socks", token)).Trim('"'));
+
+        // Ours stands before those of further lines.
+        Socks = IPEndPoint.Parse((await control.GetInfoAsync("net/listeners/socks", token)).Split(' ')[0].Trim('"'));
     }
 }
