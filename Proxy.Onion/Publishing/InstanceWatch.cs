@@ -48,8 +48,10 @@ internal sealed class InstanceWatch
     /// <summary>SERVICE/NAME, as it is configured.</summary>
     public string FullName => $"{_service}/{State.Name}";
 
-    /// <summary>Taken out by the operator, however it fares.</summary>
-    public bool IsDrained { get; set; }
+    /// <summary>When the operator took it out, however it fares; null: it is not.</summary>
+    public DateTimeOffset? DrainedSince { get; set; }
+
+    public bool IsDrained => DrainedSince is not null;
 
     /// <summary>
     /// True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it. A

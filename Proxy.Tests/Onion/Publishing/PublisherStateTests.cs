@@ -135,17 +135,17 @@ public class PublisherStateTests
         harness.Start();
         var before = harness.Service.Version(DescriptorOrder.First)!;
 
-        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true), Is.Null);
+        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true, harness.Now), Is.Null);
         harness.Pass(TimeSpan.FromSeconds(2));
         var version = harness.Service.Version(DescriptorOrder.First)!;
         Assert.That(version.Instances, Is.EqualTo(new[] { "n1" }));
         Assert.That(version.Revision, Is.GreaterThan(before.Revision));
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
         Assert.That(
-            harness.State.Drain(harness.Service.Instances[1], isDrained: true),
+            harness.State.Drain(harness.Service.Instances[1], isDrained: true, harness.Now),
             Does.StartWith("shop/n1 is the last instance of shop that is not drained"));
 
-        harness.State.Drain(harness.Service.Instances[0], isDrained: false);
+        harness.State.Drain(harness.Service.Instances[0], isDrained: false, harness.Now);
         harness.Pass(TimeSpan.FromSeconds(5));
         Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EquivalentTo(new[] { "n0", "n1" }));
     }
