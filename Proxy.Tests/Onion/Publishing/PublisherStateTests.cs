@@ -201,6 +201,24 @@ public class PublisherStateTests
     }
 
     [Test]
+    public void Instance_whose_checks_pass_stays_when_directories_do_not_know_it()
+    {
+        var harness = new PublisherHarness(2, check: Tcp);
+        harness.Start();
+        harness.IsFound = static one => one.State.Name != "n1";
+
+        harness.Pass(TimeSpan.FromSeconds(60));
+        var (health, reason) = harness.Service.Instances[1].HealthAt(harness.Now, harness.State.Timing);
+        Assert.That((health, reason), Is.EqualTo((InstanceHealth.Suspect, "a directory did not know it")));
+        Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EquivalentTo(new[] { "n0", "n1" }));
+
+        // Checks that cannot be made say nothing, and soon the last one that passed says nothing any more.
+        harness.Check = static _ => null;
+        harness.Pass(TimeSpan.FromSeconds(60));
+        Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EqualTo(new[] { "n0" }));
+    }
+
+    [Test]
     public void New_introduction_points_age_and_other_directories_make_a_new_version()
     {
         var harness = new PublisherHarness(2);
