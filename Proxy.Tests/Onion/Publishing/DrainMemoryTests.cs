@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using TorBalancer.Onion.Network;
 using TorBalancer.Onion.Publishing;
 using TorBalancer.Tests.Onion.Support;
@@ -7,6 +8,7 @@ namespace TorBalancer.Tests.Onion.Publishing;
 
 /// <summary>What is drained stays so when the publisher begins anew.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[SupportedOSPlatform("linux")]
 public sealed class DrainMemoryTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("tbd").FullName;
