@@ -19,6 +19,9 @@ public sealed class BalancedAddressTests
 {
     private const double Tolerance = 0.2;
 
+    // A tor with many services is long about their introduction points and uploads.
+    private const int ToEachTor = 5;
+
     private static readonly int[] Sizes =
     [
         .. (Environment.GetEnvironmentVariable("TORBALANCER_INSTANCES") ?? "25").Split(',')
@@ -52,7 +55,8 @@ public sealed class BalancedAddressTests
     {
         var network = _network;
         using var identity = IdentityKey.Generate();
-        await using var fleet = await BackendFleet.StartAsync(network, [identity.Address], instances, Math.Min(instances, 4), token);
+        int tors = Math.Max(Math.Min(instances, 4), instances / ToEachTor);
+        await using var fleet = await BackendFleet.StartAsync(network, [identity.Address], instances, tors, token);
         await using var publisher = await OnionPublisher.StartAsync(network, identity, fleet.Addresses, token);
         var clients = OnionClient.AllOf(network);
         var watch = Stopwatch.StartNew();
