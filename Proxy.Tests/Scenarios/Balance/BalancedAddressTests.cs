@@ -78,8 +78,9 @@ public sealed class BalancedAddressTests
         {
             for (int i = number; i < shares.Asked.Count; i += clients.Length)
             {
-                if (shares.Sets > 1)
-                    Assert.That(await client.FetchFromAsync(identity.Address, shares.Asked[i].Fingerprint, token), Is.True);
+                // A circuit to a directory may fail, as any.
+                while (shares.Sets > 1 && !await client.FetchFromAsync(identity.Address, shares.Asked[i].Fingerprint, token))
+                    await Task.Delay(500, token);
                 await AskAsync(client, identity.Address, instances * RequestsEach / shares.Asked.Count, answered, failures, token);
             }
         }));
