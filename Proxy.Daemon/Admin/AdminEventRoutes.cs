@@ -24,7 +24,9 @@ internal sealed record AdminEventTiming(TimeSpan KeepAlive, TimeSpan Patience)
 /// GET /api/v1/events: what happens, as it happens, as server-sent events (HTML Standard, section 9.2). A reader has no queue: it takes
 /// from the ring of the latest events what it has not seen, so slow ones cost nothing, and are told when they have missed something.
 /// </summary>
-internal sealed partial class AdminEventRoutes(EventHub hub, AdminEventTiming timing, ILogger logger, CancellationToken stopping)
+/// <param name="kinds">The words of the events that there are.</param>
+internal sealed partial class AdminEventRoutes(
+    EventHub hub, IReadOnlyList<string> kinds, AdminEventTiming timing, ILogger logger, CancellationToken stopping)
 {
     private static readonly string[] Read = ["GET"];
     private static readonly string[] YesNo = ["yes", "no"];
@@ -33,7 +35,7 @@ internal sealed partial class AdminEventRoutes(EventHub hub, AdminEventTiming ti
     private const int Batch = 64;
 
     public void Map(IEndpointRouteBuilder routes) => routes.MapMethods("/api/v1/events", Read, FollowAsync).WithMetadata(
-        new AdminOperation("followEvents", "What happens, as server-sent events: " + string.Join(", ", EventKinds.All))
+        new AdminOperation("followEvents", "What happens, as server-sent events: " + string.Join(", ", kinds))
         {
             AnswerType = "text/event-stream",
             AnswerSchema = """

@@ -14,6 +14,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Events;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Takeover;
 using TorBalancer.Interop;
@@ -98,7 +99,8 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.Use(AdminQuery.InvokeAsync);
         new AdminRoutes(services.Views, services.Commands, services.Fetch, () => _refusesFetches, _stopping.Token).Map(_application);
         new AdminSteeringRoutes(services).Map(_application);
-        new AdminEventRoutes(services.Events, timing ?? AdminEventTiming.Default, logger, _stopping.Token).Map(_application);
+        new AdminEventRoutes(services.Events, EventKinds.All, timing ?? AdminEventTiming.Default, logger, _stopping.Token)
+            .Map(_application);
         if (services.HandOver is { } handOver)
             new TakeoverRoute(handOver).Map(_application);
         new AdminDescription(() => Routes).Map(_application);

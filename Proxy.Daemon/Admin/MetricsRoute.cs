@@ -7,14 +7,18 @@ namespace TorBalancer.Daemon.Admin;
 /// <summary>GET /metrics. Nothing of it exists before it is asked for the first time.</summary>
 internal static class MetricsRoute
 {
-    public static async Task ServeAsync(HttpContext context, MetricParts parts)
+    public static Task ServeAsync(HttpContext context, MetricParts parts) =>
+        ServeAsync(context, () => MetricText.FamiliesOf(new MetricReading(parts)));
+
+    /// <param name="families">All metrics, each with who hands over its values; called when they are to be written.</param>
+    public static async Task ServeAsync(
+        HttpContext context, Func<IEnumerable<(MetricDescription Family, Action<IMetricSink> Read)>> families)
     {
         bool isOpenMetrics = PrefersOpenMetrics(context.Request.Headers.Accept);
         context.Response.ContentType = isOpenMetrics ? MetricText.OpenMetricsType : MetricText.PrometheusType;
         if (HttpMethods.IsHead(context.Request.Method))
             return;
-        var reading = new MetricReading(parts);
-        await MetricText.WriteAsync(context.Response.BodyWriter, reading, isOpenMetrics, context.RequestAborted);
+        await MetricText.WriteAsync(context.Response.BodyWriter, families(), isOpenMetrics, context.RequestAborted);
     }
 
     /// <summary>

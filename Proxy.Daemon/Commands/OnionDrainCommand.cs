@@ -10,7 +10,7 @@ namespace TorBalancer.Daemon.Commands;
 internal static class OnionDrainCommand
 {
     public static Command Drain() => Create(
-        "drain", "Take an instance out of its service's descriptors at once, until it is enabled again or the publisher restarts.");
+        "drain", "Take an instance out of its service's descriptors at once, until it is enabled again; a restart changes nothing.");
 
     public static Command Enable() => Create("enable", "Put a drained instance back.");
 
@@ -37,11 +37,13 @@ internal static class OnionDrainCommand
                 }
 
                 string name = $"{parsed.GetValue(service)}/{parsed.GetValue(instance)}";
-                await console.Output.WriteLineAsync(
-                    verb == "drain"
-                        ? $"{name}: drained, until the publisher restarts (an upgrade restarts it too). "
-                            + $"To keep it out, remove [Instance:{name}] from the configuration"
-                        : $"{name}: enabled");
+                await console.Output.WriteLineAsync(verb == "drain" ? $"{name}: drained, until it is enabled" : $"{name}: enabled");
+                if (answer.Body.RootElement.Text("not_kept") is { } problem)
+                {
+                    await console.Error.WriteLineAsync(
+                        $"torbalancer onion {verb}: the publisher's next start will not know of it: {Printable.Of(problem)}");
+                }
+
                 return ExitCodes.Done;
             },
             cancellationToken));

@@ -40,8 +40,7 @@ internal static class OnionStatusCommand
 
     /// <summary>Both descriptors of every service are at all their directories.</summary>
     internal static bool IsPublished(PublisherView view) =>
-        view.Problem is null && view.Services.All(static service => service.Problem is null && service.Descriptors.Count == 2
-            && service.Descriptors.All(static one => one.Directories.All(static directory => directory.State == "uploaded")));
+        view.Problem is null && view.Services.All(static service => service.HasPublished());
 
     internal static string Describe(PublisherView view)
     {
@@ -51,6 +50,8 @@ internal static class OnionStatusCommand
             text.Append(CultureInfo.InvariantCulture, $", consensus of {consensus.ValidAfter:u}, {consensus.Directories} directories");
         if (view.Problem is { } problem)
             text.Append(CultureInfo.InvariantCulture, $"\nnothing is published: {Printable.Of(problem)}");
+        if (view.DrainsNotKept is { } forgotten)
+            text.Append(CultureInfo.InvariantCulture, $"\nthe next start will not know what is drained: {Printable.Of(forgotten)}");
         foreach (var service in view.Services)
             Describe(text, service);
         return text.ToString();
@@ -85,6 +86,8 @@ internal static class OnionStatusCommand
         {
             string state = instance.Drained ? "drained" : instance.Health;
             text.Append(CultureInfo.InvariantCulture, $"\n  {instance.Name.PadRight(width)}  {state,-8}");
+            if (instance.DrainedSince is { } since)
+                text.Append(CultureInfo.InvariantCulture, $"  since {since:u}");
             if (instance.Received is { } received)
                 text.Append(CultureInfo.InvariantCulture, $"  {instance.IntroductionPoints} introduction points, received {received:u}");
             if (instance.Reason is { } reason)

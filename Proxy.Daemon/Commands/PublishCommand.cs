@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Events;
 using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
@@ -9,6 +10,7 @@ using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Logging;
 using TorBalancer.Daemon.Publishing;
+using TorBalancer.Onion.Publishing;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -81,6 +83,9 @@ internal static class PublishCommand
             new HostApplicationBuilderSettings { ApplicationName = "torbalancer", DisableDefaults = true });
         NLogSetup.WidenConsole();
         NLogSetup.AddTo(builder.Logging, configuration.Options.Log);
+        var events = new EventHub(TimeProvider.System);
+        EventLoggerProvider.AddTo(builder.Logging, events, PublisherEventKinds.Of, PublisherEventKinds.Categories);
+        builder.Services.AddSingleton(events);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<TorBalancerOptions>(configuration.Options);
         builder.Services.AddSingleton(_ => services);

@@ -217,7 +217,7 @@ internal static class RunCommand
         builder.Services.AddSingleton<SignalledReloads>();
         builder.Services.AddSingleton<Successor>();
         var events = new EventHub(TimeProvider.System);
-        EventLoggerProvider.AddTo(builder.Logging, events);
+        EventLoggerProvider.AddTo(builder.Logging, events, EventKinds.Of, EventKinds.Categories);
         builder.Services.AddSingleton(events);
         builder.Services.AddSingleton<StartHints>();
         builder.Services.AddSingleton(static provider => MemoryTrim.Create(provider.GetRequiredService<TimeProvider>()));

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Events;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
@@ -12,7 +13,8 @@ namespace TorBalancer.Daemon.Publishing;
 
 /// <summary>Runs the publisher: its tor when that is ours, the loop, and the status socket; and says when it is up.</summary>
 internal sealed partial class PublisherHostedService(
-    TorBalancerOptions options, PublisherServices services, IHostApplicationLifetime lifetime, TimeProvider time, ILoggerFactory loggers)
+    TorBalancerOptions options, PublisherServices services, EventHub events, IHostApplicationLifetime lifetime, TimeProvider time,
+    ILoggerFactory loggers)
     : IHostedService, IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<PublisherHostedService>();
@@ -38,9 +40,12 @@ internal sealed partial class PublisherHostedService(
             Log.Service(_logger, service.Options.Name, service.Identity.Address.ToString(), service.Instances.Count);
         var counters = new PublishCounters();
         var state = new PublisherState(services.All, counters, loggers.CreateLogger<PublisherState>());
+        string drained = PublisherPaths.Drained(publisher.DataDirectory, Environment.GetEnvironmentVariable);
+        var drains = new DrainMemory(drained, loggers.CreateLogger<DrainMemory>());
+        drains.Restore(state);
         var loop = new PublishingLoop(state, AccessAsync, time, loggers.CreateLogger<PublishingLoop>());
         _running = RunAsync(loop);
-        await ListenAsync(loop, counters, cancellationToken);
+        await ListenAsync(loop, counters, drains, cancellationToken);
         _systemd.Notify("READY=1");
     }
 
@@ -100,7 +105,8 @@ internal sealed partial class PublisherHostedService(
     }
 
     /// <summary>A socket that was asked for by name must be had; the automatic one is a convenience.</summary>
-    private async Task ListenAsync(PublishingLoop loop, PublishCounters counters, CancellationToken cancellationToken)
+    private async Task ListenAsync(
+        PublishingLoop loop, PublishCounters counters, DrainMemory drains, CancellationToken cancellationToken)
     {
         string configured = options.Publisher.Status;
         if (PublisherPaths.StatusSocket(configured, Environment.GetEnvironmentVariable, ProcessSignals.UserId) is not { } path)
@@ -116,7 +122,7 @@ internal sealed partial class PublisherHostedService(
             return;
         }
 
-        _status = new PublisherStatusServer(loop, counters, loggers, _place.BindPath);
+        _status = new PublisherStatusServer(loop, counters, drains, events, loggers, _place.BindPath);
         await _status.StartAsync(cancellationToken);
         Log.Status(_logger, path);
     }

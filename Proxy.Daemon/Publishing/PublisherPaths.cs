@@ -21,12 +21,21 @@ internal static class PublisherPaths
     /// <summary>The managed tor's directories.</summary>
     /// <param name="configured">auto or a path.</param>
     /// <param name="hasSocksPort">Whether it serves health checks.</param>
-    public static ManagedWorkerPaths Tor(string configured, bool hasSocksPort, Func<string, string?> environment)
+    public static ManagedWorkerPaths Tor(string configured, bool hasSocksPort, Func<string, string?> environment) =>
+        ManagedWorkerPaths.Resolve(RootOf(configured, environment), count: 1, environment) with { HasSocksPort = hasSocksPort };
+
+    /// <summary>Where it stands which instances are drained; the same with a tor of the operator's.</summary>
+    /// <param name="configured">auto or a path.</param>
+    public static string Drained(string configured, Func<string, string?> environment) =>
+        Path.Combine(RootOf(configured, environment), "drained");
+
+    private static string RootOf(string configured, Func<string, string?> environment)
     {
-        // systemd's directory is the publisher's alone; a user's is shared with the proxy.
         string root = ManagedWorkerPaths.RootOf(configured, environment);
-        if (configured == "auto" && environment("STATE_DIRECTORY") is null)
-            root = Path.Combine(Path.GetDirectoryName(root)!, Directory);
-        return ManagedWorkerPaths.Resolve(root, count: 1, environment) with { HasSocksPort = hasSocksPort };
+
+        // systemd's directory is the publisher's alone; a user's is shared with the proxy.
+        return configured == "auto" && environment("STATE_DIRECTORY") is null
+            ? Path.Combine(Path.GetDirectoryName(root)!, Directory)
+            : root;
     }
 }

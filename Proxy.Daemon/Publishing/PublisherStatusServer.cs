@@ -9,6 +9,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Admin.Events;
+using TorBalancer.Admin.Metrics;
 using TorBalancer.Daemon.Admin;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Interop;
@@ -34,11 +36,14 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
 
     private readonly PublishingLoop _loop;
     private readonly PublishCounters _counters;
+    private readonly DrainMemory _drains;
     private readonly WebApplication _application;
+    private readonly CancellationTokenSource _stopping = new();
 
-    public PublisherStatusServer(PublishingLoop loop, PublishCounters counters, ILoggerFactory loggers, string socketPath)
+    public PublisherStatusServer(
+        PublishingLoop loop, PublishCounters counters, DrainMemory drains, EventHub events, ILoggerFactory loggers, string socketPath)
     {
-        (_loop, _counters) = (loop, counters);
+        (_loop, _counters, _drains) = (loop, counters, drains);
         var builder = WebApplication.CreateEmptyBuilder(
             new WebApplicationOptions { ApplicationName = "torbalancer", ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
@@ -71,6 +76,7 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
         _application.Use(AdminGuard.InvokeAsync);
         _application.UseRouting();
         Map(_application);
+        new AdminEventRoutes(events, PublisherEventKinds.All, AdminEventTiming.Default, logger, _stopping.Token).Map(_application);
     }
 
     /// <summary>Throws <see cref="StartupException"/> when the socket cannot be had.</summary>
@@ -78,6 +84,8 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        // Who follows events would be waited for.
+        await _stopping.CancelAsync();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(StopLimit);
         try
@@ -90,21 +98,36 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _application.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _application.DisposeAsync();
+        _stopping.Dispose();
+    }
 
     private void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMethods("/api/v1/onion", Read, ShowAsync);
+        routes.MapMethods("/metrics", Read, MeasureAsync);
         routes.MapMethods("/api/v1/onion/{service}/instances/{instance}/drain", Write, context => DrainAsync(context, isDrained: true));
         routes.MapMethods("/api/v1/onion/{service}/instances/{instance}/enable", Write, context => DrainAsync(context, isDrained: false));
     }
 
     private async Task ShowAsync(HttpContext context)
     {
-        var view = await _loop.AskAsync(
-            (state, now) => PublisherView.Of(state, _counters, _loop.TorVersion, now), context.RequestAborted);
+        var view = await ViewAsync(context.RequestAborted);
         await context.WriteJsonAsync(view, PublisherJson.Instance.PublisherView);
     }
+
+    private async Task MeasureAsync(HttpContext context)
+    {
+        var view = await ViewAsync(context.RequestAborted);
+        await MetricsRoute.ServeAsync(
+            context,
+            () => PublisherMetrics.All.Select(one => ((MetricDescription)one, (Action<IMetricSink>)(sink => one.Read(view, sink)))));
+    }
+
+    private Task<PublisherView> ViewAsync(CancellationToken cancellationToken) => _loop.AskAsync(
+        (state, now) => PublisherView.Of(state, _counters, _drains, _loop.TorVersion, now), cancellationToken);
 
     private async Task DrainAsync(HttpContext context, bool isDrained)
     {
@@ -116,8 +139,10 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
                     .FirstOrDefault(one => one.State.Name == name);
                 if (instance is null)
                     return default;
-                string? refusal = state.Drain(instance, isDrained);
-                return (InstanceView.Of(instance, state.Timing, now), refusal);
+                string? refusal = state.Drain(instance, isDrained, now);
+                if (refusal is null)
+                    _drains.Keep(state);
+                return (InstanceView.Of(instance, state.Timing, now) with { NotKept = _drains.Problem }, refusal);
             },
             context.RequestAborted);
         if (view is null)

@@ -3,8 +3,8 @@ namespace TorBalancer.Onion.Publishing;
 /// <summary>Divides places among instances by weight, in whole numbers.</summary>
 internal static class Apportionment
 {
-    // Even enough: what clients get then differs by less than the issue of chance.
-    private const double Tolerance = 0.05;
+    /// <summary>Even enough: what clients get then differs by less than the issue of chance.</summary>
+    public const double Tolerance = 0.05;
 
     /// <summary>
     /// How many places each gets: as many as there are, as long as nobody's share is off by more than a twentieth; else the evenest.
@@ -51,8 +51,8 @@ internal static class Apportionment
         return counts;
     }
 
-    // The share that is off most, relative to what it ought to be.
-    private static double Error(IReadOnlyList<int> weights, int[] counts)
+    /// <summary>The share that is off most, relative to what it ought to be; 0: all are exact.</summary>
+    public static double Error(IReadOnlyList<int> weights, int[] counts)
     {
         double all = weights.Sum(), total = counts.Sum(), worst = 0;
         for (int i = 0; i < counts.Length; i++)

@@ -191,7 +191,7 @@ internal sealed class BalancedService
         if (!_own.IsOver)
             return false;
         var limit = PointsBefore is null ? timing.GatherTime : timing.GatherTime * 4;
-        return Instances.All(one => one.IsJudged(now, timing))
+        return Instances.All(one => one.IsDrained || one.IsJudged(now, timing))
             || now >= _began + (timing.Stagger * Instances.Count) + limit;
     }
 

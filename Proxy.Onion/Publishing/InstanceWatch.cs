@@ -28,6 +28,7 @@ internal sealed class InstanceWatch
     private readonly string _service;
     private DateTimeOffset? _fetchingSince;
     private DateTimeOffset _nextFetch, _nextCheck, _missedAt;
+    private DateTimeOffset? _passedAt;
 
     /// <param name="service">The service's name.</param>
     /// <param name="firstFetch">When it is fetched for the first time.</param>
@@ -48,8 +49,10 @@ internal sealed class InstanceWatch
     /// <summary>SERVICE/NAME, as it is configured.</summary>
     public string FullName => $"{_service}/{State.Name}";
 
-    /// <summary>Taken out by the operator, however it fares.</summary>
-    public bool IsDrained { get; set; }
+    /// <summary>When the operator took it out, however it fares; null: it is not.</summary>
+    public DateTimeOffset? DrainedSince { get; set; }
+
+    public bool IsDrained => DrainedSince is not null;
 
     /// <summary>
     /// True when it is known whether it is to be published: it was fetched and, with checks, found alive or dead; or nobody knew it. A
@@ -149,6 +152,8 @@ internal sealed class InstanceWatch
             false => FailedChecks + 1,
             null => FailedChecks,
         };
+        if (passed == true)
+            _passedAt = now;
         bool isInDoubt = FailedChecks > 0 && FailedChecks < timing.ChecksToFail;
         _nextCheck = now + (isInDoubt ? timing.SuspectCheckInterval : timing.CheckInterval);
         if (passed == false)
@@ -162,7 +167,7 @@ internal sealed class InstanceWatch
             return (InstanceHealth.Unknown, FetchProblem ?? "its descriptor has not come yet");
         if (FailedChecks >= timing.ChecksToFail)
             return (InstanceHealth.Down, $"{FailedChecks.ToString(CultureInfo.InvariantCulture)} checks in a row failed: {CheckDetail}");
-        if (Misses >= timing.MissesToFail)
+        if (Misses >= timing.MissesToFail && !HasAnswered(now, timing))
             return (InstanceHealth.Down, $"{Misses.ToString(CultureInfo.InvariantCulture)} directories in a row did not know it");
         if (now - received > timing.MaxReceiptAge)
             return (InstanceHealth.Down, $"its descriptor could not be fetched since {received:u}");
@@ -185,6 +190,10 @@ internal sealed class InstanceWatch
         bool isChecked = Check.Kind != InstanceCheckKind.None && !IsChecking && State.ReceivedAt is not null;
         return isChecked && _nextCheck < fetch ? _nextCheck : fetch;
     }
+
+    // That it was met says more than that directories do not know it: an upload of its own tor may have failed.
+    private bool HasAnswered(DateTimeOffset now, PublishTiming timing) =>
+        FailedChecks == 0 && _passedAt is { } passed && (now - passed).Duration() <= timing.CheckInterval * 3;
 
     private TimeSpan IntervalAt(DateTimeOffset now, PublishTiming timing) =>
         HealthAt(now, timing).Health == InstanceHealth.Live ? timing.FetchInterval : timing.SuspectFetchInterval;

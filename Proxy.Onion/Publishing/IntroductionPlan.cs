@@ -7,19 +7,35 @@ internal static class IntroductionPlan
 {
     /// <summary>
     /// One set for all directories: at most 20, by weight, in an order that chance decides. Instances beyond the first 20 of that order
-    /// are left out: more of them need <see cref="Distinct"/>.
+    /// are left out: more of them need <see cref="Distinct"/>. Where two instances would have to be at one relay, which clients take for
+    /// one, all get fewer points instead, if that helps.
     /// </summary>
     public static IReadOnlyList<IntroductionPoint> Single(IReadOnlyList<InstancePoints> instances, Random random)
     {
         var chosen = Shuffled(instances, random).Take(DescriptorBuilder.MaxIntroductionPoints).ToArray();
         if (chosen.Length == 0)
             return [];
-        int[] counts = Apportionment.Divide(
-            [.. chosen.Select(static one => one.Weight)], [.. chosen.Select(static one => one.Points.Count)],
-            DescriptorBuilder.MaxIntroductionPoints);
-        var points = Place([.. chosen.SelectMany((one, i) => Enumerable.Repeat(Shuffled(one.Points, random), counts[i]))]);
-        random.Shuffle(points);
-        return points;
+        int[] weights = [.. chosen.Select(static one => one.Weight)], limits = [.. chosen.Select(static one => one.Points.Count)];
+        IntroductionPoint[][] candidates = [.. chosen.Select(one => Shuffled(one.Points, random))];
+        IntroductionPoint[]? points = null;
+        double allowed = Apportionment.Tolerance;
+        for (int places = DescriptorBuilder.MaxIntroductionPoints; places >= chosen.Length; places--)
+        {
+            int[] counts = Apportionment.Divide(weights, limits, places);
+            places = Math.Min(places, counts.Sum());
+            int[] owners = [.. counts.SelectMany(static (count, owner) => Enumerable.Repeat(owner, count))];
+            var placed = Place([.. owners.Select(owner => candidates[owner])]);
+            if (points is null)
+                (points, allowed) = (placed, Math.Max(allowed, Apportionment.Error(weights, counts)));
+            if (Apportionment.Error(weights, counts) <= allowed && AreApart(placed, owners))
+            {
+                points = placed;
+                break;
+            }
+        }
+
+        random.Shuffle(points!);
+        return points!;
     }
 
     /// <summary>
@@ -121,6 +137,19 @@ internal static class IntroductionPlan
 
             return false;
         }
+    }
+
+    /// <summary>No two instances are at one relay.</summary>
+    private static bool AreApart(IntroductionPoint[] points, int[] owners)
+    {
+        var holders = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int i = 0; i < points.Length; i++)
+        {
+            if (!holders.TryAdd(points[i].Relay, owners[i]) && holders[points[i].Relay] != owners[i])
+                return false;
+        }
+
+        return true;
     }
 
     private static T[] Rotated<T>(IReadOnlyList<T> items, int by) =>

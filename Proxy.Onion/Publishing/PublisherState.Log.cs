@@ -71,6 +71,11 @@ internal sealed partial class PublisherState
         [LoggerMessage(PublishingEventIds.InstanceDrained, LogLevel.Information, "Instance {Instance}: {State} by command")]
         public static partial void Drained(ILogger logger, string instance, string state);
 
+        [LoggerMessage(
+            PublishingEventIds.InstanceStillDrained, LogLevel.Information,
+            "Instance {Instance}: drained since {Since:u}, before this start, until it is enabled")]
+        public static partial void StillDrained(ILogger logger, string instance, DateTime since);
+
         [LoggerMessage(PublishingEventIds.CheckDone, LogLevel.Debug, "Instance {Instance}: check {Result}: {Detail}")]
         public static partial void CheckDone(ILogger logger, string instance, string result, string detail);
     }

@@ -168,17 +168,27 @@ internal sealed partial class PublisherState
 
     /// <summary>Takes an instance out, or puts it back.</summary>
     /// <returns>Why it was not done; null: it was.</returns>
-    public string? Drain(InstanceWatch instance, bool isDrained)
+    public string? Drain(InstanceWatch instance, bool isDrained, DateTimeOffset now)
     {
-        var service = Services.First(one => one.Instances.Contains(instance));
-        if (isDrained && service.Instances.All(one => one == instance || one.IsDrained))
-            return $"{instance.FullName} is the last instance of {service.Options.Name} that is not drained";
+        if (isDrained && WhyNotDrained(instance) is { } refusal)
+            return refusal;
         if (instance.IsDrained != isDrained)
         {
-            instance.IsDrained = isDrained;
+            instance.DrainedSince = isDrained ? now : null;
             Log.Drained(_logger, instance.FullName, isDrained ? "drained" : "enabled");
         }
 
+        return null;
+    }
+
+    /// <summary>Takes out an instance that was drained before this publisher began.</summary>
+    /// <returns>Why it was not done; null: it was.</returns>
+    public string? StayDrained(InstanceWatch instance, DateTimeOffset since)
+    {
+        if (WhyNotDrained(instance) is { } refusal)
+            return refusal;
+        instance.DrainedSince = since;
+        Log.StillDrained(_logger, instance.FullName, since.UtcDateTime);
         return null;
     }
 
@@ -232,6 +242,14 @@ internal sealed partial class PublisherState
             string? problem = heard.Action == "UPLOADED" ? null : heard.Reason ?? "no reason given";
             UploadEnds(service, directory.Fingerprint, problem, heard.Reason == "UPLOAD_REJECTED", now);
         }
+    }
+
+    private string? WhyNotDrained(InstanceWatch instance)
+    {
+        var service = Services.First(one => one.Instances.Contains(instance));
+        return service.Instances.All(one => one == instance || one.IsDrained)
+            ? $"{instance.FullName} is the last instance of {service.Options.Name} that is not drained"
+            : null;
     }
 
     private void AddFetches(BalancedService service, List<PublisherAction> actions, DateTimeOffset now)

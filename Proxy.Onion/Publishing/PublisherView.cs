@@ -5,13 +5,18 @@ namespace TorBalancer.Onion.Publishing;
 /// <summary>The publisher's state for others. Members are the fields of the JSON; times are UTC, ISO 8601.</summary>
 /// <param name="Tor">The version of the tor that is connected to; null: none.</param>
 /// <param name="Problem">Why nothing is published at the moment; null: nothing is wrong.</param>
+/// <param name="DrainsNotKept">Why the next start will not know which instances are drained; null: it will.</param>
 internal sealed record PublisherView(
-    string? Tor, bool TestingNetwork, string? Problem, ConsensusView? Consensus, IReadOnlyList<ServiceView> Services, CountersView Counters)
+    string? Tor, bool TestingNetwork, string? Problem, string? DrainsNotKept, ConsensusView? Consensus,
+    IReadOnlyList<ServiceView> Services, CountersView Counters)
 {
-    public static PublisherView Of(PublisherState state, PublishCounters counters, string? tor, DateTimeOffset now) => new(
+    /// <param name="drains">Which keeps what is drained.</param>
+    public static PublisherView Of(
+        PublisherState state, PublishCounters counters, DrainMemory drains, string? tor, DateTimeOffset now) => new(
         tor,
         state.IsTestingNetwork,
         state.Problem,
+        drains.Problem,
         state.Consensus is { } consensus
             ? new ConsensusView(
                 consensus.ValidAfter, consensus.ValidUntil, consensus.Directories.Count, consensus.DirectoriesWithoutIdentity)
@@ -37,6 +42,10 @@ internal sealed record ServiceView(
         service.PointsBefore,
         [.. Enum.GetValues<Network.DescriptorOrder>().Select(service.Version).OfType<DescriptorVersion>().Select(DescriptorView.Of)],
         [.. service.Instances.Select(instance => InstanceView.Of(instance, timing, now))]);
+
+    /// <summary>Both descriptors are at all their directories.</summary>
+    public bool HasPublished() => Problem is null && Descriptors.Count == 2
+        && Descriptors.All(static one => one.Directories.All(static directory => directory.State == "uploaded"));
 }
 
 /// <param name="Order">first or second.</param>
@@ -73,19 +82,22 @@ internal sealed record DirectoryView(
 
 /// <param name="Health">unknown, live, suspect or down.</param>
 /// <param name="Reason">Why it is not well.</param>
+/// <param name="DrainedSince">When it was drained; null: it is not.</param>
 /// <param name="IntroductionPoints">In its last descriptor; null: none was received.</param>
 /// <param name="Changed">When its introduction points last changed.</param>
+/// <param name="NotKept">In the answer to drain and enable: why the next start will not know of it; null: it will.</param>
 internal sealed record InstanceView(
-    string Name, string Address, int Weight, string Health, string? Reason, bool Drained, int? IntroductionPoints, DateTimeOffset? Received,
-    DateTimeOffset? Changed, DateTimeOffset? Checked, string? Check)
+    string Name, string Address, int Weight, string Health, string? Reason, bool Drained, DateTimeOffset? DrainedSince,
+    int? IntroductionPoints, DateTimeOffset? Received, DateTimeOffset? Changed, DateTimeOffset? Checked, string? Check,
+    string? NotKept = null)
 {
     public static InstanceView Of(InstanceWatch instance, PublishTiming timing, DateTimeOffset now)
     {
         var (health, reason) = instance.HealthAt(now, timing);
         return new InstanceView(
             instance.State.Name, instance.State.Address.ToString(), instance.Weight, health.ToString().ToLowerInvariant(), reason,
-            instance.IsDrained, instance.State.Content?.IntroductionPoints.Count, instance.State.ReceivedAt, instance.State.ChangedAt,
-            instance.CheckedAt, instance.CheckDetail);
+            instance.IsDrained, instance.DrainedSince, instance.State.Content?.IntroductionPoints.Count, instance.State.ReceivedAt,
+            instance.State.ChangedAt, instance.CheckedAt, instance.CheckDetail);
     }
 }
 

@@ -23,4 +23,8 @@ internal static class PublishingEventIds
     public const int InstanceHealth = 8040;
     public const int InstanceDrained = 8041;
     public const int CheckDone = 8042;
+    public const int InstanceStillDrained = 8043;
+    public const int DrainsNotKept = 8044;
+    public const int DrainsNotRead = 8045;
+    public const int DrainNotRestored = 8046;
 }

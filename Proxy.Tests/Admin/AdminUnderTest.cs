@@ -66,7 +66,7 @@ internal sealed class AdminUnderTest : IAsyncDisposable
             Memory = new MemoryBudget(options.Admin.FetchMemory),
         };
         var events = new EventHub(time);
-        proxy.Log.AddProvider(new EventLoggerProvider(events));
+        proxy.Log.AddProvider(new EventLoggerProvider(events, EventKinds.Of));
         var configuration = Loading.Text("[Admin]\nToken = of-the-file-0123456789\n");
         var places = new AdminEndPoints(new IPEndPoint(IPAddress.Loopback, 0), socket);
         var server = new AdminServer(

@@ -160,7 +160,8 @@ public sealed class EventStreamTests
     {
         var hub = new EventHub(TimeProvider.System);
         using var provider = new ServiceCollection()
-            .AddLogging(builder => EventLoggerProvider.AddTo(builder.SetMinimumLevel(LogLevel.Trace), hub)).BuildServiceProvider();
+            .AddLogging(builder => EventLoggerProvider.AddTo(
+                builder.SetMinimumLevel(LogLevel.Trace), hub, EventKinds.Of, EventKinds.Categories)).BuildServiceProvider();
         var loggers = provider.GetRequiredService<ILoggerFactory>();
         Assert.That(
             loggers.CreateLogger(typeof(AccessLog).FullName!).IsEnabled(LogLevel.Critical), Is.False, "it would cost every connection");

@@ -40,28 +40,36 @@ public sealed class PublisherScenarioTests
                 await PublishedOverAsync(Backends, conf, token);
                 Assert.That((await FetchAsync(network, identity, "a", 16, token)).Keys, Is.EquivalentTo(new[] { "origin 0", "origin 1" }));
                 await ShowsItsStateAsync(conf, directory, identity, token);
+                await DrainsAsync(conf, token);
 
-                // As a crash: nothing is cleaned up. Clients notice nothing, before and after it is started anew.
+                // As a crash: nothing is cleaned up. Clients notice nothing, before and after it is started anew, and what is drained stays
+                // so.
                 using (var process = Process.GetProcessById(publisher.Id))
                     process.Kill();
                 await publisher.DisposeAsync();
-                await FetchAsync(network, identity, "b", 8, token);
+                Assert.That((await FetchAsync(network, identity, "b", 8, token)).Keys, Is.EqualTo(new[] { "origin 1" }));
                 publisher = Publish(conf);
-                Assert.That(await publisher.WaitForLineAsync("is published already", token), Does.Contain("with 6 introduction points"));
-                await PublishedOverAsync(Backends, conf, token);
-                Assert.That((await FetchAsync(network, identity, "c", 16, token)).Keys, Is.EquivalentTo(new[] { "origin 0", "origin 1" }));
-
-                await DrainsAsync(conf, network, identity, publisher, token);
+                await publisher.WaitForLineAsync("Instance shop/node0: drained since", token);
+                Assert.That(await publisher.WaitForLineAsync("is published already", token), Does.Contain("with 3 introduction points"));
+                await PublishedOverAsync(1, conf, token);
+                Assert.That((await StatusAsync(conf, token)).Output, Does.Match("node0 +drained +since "));
+                Assert.That((await FetchAsync(network, identity, "c", 6, token)).Keys, Is.EqualTo(new[] { "origin 1" }));
+                await EnablesAsync(conf, publisher, token);
+                Assert.That((await FetchAsync(network, identity, "d", 16, token)).Keys, Is.EquivalentTo(new[] { "origin 0", "origin 1" }));
 
                 long died = Stopwatch.GetTimestamp();
                 await backends[1].DisposeAsync();
                 backends.RemoveAt(1);
+
+                // Meanwhile it is still offered, and clients go on to the other one's introduction points.
+                var meanwhile = FetchAsync(network, identity, "e", 8, token);
                 await publisher.WaitForLineAsync("Instance shop/node1: down", token);
                 await PublishedOverAsync(1, conf, token);
                 var took = Stopwatch.GetElapsedTime(died);
+                Assert.That((await meanwhile).Keys, Is.EqualTo(new[] { "origin 0" }));
                 TestContext.Out.WriteLine($"a killed backend was out of all descriptors after {took.TotalSeconds:0} s");
                 Assert.That(took, Is.LessThan(Promise));
-                Assert.That((await FetchAsync(network, identity, "e", 8, token)).Keys, Is.EqualTo(new[] { "origin 0" }));
+                Assert.That((await FetchAsync(network, identity, "f", 8, token)).Keys, Is.EqualTo(new[] { "origin 0" }));
             }
             finally
             {
@@ -138,6 +146,8 @@ public sealed class PublisherScenarioTests
             Is.All.EqualTo("live"));
         Assert.That(view.RootElement.GetProperty("counters").GetProperty("uploads_done").GetInt64(), Is.GreaterThanOrEqualTo(16));
 
+        await ShowsMetricsAndEventsAsync($"{directory}/status", token);
+
         // Who says nothing gets Onionbalance's JSON.
         using var socket = new System.Net.Sockets.Socket(
             System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
@@ -153,18 +163,34 @@ public sealed class PublisherScenarioTests
             Is.EqualTo(new[] { "descriptorReceived", "introPointsNum", "introSetModified", "onionAddress" }));
     }
 
-    private static async Task DrainsAsync(
-        string conf, TestNetwork network, IdentityKey identity, ForegroundProcess publisher, CancellationToken token)
+    private static async Task ShowsMetricsAndEventsAsync(string socket, CancellationToken token)
+    {
+        var metrics = await ClientProcess.CurlAsync(token, "--unix-socket", socket, "http://localhost/metrics");
+        Assert.That(
+            metrics.Output.Split('\n'),
+            Does.Contain("torbalancer_publisher_service_published{service=\"shop\"} 1")
+                .And.Contains("torbalancer_publisher_instance_state{service=\"shop\",instance_name=\"node1\",state=\"live\"} 1"));
+        var events = await ClientProcess.CurlAsync(
+            token, "--unix-socket", socket, "http://localhost/api/v1/events?recent=1000&follow=no");
+        foreach (string kind in (string[])["control_port", "consensus", "instance_state", "descriptor_built", "descriptor_published"])
+            Assert.That(events.Output, Does.Contain($"event: {kind}\n"));
+    }
+
+    private static async Task DrainsAsync(string conf, CancellationToken token)
     {
         var drained = await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "drain", "shop", "node0", "--config", conf], token);
         Assert.That(drained.ExitCode, Is.Zero, drained.Error);
-        Assert.That(drained.Output, Does.StartWith("shop/node0: drained, until the publisher restarts"));
+        Assert.That((drained.Output, drained.Error), Is.EqualTo(("shop/node0: drained, until it is enabled\n", "")));
         await PublishedOverAsync(1, conf, token);
-        Assert.That((await FetchAsync(network, identity, "d", 6, token)).Keys, Is.EqualTo(new[] { "origin 1" }));
         var last = await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "drain", "shop", "node1", "--config", conf], token);
         Assert.That((last.ExitCode, last.Error), Is.EqualTo(
             (1, "torbalancer onion drain: shop/node1 is the last instance of shop that is not drained\n")));
-        await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "enable", "shop", "node0", "--config", conf], token);
+    }
+
+    private static async Task EnablesAsync(string conf, ForegroundProcess publisher, CancellationToken token)
+    {
+        var enabled = await ProgramRun.RunAsync(ProgramRun.Daemon, ["onion", "enable", "shop", "node0", "--config", conf], token);
+        Assert.That((enabled.Output, enabled.Error), Is.EqualTo(("shop/node0: enabled\n", "")));
         await publisher.WaitForLineAsync("Instance shop/node0: enabled by command", token);
         await PublishedOverAsync(2, conf, token);
     }

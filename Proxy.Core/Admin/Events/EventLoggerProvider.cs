@@ -4,26 +4,29 @@ using Microsoft.Extensions.Logging;
 namespace TorBalancer.Admin.Events;
 
 /// <summary>
-/// Makes events of those lines of the log that are some (<see cref="EventKinds"/>), whatever [Log] Level says: so both have the same words.
+/// Makes events of those lines of the log that are some, whatever [Log] Level says: so both have the same words.
 /// </summary>
-internal sealed class EventLoggerProvider(EventHub hub) : ILoggerProvider
+/// <param name="kinds">Which lines are, by their ids, as <see cref="EventKinds"/> has them for the proxy.</param>
+internal sealed class EventLoggerProvider(EventHub hub, Func<int, string?> kinds) : ILoggerProvider
 {
     /// <summary>Adds it to a program's logs, and keeps it from all that hold no events.</summary>
-    public static void AddTo(ILoggingBuilder builder, EventHub hub)
+    /// <param name="kinds">The word of a line's id; null: it is no event.</param>
+    /// <param name="categories">The logs that such lines are written to.</param>
+    public static void AddTo(ILoggingBuilder builder, EventHub hub, Func<int, string?> kinds, IReadOnlyList<string> categories)
     {
-        builder.AddProvider(new EventLoggerProvider(hub));
+        builder.AddProvider(new EventLoggerProvider(hub, kinds));
         builder.AddFilter<EventLoggerProvider>(category: null, LogLevel.None);
-        foreach (string category in EventKinds.Categories)
+        foreach (string category in categories)
             builder.AddFilter<EventLoggerProvider>(category, LogLevel.Information);
     }
 
-    public ILogger CreateLogger(string categoryName) => new EventLogger(hub);
+    public ILogger CreateLogger(string categoryName) => new EventLogger(hub, kinds);
 
     public void Dispose()
     {
     }
 
-    private sealed class EventLogger(EventHub hub) : ILogger
+    private sealed class EventLogger(EventHub hub, Func<int, string?> kinds) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
@@ -33,7 +36,7 @@ internal sealed class EventLoggerProvider(EventHub hub) : ILoggerProvider
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel) && EventKinds.Of(eventId.Id) is { } kind)
+            if (IsEnabled(logLevel) && kinds(eventId.Id) is { } kind)
                 hub.Publish(kind, Word(logLevel), formatter(state, exception), Values(state as IEnumerable<KeyValuePair<string, object?>>));
         }
 

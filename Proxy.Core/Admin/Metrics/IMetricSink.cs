@@ -5,7 +5,7 @@ namespace TorBalancer.Admin.Metrics;
 /// <summary>Takes the values of one metric.</summary>
 internal interface IMetricSink
 {
-    /// <param name="labels">In the order of <see cref="MetricFamily.Labels"/>.</param>
+    /// <param name="labels">In the order of <see cref="MetricDescription.Labels"/>.</param>
     void Add(double value, params ReadOnlySpan<string> labels);
 
     /// <inheritdoc cref="Add(double, ReadOnlySpan{string})" />

@@ -13,15 +13,15 @@ internal enum MetricKind : byte
     Histogram,
 }
 
-/// <summary>One metric: a name and a meaning, with a value for each combination of its labels that there is.</summary>
+/// <summary>
+/// A name and a meaning, with a value for each combination of its labels that there is; whose values they are is said elsewhere.
+/// </summary>
 /// <param name="Name">As OpenTelemetry writes it, with dots and without unit.</param>
 /// <param name="Kind">What its values mean.</param>
 /// <param name="Unit">By the UCUM: s, By, 1 (a share of one), or what is counted in braces.</param>
 /// <param name="Help">One sentence for people, without quotation marks and backslashes; it ends without a full stop.</param>
 /// <param name="Labels">Their names. The values come from the configuration and from the tables of the code, never from clients.</param>
-/// <param name="Read">Hands over its values as they are.</param>
-internal sealed record MetricFamily(
-    string Name, MetricKind Kind, string Unit, string Help, string[] Labels, Action<MetricReading, IMetricSink> Read)
+internal record MetricDescription(string Name, MetricKind Kind, string Unit, string Help, string[] Labels)
 {
     /// <summary>What all names begin with.</summary>
     public const string Prefix = "torbalancer.";
@@ -38,6 +38,16 @@ internal sealed record MetricFamily(
     /// <summary>The name of its values; those of a histogram have more behind it.</summary>
     public string SampleName => Kind == MetricKind.Counter ? FamilyName + "_total" : FamilyName;
 
+    private static string WordOf(string unit) => unit switch { "s" => "seconds", "By" => "bytes", "1" => "ratio", _ => "" };
+}
+
+/// <summary>One metric of the proxy.</summary>
+/// <param name="Read">Hands over its values as they are.</param>
+/// <inheritdoc cref="MetricDescription" />
+internal sealed record MetricFamily(
+    string Name, MetricKind Kind, string Unit, string Help, string[] Labels, Action<MetricReading, IMetricSink> Read)
+    : MetricDescription(Name, Kind, Unit, Help, Labels)
+{
     public static MetricFamily Counter(
         string name, string unit, string help, string[] labels, Action<MetricReading, IMetricSink> read) =>
         new(Prefix + name, MetricKind.Counter, unit, help, labels, read);
@@ -52,6 +62,4 @@ internal sealed record MetricFamily(
 
     /// <summary>Yes and no as a value.</summary>
     public static double Flag(bool value) => value ? 1 : 0;
-
-    private static string WordOf(string unit) => unit switch { "s" => "seconds", "By" => "bytes", "1" => "ratio", _ => "" };
 }

@@ -40,17 +40,24 @@ internal sealed class MetricText : IMetricSink
 
     private readonly IBufferWriter<byte> _to;
     private readonly bool _isOpenMetrics;
-    private MetricFamily _family = MetricFamilies.All[0];
+    private MetricDescription _family = MetricFamilies.All[0];
 
     private MetricText(IBufferWriter<byte> to, bool isOpenMetrics) => (_to, _isOpenMetrics) = (to, isOpenMetrics);
 
+    /// <summary>All of the proxy's.</summary>
+    public static IEnumerable<(MetricDescription Family, Action<IMetricSink> Read)> FamiliesOf(MetricReading reading) =>
+        MetricFamilies.All.Select(family => ((MetricDescription)family, (Action<IMetricSink>)(sink => family.Read(reading, sink))));
+
     /// <summary>Writes all of them, and waits after each for a reader that is slow: little of it is ever in memory.</summary>
-    public static async Task WriteAsync(PipeWriter to, MetricReading reading, bool isOpenMetrics, CancellationToken cancellationToken)
+    /// <param name="families">Each with who hands over its values.</param>
+    public static async Task WriteAsync(
+        PipeWriter to, IEnumerable<(MetricDescription Family, Action<IMetricSink> Read)> families, bool isOpenMetrics,
+        CancellationToken cancellationToken)
     {
         var text = new MetricText(to, isOpenMetrics);
-        foreach (var family in MetricFamilies.All)
+        foreach (var (family, read) in families)
         {
-            text.Write(family, reading);
+            text.Write(family, read);
             await to.FlushAsync(cancellationToken);
         }
 
@@ -84,7 +91,7 @@ internal sealed class MetricText : IMetricSink
         End(count);
     }
 
-    private void Write(MetricFamily family, MetricReading reading)
+    private void Write(MetricDescription family, Action<IMetricSink> read)
     {
         _family = family;
         string name = _isOpenMetrics ? family.FamilyName : family.SampleName;
@@ -92,7 +99,7 @@ internal sealed class MetricText : IMetricSink
         Put($"# HELP {name} {family.Help}\n# TYPE {name} {kind}\n");
         if (_isOpenMetrics && family.UnitWord.Length > 0)
             Put($"# UNIT {name} {family.UnitWord}\n");
-        family.Read(reading, this);
+        read(this);
     }
 
     private void Begin(string name, string suffix, ReadOnlySpan<string> labels, string? bound = null)

@@ -31,7 +31,8 @@ public sealed class PublisherOptions
     public string Status { get; set; } = "auto";
 
     /// <summary>
-    /// Where the managed tor keeps its guards: auto or a path. Default auto: the service's state directory, else the user's.
+    /// Where the managed tor keeps its guards, and the publisher which instances are drained: auto or a path. Default auto: the service's
+    /// state directory, else the user's.
     /// </summary>
     public string DataDirectory { get; set; } = "auto";
 

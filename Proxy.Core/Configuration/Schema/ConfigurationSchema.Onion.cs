@@ -32,7 +32,8 @@ internal sealed partial class ConfigurationSchema
             "Unix socket that tells the state and takes commands; auto: the service's runtime directory, else the user's.",
             (options, value) => options.Status = value)
         .Key("DataDirectory", Values.AutoOrPath, "auto",
-            "Where the managed tor keeps its guards; auto: the service's state directory, else the user's.",
+            "Where the managed tor keeps its guards, and the publisher which instances are drained; auto: the service's state directory, "
+                + "else the user's.",
             (options, value) => options.DataDirectory = value)
         .Key("TorPath", Values.AutoOrPath, "auto", "The managed tor's executable; auto: the first one in PATH.",
             (options, value) => options.TorPath = value)

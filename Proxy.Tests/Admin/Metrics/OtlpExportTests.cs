@@ -71,7 +71,7 @@ public class OtlpExportTests
         var reading = new MetricReading(proxy.Get<MetricParts>());
         var now = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
-        await MetricText.WriteAsync(pipe.Writer, reading, isOpenMetrics: false, token);
+        await MetricText.WriteAsync(pipe.Writer, MetricText.FamiliesOf(reading), isOpenMetrics: false, token);
         await pipe.Writer.CompleteAsync();
         using var text = new StreamReader(pipe.Reader.AsStream());
         string[] wanted = [.. (await text.ReadToEndAsync(token)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(IsSteady)];

@@ -135,17 +135,17 @@ public class PublisherStateTests
         harness.Start();
         var before = harness.Service.Version(DescriptorOrder.First)!;
 
-        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true), Is.Null);
+        Assert.That(harness.State.Drain(harness.Service.Instances[0], isDrained: true, harness.Now), Is.Null);
         harness.Pass(TimeSpan.FromSeconds(2));
         var version = harness.Service.Version(DescriptorOrder.First)!;
         Assert.That(version.Instances, Is.EqualTo(new[] { "n1" }));
         Assert.That(version.Revision, Is.GreaterThan(before.Revision));
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
         Assert.That(
-            harness.State.Drain(harness.Service.Instances[1], isDrained: true),
+            harness.State.Drain(harness.Service.Instances[1], isDrained: true, harness.Now),
             Does.StartWith("shop/n1 is the last instance of shop that is not drained"));
 
-        harness.State.Drain(harness.Service.Instances[0], isDrained: false);
+        harness.State.Drain(harness.Service.Instances[0], isDrained: false, harness.Now);
         harness.Pass(TimeSpan.FromSeconds(5));
         Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EquivalentTo(new[] { "n0", "n1" }));
     }
@@ -198,6 +198,24 @@ public class PublisherStateTests
         var (health, reason) = harness.Service.Instances[1].HealthAt(harness.Now, harness.State.Timing);
         Assert.That(health, Is.EqualTo(InstanceHealth.Down));
         Assert.That(reason, Does.EndWith("directories in a row did not know it"));
+    }
+
+    [Test]
+    public void Instance_whose_checks_pass_stays_when_directories_do_not_know_it()
+    {
+        var harness = new PublisherHarness(2, check: Tcp);
+        harness.Start();
+        harness.IsFound = static one => one.State.Name != "n1";
+
+        harness.Pass(TimeSpan.FromSeconds(60));
+        var (health, reason) = harness.Service.Instances[1].HealthAt(harness.Now, harness.State.Timing);
+        Assert.That((health, reason), Is.EqualTo((InstanceHealth.Suspect, "a directory did not know it")));
+        Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EquivalentTo(new[] { "n0", "n1" }));
+
+        // Checks that cannot be made say nothing, and soon the last one that passed says nothing any more.
+        harness.Check = static _ => null;
+        harness.Pass(TimeSpan.FromSeconds(60));
+        Assert.That(harness.Service.Version(DescriptorOrder.First)!.Instances, Is.EqualTo(new[] { "n0" }));
     }
 
     [Test]

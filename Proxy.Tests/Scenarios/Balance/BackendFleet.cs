@@ -12,6 +12,10 @@ internal sealed class BackendFleet : IAsyncDisposable
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite, PrivateFolder = Private | UnixFileMode.UserExecute;
 
+    // A tor launches so many circuits at a time; the default of 32 is for one client. Uploads of descriptors that wait for a circuit for
+    // too long fail, and tor makes them again an hour later.
+    private const string ManyCircuits = "MaxClientCircuitsPending 1024";
+
     private readonly string _directory = Directory.CreateTempSubdirectory("tbf").FullName;
     private readonly NamedOrigins _origins;
     private readonly List<ClientTor> _tors = [];
@@ -43,7 +47,7 @@ internal sealed class BackendFleet : IAsyncDisposable
             var starting = Enumerable.Range(0, processes).Select(
                 process => ClientTor.StartAsync(
                     network, "", token,
-                    [.. Enumerable.Range(0, count).Where(i => i % processes == process).SelectMany(fleet.Torrc)])).ToArray();
+                    [ManyCircuits, .. Enumerable.Range(0, count).Where(i => i % processes == process).SelectMany(fleet.Torrc)])).ToArray();
             foreach (var one in starting)
                 fleet._tors.Add(await one);
             return fleet;

@@ -30,7 +30,7 @@ public sealed class BesideOnionbalanceTests
     {
         string sizes = Environment.GetEnvironmentVariable("TORBALANCER_BESIDE") is { Length: > 0 } given ? given : "2,10,11";
         SharedTestNetwork.RequireTor();
-        var options = new TestNetworkOptions { VotingInterval = Onionbalance.VotingInterval };
+        var options = new TestNetworkOptions { VotingInterval = Onionbalance.VotingInterval, Relays = 24, Exits = 1 };
         await using var network = await TestNetwork.StartAsync(options, cancellationToken: token);
         foreach (int instances in sizes.Split(',').Select(static one => int.Parse(one, CultureInfo.InvariantCulture)))
             await CompareAsync(network, instances, token);

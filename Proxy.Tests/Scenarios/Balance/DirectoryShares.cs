@@ -20,16 +20,22 @@ internal sealed record DirectoryShares(DirectoriesReport Report, IReadOnlyList<d
         static points => points.DistinctBy(static point => point.Fingerprint).Count() == points.Count);
 
     /// <summary>Asks them all through a client.</summary>
+    /// <param name="owners">Whose introduction points are whose, by their keys; what is not known yet is asked for and added.</param>
     public static async Task<DirectoryShares> ReadAsync(
-        OnionClient client, OnionServiceAddress address, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token)
+        OnionClient client, OnionServiceAddress address, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token,
+        Dictionary<string, int>? owners = null)
     {
+        owners ??= [];
         await using var control = await client.ConnectAsync(token);
         using var source = await DescriptorSource.OpenAsync(control, TimeSpan.FromSeconds(30), TimeProvider.System, token);
         var (consensus, isTesting, error) = await source.ReadNetworkAsync(token);
         Assert.That(consensus, Is.Not.Null, error);
         var schedule = new PeriodSchedule(consensus!, isTesting);
-        var owners = new Dictionary<string, int>();
-        for (int i = 0; i < instances.Count; i++)
+        var found = await new DescriptorInspection(source, address, consensus!, schedule).OfDirectoriesAsync(TimeProvider.System, token);
+        double[] shares = new double[instances.Count];
+        var asked = found.Directories.Where(static one => one.IsAsked).ToArray();
+        bool areKnown = asked.All(one => KeysOf(one.Descriptor).All(owners.ContainsKey));
+        for (int i = 0; i < instances.Count && !areKnown; i++)
         {
             // One that is not found has no share.
             var (report, _, _) = await new DescriptorInspection(source, instances[i], consensus!, schedule)
@@ -38,9 +44,6 @@ internal sealed record DirectoryShares(DirectoriesReport Report, IReadOnlyList<d
                 owners[key] = i;
         }
 
-        var found = await new DescriptorInspection(source, address, consensus!, schedule).OfDirectoriesAsync(TimeProvider.System, token);
-        double[] shares = new double[instances.Count];
-        var asked = found.Directories.Where(static one => one.IsAsked).ToArray();
         foreach (var one in asked)
         {
             string[] keys = [.. KeysOf(one.Descriptor)];

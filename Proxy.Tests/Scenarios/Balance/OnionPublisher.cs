@@ -1,6 +1,11 @@
+using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
+using System.Text.Json;
+using TorBalancer.Daemon.Admin;
+using TorBalancer.Daemon.Publishing;
 using TorBalancer.Onion.Keys;
+using TorBalancer.Onion.Publishing;
 using TorBalancer.Testnet;
 using TorBalancer.Tests.Support;
 
@@ -13,10 +18,13 @@ internal sealed class OnionPublisher : IAsyncDisposable
     private readonly string _directory;
     private readonly ForegroundProcess _process;
 
+    private readonly AdminClient _status;
+
     private OnionPublisher(string directory, ForegroundProcess process)
     {
         _directory = directory;
         _process = process;
+        _status = new AdminClient(new UnixDomainSocketEndPoint($"{directory}/status"));
     }
 
     /// <summary>Starts it; the address can be reached some seconds after its instances can.</summary>
@@ -45,12 +53,35 @@ internal sealed class OnionPublisher : IAsyncDisposable
         return new OnionPublisher(directory, ForegroundProcess.Start([ProgramRun.Daemon, "publish", "--config", path]));
     }
 
+    /// <summary>Waits until it says that both descriptors are at all directories, and offer so many instances.</summary>
+    public async Task PublishedAsync(int instances, CancellationToken token)
+    {
+        while (await ViewAsync(token) is not { } view || !view.Services[0].HasPublished()
+            || view.Services[0].Descriptors.Any(one => one.Instances.Count != instances))
+            await Task.Delay(250, token);
+    }
+
+    /// <summary>What it says of itself; null: it does not answer yet.</summary>
+    public async Task<PublisherView?> ViewAsync(CancellationToken token)
+    {
+        try
+        {
+            using var answer = await _status.GetAsync("/api/v1/onion", token);
+            return answer.Deserialize(PublisherJson.Instance.PublisherView);
+        }
+        catch (AdminClientException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Ends it; its files stay until it is disposed.</summary>
     public async Task StopAsync() => await _process.DisposeAsync();
 
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();
+        _status.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
