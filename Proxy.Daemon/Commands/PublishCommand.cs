@@ -61,8 +61,11 @@ internal static class PublishCommand
             signals.Logger = host.Services.GetRequiredService<ILogger<DaemonSignals>>();
             foreach (var warning in configuration.Warnings)
                 await StandardError.TellAsync(error, [$"{warning.Origin}: warning: {warning.Message}"]);
+
+            // RunAsync disposes of the host: afterwards it can be asked for nothing.
+            var publisher = host.Services.GetRequiredService<PublisherHostedService>();
             await host.RunAsync(cancellationToken);
-            return host.Services.GetRequiredService<PublisherHostedService>().Failure is { } reason
+            return publisher.Failure is { } reason
                 ? throw new StartupException(reason)
                 : ExitCodes.Done;
         }
