@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using TorBalancer.Interop;
+using TorBalancer.Transport;
 
 namespace TorBalancer.Server.Naming;
 

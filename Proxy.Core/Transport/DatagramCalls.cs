@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using TorBalancer.Interop;
 
-namespace TorBalancer.Interop;
+namespace TorBalancer.Transport;
 
 /// <summary>Datagrams whose own address is said with each. 64-bit Linux only.</summary>
 internal static unsafe partial class DatagramCalls
