@@ -35,6 +35,6 @@ internal static class TakeoverServices
                 provider.GetServices<IHandOverPart>(),
                 () => provider.GetRequiredService<WorkersHostedService>().Offer()),
             provider.GetRequiredService<ConfigurationReloader>(), provider.GetRequiredService<Successor>(),
-            provider.GetRequiredService<SystemdNotifier>(), provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<HandOver>>()));
+            provider.GetRequiredService<SystemdNotifier>(), provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HandOver>>()));
 }
