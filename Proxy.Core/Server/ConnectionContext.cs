@@ -104,8 +104,8 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public void ObserveGivenUp()
     {
         var attempts = AttemptList;
-        if (attempts is [.., var latest])
-            (WorkerId, Attempts, ViaLink) = (latest.WorkerId, attempts.Count, latest.ViaLink);
+        var latest = attempts.Count > 0 ? attempts[^1] : null;
+        (WorkerId, Attempts, ViaLink, Stream) = (latest?.WorkerId, attempts.Count, latest?.ViaLink == true, null);
     }
 
     /// <summary>It is only to be told of a limit that it passes.</summary>

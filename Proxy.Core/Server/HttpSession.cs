@@ -16,6 +16,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     private readonly ListenerAuthenticator _authenticator = new(
         context.Listener, services.UserParameters, services.Passwords, context.ClientAddress, isHttp: true);
 
+    /// <summary>The client of the request under way left before its stream was open.</summary>
+    private bool _isGivenUp;
+
     public async ValueTask<SessionEnd> RunAsync(CancellationToken aborted)
     {
         context.Protocol = ClientProtocol.HttpForward;
@@ -121,9 +124,18 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
 
     private async ValueTask<ConnectOutcome> OpenAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        var outcome = await services.OpenAsync(context, request, _authenticator.Parameters, cancellationToken);
-        context.Observe(outcome);
-        return outcome;
+        try
+        {
+            var outcome = await services.OpenAsync(context, request, _authenticator.Parameters, cancellationToken);
+            context.Observe(outcome);
+            return outcome;
+        }
+        catch (OperationCanceledException)
+        {
+            context.ObserveGivenUp();
+            _isGivenUp = true;
+            throw;
+        }
     }
 
     /// <summary>One line for each request. Its exit is asked for before the stream is closed: after that tor forgets it.</summary>
@@ -131,7 +143,9 @@ internal sealed class HttpSession(TransportConnection client, ConnectionContext 
     {
         context.Requests++;
         services.Counters.Of(context.Listener).CountRequest(ClientProtocol.HttpForward, exchange.Error.Cause);
-        context.Circuit = exchange.WorkerId is null ? null : services.Exits.Of(context.Stream);
-        services.AccessLog.WriteRequest(context, exchange);
+        var told = _isGivenUp ? exchange with { WorkerId = context.WorkerId, Attempts = context.Attempts } : exchange;
+        _isGivenUp = false;
+        context.Circuit = told.WorkerId is null ? null : services.Exits.Of(context.Stream);
+        services.AccessLog.WriteRequest(context, told);
     }
 }

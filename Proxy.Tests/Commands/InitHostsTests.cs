@@ -24,7 +24,7 @@ public class InitHostsTests
     [Test]
     public async Task Workers_on_other_hosts_are_sections_and_torrc_files_that_fit(CancellationToken token)
     {
-        var run = await InitAsync("--worker", "10.0.0.5", "--worker", "[2001:db8::7]:9060", "--gateway", "10.0.0.1", "--mode", "sticky");
+        var run = await InitAsync("--worker", "10.0.0.5", "--worker", "10.0.0.7:9060", "--gateway", "10.0.0.1", "--mode", "sticky");
 
         Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Output, Is.EqualTo($"{Output}: 4 files; README.txt says where each belongs\n"));
@@ -33,13 +33,26 @@ public class InitHostsTests
         Assert.That(result.Options.Balancing.Mode, Is.EqualTo("sticky"));
         Assert.That(
             result.Options.Workers.Select(static worker => $"{worker.Name} {worker.SocksEndPoint}"),
-            Is.EqualTo(new[] { "worker-01 10.0.0.5:9050", "worker-02 [2001:db8::7]:9060" }));
+            Is.EqualTo(new[] { "worker-01 10.0.0.5:9050", "worker-02 10.0.0.7:9060" }));
         Assert.That(
             Text("worker-01/torrc"),
             Does.Contain("\nSocksPort 10.0.0.5:9050 IsolateSOCKSAuth ExtendedErrors KeepAliveIsolateSOCKSAuth\n"
                 + "SocksPolicy accept 10.0.0.1\nSocksPolicy reject *\n").And.Not.Contain("ControlPort"));
         foreach (string torrc in (string[])["worker-01/torrc", "worker-02/torrc"])
             await VerifyAsync(torrc, token);
+    }
+
+    [Test]
+    public async Task Workers_may_be_at_IPv6_addresses(CancellationToken token)
+    {
+        var run = await InitAsync("--worker", "[2001:db8::7]:9060", "--gateway", "2001:db8::1");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+        Assert.That(Loading.Join(Loading.Text(Text("torbalancer.conf")).Errors), Is.Empty);
+        Assert.That(
+            Text("worker-01/torrc"),
+            Does.Contain("\nSocksPort [2001:db8::7]:9060 ").And.Contain("\nSocksPolicy accept [2001:db8::1]\n"));
+        await VerifyAsync("worker-01/torrc", token);
     }
 
     [Test]

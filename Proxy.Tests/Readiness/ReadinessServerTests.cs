@@ -127,7 +127,12 @@ public sealed class ReadinessServerTests
         var waiting = Enumerable.Range(0, 8).Select(_ => GetAsync(server.Address!, "/readyz", token)).ToList();
         await using (var other = new ReadinessListener(
             Handed(server.Descriptors.Single(static one => one.What.Name == "Address").Descriptor),
-            static async (client, stop) => await client.SendAsync("the other process"u8.ToArray(), stop),
+            static async (client, stop) =>
+            {
+                // A socket that is closed with something unread resets its connection.
+                await client.ReceiveAsync(new byte[4096], stop);
+                await client.SendAsync("the other process"u8.ToArray(), stop);
+            },
             proxy.Get<DescriptorBudget>(), proxy.Get<TimeProvider>()))
         {
             other.Start();

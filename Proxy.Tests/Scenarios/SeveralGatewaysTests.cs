@@ -276,7 +276,7 @@ public sealed partial class SeveralGatewaysTests
     }
 
     /// <summary>Seconds since 1970, as the clients' program counts them.</summary>
-    private static double Now() => (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).TotalSeconds;
+    private static double Now() => (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds;
 
     /// <param name="User">Of SOCKS; empty: none.</param>
     private sealed record Client(string Address, string Host, string User);
