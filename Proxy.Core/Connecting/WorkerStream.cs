@@ -11,7 +11,7 @@ namespace TorBalancer.Connecting;
 /// over, and disposes it. One that never began has nothing to be accounted for.
 /// </summary>
 /// <remarks>Most live for hours as idle tunnels: nothing in here that those do not need.</remarks>
-internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
+internal sealed class WorkerStream : IFirstByteObserver, IByteAccount, IAsyncDisposable
 {
     private readonly WorkerLease _lease;
     private readonly StreamAccounting _accounting;
@@ -61,6 +61,7 @@ internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
         // The watch is told by this.
         _began = _accounting.Time.GetTimestamp();
         counters.NextFromUpstream = this;
+        counters.Account = this;
     }
 
     void IFirstByteObserver.FirstByteCame()
@@ -71,7 +72,7 @@ internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
 
     /// <summary>
     /// Adds to the worker's totals what has moved since they were last told. Whoever carries a stream in parts says it behind each, and of
-    /// a tunnel that lives anybody may say it at any time: no byte is counted twice.
+    /// one that lives anybody may say it at any time: no byte is counted twice.
     /// </summary>
     public void CountBytes()
     {
@@ -110,8 +111,14 @@ internal sealed class WorkerStream : IFirstByteObserver, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _firstByte?.Dispose();
-        if (_counters is { } counters && ReferenceEquals(counters.NextFromUpstream, this))
-            counters.NextFromUpstream = null;
+        if (_counters is { } counters)
+        {
+            if (ReferenceEquals(counters.NextFromUpstream, this))
+                counters.NextFromUpstream = null;
+            if (ReferenceEquals(counters.Account, this))
+                counters.Account = null;
+        }
+
         await Connection.DisposeAsync();
         _lease.Dispose();
     }

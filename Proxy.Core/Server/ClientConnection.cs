@@ -67,11 +67,7 @@ internal sealed partial class ClientConnection(
         }
     }
 
-    public override void CountBytes()
-    {
-        if (Context.IsTunnel)
-            Volatile.Read(ref _stream)?.CountBytes();
-    }
+    public override void CountBytes() => Context.Counters.Account?.CountBytes();
 
     void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 

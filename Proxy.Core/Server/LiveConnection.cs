@@ -19,6 +19,6 @@ internal abstract class LiveConnection(ConnectionContext context)
     /// <summary>Ends the connection if it has not asked for anything yet: others wait for its place. From any thread.</summary>
     public abstract void GiveWay();
 
-    /// <summary>Adds what it has moved as a tunnel so far to its worker's totals; from any thread.</summary>
+    /// <summary>Adds what it has moved so far to its worker's totals; from any thread.</summary>
     public abstract void CountBytes();
 }

@@ -1,16 +1,31 @@
 namespace TorBalancer.Transport;
 
+/// <summary>What has moved is to be told to somebody's totals.</summary>
+internal interface IByteAccount
+{
+    /// <summary>Tells what has moved since it was told last; from any thread.</summary>
+    void CountBytes();
+}
+
 /// <summary>Bytes moved so far, read by views while they move; one writer each.</summary>
 public class TunnelCounters
 {
     private long _fromClient;
     private long _fromUpstream;
+    private IByteAccount? _account;
 
     /// <summary>Called once, by whoever moves bytes, at the next that the client sent; it must neither wait nor throw.</summary>
     internal Action? NextFromClient { get; set; }
 
     /// <summary>Called once, by whoever moves bytes, at the next that the worker sent; it must neither wait nor throw.</summary>
     internal IFirstByteObserver? NextFromUpstream { get; set; }
+
+    /// <summary>Whose bytes are counted here now, to be told to its worker's totals at any time; null: nobody's.</summary>
+    internal IByteAccount? Account
+    {
+        get => Volatile.Read(ref _account);
+        set => Volatile.Write(ref _account, value);
+    }
 
     /// <summary>What its bytes wait for before they move; null: nothing limits them. Set before they do.</summary>
     internal BandwidthPace? Pace { get; set; }

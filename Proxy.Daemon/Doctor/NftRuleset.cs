@@ -133,6 +133,9 @@ internal sealed class NftRuleset
                 case var turn when IsTurn(turn):
                     walking.Ends.Add(new NftEnd(NftFate.Turn, PortOf(verdict.Of, walking.Packet)));
                     break;
+                case "xt" when NftJson.Text(verdict.Of, "name") is "REJECT":
+                    walking.Ends.Add(new NftEnd(NftFate.Drop));
+                    break;
                 case "xt" when NftJson.Text(verdict.Of, "name") is "REDIRECT" or "DNAT" or "TPROXY":
                     walking.Ends.Add(new NftEnd(NftFate.Turn));
                     break;
@@ -173,7 +176,8 @@ internal sealed class NftRuleset
     private static bool? FitsStatement(NftMatcher matcher, string kind, JsonElement of) => kind switch
     {
         "match" => matcher.Fits(of),
-        "limit" or "quota" or "ct count" => null,
+        "limit" or "quota" or "ct count" or "meter" => null,
+        "set" when NftJson.Member(of, "stmt").ValueKind != JsonValueKind.Undefined => null,
         "xt" when NftJson.Text(of, "type") != "target" => null,
         _ => true,
     };

@@ -21,7 +21,6 @@ internal static class HostingEventIds
     public const int LameDuck = 1024;
     public const int LameDuckHurried = 1025;
     public const int Stuck = 1026;
-    public const int ReadyTransparent = 1027;
     public const int DiscoveryChanged = 1028;
     public const int DiscoveryKept = 1029;
     public const int PublisherService = 1030;
@@ -31,4 +30,5 @@ internal static class HostingEventIds
     public const int PublisherFailed = 1034;
     public const int UsersNotRead = 1035;
     public const int DiscoveryAnswers = 1036;
+    public const int ReadyTransparent = 1037;
 }

@@ -107,6 +107,8 @@ internal static class IsolationKeyFile
     {
         if (!File.Exists(path))
             throw new IOException($"{path} does not exist; make one with: (umask 077; openssl rand -hex {IsolationKey.Bytes} > {path})");
+        if (FileCalls.IsWaitedFor(path))
+            throw new IOException($"{path} is a named pipe and no file");
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
         if (OperatingSystem.IsLinux())
         {

@@ -123,6 +123,9 @@ internal sealed partial class HandOver(
         {
             foreach (var part in parts)
                 await part.PauseAsync();
+
+            // The totals go over; what this process carries from here on is its own.
+            contents.Server.Connections.CountBytes();
             var state = new TakeoverState
             {
                 Sessions = contents.Sessions.Export(),

@@ -19,8 +19,11 @@ internal sealed partial class Successor(ProxyServer server, SystemdNotifier syst
 {
     private const string Option = "--takeover", Deleted = " (deleted)", Shell = "/bin/sh";
 
-    /// <summary>Runs the rest of the command line, and ends as that does.</summary>
-    private const string Between = "\"$0\" \"$@\" & wait \"$!\"";
+    /// <summary>
+    /// Runs the rest of the command line, and ends as that does. In the foreground: what a shell runs beside itself ignores SIGINT and
+    /// SIGQUIT, and so would all that come after.
+    /// </summary>
+    private const string Between = "\"$0\" \"$@\"; exit \"$?\"";
 
     /// <summary>Of the kernel, while the file is still there.</summary>
     private readonly string _path = Environment.ProcessPath ?? "";
@@ -31,12 +34,14 @@ internal sealed partial class Successor(ProxyServer server, SystemdNotifier syst
     // Ends with the other process, which outlives this one when all goes well, or with the shell between.
     private Task _following = Task.CompletedTask;
 
-    /// <summary>Returns at once. One at a time: while one is under way nothing happens.</summary>
+    /// <summary>
+    /// Returns at once. One at a time: while one is under way nothing happens, and nothing when another process has taken over already.
+    /// </summary>
     public void Start()
     {
         lock (_lock)
         {
-            if (!_following.IsCompleted)
+            if (!_following.IsCompleted || server.Serving.Stage != ServingStage.Serving)
                 return;
             Process process;
             try
@@ -45,7 +50,7 @@ internal sealed partial class Successor(ProxyServer server, SystemdNotifier syst
             }
             catch (Exception failure) when (failure is Win32Exception or IOException or UnauthorizedAccessException)
             {
-                Log.NotStarted(logger, _path, failure.Message);
+                Log.NotStarted(logger, systemd.IsListenedTo ? $"{Shell} for {_path}" : _path, failure.Message);
                 return;
             }
 

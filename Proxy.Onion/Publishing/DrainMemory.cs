@@ -20,13 +20,18 @@ internal sealed partial class DrainMemory(string path, ILogger logger)
     private const string Heading =
         "# What \"torbalancer onion drain\" took out; the publisher reads it when it starts, and \"onion enable\" takes a line away.";
 
+    /// <summary>Behind the name of a file that could not be read, when it makes room for the next.</summary>
+    private const string Unread = ".unread";
+
     private const string TimeFormat = "yyyy-MM-ddTHH:mm:ssZ";
 
     // Nobody has so many instances: what is longer was not written here.
     private const int LongestFile = 1 << 20;
 
-    private readonly List<string> _foreign = [];
     private bool _exists;
+
+    // There is a file, and what it says is not known: it is not written over.
+    private bool _isUnread;
 
     /// <summary>Why the next start will not know what is drained now; null: it will.</summary>
     public string? Problem { get; private set; }
@@ -58,6 +63,7 @@ internal sealed partial class DrainMemory(string path, ILogger logger)
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or InvalidDataException)
         {
+            _isUnread = true;
             Log.NotRead(logger, path, failure.Message);
         }
     }
@@ -70,12 +76,15 @@ internal sealed partial class DrainMemory(string path, ILogger logger)
     {
         string[] lines =
         [
-            .. _foreign,
+            .. Foreign(state),
             .. state.Services.SelectMany(static service => service.Instances.Where(static one => one.IsDrained).Select(
                 one => $"{service.Identity.Address} {one.State.Address} {Written(one.DrainedSince!.Value)} {one.FullName}")),
         ];
         try
         {
+            if (_isUnread)
+                File.Move(path, path + Unread, overwrite: true);
+            _isUnread = false;
             if (lines.Length > 0 || _exists)
                 Write(lines);
             Problem = null;
@@ -88,7 +97,7 @@ internal sealed partial class DrainMemory(string path, ILogger logger)
     }
 
     /// <returns>Why the line was not used; null: it was, or it is none of this publisher's.</returns>
-    private string? Restore(PublisherState state, string line)
+    private static string? Restore(PublisherState state, string line)
     {
         string[] words = line.Split(' ', 4);
         if (words.Length < 3
@@ -99,16 +108,29 @@ internal sealed partial class DrainMemory(string path, ILogger logger)
                 DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var since))
             return "it is not SERVICE.onion INSTANCE.onion TIME, with a time as 2026-11-29T15:40:55Z";
         if (state.Services.FirstOrDefault(one => one.Identity.Address == address) is not { } service)
-        {
-            // Another publisher of this user may have it.
-            _foreign.Add(line);
             return null;
-        }
 
         var drained = service.Instances.FirstOrDefault(one => one.State.Address == instance);
         return drained is null
             ? $"service {service.Options.Name} has no instance {instance} any more"
             : state.StayDrained(drained, since);
+    }
+
+    /// <summary>Lines of services that another publisher of this user may have, as they are now.</summary>
+    private List<string> Foreign(PublisherState state)
+    {
+        try
+        {
+            return _isUnread || !File.Exists(path) ? [] : [.. File.ReadLines(path).Where(IsForeign)];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+
+        bool IsForeign(string line) =>
+            OnionServiceAddress.TryParse(line.Split(' ')[0], out var address, out _)
+                && !state.Services.Any(one => one.Identity.Address == address);
     }
 
     private static string Written(DateTimeOffset time) => time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);

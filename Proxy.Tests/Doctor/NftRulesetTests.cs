@@ -39,6 +39,7 @@ public class NftRulesetTests
     [TestCase("""{"redirect":null}""", "Turn:443", Description = "to the same port")]
     [TestCase("""{"redirect":{"port":{"range":[83,85]}}}""", "Turn:0", Description = "not known")]
     [TestCase("""{"xt":{"type":"target","name":"REDIRECT"}}""", "Turn:0", Description = "of iptables, whose port nft does not show")]
+    [TestCase("""{"xt":{"type":"target","name":"REJECT"}}""", "Drop", Description = "of iptables")]
     [TestCase("""{"accept":null}""", "Accept")]
     [TestCase("""{"reject":{"type":"tcp reset"}}""", "Drop")]
     [TestCase("""{"counter":{"packets":1}}""", "Accept", Description = "the policy")]
@@ -88,6 +89,9 @@ public class NftRulesetTests
         """, false)]
     [TestCase("""{"limit":{"rate":1,"per":"second"}}""", null)]
     [TestCase("""{"xt":{"type":"match","name":"conntrack"}}""", null)]
+    [TestCase("""{"set":{"op":"add","elem":"10.0.0.1","set":"@s","stmt":[{"limit":{"rate":10,"per":"second"}}]}}""", null)]
+    [TestCase("""{"set":{"op":"add","elem":"10.0.0.1","set":"@s"}}""", true)]
+    [TestCase("""{"meter":{"name":"m","key":"10.0.0.1","stmt":{"limit":{"rate":10,"per":"second"}}}}""", null)]
     [TestCase("""{"something":{"new":1}}""", true, Description = "a statement")]
     public void Condition_is_so_or_not_so_or_not_known(string condition, bool? fits)
     {

@@ -62,6 +62,9 @@ public sealed partial class ServiceManagerTests
         Assert.That(ParentOf(next), Is.Not.EqualTo(first));
         Assert.That(parent, Does.Not.Contain("--takeover"), "no shell is between any more");
 
+        // What a shell runs beside itself would ignore SIGINT and SIGQUIT.
+        Assert.That(IgnoredBy(next), Is.EqualTo(IgnoredBy(first)));
+
         Assert.That((await manager.NextAsync("READY=1", token)).ProcessId, Is.EqualTo(next));
         Assert.That((await manager.NextAsync("WATCHDOG=1", token)).ProcessId, Is.EqualTo(next));
 
@@ -170,13 +173,15 @@ public sealed partial class ServiceManagerTests
             await Task.Delay(20, token);
     }
 
-    private static int ParentOf(int processId)
-    {
-        string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/status");
-        return int.Parse(
-            File.ReadLines(path).Single(static line => line.StartsWith("PPid:", StringComparison.Ordinal))["PPid:".Length..],
-            CultureInfo.InvariantCulture);
-    }
+    private static int ParentOf(int processId) => int.Parse(StatusOf(processId, "PPid:"), CultureInfo.InvariantCulture);
+
+    /// <summary>A bit for each signal.</summary>
+    private static long IgnoredBy(int processId) =>
+        long.Parse(StatusOf(processId, "SigIgn:"), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
+    private static string StatusOf(int processId, string name) =>
+        File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/status"))
+            .Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Trim();
 
     /// <summary>CLOCK_MONOTONIC in microseconds.</summary>
     private static long Monotonic() => Stopwatch.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;

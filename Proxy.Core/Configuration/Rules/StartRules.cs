@@ -40,7 +40,13 @@ internal sealed class StartRules(TorBalancerOptions options, GivenValues given, 
         }
         else if (files.Mode(path) is { } mode && (mode & FileModes.Others) != 0)
             Error("Balancing", "KeyFile", path, "can be read or written by others; only mode 0600 or less is taken");
-        else if (files.TryRead(path, out string text, out _) && !IsKey(text.Trim()))
+        else if (!files.TryRead(path, out string text, out string unread))
+        {
+            // Whoever asks need not be the daemon's user.
+            if (!unread.StartsWith("may not be read", StringComparison.Ordinal))
+                Error("Balancing", "KeyFile", path, unread);
+        }
+        else if (!IsKey(text.Trim()))
         {
             Error(
                 "Balancing", "KeyFile", path,

@@ -17,8 +17,9 @@ internal readonly record struct DnsPacket(int Length, IPEndPoint Peer, IPPacketI
 /// </summary>
 internal sealed class DnsPackets(Socket socket)
 {
-    private readonly bool _hasNoAddress = OperatingSystem.IsLinux() && socket.LocalEndPoint is IPEndPoint { Address: var bound }
-        && (bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any));
+    // What is sent with a packet of its own address is laid out for 64 bits.
+    private readonly bool _hasNoAddress = OperatingSystem.IsLinux() && Environment.Is64BitProcess
+        && socket.LocalEndPoint is IPEndPoint { Address: var bound } && (bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any));
 
     // Any of its family.
     private readonly IPEndPoint _anybody =

@@ -265,7 +265,7 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
 
     /// <summary>What it means that this stream took a fresh circuit: a probe that tor built one for took none that was there.</summary>
     private static LedgerChange MeaningOf(StreamInfo stream, LedgerEntry entry) =>
-        ProbeToken.Is(stream.SocksPassword) ? entry.IsReserved ? LedgerChange.None : LedgerChange.Probed
+        ProbeToken.Is(stream.SocksPassword) ? entry is { IsReserved: true, IsOurs: false } ? LedgerChange.None : LedgerChange.Probed
         : IsLongLived(stream) ? LedgerChange.None : LedgerChange.Consumed;
 
     private static bool IsLongLived(StreamInfo stream) =>

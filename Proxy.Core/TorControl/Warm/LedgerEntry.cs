@@ -40,7 +40,8 @@ internal sealed class LedgerEntry(string id)
 
     /// <summary>
     /// tor builds it for somebody's stream, whose credentials it carries from its first hop on (circuit_get_open_circ_or_launch of
-    /// circuituse.c): nobody else's until that stream is on it.
+    /// circuituse.c). Should that stream leave before, tor gives the circuit to anybody and says so in no event: then it is clean, and
+    /// counted as that when it is listed anew.
     /// </summary>
     public bool IsReserved { get; set; }
 
@@ -56,8 +57,7 @@ internal sealed class LedgerEntry(string id)
     public LedgerPlace Place { get; set; }
 
     /// <summary>The same circuit, before it is told of anew.</summary>
-    public LedgerEntry Again() =>
-        new(Id) { Launched = Launched, Built = Built, IsOurs = IsOurs, IsUsed = IsUsed, IsReserved = IsReserved };
+    public LedgerEntry Again() => new(Id) { Launched = Launched, Built = Built, IsOurs = IsOurs, IsUsed = IsUsed };
 
     public void Update(CircuitInfo info)
     {

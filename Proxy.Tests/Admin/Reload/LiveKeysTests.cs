@@ -191,7 +191,7 @@ public sealed class LiveKeysTests
         await File.WriteAllTextAsync(Path.Combine(proxy.Directory, "users"), "ann:secret\n");
         await File.WriteAllTextAsync(Path.Combine(proxy.Directory, "extra"), "");
         string key = Path.Combine(proxy.Directory, "key");
-        await File.WriteAllTextAsync(key, new string('k', 64));
+        await File.WriteAllTextAsync(key, new string('a', 64));
         string token = Path.Combine(proxy.Directory, "token");
         await File.WriteAllTextAsync(token, "0123456789abcdef\n");
         foreach (string secret in (string[])[key, token])

@@ -13,6 +13,9 @@ public class StartRulesTests
     [TestCase("[ManagedWorkers]\nDataDirectory = {0}/plain", "DataDirectory = \"{0}/plain\" is no directory")]
     [TestCase("[ManagedWorkers]\nDataDirectory = {0}/plain/x", "DataDirectory = \"{0}/plain/x\" cannot be made: {0}/plain is no directory")]
     [TestCase("[ManagedWorkers]\nDataDirectory = /proc/x", "DataDirectory = \"/proc/x\" cannot be made")]
+    [TestCase("[Balancing]\nKeyFile = {0}/nope", "KeyFile = \"{0}/nope\" does not exist; auto makes one by itself")]
+    [TestCase("[Balancing]\nKeyFile = {0}/plain", "KeyFile = \"{0}/plain\" holds no key: 64 hexadecimal digits on one line are one")]
+    [TestCase("[Balancing]\nKeyFile = {0}", "KeyFile = \"{0}\" is a directory")]
     [TestCase("[Log]\nFile = /", "File = \"/\" is a directory")]
     [TestCase("[Log]\nFile = {0}/plain/x.log", "File = \"{0}/plain/x.log\" cannot be made: {0}/plain is no directory")]
     public void Check_finds_what_the_start_would(string text, string expected)

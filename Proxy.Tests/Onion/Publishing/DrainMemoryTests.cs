@@ -112,6 +112,12 @@ public sealed class DrainMemoryTests : IDisposable
         _memory.Keep(harness.State);
 
         Assert.That(File.ReadAllLines(FilePath)[1..], Is.EqualTo(new[] { foreign }));
+
+        // The other publisher has changed its own meanwhile.
+        string later = foreign.Replace("other/a", "other/b", StringComparison.Ordinal);
+        Write($"{later}\n");
+        _memory.Keep(harness.State);
+        Assert.That(File.ReadAllLines(FilePath)[1..], Is.EqualTo(new[] { later }));
     }
 
     [TestCase("what is this")]
@@ -158,10 +164,16 @@ public sealed class DrainMemoryTests : IDisposable
         Write(new string('x', 2_000_000), FilePath + "2");
         var harness = new PublisherHarness(2);
 
-        new DrainMemory(FilePath + "2", _log.CreateLogger("drains")).Restore(harness.State);
+        var memory = new DrainMemory(FilePath + "2", _log.CreateLogger("drains"));
+        memory.Restore(harness.State);
 
         Assert.That(harness.Service.Instances.Select(static one => one.IsDrained), Is.All.False);
         Assert.That(Messages.Single(), Does.StartWith("Which instances were drained before this start cannot be read"));
+
+        // Nobody's knowledge of what was drained is lost with the next drain.
+        memory.Keep(harness.State);
+        Assert.That(new FileInfo(FilePath + "2.unread").Length, Is.EqualTo(2_000_000));
+        Assert.That(File.ReadAllLines(FilePath + "2"), Has.Length.EqualTo(1));
     }
 
     private DrainMemory Memory() => new(FilePath, _log.CreateLogger("drains"));
