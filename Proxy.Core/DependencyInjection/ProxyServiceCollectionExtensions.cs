@@ -104,12 +104,29 @@ internal static class ProxyServiceCollectionExtensions
             };
         })
         .AddSingleton(static provider => new CircuitWarming(
-            provider.Get<Live<CircuitsOptions>>(), () => provider.Get<HealthMonitor>().IsUplinkFrozen, provider.Get<TimeProvider>(),
+            provider.Get<Live<CircuitsOptions>>(), IsUplinkFrozen(provider), provider.Get<TimeProvider>(),
             provider.Get<ILogger<CircuitWarming>>()))
         .AddSingleton<ICircuitEpochs>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorFacts>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ITorVersions>(static provider => provider.Get<RelayWatchService>())
         .AddSingleton<ICircuitJoin>(static provider => provider.Get<RelayWatchService>());
+
+    /// <summary>The monitor needs who asks, so it is had with the first question; in a daemon that stops nothing is launched.</summary>
+    private static Func<bool> IsUplinkFrozen(IServiceProvider provider)
+    {
+        HealthMonitor? health = null;
+        return () =>
+        {
+            try
+            {
+                return (health ??= provider.Get<HealthMonitor>()).IsUplinkFrozen;
+            }
+            catch (ObjectDisposedException)
+            {
+                return true;
+            }
+        };
+    }
 
     private static IServiceCollection AddConnecting(this IServiceCollection services) => services
         .AddSingleton<IsolationTokenFactory>()
