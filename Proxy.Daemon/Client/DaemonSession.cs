@@ -126,7 +126,7 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
             {
                 client.Dispose();
                 IsForbidden |= IsDenied(failure);
-                _failures.Add($"  {places[_next]}: {Why(places[_next], failure)}");
+                _failures.Add($"  {places[_next]}: {Why(failure)}");
                 _next++;
             }
             catch (AdminClientException failure)
@@ -159,9 +159,8 @@ internal sealed class DaemonSession(IReadOnlyList<EndPoint> places, string? toke
     private static bool IsDenied(AdminClientException failure) =>
         failure.InnerException?.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied };
 
-    private static string Why(EndPoint place, AdminClientException failure) =>
-        place is UnixDomainSocketEndPoint && !File.Exists(place.ToString()) && !IsDenied(failure) ? "there is no such socket"
-            : IsDenied(failure)
+    private static string Why(AdminClientException failure) =>
+        IsDenied(failure)
             ? $"{failure.Message}: the socket is the daemon's user's and root's; call this with sudo, or with sudo -u USER"
             : failure.Message;
 }

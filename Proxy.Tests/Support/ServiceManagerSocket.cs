@@ -1,13 +1,14 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using TorBalancer.Interop;
 
 namespace TorBalancer.Tests.Support;
 
 /// <summary>What a service manager hears (sd_notify(3)), and from whom: the kernel says it, as it says it to systemd (unix(7)).</summary>
 internal sealed partial class ServiceManagerSocket : IDisposable
 {
-    private const int SolSocket = 1, PassCredentials = 16, Credentials = 2, DontWait = 0x40, HeaderBytes = 16;
+    private const int SolSocket = 1, PassCredentials = 16, Credentials = 2, DontWait = 0x40;
 
     private const string Marker = "X_READ_SO_FAR=1";
 
@@ -107,36 +108,15 @@ internal sealed partial class ServiceManagerSocket : IDisposable
     private unsafe (int ProcessId, string Text)? TryRead()
     {
         byte* bytes = stackalloc byte[4096], control = stackalloc byte[64];
-        var part = new Part { Base = bytes, Length = 4096 };
-        var message = new Message { Parts = &part, PartCount = 1, Control = control, ControlLength = 64 };
+        var part = new SocketMessagePart { Base = bytes, Length = 4096 };
+        var message = new SocketMessage { Parts = &part, PartCount = 1, Control = control, ControlLength = 64 };
         nint count = ReceiveMessage((int)_socket.Handle, &message, DontWait);
         if (count < 0)
             return null;
         Assert.That((*(int*)(control + 8), *(int*)(control + 12)), Is.EqualTo((SolSocket, Credentials)));
-        return (*(int*)(control + HeaderBytes), Encoding.UTF8.GetString(bytes, (int)count));
+        return (*(int*)(control + SocketMessage.HeaderBytes), Encoding.UTF8.GetString(bytes, (int)count));
     }
 
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
-    private static unsafe partial nint ReceiveMessage(int socket, Message* message, int flags);
-
-    /// <summary>struct iovec.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private unsafe struct Part
-    {
-        public byte* Base;
-        public nuint Length;
-    }
-
-    /// <summary>struct msghdr of a 64-bit Linux.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private unsafe struct Message
-    {
-        public void* Name;
-        public uint NameLength;
-        public Part* Parts;
-        public nuint PartCount;
-        public void* Control;
-        public nuint ControlLength;
-        public int Flags;
-    }
+    private static unsafe partial nint ReceiveMessage(int socket, SocketMessage* message, int flags);
 }
