@@ -25,7 +25,8 @@ internal static class TransparentScenario
         var spec = TorBalancers.Create(bench.Options.Root, ours, before: bench.Options.Before, isTransparent: true)
             ?? throw new InvalidOperationException($"{ours} has not been built");
         using var forwarder = bench.Start(spec);
-        Run("ip", "route", "add", Network, "dev", "lo");
+        // With its source named: an interface that has host addresses alone gives a connection 0.0.0.0, which nobody can answer.
+        Run("ip", "route", "add", Network, "dev", "lo", "src", "127.0.0.1");
         Run("nft", $"table ip bench {{ chain output {{ type nat hook output priority -100; ip daddr {Network} "
             + $"meta l4proto tcp redirect to :{forwarder.TransparentPort}; }}; }}");
         foreach (var kind in (LoadKind[])[LoadKind.Connections, LoadKind.Down, LoadKind.Up])
