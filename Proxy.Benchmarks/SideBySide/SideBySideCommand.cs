@@ -73,6 +73,8 @@ internal static class SideBySideCommand
 
         foreach (var comparison in TransparentScenario.Run(bench))
             report.Add(comparison);
+        if (bench.Options.Only.Contains(TransparentScenario.Name))
+            report.Add(TransPortScenario.Run(bench));
         if (bench.Options.Only.Contains("idle"))
             report.Add(IdleScenario.Run(bench));
         if (bench.Options.Only.Contains("start"))

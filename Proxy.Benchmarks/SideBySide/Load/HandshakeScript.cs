@@ -69,7 +69,8 @@ internal sealed class HandshakeScript(params HandshakeStep[] steps)
 
     private static int IsHttpReply(ReadOnlySpan<byte> reply)
     {
-        if (!reply.EndsWith("\r\n\r\n"u8))
+        // Behind the head there may be what the target said first.
+        if (reply.IndexOf("\r\n\r\n"u8) < 0)
             return 0;
         return reply.StartsWith("HTTP/1.1 200"u8) || reply.StartsWith("HTTP/1.0 200"u8) ? 1 : -1;
     }
