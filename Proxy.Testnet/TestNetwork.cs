@@ -74,6 +74,9 @@ internal sealed partial class TestNetwork : IAsyncDisposable
     /// <summary>An address that every exit's policy refuses; blocked.test resolves to it.</summary>
     public static IPAddress BlockedAddress => TestZone.BlockedAddress;
 
+    /// <summary>A port of the Internet that the first exit refuses and the others take.</summary>
+    public const int PortOfOtherExits = 26;
+
     /// <summary>What a torrc needs to make another tor a client of this network (no ports, no data directory).</summary>
     public IReadOnlyList<string> ClientTorrc { get; private set; } = [];
 

@@ -70,6 +70,11 @@ internal sealed partial class ControlConnection
     public Task<bool> CloseCircuitAsync(string id, bool onlyIfUnused, CancellationToken cancellationToken)
         => TryCommandAsync($"CLOSECIRCUIT {Word(id)}{(onlyIfUnused ? " IfUnused" : "")}", cancellationToken);
 
+    /// <summary>Ends a stream; its client gets the SOCKS code of the reason. False: there is none of that id.</summary>
+    /// <param name="reason">Of RELAY_END (tor-spec).</param>
+    public Task<bool> CloseStreamAsync(string id, int reason, CancellationToken cancellationToken) =>
+        TryCommandAsync(string.Create(CultureInfo.InvariantCulture, $"CLOSESTREAM {Word(id)} {reason}"), cancellationToken);
+
     /// <summary>Builds a new circuit of tor's own choice and returns its id at once; its progress comes as CIRC events.</summary>
     public async Task<string> ExtendNewCircuitAsync(CancellationToken cancellationToken)
     {

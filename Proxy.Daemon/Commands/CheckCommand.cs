@@ -34,29 +34,39 @@ internal static class CheckCommand
             error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
         if (!result.IsValid)
             return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
-        if (ProblemOfTransports(result.Options) is { } problem)
-        {
-            error.WriteLine(problem);
+        var missing = ProblemsOfTransports(result.Options);
+        foreach (var (key, message) in missing)
+            error.WriteLine($"{result.Given.OriginOf("ManagedWorkers", key)}: [ManagedWorkers] {message}");
+        if (missing.Count > 0)
             return ExitCodes.Failed;
+
+        foreach (var (country, count) in FewExits(result.Options))
+        {
+            error.WriteLine($"{result.Given.OriginOf("ManagedWorkers", "Countries")}: warning: [ManagedWorkers] Countries has {country}, in "
+                + $"which the network had {Units.Count(count, "exit")} when a worker last ran: few are soon blocked, carry little, and tell "
+                + "their users apart");
         }
 
         output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");
         return ExitCodes.Done;
     }
 
-    /// <summary>What the start would look for in PATH; null: it is there, or not needed.</summary>
-    internal static string? ProblemOfTransports(TorBalancerOptions options)
+    /// <summary>What the start would look for in PATH and not find.</summary>
+    internal static IReadOnlyList<TransportProblem> ProblemsOfTransports(TorBalancerOptions options)
     {
         var managed = options.ManagedWorkers;
         if (!options.UsesManagedWorkers || managed.Count == 0)
-            return null;
+            return [];
 
         // That the file can be read and understood was checked before.
         var (bridges, _) = ManagedBridges.Of(managed, DiskFiles.Instance);
-        return PluggableTransports.TorrcLines(bridges, managed.Transports, Executables.Find).Problem is { } problem
-            ? $"[ManagedWorkers] Bridges: {problem}"
-            : null;
+        return PluggableTransports.TorrcLines(managed, bridges, Executables.Find).Problems;
     }
+
+    private static IReadOnlyList<CountryShare> FewExits(TorBalancerOptions options) =>
+        options.UsesManagedWorkers
+            ? KeptCountryExits.Few(options.ManagedWorkers, DiskFiles.Instance, Environment.GetEnvironmentVariable)
+            : [];
 
     private static string Summary(TorBalancerOptions options)
     {

@@ -40,9 +40,9 @@ internal static class IsolationKeyFile
             if (stateDirectory is null)
                 return new IsolationKey();
             string path = Path.Combine(stateDirectory, Name);
-            if (!File.Exists(path))
+            if (!Path.Exists(path))
                 notKept = Make(stateDirectory, path);
-            return notKept is null ? Read(path, FileModes.Others) : new IsolationKey();
+            return notKept is null ? Read(path, FileModes.Others, isMadeAnew: true) : new IsolationKey();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -103,8 +103,11 @@ internal static class IsolationKeyFile
         file.Flush(flushToDisk: true);
     }
 
-    private static IsolationKey Read(string path, UnixFileMode refused)
+    /// <param name="isMadeAnew">The next start makes another where there is none.</param>
+    private static IsolationKey Read(string path, UnixFileMode refused, bool isMadeAnew = false)
     {
+        if (Directory.Exists(path))
+            throw new IOException($"{path} is a directory");
         if (!File.Exists(path))
             throw new IOException($"{path} does not exist; make one with: (umask 077; openssl rand -hex {IsolationKey.Bytes} > {path})");
         if (FileCalls.IsWaitedFor(path))
@@ -129,7 +132,12 @@ internal static class IsolationKeyFile
         int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         string text = length > MaxLength ? "" : Encoding.ASCII.GetString(bytes, 0, length).Trim();
         if (text.Length != 2 * IsolationKey.Bytes || !text.All(char.IsAsciiHexDigit))
-            throw new IOException($"{path} holds no key: {2 * IsolationKey.Bytes} hexadecimal digits on one line are one");
+        {
+            throw new IOException(
+                $"{path} holds no key: {2 * IsolationKey.Bytes} hexadecimal digits on one line are one"
+                    + (isMadeAnew ? "; delete it, and another is made" : ""));
+        }
+
         return new IsolationKey(Convert.FromHexString(text));
     }
 }

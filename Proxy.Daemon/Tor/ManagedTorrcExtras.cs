@@ -26,8 +26,9 @@ internal sealed class ManagedTorrcExtras(ManagedWorkersOptions options, TorVersi
         var (bridges, wrong) = ManagedBridges.Of(options, DiskFiles.Instance);
         if (wrong is not null)
             throw new ManagedWorkersException($"[ManagedWorkers] Bridges = {options.BridgesFile} {wrong}");
-        var (lines, problem) = PluggableTransports.TorrcLines(bridges, options.Transports, Executables.Find);
-        _bridges = problem is null ? lines : throw new ManagedWorkersException($"[ManagedWorkers] Bridges: {problem}");
+        (_bridges, var problems) = PluggableTransports.TorrcLines(options, bridges, Executables.Find);
+        if (problems.Count > 0)
+            throw new ManagedWorkersException("[ManagedWorkers] " + string.Join("; ", problems.Select(static one => one.Message)));
         if (options.Countries.All(static share => share.Country.Length == 0))
             return;
         _geoip = GeoIPFile.Find(_user, options.TorPath, File.Exists);

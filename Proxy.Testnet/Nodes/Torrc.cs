@@ -137,6 +137,7 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
         "IPv6Exit 0",
         "ExitPolicyRejectPrivate 0",
         "ExitPolicy reject *:25",
+        .. node == plan.Exits[0] && plan.Exits.Count > 1 ? (string[])[Line($"ExitPolicy reject *:{TestNetwork.PortOfOtherExits}")] : [],
         $"ExitPolicy reject {Dns.TestZone.BlockedAddress}/32:*",
         "ExitPolicy accept 127.0.0.0/8:*",
 

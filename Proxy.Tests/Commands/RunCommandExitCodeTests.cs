@@ -15,6 +15,7 @@ public class RunCommandExitCodeTests
     [TestCase(1, "env", "--config", "/nonexistent/torbalancer.conf")]
     [TestCase(1, "run", "--config", "/nonexistent/torbalancer.conf")]
     [TestCase(2, "run", "--no-such-option")]
+    [TestCase(2, "run", "--latency", "30ms")]
     [TestCase(0, "--version")]
     [TestCase(0, "run", "--help")]
     public async Task Exit_code_of_a_command_line(int expected, params string[] arguments)

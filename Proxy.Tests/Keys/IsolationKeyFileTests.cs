@@ -90,7 +90,18 @@ public sealed class IsolationKeyFileTests
     public void What_is_no_key_is_refused(string text)
     {
         string path = Write("bad.key", text, Private);
-        Assert.That(Refusal(path), Does.Contain(path).And.Contain("64 hexadecimal digits"));
+        Assert.That(Refusal(path), Does.Contain(path).And.EndsWith("64 hexadecimal digits on one line are one"));
+        string kept = Write(IsolationKeyFile.Name, text, Private);
+        Assert.That(Refusal("auto"), Does.Contain(kept).And.EndsWith("are one; delete it, and another is made"));
+        Assert.That(File.ReadAllText(kept), Is.EqualTo(text), "whatever it is, it is not ours to write over");
+    }
+
+    [Test]
+    public void A_directory_is_no_key_and_is_called_so()
+    {
+        string path = Directory.CreateDirectory(Path.Combine(_state, IsolationKeyFile.Name)).FullName;
+        Assert.That(Refusal("auto"), Does.EndWith($"{path} is a directory"));
+        Assert.That(Refusal(path), Does.EndWith($"{path} is a directory"));
     }
 
     [Test]

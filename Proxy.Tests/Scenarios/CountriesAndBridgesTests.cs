@@ -47,6 +47,9 @@ public sealed class CountriesAndBridgesTests
         var refused = await CurlAsync(daemon, "socks5h", "country-fr");
         Assert.That((refused.ExitCode, refused.Error), Is.EqualTo((97, refused.Error)));
         Assert.That(refused.Error, Does.Contain("(2)"), "connection not allowed by ruleset");
+        refused = await CurlAsync(daemon, "socks4a", "country-fr");
+        Assert.That(refused.ExitCode, Is.EqualTo(97));
+        Assert.That(refused.Error, Does.Contain("(93)"), "the user id is to blame");
         var page = await CurlAsync(daemon, "http", "country-fr", "-i");
         Assert.That(
             page.Output,

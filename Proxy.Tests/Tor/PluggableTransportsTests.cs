@@ -12,43 +12,72 @@ public sealed class PluggableTransportsTests
     [Test]
     public void No_bridges_need_nothing()
     {
-        var (lines, problem) = PluggableTransports.TorrcLines([], [], static _ => null);
-        Assert.That((lines.Count, problem), Is.EqualTo((0, (string?)null)));
+        var (lines, problems) = Lines([], static _ => null);
+        Assert.That((lines.Count, problems.Count), Is.EqualTo((0, 0)));
     }
 
     [Test]
     public void Plain_bridges_need_no_program() =>
-        Assert.That(
-            PluggableTransports.TorrcLines([Plain], [], static _ => null).Lines,
-            Is.EqualTo(new[] { "UseBridges 1", "Bridge " + Plain.Text }));
+        Assert.That(Lines([Plain], static _ => null).Lines, Is.EqualTo(new[] { "UseBridges 1", "Bridge " + Plain.Text }));
 
     [Test]
     public void Programs_are_found_and_shared()
     {
         string? Find(string name) => name is "obfs4proxy" or "lyrebird" ? "/usr/bin/" + name : null;
         Assert.That(
-            PluggableTransports.TorrcLines([Obfs4, Snowflake, Plain, Obfs4], [], Find).Lines,
+            Lines([Obfs4, Snowflake, Plain, Obfs4], Find).Lines,
             Is.EqualTo(new[]
             {
                 "UseBridges 1", "ClientTransportPlugin obfs4,snowflake exec /usr/bin/lyrebird", "Bridge " + Obfs4.Text,
                 "Bridge " + Snowflake.Text, "Bridge " + Plain.Text, "Bridge " + Obfs4.Text,
             }));
         Assert.That(
-            PluggableTransports.TorrcLines([Obfs4], [new TransportProgram("obfs4", "/opt/x -y")], static name => name).Lines[1],
+            Lines([Obfs4], static name => name, new TransportProgram("obfs4", "/opt/x -y")).Lines[1],
             Is.EqualTo("ClientTransportPlugin obfs4 exec /opt/x -y"));
     }
 
+    [TestCase("obfs4", "Bridges: its bridge line has the transport obfs4, and none of the programs for it is in PATH (lyrebird, obfs4proxy): "
+        + "install Debian's package obfs4proxy, or name one by Transports = obfs4=/path/to/program")]
+    [TestCase("webtunnel", "Bridges: its bridge line has the transport webtunnel, and none of the programs for it is in PATH "
+        + "(lyrebird, webtunnel-client): name one by Transports = webtunnel=/path/to/program")]
+    [TestCase("snowflake", "Bridges: its bridge line has the transport snowflake, and none of the programs for it is in PATH "
+        + "(snowflake-client, lyrebird): install Debian's package snowflake-client, or name one by "
+        + "Transports = snowflake=/path/to/program")]
+    [TestCase("conjure", "Bridges: its bridge line has the transport conjure, and none of the programs for it is in PATH (conjure-client): "
+        + "name one by Transports = conjure=/path/to/program")]
+    [TestCase("new", "Bridges: its bridge line has the transport new, of which nothing is known: name its program by "
+        + "Transports = new=/path/to/program")]
+    public void What_is_missing_is_named_with_its_package(string transport, string says) =>
+        Assert.That(
+            Lines([new BridgeLine("", transport)], static _ => null).Problems, Is.EqualTo(new[] { new TransportProblem("Bridges", says) }));
+
     [Test]
-    public void What_is_missing_is_named_with_its_package()
+    public void Each_transport_that_lacks_its_program_is_named_once_with_where_the_bridge_stands()
     {
+        BridgeLine[] bridges =
+            [Plain, Obfs4 with { Number = 2 }, Snowflake with { Number = 5 }, Obfs4 with { Number = 6 }, new("", "new", 7)];
+        var (lines, problems) = PluggableTransports.TorrcLines(
+            new ManagedWorkersOptions { BridgesFile = "/etc/bridges", Transports = [new TransportProgram("new", "/opt/x -y")] }, bridges,
+            static name => name == "lyrebird" ? "/usr/bin/lyrebird" : null);
+        Assert.That(lines, Is.Empty);
         Assert.That(
-            PluggableTransports.TorrcLines([Obfs4], [], static _ => null).Problem,
-            Does.Contain("transport obfs4").And.Contain("(lyrebird, obfs4proxy)").And.Contain("Debian's package obfs4proxy"));
+            problems, Is.EqualTo(new[] { new TransportProblem("Transports", "Transports = new=/opt/x -y: /opt/x is no program that can be run") }));
+
+        (_, problems) = PluggableTransports.TorrcLines(
+            new ManagedWorkersOptions { BridgesFile = "/etc/bridges" }, bridges, static _ => null);
         Assert.That(
-            PluggableTransports.TorrcLines([new BridgeLine("", "new")], [], static name => name).Problem,
-            Does.Contain("of which nothing is known").And.Contain("Transports = new="));
+            problems.Select(static one => one.Message[..one.Message.IndexOf(',', StringComparison.Ordinal)]),
+            Is.EqualTo(new[]
+            {
+                "Bridges = \"/etc/bridges\" line 2 has the transport obfs4", "Bridges = \"/etc/bridges\" line 5 has the transport snowflake",
+                "Bridges = \"/etc/bridges\" line 7 has the transport new",
+            }));
         Assert.That(
-            PluggableTransports.TorrcLines([Obfs4], [new TransportProgram("obfs4", "/opt/x -y")], static _ => null).Problem,
-            Does.Contain("/opt/x is no program"));
+            Lines([Plain, Obfs4 with { Number = 2 }], static _ => null).Problems.Single().Message,
+            Does.StartWith("Bridges: bridge line 2 of it has the transport obfs4, and"));
     }
+
+    private static (IReadOnlyList<string> Lines, IReadOnlyList<TransportProblem> Problems) Lines(
+        IReadOnlyList<BridgeLine> bridges, Func<string, string?> find, params TransportProgram[] programs) =>
+        PluggableTransports.TorrcLines(new ManagedWorkersOptions { Bridges = bridges, Transports = programs }, bridges, find);
 }

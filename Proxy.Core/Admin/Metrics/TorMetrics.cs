@@ -44,12 +44,23 @@ internal static class TorMetrics
         yield return Warm("warm_circuits.used", "How many of these carried a stream", static warm => warm.Used, MetricKind.Counter);
         yield return Warm("warm_circuits.unused", "How many ended without one", static warm => warm.Unused, MetricKind.Counter);
         yield return Warm("warm_circuits.failed", "How many could not be built", static warm => warm.Failed, MetricKind.Counter);
+        yield return BuildTime(
+            "warm_circuits.build_time", "Median time to build a circuit, of the latest 64, tor's own included", static warm => warm.BuildTime);
+        yield return BuildTime(
+            "warm_circuits.slow_build_time", "Nine of ten of the same take no longer", static warm => warm.SlowBuildTime);
     }
 
     private static MetricFamily Tor(
         string name, string unit, string help, Func<WorkerTorFacts, double> value, MetricKind kind = MetricKind.Gauge) =>
         new(MetricFamily.Prefix + name, kind, unit, help, OfWorker,
             (reading, sink) => reading.EachTor((id, tor) => sink.Add(value(tor), id)));
+
+    private static MetricFamily BuildTime(string name, string help, Func<WarmFacts, TimeSpan?> value) =>
+        MetricFamily.Gauge(name, "s", help, OfWorker, (reading, sink) => reading.EachTor((id, tor) =>
+        {
+            if (tor.Warm is { } warm && value(warm) is { } time)
+                sink.Add(time.TotalSeconds, id);
+        }));
 
     private static MetricFamily Warm(string name, string help, Func<WarmFacts, double> value, MetricKind kind = MetricKind.Gauge) =>
         new(MetricFamily.Prefix + name, kind, "{circuit}", help, OfWorker,

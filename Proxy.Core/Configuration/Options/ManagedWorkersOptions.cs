@@ -43,7 +43,8 @@ public sealed record CountryShare(string Country, int Count);
 /// <summary>A bridge: a way into the Tor network that no public list has.</summary>
 /// <param name="Text">As torrc has it behind "Bridge ".</param>
 /// <param name="Transport">Its pluggable transport, such as obfs4; null: none, Tor's own protocol is spoken.</param>
-public sealed record BridgeLine(string Text, string? Transport);
+/// <param name="Number">Its line in the file, or which one of those in the configuration it is; from 1.</param>
+public sealed record BridgeLine(string Text, string? Transport, int Number = 1);
 
 /// <summary>The program of a pluggable transport.</summary>
 /// <param name="Transport">The transport's name.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Syntax;
 
@@ -11,4 +12,11 @@ internal static class ManagedBridges
         options.BridgesFile.Length == 0 ? (options.Bridges, null)
         : files.TryRead(options.BridgesFile, out string text, out string problem) ? BridgeText.ParseFile(text)
         : ([], problem);
+
+    /// <summary>Where one of them stands, as the subject of a sentence about it.</summary>
+    public static string PlaceOf(BridgeLine bridge, ManagedWorkersOptions options) =>
+        options.BridgesFile.Length > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"Bridges = \"{ConfText.Printable(options.BridgesFile)}\" line {bridge.Number}")
+        : options.Bridges.Count > 1 ? string.Create(CultureInfo.InvariantCulture, $"Bridges: bridge line {bridge.Number} of it")
+        : "Bridges: its bridge line";
 }

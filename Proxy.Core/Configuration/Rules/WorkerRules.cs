@@ -47,7 +47,8 @@ internal sealed class WorkerRules(TorBalancerOptions options, GivenValues given,
 
         if (!options.UsesManagedWorkers && options.ManagedWorkers.Count > 0)
         {
-            string[] keys = ["Count", "DataDirectory", "TorPath", "Countries", "Bridges", "Transports", "ExtraTorrc"];
+            // In DataDirectory the isolation key is kept, whoever the workers are.
+            string[] keys = ["Count", "TorPath", "Countries", "Bridges", "Transports", "ExtraTorrc"];
             string? unused = Array.Find(keys, key => given.IsSet(Managed, key));
             if (unused is not null)
             {

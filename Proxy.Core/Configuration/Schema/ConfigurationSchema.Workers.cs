@@ -128,7 +128,7 @@ internal sealed partial class ConfigurationSchema
             "How many tor processes to start when no worker is configured; 0: none.",
             (options, value) => options.Count = value)
         .Key("DataDirectory", Values.AutoOrPath, "auto",
-            "Where they keep their guards; auto: the service's state directory, else the user's.",
+            "Where they keep their guards, and the daemon its isolation key; auto: the service's state directory, else the user's.",
             (options, value) => options.DataDirectory = value)
         .Key("TorPath", Values.AutoOrPath, "auto", "The tor executable; auto: the first one in PATH.",
             (options, value) => options.TorPath = value)

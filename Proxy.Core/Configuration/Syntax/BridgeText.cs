@@ -32,7 +32,7 @@ public static class BridgeText
                 continue;
             if (TryParse(line, out var bridge) is { } problem)
                 return ([], string.Create(CultureInfo.InvariantCulture, $"line {i + 1} {problem}"));
-            bridges.Add(bridge);
+            bridges.Add(bridge with { Number = i + 1 });
         }
 
         return bridges.Count > 0 ? (bridges, null) : ([], "holds no bridge line");
@@ -64,12 +64,13 @@ public static class BridgeText
             return $"has no address behind the transport {transport}";
         if (ProblemOfAddress(address) is { } problem)
             return problem;
-        if (words.TryPeek(out string? fingerprint) && !fingerprint.Contains('='))
-        {
-            words.Dequeue();
-            if (fingerprint.Length != FingerprintLength || !fingerprint.All(char.IsAsciiHexDigit))
-                return $"has \"{ConfText.Printable(fingerprint)}\" where the fingerprint stands, which is 40 hexadecimal digits";
-        }
+
+        // Without a transport it may stand in groups of four, as tor used to write it.
+        string fingerprint = "";
+        while (words.TryPeek(out string? next) && !next.Contains('=') && (transport is null || fingerprint.Length == 0))
+            fingerprint += words.Dequeue();
+        if (fingerprint.Length > 0 && (fingerprint.Length != FingerprintLength || !fingerprint.All(char.IsAsciiHexDigit)))
+            return $"has \"{ConfText.Printable(fingerprint)}\" where the fingerprint stands, which is 40 hexadecimal digits";
 
         var keys = new HashSet<string>(StringComparer.Ordinal);
         foreach (string word in words)

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace TorBalancer.Configuration.Syntax;
 
 /// <summary>
@@ -39,6 +41,44 @@ internal sealed record GeoIPFile(string? Path, bool IsInTorrc, IReadOnlyList<str
             places.Add(System.IO.Path.Combine(prefix, "share/tor/geoip"));
         places.AddRange(UsualPlaces.Where(place => !places.Contains(place)));
         return new GeoIPFile(places.Find(place => exists(place)), IsInTorrc: false, places);
+    }
+
+    /// <summary>
+    /// How many of the addresses are in each country that the file has, by its two letters in lower case. Throws
+    /// <see cref="IOException"/>.
+    /// </summary>
+    /// <param name="file">Its lines are low,high,country; both numbers are IPv4 addresses, and in.</param>
+    public static IReadOnlyDictionary<string, int> Count(TextReader file, IEnumerable<uint> addresses)
+    {
+        uint[] sorted = [.. addresses.Order()];
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        while (file.ReadLine() is { } line)
+        {
+            string[] words = line.Split(',');
+            if (words.Length == 3 && IsNumber(words[0], out uint low) && IsNumber(words[1], out uint high) && low <= high)
+            {
+                string country = words[2].Trim().ToLowerInvariant();
+                counts[country] = counts.GetValueOrDefault(country) + Before(sorted, high + 1UL) - Before(sorted, low);
+            }
+        }
+
+        return counts;
+
+        static bool IsNumber(string word, out uint number) =>
+            uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    }
+
+    /// <summary>How many of them are lower.</summary>
+    private static int Before(uint[] sorted, ulong address)
+    {
+        int low = 0, high = sorted.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = sorted[middle] < address ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
     }
 
     /// <summary>

@@ -59,7 +59,7 @@ internal static partial class Values
                 return new ValueProblem($"{which} {wrong}", ShowAllowed: false);
             }
 
-            lines.Add(bridge);
+            lines.Add(bridge with { Number = lines.Count + 1 });
         }
 
         value = ("", lines);

@@ -33,6 +33,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private readonly ExitExclusion _exclusion;
     private readonly CircuitReplacement _replacement;
     private readonly CountryExits _countryExits;
+    private readonly HopelessStreams _hopeless;
     private readonly TorLevel _level;
     private readonly WorkSignal _work;
     private readonly List<StreamVerdict> _verdicts = [];
@@ -61,6 +62,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         };
         _replacement = new CircuitReplacement(target.WorkerId, options, _table, epochs, timing, time, logger);
         _level = new TorLevel(target.WorkerId, logger);
+        _hopeless = new HopelessStreams(target.WorkerId, time, logger);
     }
 
     public string WorkerId => _target.WorkerId;
@@ -235,6 +237,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         bool hasWork = _exclusion.Observe(message, _verdicts);
         hasWork |= _replacement.Observe(message, _verdicts);
         hasWork |= _countryExits.Observe(message);
+        hasWork |= _hopeless.Observe(message);
         if (hasWork)
             _work.Set();
     }
@@ -246,6 +249,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
             while (true)
             {
                 await _work.WaitAsync(NextWait(), cancellationToken);
+                await _hopeless.EndAsync(control, cancellationToken);
                 bool mayGather = await _exclusion.ListPendingAsync(control, cancellationToken);
                 await _replacement.BeginPendingAsync(control, cancellationToken);
                 if (mayGather)
@@ -277,6 +281,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
     private async Task ResynchronizeAsync(ControlConnection control, CancellationToken cancellationToken)
     {
         Log.Resynchronized(_logger, WorkerId);
+        _hopeless.Clear();
         await LoadAsync(control, cancellationToken);
         await _exclusion.ReloadAsync(control, cancellationToken);
     }
@@ -303,6 +308,7 @@ internal sealed partial class CircuitWatcher : IAsyncDisposable
         _table.Clear();
         _exclusion.Clear();
         _replacement.Clear();
+        _hopeless.Clear();
         _warmer?.Disconnect();
         if (was && !_stop.IsCancellationRequested)
             Log.WatchLost(_logger, WorkerId, problem);

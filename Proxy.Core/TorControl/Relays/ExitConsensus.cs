@@ -62,16 +62,19 @@ internal sealed class ExitConsensus
         return new ExitConsensus(weights);
     }
 
-    /// <summary>The IPv4 addresses of the same relays in the same text, one for each.</summary>
+    /// <summary>
+    /// The IPv4 addresses of the same relays in the same text, one for each; or of those in a consensus with microdescriptors, whose lines
+    /// lack the digest.
+    /// </summary>
     public static IEnumerable<string> AddressesOf(string text)
     {
-        const int address = 6;
+        const int fromEnd = 3, least = 8;
         string? found = null;
         foreach (string line in text.Split('\n', StringSplitOptions.TrimEntries))
         {
             if (line.StartsWith("r ", StringComparison.Ordinal))
             {
-                found = line.Split(' ').ElementAtOrDefault(address);
+                found = line.Split(' ') is { Length: >= least } words ? words[^fromEnd] : null;
             }
             else if (line.StartsWith("s ", StringComparison.Ordinal) && found is not null && IsExit(line[2..].Split(' ')))
             {

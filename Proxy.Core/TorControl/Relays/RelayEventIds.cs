@@ -24,4 +24,6 @@ internal static class RelayEventIds
     public const int CircuitBroken = 5220;
     public const int RebuildFailed = 5221;
     public const int RebuildGivenUp = 5222;
+    public const int PortOfNobody = 5223;
+    public const int StreamNotEnded = 5224;
 }

@@ -23,8 +23,8 @@ internal enum StreamFault : byte
 internal static class StreamFaults
 {
     /// <summary>
-    /// The fault, or null when the end says nothing about the exit. EXITPOLICY is not here: tor learns it by itself and
-    /// takes another exit. DESTROY is not either: the circuit's own end says more.
+    /// The fault, or null when the end says nothing about the exit. EXITPOLICY is not here: an exit may refuse what it likes, and
+    /// <see cref="HopelessStreams"/> ends what asks for it. DESTROY is not either: the circuit's own end says more.
     /// </summary>
     public static StreamFault? Of(StreamInfo stream) => stream.Reason switch
     {

@@ -32,8 +32,8 @@ internal static class TorChecks
             yield break;
         }
 
-        if (CheckCommand.ProblemOfTransports(patient.Options) is { } problem)
-            yield return Finding.Error("[ManagedWorkers] Bridges", problem, "install the transport's program, or name it in Transports");
+        foreach (var (key, problem) in CheckCommand.ProblemsOfTransports(patient.Options))
+            yield return Finding.Error("[ManagedWorkers] " + key, problem, "install the transport's program, or name it in Transports");
         if (TorProgram.VersionOf(tor) is not { } version)
         {
             yield return Finding.Error(tor, "it does not say its version within 5 s", "see what it prints: " + tor + " --version");

@@ -19,6 +19,7 @@ public class WorkerRulesTests
 
     [TestCase("[Worker:a]\n[ManagedWorkers]")]
     [TestCase("[Worker:a]\n[ManagedWorkers]\nCount = 0")]
+    [TestCase("[Worker:a]\n[ManagedWorkers]\nDataDirectory = /var/lib/x", Description = "the isolation key is kept there")]
     public void Workers_and_managed_workers_off_or_untouched_is_fine(string text) =>
         Assert.That(Loading.Join(Loading.Text(text).Warnings), Is.Empty);
 

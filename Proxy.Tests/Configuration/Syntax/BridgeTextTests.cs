@@ -12,6 +12,8 @@ public sealed class BridgeTextTests
     [TestCase("Bridge 192.0.2.7:443 " + Print, null)]
     [TestCase("[2001:db8::7]:443 " + Print, null)]
     [TestCase("[2001:db8::7]", null)]
+    [TestCase("192.0.2.7:443 0123 4567 89AB CDEF 0123 4567 89ab cdef 0123 4567", null)]
+    [TestCase("conjure 192.0.2.7:80 url=https://r.example/api fronts=a.example,b.example transport=min", "conjure")]
     [TestCase("obfs4 192.0.2.7:443 " + Print + " cert=abc/+ iat-mode=0", "obfs4")]
     [TestCase("  bridge\tobfs4  192.0.2.7:443 cert=a iat-mode=1 ", "obfs4")]
     [TestCase("snowflake 192.0.2.3:80 " + Print + " fingerprint=" + Print + " url=https://s.example/ fronts=a.example,b.example "
@@ -39,6 +41,8 @@ public sealed class BridgeTextTests
     [TestCase("192.0.2.7:0", "whose port is none")]
     [TestCase("192.0.2.7:65536", "whose port is none")]
     [TestCase("192.0.2.7:443 ABC", "has \"ABC\" where the fingerprint stands, which is 40 hexadecimal digits")]
+    [TestCase("192.0.2.7:443 0123 4567", "has \"01234567\" where the fingerprint stands")]
+    [TestCase("obfs4 192.0.2.7:443 " + Print + " " + Print + " cert=a iat-mode=0", "at its end, where only key=value may stand")]
     [TestCase("192.0.2.7:443 $" + Print, "where the fingerprint stands")]
     [TestCase("obfs4 192.0.2.7:443 " + Print + " iat-mode=0", "lacks cert=, which obfs4 needs")]
     [TestCase("obfs4 192.0.2.7:443 " + Print + " cert=a", "lacks iat-mode=, which obfs4 needs")]
@@ -56,7 +60,7 @@ public sealed class BridgeTextTests
         Assert.That(problem, Is.Null);
         Assert.That(
             bridges,
-            Is.EqualTo(new[] { new BridgeLine("192.0.2.7:443", null), new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4") }));
+            Is.EqualTo(new[] { new BridgeLine("192.0.2.7:443", null, 3), new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4", 4) }));
         Assert.That(BridgeText.ParseFile("192.0.2.7:443\n\n192.0.2.7:x\n").Problem, Does.StartWith("line 3 has the address"));
         Assert.That(BridgeText.ParseFile("# none\n").Problem, Is.EqualTo("holds no bridge line"));
     }
