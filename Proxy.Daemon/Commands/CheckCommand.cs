@@ -34,7 +34,7 @@ internal static class CheckCommand
             error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
         if (!result.IsValid)
             return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
-        if (ProblemOfTransports(result.Options) is { } problem)
+        if (ProblemOfTransports(result) is { } problem)
         {
             error.WriteLine(problem);
             return ExitCodes.Failed;
@@ -44,18 +44,19 @@ internal static class CheckCommand
         return ExitCodes.Done;
     }
 
-    /// <summary>What the start would look for in PATH; null: it is there, or not needed.</summary>
-    internal static string? ProblemOfTransports(TorBalancerOptions options)
+    /// <summary>What the start would look for in PATH, with the place that asks for it; null: it is there, or not needed.</summary>
+    internal static string? ProblemOfTransports(ConfigurationResult result)
     {
-        var managed = options.ManagedWorkers;
-        if (!options.UsesManagedWorkers || managed.Count == 0)
+        var managed = result.Options.ManagedWorkers;
+        if (!result.Options.UsesManagedWorkers || managed.Count == 0)
             return null;
 
         // That the file can be read and understood was checked before.
         var (bridges, _) = ManagedBridges.Of(managed, DiskFiles.Instance);
-        return PluggableTransports.TorrcLines(bridges, managed.Transports, Executables.Find).Problem is { } problem
-            ? $"[ManagedWorkers] Bridges: {problem}"
-            : null;
+        if (PluggableTransports.TorrcLines(bridges, managed.Transports, Executables.Find).Problem is not { } problem)
+            return null;
+        string file = managed.BridgesFile.Length == 0 ? "" : $" = {managed.BridgesFile}";
+        return $"{result.Given.OriginOf("ManagedWorkers", "Bridges")}: [ManagedWorkers] Bridges{file}: {problem}";
     }
 
     private static string Summary(TorBalancerOptions options)

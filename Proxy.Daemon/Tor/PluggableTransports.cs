@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorBalancer.Configuration.Options;
 
 namespace TorBalancer.Daemon.Tor;
@@ -29,8 +30,10 @@ internal static class PluggableTransports
         if (bridges.Count == 0)
             return ([], null);
         var commands = new List<(string Command, List<string> Transports)>();
-        foreach (string transport in bridges.Select(static bridge => bridge.Transport).OfType<string>().Distinct())
+        foreach (var bridge in bridges.Where(static bridge => bridge.Transport is not null).DistinctBy(static bridge => bridge.Transport))
         {
+            string transport = bridge.Transport!;
+            string which = bridge.Line == 0 ? "a bridge" : string.Create(CultureInfo.InvariantCulture, $"the bridge in line {bridge.Line}");
             string? command = configured.FirstOrDefault(one => one.Transport == transport)?.Command;
             var (_, programs, package) = Array.Find(Known, row => row.Transport == transport);
             if (command is not null)
@@ -41,13 +44,13 @@ internal static class PluggableTransports
             }
             else if (programs is null)
             {
-                return ([], $"a bridge has the transport {transport}, of which nothing is known: name its program by "
+                return ([], $"{which} has the transport {transport}, of which nothing is known: name its program by "
                     + $"Transports = {transport}=/path/to/program");
             }
             else if ((command = programs.Select(find).FirstOrDefault(static path => path is not null)) is null)
             {
                 string install = package.Length > 0 ? $"install Debian's package {package}, or " : "";
-                return ([], $"a bridge has the transport {transport}, and none of the programs for it is in PATH "
+                return ([], $"{which} has the transport {transport}, and none of the programs for it is in PATH "
                     + $"({string.Join(", ", programs)}): {install}name one by Transports = {transport}=/path/to/program");
             }
 

@@ -50,5 +50,8 @@ public sealed class PluggableTransportsTests
         Assert.That(
             PluggableTransports.TorrcLines([Obfs4], [new TransportProgram("obfs4", "/opt/x -y")], static _ => null).Problem,
             Does.Contain("/opt/x is no program"));
+        Assert.That(
+            PluggableTransports.TorrcLines([Plain, new BridgeLine("", "new") { Line = 7 }], [], static name => name).Problem,
+            Does.StartWith("the bridge in line 7 has the transport new"));
     }
 }

@@ -43,7 +43,11 @@ public sealed record CountryShare(string Country, int Count);
 /// <summary>A bridge: a way into the Tor network that no public list has.</summary>
 /// <param name="Text">As torrc has it behind "Bridge ".</param>
 /// <param name="Transport">Its pluggable transport, such as obfs4; null: none, Tor's own protocol is spoken.</param>
-public sealed record BridgeLine(string Text, string? Transport);
+public sealed record BridgeLine(string Text, string? Transport)
+{
+    /// <summary>In its file, from 1; 0: it stands in the configuration itself.</summary>
+    public int Line { get; init; }
+}
 
 /// <summary>The program of a pluggable transport.</summary>
 /// <param name="Transport">The transport's name.</param>

@@ -32,7 +32,7 @@ internal static class TorChecks
             yield break;
         }
 
-        if (CheckCommand.ProblemOfTransports(patient.Options) is { } problem)
+        if (CheckCommand.ProblemOfTransports(patient.Configuration) is { } problem)
             yield return Finding.Error("[ManagedWorkers] Bridges", problem, "install the transport's program, or name it in Transports");
         if (TorProgram.VersionOf(tor) is not { } version)
         {

@@ -33,6 +33,9 @@ public sealed class BridgeTextTests
     [TestCase("9fs 192.0.2.7:443", "neither an address nor the name of a transport")]
     [TestCase("bridge.example:443", "has the address \"bridge.example:443\"; a bridge is given by an IPv4 address")]
     [TestCase("1.2:443", "has the address \"1.2:443\"")]
+    [TestCase("0x7f.0.0.1:443", "has the address \"0x7f.0.0.1:443\"")]
+    [TestCase("192.0.2.07:443", "has the address \"192.0.2.07:443\"")]
+    [TestCase("[::ffff:1.2]:443", "has the address")]
     [TestCase("2001:db8::7", "IPv6 address in brackets")]
     [TestCase("[192.0.2.7]:443", "has the address")]
     [TestCase("[2001:db8::7:443", "whose brackets do not fit")]
@@ -56,7 +59,11 @@ public sealed class BridgeTextTests
         Assert.That(problem, Is.Null);
         Assert.That(
             bridges,
-            Is.EqualTo(new[] { new BridgeLine("192.0.2.7:443", null), new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4") }));
+            Is.EqualTo(new[]
+            {
+                new BridgeLine("192.0.2.7:443", null) { Line = 3 },
+                new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4") { Line = 4 },
+            }));
         Assert.That(BridgeText.ParseFile("192.0.2.7:443\n\n192.0.2.7:x\n").Problem, Does.StartWith("line 3 has the address"));
         Assert.That(BridgeText.ParseFile("# none\n").Problem, Is.EqualTo("holds no bridge line"));
     }
