@@ -13,10 +13,10 @@ install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     firefox-esr=firefox-esr \
     libsodium23=lib:libsodium.so.23 onionbalance=onionbalance python3-stem=py:stem python3-cryptography=py:cryptography \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
-    nftables=nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \
+    nftables=nft iptables=iptables-nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \
     logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \
     systemd=systemd-analyze obfs4proxy=obfs4proxy prometheus=promtool nodejs=node pngquant=pngquant \
-    apache2-utils=htpasswd whois=mkpasswd bind9-dnsutils=dig dnsmasq-base=dnsmasq kubernetes-client=kubectl ||
+    default-jre-headless=keytool apache2-utils=htpasswd whois=mkpasswd bind9-dnsutils=dig dnsmasq-base=dnsmasq kubernetes-client=kubectl ||
     echo "Some tests will be skipped for want of these." >&2
 
 results=$(mktemp -d)

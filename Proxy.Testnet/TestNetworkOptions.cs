@@ -27,8 +27,9 @@ internal sealed record TestNetworkOptions
     public int Workers { get; init; } = 4;
 
     /// <summary>
-    /// Names lead to 198.51.100.K (RFC 5737) at exit K instead of 127.0.31.K, for what treats loopback addresses apart. Whoever
-    /// sets it makes these addresses lead to the origin, in a network namespace of its own.
+    /// Names lead to 198.51.100.K (RFC 5737) at exit K instead of 127.0.31.K, and those that have an IPv6 address to 2001:db8:80::K, for
+    /// what treats loopback addresses apart; exits then speak IPv6. Whoever sets it makes these addresses lead to the origin, in a network
+    /// namespace of its own.
     /// </summary>
     public bool DocumentationAddresses { get; init; }
 

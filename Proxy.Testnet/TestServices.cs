@@ -49,7 +49,7 @@ internal sealed class TestServices : IAsyncDisposable
         {
             IPAddress address = TestNetworkPlan.ExitAddress(i);
             exits.Add(address, plan.Exits[i].Name);
-            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(plan.NameAddress(i)), Questions));
+            _servers.Add(TestDnsServer.Start(plan.DnsEndPoint(i), new TestZone(plan.NameAddress(i), plan.NameAddress6(i)), Questions));
         }
 
         IPAddress[] addresses = [IPAddress.Loopback, .. exits.Keys];

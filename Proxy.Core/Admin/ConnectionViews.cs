@@ -42,7 +42,7 @@ internal sealed class ConnectionViews(ProxyServer server, ExitLookup exits, Live
         State = StateOf(context),
         Listener = context.Listener.Name,
         Protocol = context.Protocol.Word(),
-        Target = context.Target is null ? null : AccessLog.TargetText(context.Target, log.Value.Targets),
+        Target = context.Target is { } target ? AccessLog.TargetText(target, log.Value.Targets) : null,
         Worker = context.WorkerId,
         Exit = exits.Find(context.Stream),
         AgeMs = Milliseconds(time.GetElapsedTime(context.Started)),
@@ -56,20 +56,21 @@ internal sealed class ConnectionViews(ProxyServer server, ExitLookup exits, Live
         bool isOver = context.Ended != 0;
         var latest = attempts.Count > 0 ? attempts[^1] : null;
         var circuit = isOver ? context.Circuit : exits.FindCircuit(context.Stream);
+        var error = context.Error;
         return new ConnectionDetailView
         {
             Id = context.Id,
             State = StateOf(context),
             Listener = context.Listener.Name,
             Protocol = context.Protocol.Word(),
-            Target = context.Target is null ? null : AccessLog.TargetText(context.Target, log.Value.Targets),
+            Target = context.Target is { } target ? AccessLog.TargetText(target, log.Value.Targets) : null,
             Worker = context.WorkerId ?? latest?.WorkerId,
             Route = context.WorkerId is not null ? Route(context.ViaLink) : latest is null ? null : Route(latest.ViaLink),
             Attempts = [.. attempts.Select(attempt => Of(attempt, context))],
             Circuit = circuit is null ? null : CircuitView.From(circuit),
             Exit = context.ExitOf(circuit),
-            Cause = context.Error.Word,
-            Message = context.Error.Detail,
+            Cause = error.Word,
+            Message = error.Detail,
             End = context.End is { } end ? AccessLog.Word(end) : null,
             Started = time.GetUtcNow() - time.GetElapsedTime(context.Started),
             ConnectMs = context.ConnectTime > TimeSpan.Zero ? Milliseconds(context.ConnectTime) : null,

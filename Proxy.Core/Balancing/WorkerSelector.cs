@@ -29,17 +29,22 @@ internal sealed partial class WorkerSelector
 {
     private const int MaxRaces = 100;
 
+    private const string NotAllKnown = "not all workers are known yet: those that [Discovery] names are still asked for";
+
     private readonly WorkerPool _pool;
     private readonly FrozenDictionary<string, IWorkerSelectionPolicy> _policies;
     private readonly Live<SelectionOptions> _options;
     private readonly TimeProvider _time;
     private readonly IRandomSource _random;
+    private readonly DiscoveryState? _discovery;
     private long _passOverUntil;
 
+    /// <param name="discovery">Whether workers of DNS are waited for; null: there are none.</param>
     public WorkerSelector(
         WorkerPool pool, IEnumerable<IWorkerSelectionPolicy> policies, Live<SelectionOptions> options, TimeProvider time,
-        IRandomSource random)
+        IRandomSource random, DiscoveryState? discovery = null)
     {
+        _discovery = discovery;
         _random = random;
         _pool = pool;
         _options = options;
@@ -185,7 +190,11 @@ internal sealed partial class WorkerSelector
     {
         var worker = _pool.Find(id);
         if (worker is null)
-            refused = new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker");
+        {
+            refused = _discovery is { IsAwaited: true }
+                ? new ProxyError(FailureCause.NoWorkerAvailable, NotAllKnown)
+                : new ProxyError(FailureCause.BadUserParameters, "parameter 'worker' names no worker");
+        }
         else if (request.Country is { } country && worker.Model.Country != country)
             refused = new ProxyError(
                 FailureCause.BadUserParameters, $"worker {worker.Id} is not of the country that parameter 'country' names");
@@ -201,11 +210,15 @@ internal sealed partial class WorkerSelector
         return refused.IsError ? null : worker;
     }
 
-    private static ProxyError NoneLeft(WorkerSnapshot snapshot, in SelectionRequest request, int tried) =>
-        request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error
-            ? error
-            : request.Choice is { } choice && NotOpenTo(snapshot, choice) is { IsError: true } refused ? refused
+    private ProxyError NoneLeft(WorkerSnapshot snapshot, in SelectionRequest request, int tried) =>
+        Never(snapshot, request) is { IsError: true } never
+            ? _discovery is { IsAwaited: true } ? new ProxyError(FailureCause.NoWorkerAvailable, NotAllKnown) : never
             : new ProxyError(FailureCause.NoWorkerAvailable, WhyNone(snapshot, request, tried));
+
+    /// <summary>Why none of the workers that are known could ever serve it; no error: one could.</summary>
+    private static ProxyError Never(WorkerSnapshot snapshot, in SelectionRequest request) =>
+        request.Country is { } country && NotServed(snapshot, country) is { IsError: true } error ? error
+            : request.Choice is { } choice ? NotOpenTo(snapshot, choice) : default;
 
     /// <summary>Nor would it help a user whose [User] section leaves none of the workers.</summary>
     private static ProxyError NotOpenTo(WorkerSnapshot snapshot, WorkerChoice choice) =>

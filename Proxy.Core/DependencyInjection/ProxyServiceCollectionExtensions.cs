@@ -88,7 +88,7 @@ internal static class ProxyServiceCollectionExtensions
                 provider.Get<WorkerPool>(), WorkerSelector.CreatePolicies(random),
                 provider.Get<Live<BalancingOptions>>().Select(static balancing => new SelectionOptions(
                     balancing.PassOver, balancing.Panic == PanicMode.TryAll)),
-                provider.Get<TimeProvider>(), random);
+                provider.Get<TimeProvider>(), random, provider.Get<DiscoveryState>());
         });
 
     private static IServiceCollection AddRelays(this IServiceCollection services, string? directory) => services

@@ -78,21 +78,15 @@ public readonly record struct HostEndPoint
             host = host[1..^1];
         if (bracketed || host.Contains(':'))
         {
-            // IPAddress.TryParse would also take zones, and brackets with a port behind them.
-            bool isAddress = host.Contains(':')
-                && !host.ContainsAny('[', ']', '%')
-                && IPAddress.TryParse(host, out var address6)
-                && Set(address6, port, out endPoint);
+            bool isAddress = host.Contains(':') && AddressLiteral.TryParse(host, out var address6) && Set(address6, port, out endPoint);
             problem = isAddress ? null : problem;
             return isAddress;
         }
 
-        // The root dot makes no name of an address: clients and resolvers read "1.2.3.4." as 1.2.3.4. IPAddress.TryParse takes
-        // "1.2", "0x7f.0.0.1" and octal parts for IPv4; only the canonical dotted quad is a literal here, because tor treats
-        // everything else as a name. Routes refuse those (IsNumber).
+        // The root dot makes no name of an address: clients and resolvers read "1.2.3.4." as 1.2.3.4. What inet_aton takes beside it
+        // ("1.2", "0x7f.0.0.1") is no literal here, because tor treats it as a name. Routes refuse those (IsNumber).
         var literal = host.Length > 1 && host[^1] == '.' ? host[..^1] : host;
-        bool mayBeAddress = literal.Length is >= 7 and <= 15 && char.IsAsciiDigit(literal[0]) && char.IsAsciiDigit(literal[^1]);
-        if (mayBeAddress && IPAddress.TryParse(literal, out var address4) && literal.SequenceEqual(address4.ToString()))
+        if (AddressLiteral.TryParse(literal, out var address4))
         {
             problem = null;
             return Set(address4, port, out endPoint);

@@ -1,4 +1,5 @@
 using System.Net;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Routing;
 
@@ -50,7 +51,7 @@ internal sealed partial class VirtualNames
         }
     }
 
-    private IPAddress? Own(string? address) => IPAddress.TryParse(address, out var own) && Has(own) ? own : null;
+    private IPAddress? Own(string? address) => AddressLiteral.TryParse(address, out var own) && Has(own) ? own : null;
 }
 
 /// <summary>A name and what stands for it.</summary>

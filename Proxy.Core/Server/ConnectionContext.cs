@@ -12,6 +12,10 @@ namespace TorBalancer.Server;
 /// <summary>What is known of one client connection while it lives; views and the access log read it.</summary>
 internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddress? clientAddress, long started) : AttemptHistory
 {
+    // Views read them while the connection writes them.
+    private Published<HostEndPoint?> _target;
+    private Published<ProxyError> _error;
+
     /// <summary>Unique in this process; the word that logs and error answers share.</summary>
     public string Id => string.Create(CultureInfo.InvariantCulture, $"c{id}");
 
@@ -45,7 +49,12 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public ProxyCommand Command { get; set; }
 
-    public HostEndPoint? Target { get; set; }
+    /// <summary>Of the latest request; null before there is one.</summary>
+    public HostEndPoint? Target
+    {
+        get => _target.Read();
+        set => _target.Write(value);
+    }
 
     public string? WorkerId { get; set; }
 
@@ -76,7 +85,7 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
 
     public TunnelControl Counters { get; } = new();
 
-    public ProxyError Error { get; private set; }
+    public ProxyError Error => _error.Read();
 
     /// <summary>HTTP requests that have had their line: those in absolute form, and those that were refused.</summary>
     public int Requests { get; set; }
@@ -119,6 +128,6 @@ internal sealed class ConnectionContext(long id, ListenerModel listener, IPAddre
     public void Fail(ProxyError error)
     {
         if (!Error.IsError)
-            Error = error;
+            _error.Write(error);
     }
 }

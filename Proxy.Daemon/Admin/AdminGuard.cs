@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Daemon.Admin;
 
@@ -80,9 +81,7 @@ internal static class AdminGuard
         string name = host.EndsWith(suffix, StringComparison.Ordinal) ? host[..^suffix.Length] : host;
         return name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
             || name.Equals("localhost.", StringComparison.OrdinalIgnoreCase)
-            || (name.StartsWith("127.", StringComparison.Ordinal)
-                && IPAddress.TryParse(name, out var address)
-                && address.ToString() == name)
+            || (name.StartsWith("127.", StringComparison.Ordinal) && AddressLiteral.TryParse(name, out _))
             || name == "[::1]"
             || name == localAddress
             || name == $"[{localAddress}]";

@@ -18,6 +18,7 @@ using TorBalancer.Admin.Events;
 using TorBalancer.Daemon.Hosting;
 using TorBalancer.Daemon.Takeover;
 using TorBalancer.Interop;
+using TorBalancer.Primitives;
 using TorBalancer.Transport;
 
 namespace TorBalancer.Daemon.Admin;
@@ -113,7 +114,7 @@ internal sealed class AdminServer : IAsyncDisposable
     /// <summary>The address that is listened on, with its real port; null when there is none.</summary>
     public IPEndPoint? Address => _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses
         .Select(
-            static text => IPEndPoint.TryParse(text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..], out var endPoint)
+            static text => AddressLiteral.TryParseEndPoint(text.AsSpan(text.IndexOf("://", StringComparison.Ordinal) + 3), out var endPoint)
                 ? endPoint : null)
         .FirstOrDefault(static endPoint => endPoint is not null);
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -22,7 +23,7 @@ internal static class ControlPortText
                 return false;
             endPoint = new UnixDomainSocketEndPoint(path);
         }
-        else if (IPEndPoint.TryParse(text, out var ip) && ip.Port != 0)
+        else if (AddressLiteral.TryParseEndPoint(text, out var ip) && ip.Port != 0)
             endPoint = ip;
 
         return endPoint is not null;

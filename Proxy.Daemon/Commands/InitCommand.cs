@@ -1,10 +1,11 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -217,7 +218,7 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
         foreach (string text in endpoints)
         {
             // A name would be resolved by wg, outside Tor, each time the link comes up.
-            if (!IPEndPoint.TryParse(text, out var endPoint) || !IsAsWritten(text, endPoint))
+            if (!TryEndPoint(text, out var endPoint))
                 return (null, $"--endpoint {text} is not an IP address with a port{Hint(text)}");
             if (AddressDiagnosis.HidesPort(text))
                 return (null, $"--endpoint {text} is an IPv6 address without brackets{Hint(text)}");
@@ -257,9 +258,13 @@ internal sealed record WireGuardPlan(IReadOnlyList<IPEndPoint> Endpoints, string
             && number <= 255
             && number.ToString(CultureInfo.InvariantCulture) == text;
 
-    /// <summary>
-    /// False for "1", octal and hexadecimal spellings of IPv4 addresses, which the parser takes and wg may read in another way.
-    /// </summary>
-    private static bool IsAsWritten(string text, IPEndPoint endPoint) =>
-        endPoint.AddressFamily == AddressFamily.InterNetworkV6 || text.Split(':')[0] == endPoint.Address.ToString();
+    /// <summary>With a port or without one, which is 0 then.</summary>
+    private static bool TryEndPoint(string text, [NotNullWhen(true)] out IPEndPoint? endPoint)
+    {
+        if (AddressLiteral.TryParseEndPoint(text, out endPoint))
+            return true;
+        if (AddressLiteral.TryParseZoned(text is ['[', .. var inner, ']'] && inner.Contains(':') ? inner : text, out var address))
+            endPoint = new IPEndPoint(address, 0);
+        return endPoint is not null;
+    }
 }

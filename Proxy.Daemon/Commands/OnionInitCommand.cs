@@ -7,6 +7,7 @@ using TorBalancer.Configuration.Syntax;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Keys;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Daemon.Commands;
 
@@ -188,7 +189,7 @@ internal static class OnionInitCommand
                 return !text.Any(char.IsControl);
             return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int port)
                 ? port is >= 1 and <= 65535
-                : IPEndPoint.TryParse(text, out var endPoint) && endPoint.Port != 0 && endPoint.ToString() == text;
+                : AddressLiteral.TryParseEndPoint(text, out var endPoint) && endPoint.Port != 0 && endPoint.ToString() == text;
         }
 
         private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

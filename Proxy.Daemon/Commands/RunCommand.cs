@@ -64,6 +64,12 @@ internal static class RunCommand
             }
 
             bool isTestnet = parsed.GetValue(testnet);
+            if (!isTestnet && CheckCommand.ProblemOfTransports(result) is { } missing)
+            {
+                await StandardError.TellAsync(error, [missing]);
+                return ExitCodes.Failed;
+            }
+
             if (!isTestnet && parsed.GetResult(latency) is not null)
             {
                 await StandardError.TellAsync(error, ["--latency is the test network's: it needs --testnet"]);

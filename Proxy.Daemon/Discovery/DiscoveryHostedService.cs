@@ -38,7 +38,9 @@ internal sealed partial class DiscoveryHostedService(
         if (_dns is null)
             return;
         var known = predecessor?.State?.Discovered ?? [];
-        if (known.Count > 0)
+        if (known.Count == 0)
+            state.Await();
+        else
             await PutAsync([.. known.Select(static one => new WorkerChange(one.Id, [.. one.Keys]) { IsDiscovered = true })]);
         _asking = AskAsync(_dns, _stop.Token);
 

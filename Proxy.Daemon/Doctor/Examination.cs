@@ -6,6 +6,7 @@ using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Doctor.Checks;
 using TorBalancer.Daemon.Tor;
+using TorBalancer.Primitives;
 using TorBalancer.Workers;
 
 namespace TorBalancer.Daemon.Doctor;
@@ -68,7 +69,7 @@ internal sealed class Examination(DaemonSession session, SystemFacts system, Tim
                 continue;
             if (worker.Flag("managed") != true)
             {
-                if (IPEndPoint.TryParse(worker.Text("address") ?? "", out var address) && address.Port > 0)
+                if (AddressLiteral.TryParseEndPoint(worker.Text("address"), out var address) && address.Port > 0)
                     models.Add(new WorkerModel(id, address, Country: worker.Text("country") ?? ""));
             }
             else if (paths.SocksSocket(id) is { } socks && paths.ControlSocket(id) is { } control && File.Exists(control))

@@ -19,8 +19,11 @@ internal enum NftFate : byte
     /// <summary>It is dropped or rejected, whatever other chains say.</summary>
     Drop,
 
-    /// <summary>It goes to a port of this machine: redirect, dnat or tproxy.</summary>
+    /// <summary>It goes to a port of this machine: redirect, tproxy, or dnat to an address of its own.</summary>
     Turn,
+
+    /// <summary>It goes on to another machine than it was sent to: dnat.</summary>
+    Away,
 }
 
 /// <summary>A chain that the kernel calls by itself.</summary>
@@ -43,7 +46,8 @@ internal sealed record NftChain(
 
 /// <summary>One of the things that may become of a packet in a chain.</summary>
 /// <param name="Port">Where it is turned to; 0: it is not, or the rule does not show where.</param>
-internal readonly record struct NftEnd(NftFate Fate, int Port = 0);
+/// <param name="To">The other machine, in words; null: it goes to none.</param>
+internal readonly record struct NftEnd(NftFate Fate, int Port = 0, string? To = null);
 
 /// <summary>
 /// What a chain does with a packet: one end where its rules ask for nothing that is not known, else all that are possible, in the order of
@@ -51,6 +55,9 @@ internal readonly record struct NftEnd(NftFate Fate, int Port = 0);
 /// </summary>
 internal sealed record NftPassage(NftChain Chain, IReadOnlyList<NftEnd> Ends)
 {
+    /// <summary>Whatever else the packet is, a rule decides where it goes, and no later one of this kind does.</summary>
+    public bool Diverts => Ends.All(static end => end.Fate is NftFate.Turn or NftFate.Away);
+
     /// <summary>Whatever else the packet is, this becomes of it.</summary>
     public bool Always(NftFate fate) => Ends.All(end => end.Fate == fate);
 

@@ -30,6 +30,31 @@ internal static class NftJson
     public static IEnumerable<JsonElement> Items(JsonElement value) =>
         value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : [];
 
+    /// <summary>
+    /// What an expression may give: a word or number, both ends of a range, a network's address, the values of a map, and what stands first
+    /// of several things together.
+    /// </summary>
+    /// <param name="setOf">The elements of a named map; null: they are not known.</param>
+    public static IEnumerable<string> Results(JsonElement value, Func<string, JsonElement?> setOf)
+    {
+        if (value.ValueKind != JsonValueKind.Object)
+            return Words(value);
+        var (kind, of) = One(value);
+        return kind switch
+        {
+            "range" => Words(of),
+            "prefix" => Words(Member(of, "addr")),
+            "concat" => Items(of).Take(1).SelectMany(first => Results(first, setOf)),
+            "map" => ValuesOf(Member(of, "data")).SelectMany(one => Results(one, setOf)),
+            _ => Words(value),
+        };
+
+        IEnumerable<JsonElement> ValuesOf(JsonElement data) =>
+            Items(data.ValueKind == JsonValueKind.String ? setOf(data.GetString()!.TrimStart('@')) ?? default : Member(data, "set"))
+                .Where(static pair => pair.ValueKind == JsonValueKind.Array && pair.GetArrayLength() == 2)
+                .Select(static pair => pair[1]);
+    }
+
     /// <summary>One word or number, or those of a set; not those of ranges.</summary>
     public static IEnumerable<string> Words(JsonElement value) => value.ValueKind switch
     {

@@ -26,6 +26,8 @@ internal sealed class NftMatcher(NftPacket packet, Func<string, JsonElement?> se
         var right = NftJson.Member(match, "right");
         if (IsAbsent(left))
             return false;
+        if (NftFlags.AreAskedBy(left))
+            return NftFlags.Fit(left, NftJson.Text(match, "op"), right, setOf);
         return NftJson.Text(match, "op") switch
         {
             "==" or "in" => Has(left, right),
@@ -112,7 +114,7 @@ internal sealed class NftMatcher(NftPacket packet, Func<string, JsonElement?> se
     private bool IsAbsent(JsonElement left)
     {
         var (kind, of) = NftJson.One(left);
-        if (kind == "concat")
+        if (kind is "concat" or "&" or "|" or "^" or "<<" or ">>")
             return NftJson.Items(of).Any(IsAbsent);
         if (kind != "payload")
             return false;
@@ -146,17 +148,25 @@ internal sealed class NftMatcher(NftPacket packet, Func<string, JsonElement?> se
             "ct" => NftJson.Text(of, "key") switch
             {
                 "state" => "new",
-                "status" => packet.IsTurned ? "dnat" : "",
+                "status" => packet.IsTurned || packet.IsSentAway ? "dnat" : "",
                 "direction" => "original",
                 "mark" => IsMarked ? null : "0",
                 _ => null,
             },
             "payload" => ValueOfHeader(NftJson.Text(of, "protocol"), NftJson.Text(of, "field")),
+            "&" => And(of),
             "fib" when NftJson.Text(of, "result") == "type" && NftJson.Words(NftJson.Member(of, "flags")).Contains("daddr") =>
                 packet.IsTurned ? "local" : "unicast",
             _ => null,
         };
     }
+
+    /// <summary>Bits of a number; what is not known has none that are.</summary>
+    private string? And(JsonElement parts) =>
+        NftJson.Items(parts).ToArray() is [var number, var mask]
+            && long.TryParse(ValueOf(number), CultureInfo.InvariantCulture, out long value)
+            && mask.ValueKind == JsonValueKind.Number && mask.TryGetInt64(out long bits)
+                ? (value & bits).ToString(CultureInfo.InvariantCulture) : null;
 
     private string? ValueOfHeader(string? header, string? field) => (header, field) switch
     {

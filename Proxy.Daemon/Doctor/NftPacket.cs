@@ -6,4 +6,6 @@ namespace TorBalancer.Daemon.Doctor;
 /// <param name="Protocol">tcp or udp; null: any, and rules that ask for one hold for some of such packets.</param>
 /// <param name="Port">Where it goes; null: anywhere.</param>
 /// <param name="IsTurned">It has been turned to this machine, and goes to an address of its own.</param>
-internal sealed record NftPacket(string Device, int Version, string? Protocol = null, int? Port = null, bool IsTurned = false);
+/// <param name="IsSentAway">It has been turned to another machine.</param>
+internal sealed record NftPacket(
+    string Device, int Version, string? Protocol = null, int? Port = null, bool IsTurned = false, bool IsSentAway = false);

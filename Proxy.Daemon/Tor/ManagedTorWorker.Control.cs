@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using TorBalancer.Primitives;
 using TorBalancer.Processes;
 using TorBalancer.TorControl;
 using TorBalancer.TorControl.Events;
@@ -55,7 +56,7 @@ internal sealed partial class ManagedTorWorker
         string? line = File.Exists(file)
             ? File.ReadLines(file).FirstOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal))
             : null;
-        return line is not null && IPEndPoint.TryParse(line.AsSpan(prefix.Length), out var endPoint) ? endPoint : null;
+        return line is not null && AddressLiteral.TryParseEndPoint(line.AsSpan(prefix.Length), out var endPoint) ? endPoint : null;
     }
 
     private async Task<EndPoint> SocksEndPointAsync(ControlConnection control, CancellationToken stopping)
@@ -66,7 +67,7 @@ internal sealed partial class ManagedTorWorker
         var tokens = new ControlTokens(listeners);
         while (tokens.TryWord(out string listener))
         {
-            if (IPEndPoint.TryParse(listener, out var endPoint) && IPAddress.IsLoopback(endPoint.Address))
+            if (AddressLiteral.TryParseEndPoint(listener, out var endPoint) && IPAddress.IsLoopback(endPoint.Address))
                 return endPoint;
         }
 

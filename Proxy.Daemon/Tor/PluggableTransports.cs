@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 

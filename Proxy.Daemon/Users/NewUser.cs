@@ -30,6 +30,8 @@ internal static class NewUser
             return $"has a '{name[at]}', at which the parameters of a user name begin ({name[..at]}-session-abc)";
         if (name[0] == '#')
             return "begins with #, as a comment does";
+        if (Encoding.UTF8.GetByteCount(name) > MaxBytes)
+            return "has more than 255 bytes, which SOCKS5 cannot send";
         return Credentials.Parse($"{name}:x", out _) is { } problem ? problem.What : null;
     }
 

@@ -19,7 +19,8 @@ internal readonly record struct DnsAnswer(DnsCode Code, IPAddress? Address = nul
 /// which exit asked, because tor leaves from 127.0.0.1 towards loopback whatever it is told.
 /// </summary>
 /// <param name="originAddress">Where every ordinary name below <c>.test</c> leads.</param>
-internal sealed class TestZone(IPAddress originAddress)
+/// <param name="originAddress6">Where names that have an IPv6 address lead; null: loopback.</param>
+internal sealed class TestZone(IPAddress originAddress, IPAddress? originAddress6 = null)
 {
     /// <summary>The name of the origin.</summary>
     public const string Origin = "origin.test";
@@ -68,7 +69,8 @@ internal sealed class TestZone(IPAddress originAddress)
         {
             DnsType.A when !IsOrBelow(name, Empty) && !IsOrBelow(name, Ipv6Only) =>
                 new DnsAnswer(DnsCode.NoError, IsOrBelow(name, Blocked) ? BlockedAddress : originAddress),
-            DnsType.Aaaa when IsOrBelow(name, Ipv6Only) || IsOrBelow(name, Dual) => new DnsAnswer(DnsCode.NoError, IPAddress.IPv6Loopback),
+            DnsType.Aaaa when IsOrBelow(name, Ipv6Only) || IsOrBelow(name, Dual) => 
+                new DnsAnswer(DnsCode.NoError, originAddress6 ?? IPAddress.IPv6Loopback),
             _ => DnsAnswer.NoData,
         };
     }

@@ -102,6 +102,15 @@ internal sealed class TestNetworkPlan
     public IPAddress NameAddress(int index) =>
         _documentationAddresses ? new IPAddress([198, 51, 100, (byte)(index + 1)]) : ExitAddress(index);
 
+    /// <summary>The same of names that have an IPv6 address; null: loopback.</summary>
+    public IPAddress? NameAddress6(int index) => 
+        SpeaksIPv6 ? new IPAddress([0x20, 1, 0x0d, 0xb8, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte)(index + 1)]) : null;
+
+    /// <summary>
+    /// Whether exits go to IPv6 addresses. Where the network is not on loopback alone only: nothing binds them to loopback's.
+    /// </summary>
+    public bool SpeaksIPv6 => _documentationAddresses;
+
     /// <summary>
     /// Where the origin listens for those that come through exit number <paramref name="index"/> (from 0): 127.0.31.1 and up.
     /// </summary>

@@ -134,7 +134,7 @@ internal sealed class Torrc(TestNetworkPlan plan, IReadOnlyList<string> authorit
     private string[] Exit(TestNode node) =>
     [
         "ExitRelay 1",
-        "IPv6Exit 0",
+        $"IPv6Exit {(plan.SpeaksIPv6 ? 1 : 0)}",
         "ExitPolicyRejectPrivate 0",
         "ExitPolicy reject *:25",
         .. node == plan.Exits[0] && plan.Exits.Count > 1 ? (string[])[Line($"ExitPolicy reject *:{TestNetwork.PortOfOtherExits}")] : [],

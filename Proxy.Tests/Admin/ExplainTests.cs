@@ -145,6 +145,9 @@ public sealed class ExplainTests
     [TestCase("?target=a.example:80&listener=other", "listener")]
     [TestCase("?target=a.example:80&mode=fastst", "mode")]
     [TestCase("?target=a.example:80&client=localhost", "client")]
+    [TestCase("?target=a.example:80&client=1.2.3", "client")]
+    [TestCase("?target=a.example:80&client=0x7f.1", "client")]
+    [TestCase("?target=a.example:80&client=[::1]:80", "client")]
     [TestCase("?target=a.example:80&usr=x", "usr")]
     [CancelAfter(30_000)]
     public async Task Wrong_question_is_told_what_is_wrong(string query, string field, CancellationToken token)

@@ -48,6 +48,7 @@ public class OnionInspectCommandTests
     [TestCase("FILE --address x", 2, "--address x: a v3 onion address has")]
     [TestCase("FILE --directories", 2, "go with an address")]
     [TestCase("ADDRESS --control-port localhost:9051", 2, "neither IP:PORT nor unix:PATH")]
+    [TestCase("ADDRESS --control-port 127.1:9051", 2, "neither IP:PORT nor unix:PATH")]
     [TestCase("ADDRESS --address ADDRESS", 2, "--address goes with a file")]
     [TestCase("ADDRESS --control-port unix:/nonexistent", 1, "cannot connect to the control port unix:/nonexistent")]
     public async Task What_cannot_be_is_said(string arguments, int expected, string problem)

@@ -93,6 +93,14 @@ public sealed partial class UserCommandTests
         Assert.That(File.Exists(UsersPath), Is.False);
     }
 
+    [Test]
+    public async Task Add_refuses_a_name_that_SOCKS5_cannot_send(CancellationToken token)
+    {
+        var result = await UserAsync("x", token, "add", "--file", UsersPath, new string('n', 254) + "é");
+        Assert.That(result.Error, Is.EqualTo("torbalancer user add: the name has more than 255 bytes, which SOCKS5 cannot send\n"));
+        Assert.That((await UserAsync("x", token, "add", "--file", UsersPath, new string('n', 255))).ExitCode, Is.Zero);
+    }
+
     [TestCase("", null, "standard input has no password")]
     [TestCase("\n", null, "the password is empty")]
     [TestCase("s3cret_session-x", null, "the password has an underscore with a parameter behind it")]

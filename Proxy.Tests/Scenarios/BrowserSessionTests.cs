@@ -114,6 +114,72 @@ public sealed class BrowserSessionTests : ScenarioFixture
         AssertSessions(proxy, "ann");
     }
 
+    /// <summary>Playwright has no user name for SOCKS: the port is what it can be told.</summary>
+    [Test]
+    public async Task Playwright_with_SOCKS_has_the_worker_and_the_circuit_of_its_port(CancellationToken token)
+    {
+        string chromium = ClientProcess.Require("chromium");
+        await using var proxy = await PortsAsync();
+        int[] ports = await PortsOfTwoWorkersAsync(proxy, token);
+        using var playwright = await Playwright.CreateAsync();
+        foreach (int port in ports)
+        {
+            await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = chromium,
+                Args =
+                [
+                    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                    $"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {_address}",
+                ],
+                Proxy = new Proxy { Server = $"socks5://{_address}:{Text(port)}", Bypass = "<-loopback>" },
+            });
+            var page = await browser.NewPageAsync();
+            await page.GotoAsync(OriginByName + "/").WaitAsync(token);
+            Assert.That(await page.ContentAsync(), Does.Contain(PageText));
+        }
+
+        AssertUsed(proxy, ports);
+    }
+
+    /// <summary>
+    /// Java's own settings for a proxy, which hold for whatever opens a socket: here the program that shows a server's certificate, the one
+    /// of its runtime that connects anywhere. It leaves the name to the proxy. Unless it is told a user name it sends that of its user on
+    /// this machine, which is one and the same each time.
+    /// </summary>
+    [Test]
+    public async Task Java_has_a_session_by_its_port_or_by_the_name_that_it_is_told(CancellationToken token)
+    {
+        string keytool = ClientProcess.Require("keytool");
+        await using var proxy = await PortsAsync();
+        int[] ports = [First + 3, First + 4];
+        foreach (int port in ports)
+        {
+            await ConnectAsync(port);
+            await ConnectAsync(port);
+        }
+
+        var sessions = proxy.Get<SessionTable>().List();
+        Assert.That(sessions.Select(static one => one.Port!.Value).Order(), Is.EqualTo(ports), "one for each port");
+        Assert.That(sessions.Select(static one => one.Uses), Has.All.GreaterThan(1));
+
+        await ConnectAsync(First, "-J-Djava.net.socks.username=session-jo", "-J-Djava.net.socks.password=x");
+        await ConnectAsync(First + 1, "-J-Djava.net.socks.username=session-jo", "-J-Djava.net.socks.password=x");
+        AssertSessions(proxy, "jo", $"port_{Text(ports[0])}", $"port_{Text(ports[1])}");
+
+        async Task ConnectAsync(int port, params string[] more)
+        {
+            var shown = await ClientProcess.RunAsync(
+                keytool,
+                [
+                    $"-J-DsocksProxyHost={_address}", $"-J-DsocksProxyPort={Text(port)}", .. more, "-printcert", "-sslserver",
+                    $"{WebOrigin.Name}:{Text(Web.TlsPort)}",
+                ],
+                token);
+            Assert.That(shown.Output, Does.Contain("CN=TorBalancer test origin"), shown.Error);
+        }
+    }
+
     private static void AssertSessions(ProxyUnderTest proxy, params string[] names) => Assert.That(
         proxy.Get<SessionTable>().List().Select(static one => one.Name).Order(), Is.EqualTo(names));
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using TorBalancer.Daemon.Commands;
@@ -197,6 +198,27 @@ public sealed class GatewayFilesTests
     [TestCase("CHAIN prerouting -200; policy accept; }; add rule inet others c iifname lan0 udp dport 53 drop", "0", "0",
         "Error gateway_rules: its DNS never comes to the rule that turns it to port 1053: table inet others, chain c drops it before")]
     [TestCase("add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
+        + "add rule inet others c iifname lan0 tcp dport 443 dnat ip to 10.77.2.2", "0", "0",
+        "Error gateway_rules: some of its TCP over IPv4 does not come here: a rule of table inet others, chain c turns it to another "
+            + "machine, 10.77.2.2")]
+    [TestCase("flush chain inet torbalancer_gateway forward; "
+        + "add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
+        + "add rule inet others c iifname lan0 tcp dport 443 dnat ip to 10.77.2.2:8443; "
+        + "add rule inet others c iifname lan0 udp dport 53 dnat ip to 10.77.2.3; "
+        + "add chain inet others c2 { type filter hook forward priority 0; policy drop; }; "
+        + "add rule inet others c2 ct status dnat tcp dport 8443 accept", "1", "0",
+        "Error gateway_rules: some of its DNS over IPv4 does not come here: a rule of table inet others, chain c turns it to another "
+            + "machine, 10.77.2.3; "
+            + "Error gateway_rules: some of its TCP over IPv4 does not come here: a rule of table inet others, chain c turns it to another "
+            + "machine, 10.77.2.2, and it leaves outside Tor; "
+            + "Warning gateway_forward: net.ipv4.ip_forward is on",
+        Description = "what was turned is let through there, and nothing else")]
+    [TestCase("add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
+        + "add rule inet others c iifname lan0 tcp flags & (fin|syn|rst|ack) == syn redirect to :1082", "0", "0", "")]
+    [TestCase("add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
+        + "add rule inet others c iifname lan0 tcp dport 80 dnat ip to 10.77.1.1:1082", "0", "0", "",
+        Description = "the gateway's own address")]
+    [TestCase("add table inet others; add chain inet others c { type nat hook prerouting priority -150; }; "
         + "add rule inet others c tcp dport 443 redirect to :8443", "0", "0",
         "Error gateway_rules: a rule turns its connections to port 8443, where this configuration has neither")]
     [TestCase("add table inet others; add chain inet others c { type filter hook prerouting priority mangle; }; "
@@ -214,17 +236,65 @@ public sealed class GatewayFilesTests
         await AssertFoundAsync(change, forward4, forward6, expected, token);
     }
 
-    private async Task AssertFoundAsync(string change, string forward4, string forward6, string expected, CancellationToken token)
+    // What ufw and others begin with.
+    private const string Established =
+        "iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment \"a -j b\" -j ACCEPT";
+
+    /// <summary>Of what iptables makes nft shows a part; what a match asks for, and where a target leads, iptables-save says.</summary>
+    [TestCase("", "iptables -P INPUT DROP; " + Established + "; iptables -A INPUT -m conntrack --ctstate INVALID -j ACCEPT; "
+        + "iptables -A INPUT -p tcp -m multiport --dports 22,1000:1050 -j ACCEPT", true,
+        "Error gateway_rules: its DNS is turned to port 1053, and table ip filter, chain INPUT drops it there; "
+            + "Error gateway_rules: its DNS is turned to port 1053, and table ip filter, chain INPUT drops it there; "
+            + "Error gateway_rules: its TCP is turned to port 1082, and table ip filter, chain INPUT drops it there")]
+    [TestCase("", "iptables -P INPUT DROP; " + Established + "; iptables -A INPUT -m addrtype ! --dst-type LOCAL -j DROP; "
+        + "iptables -A INPUT -i lan0 -p tcp -m multiport --dports 1053,1080:1090 -j ACCEPT; "
+        + "iptables -A INPUT -i lan0 -p udp -m conntrack --ctstate NEW -j ACCEPT", true, "", Description = "it is let in")]
+    [TestCase("delete table inet torbalancer_gateway",
+        "iptables -t nat -A PREROUTING -i lan0 -p udp --dport 53 -j REDIRECT --to-ports 1053; "
+            + "iptables -t nat -A PREROUTING -i lan0 -p tcp -j REDIRECT --to-ports 1082; iptables -A FORWARD -i lan0 -j DROP", true,
+        "Warning gateway_forward: IPv6 from it would be forwarded past this machine: no rule drops it")]
+    [TestCase("delete table inet torbalancer_gateway",
+        "iptables -t nat -A PREROUTING -i lan0 -p udp --dport 53 -j REDIRECT --to-ports 1053; "
+            + "iptables -t nat -A PREROUTING -i lan0 -p tcp -j REDIRECT --to-ports 1099; iptables -A FORWARD -i lan0 -j DROP; "
+            + "ip6tables -A FORWARD -i lan0 -j DROP", true,
+        "Error gateway_rules: a rule turns its connections to port 1099; Error gateway_rules: no rule that is loaded turns connections")]
+    [TestCase("delete table inet torbalancer_gateway",
+        "iptables -t nat -A PREROUTING -i lan0 -p tcp -j REDIRECT --to-ports 1082; iptables -A FORWARD -i lan0 -j DROP; "
+            + "ip6tables -A FORWARD -i lan0 -j DROP", false,
+        "Note gateway_rules: a rule of table ip nat, chain PREROUTING turns some of it to a port that nft does not show; "
+            + "Warning gateway_rules: no rule turns its DNS to port 1053",
+        Description = "without iptables-save")]
+    [TestCase("flush chain inet torbalancer_gateway prerouting",
+        "iptables -t nat -A PREROUTING -i lan0 -p tcp --dport 80 -j DNAT --to-destination 10.77.2.2:8080; "
+            + "iptables -t nat -A PREROUTING -i lan0 -p udp --dport 53 -j DNAT --to-destination 10.77.1.1:1053; "
+            + "iptables -t nat -A PREROUTING -i lan0 -p tcp -j REDIRECT --to-ports 1082", true,
+        "Error gateway_rules: some of its TCP over IPv4 does not come here: a rule of table ip nat, chain PREROUTING turns it to another "
+            + "machine, 10.77.2.2:8080")]
+    public async Task Doctor_reads_what_iptables_has_made(
+        string change, string commands, bool isSaved, string expected, CancellationToken token)
+    {
+        ClientProcess.Require("iptables-nft");
+        await AssertFoundAsync(change, "0", "0", expected, token, commands, isSaved);
+    }
+
+    private async Task AssertFoundAsync(
+        string change, string forward4, string forward6, string expected, CancellationToken token, string commands = "",
+        bool isSaved = false)
     {
         await _lab.Gateway.RunAsync(token, "nft", "flush", "ruleset");
         await _lab.Gateway.RunAsync(token, "nft", "-f", Rules);
         if (change.Length > 0)
             await _lab.Gateway.RunAsync(token, "nft", change);
+        if (commands.Length > 0)
+            await _lab.Gateway.RunAsync(token, "sh", "-ec", Regex.Replace(commands, "ip6?tables", "$0-nft"));
+        var iptables = new Dictionary<(string, string, string), List<IptablesRule>>();
+        foreach (string family in isSaved ? (string[])["ip", "ip6"] : [])
+            IptablesRule.Read(await _lab.Gateway.RunAsync(token, family + "tables-nft-save"), family, iptables);
         string rules = await _lab.Gateway.RunAsync(token, "nft", "-j", "list", "ruleset");
         using var patient = new DoctorPatient
         {
             Configuration = await File.ReadAllTextAsync(Path.Combine(_lab.Directory, "out", "torbalancer.conf"), token),
-            Change = patient => patient with { Firewall = new FirewallState(NftRuleset.Read(rules)) },
+            Change = patient => patient with { Firewall = new FirewallState(NftRuleset.Read(rules, IsGateways, iptables)) },
         };
         patient.Write(SystemFacts.Forward4, forward4 + "\n");
         patient.Write(SystemFacts.Forward6, forward6 + "\n");
@@ -240,6 +310,9 @@ public sealed class GatewayFilesTests
         foreach (var (finding, beginning) in found.Zip(wanted))
             Assert.That(finding, Does.StartWith(beginning));
     }
+
+    private static bool IsGateways(IPAddress address) =>
+        IPAddress.IsLoopback(address) || address.ToString() is GatewayLab.GatewayAddress or GatewayLab.GatewayAddress6;
 
     /// <summary>A kernel that forwards everything, and no rules.</summary>
     private async Task ForwardAsync(CancellationToken token)

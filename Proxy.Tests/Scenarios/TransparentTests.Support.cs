@@ -41,7 +41,7 @@ public sealed partial class TransparentTests
         string ended = await _lab.Lan[0].RunAsync(token, "python3", "-c", string.Create(CultureInfo.InvariantCulture, $"""
             import socket
             try:
-                s = socket.create_connection(('{address}', {port}), timeout=5)
+                s = socket.create_connection(('{address}', {port}), timeout=30)
                 s.sendall(b'{says}')
                 print('received', s.recv(100))
             except OSError as failure:

@@ -22,6 +22,11 @@ public class ProxyAutoConfigTests
     [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: wpad\r\n", "PROXY wpad:80; SOCKS5 wpad:80", Description = "its port is turned here")]
     [TestCase("GET /wpad.dat HTTP/1.0\r\n", "PROXY {0}; SOCKS5 {0}", Description = "the address that the connection has come to")]
     [TestCase("GET /proxy.pac HTTP/1.1\r\nHost: it's\r\n", "PROXY {0}; SOCKS5 {0}", Description = "nothing else gets into a program")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: \r\n", "PROXY {0}; SOCKS5 {0}", Description = "no host")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: wpad:0\r\n", "PROXY {0}; SOCKS5 {0}", Description = "no port")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: a\";alert(1);\"\r\n", "PROXY {0}; SOCKS5 {0}")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: [::1\r\n", "PROXY {0}; SOCKS5 {0}")]
+    [TestCase("GET /wpad.dat HTTP/1.1\r\nHost: me@gate.example\r\n", "PROXY {0}; SOCKS5 {0}")]
     public async Task Asker_is_told_the_address_that_it_has_used(string request, string chain, CancellationToken token)
     {
         await using var proxy = await ProxyUnderTest.StartAsync(Array.Empty<FakeTorWorker>());

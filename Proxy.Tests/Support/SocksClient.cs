@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Tests.Support;
 
@@ -33,7 +34,8 @@ internal static class SocksClient
 
     public static byte[] Request(string host, int port, byte command = 1)
     {
-        byte[] address = IPAddress.TryParse(host, out var ip)
+        // As it is written: an IPv4-mapped one is IPv6 on the wire.
+        byte[] address = AddressLiteral.TryParse(host, out _) && IPAddress.Parse(host) is var ip
             ? [(byte)(ip.AddressFamily == AddressFamily.InterNetwork ? 1 : 4), .. ip.GetAddressBytes()]
             : [3, (byte)host.Length, .. Encoding.Latin1.GetBytes(host)];
         return [5, command, 0, .. address, (byte)(port >> 8), (byte)port];

@@ -121,6 +121,7 @@ internal sealed partial class TransparentLab : IAsyncDisposable
             ]);
         _parts.Push(testnet);
 
+        await SpeakIPv6Async(WorldHost, token);
         await Gateway.ConnectAsync("up0", "10.99.0.2/30", WorldHost, "dn0", $"{World}/30", token);
         await ConnectOutAsync(token);
         await ConnectLanAsync(token);
@@ -204,7 +205,10 @@ internal sealed partial class TransparentLab : IAsyncDisposable
     {
         await WorldHost.RunAsync(token, "sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1");
         foreach (int exit in (int[])[1, 2])
+        {
             await WorldHost.RunAsync(token, "ip", "addr", "add", $"198.51.100.{exit}/32", "dev", "lo");
+            await WorldHost.RunAsync(token, "ip", "addr", "add", $"2001:db8:80::{exit}/128", "dev", "lo", "nodad");
+        }
 
         // The gateway itself speaks with the workers and with nobody else, whoever it is for.
         await WorldHost.LoadRulesAsync(Path.Combine(Directory, "world.nft"), Text($$"""

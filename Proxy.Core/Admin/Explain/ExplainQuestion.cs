@@ -42,10 +42,8 @@ internal sealed record ExplainQuestion(HostEndPoint Target, string? User, IPAddr
         IPAddress? client = IPAddress.Loopback;
         if (given.Client == UnixClient)
             client = null;
-        else if (given.Client is { } address && !IPAddress.TryParse(address, out client))
+        else if (given.Client is { } address && !AddressLiteral.TryParse(address, out client))
             return (null, new FieldProblem("client", $"client must be an IP address, or '{UnixClient}' for one on a unix socket"));
-        if (client is { IsIPv4MappedToIPv6: true })
-            client = client.MapToIPv4();
 
         string? user = given.User is null ? null : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(given.User));
         return (new ExplainQuestion(target, user, client, listener, given.Mode), null);

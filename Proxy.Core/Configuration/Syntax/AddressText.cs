@@ -1,23 +1,14 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration.Syntax;
 
 /// <summary>Addresses as they are written, strictly: nothing here guesses, and nothing looks a name up.</summary>
 internal static class AddressText
 {
-    /// <summary>A literal as the RFCs write it: 0x7f.1, 127.1 and 010.0.0.1 mean something else to each reader.</summary>
-    public static bool TryLiteral(string text, out IPAddress address)
-    {
-        if (!IPAddress.TryParse(text, out address!) || text.Contains('['))
-            return false;
-        if (address.AddressFamily == AddressFamily.InterNetwork)
-            return address.ToString() == text;
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        return true;
-    }
+    /// <summary>A literal as the RFCs write it, with the interface of a link-local one.</summary>
+    public static bool TryLiteral(string text, out IPAddress address) => AddressLiteral.TryParseZoned(text, out address!);
 
     /// <summary>A literal, or localhost, which is 127.0.0.1 here.</summary>
     public static bool TryHost(string text, out IPAddress address)

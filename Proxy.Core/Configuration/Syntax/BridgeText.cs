@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using TorBalancer.Configuration.Options;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Configuration.Syntax;
 
@@ -115,10 +114,7 @@ public static class BridgeText
             (host, port) = (text[..colon], text[(colon + 1)..]);
         }
 
-        bool isAddress = IPAddress.TryParse(host, out var address)
-            && (address.AddressFamily == AddressFamily.InterNetworkV6
-                ? text.StartsWith('[')
-                : host.Count(static c => c == '.') == 3 && !text.StartsWith('['));
+        bool isAddress = AddressLiteral.TryParse(host, out _) && host.Contains(':') == text.StartsWith('[');
         if (!isAddress)
             return $"has the address {quoted}; a bridge is given by an IPv4 address, or by an IPv6 address in brackets, with its port";
         return int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is > 0 and <= 65535

@@ -151,8 +151,10 @@ internal static partial class Values
         value = text.TrimEnd('.').ToLowerInvariant();
         if (value.Length == 0)
             return text.Length == 0 ? null : new ValueProblem("is the root of all names");
-        if (IPAddress.TryParse(value, out _))
+        if (AddressLiteral.TryParse(value, out _))
             return new ValueProblem("is an address, which nobody has to be asked for: [Worker:name] takes it");
+        if (HostName.EndsInNumber(value))
+            return new ValueProblem("ends in a number, which no DNS name does");
         bool isName = value.Length <= mostOfName && value.Split('.').All(static label => label.Length is > 0 and <= mostOfLabel
             && label.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
         return isName ? null : new ValueProblem("is no DNS name");

@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Net;
 using System.Numerics;
+using System.Text;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Protocols.ProxyProtocol;
 
@@ -112,39 +114,10 @@ internal static class ProxyHeaderParser
         int space = rest.IndexOf((byte)' ');
         if (space is <= 0 or > 45)
             return null;
-        var text = rest[..space];
+        Span<char> text = stackalloc char[space];
+        Encoding.Latin1.GetChars(rest[..space], text);
         rest = rest[(space + 1)..];
-        return isV4 ? ParseV4(text) : ParseV6(text);
-    }
-
-    /// <summary>Four decimal numbers without leading zeros, which some read as octal.</summary>
-    private static IPAddress? ParseV4(ReadOnlySpan<byte> text)
-    {
-        Span<byte> address = stackalloc byte[4];
-        for (int i = 0; i < address.Length; i++)
-        {
-            int dot = i == 3 ? text.Length : text.IndexOf((byte)'.');
-            if (dot is <= 0 or > 3 || ParseNumber(text[..dot]) is not (>= 0 and <= byte.MaxValue and var number))
-                return null;
-            address[i] = (byte)number;
-            text = i == 3 ? default : text[(dot + 1)..];
-        }
-
-        return Address(address);
-    }
-
-    private static IPAddress? ParseV6(ReadOnlySpan<byte> text)
-    {
-        // Without the brackets, zones, ports and prefixes that the framework takes as well.
-        Span<char> characters = stackalloc char[text.Length];
-        for (int i = 0; i < text.Length; i++)
-        {
-            characters[i] = (char)text[i];
-            if (!char.IsAsciiHexDigit(characters[i]) && characters[i] is not (':' or '.'))
-                return null;
-        }
-
-        return text.Contains((byte)':') && IPAddress.TryParse(characters, out var address) ? Mapped(address) : null;
+        return text.Contains(':') != isV4 && AddressLiteral.TryParse(text, out var address) ? address : null;
     }
 
     private static bool TakePort(ref ReadOnlySpan<byte> rest, bool isLast)
@@ -269,7 +242,9 @@ internal static class ProxyHeaderParser
         return ~crc;
     }
 
-    private static IPAddress Address(ReadOnlySpan<byte> bytes) => Mapped(new IPAddress(bytes));
-
-    private static IPAddress Mapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    private static IPAddress Address(ReadOnlySpan<byte> bytes)
+    {
+        var address = new IPAddress(bytes);
+        return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    }
 }

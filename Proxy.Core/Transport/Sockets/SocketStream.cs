@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TorBalancer.Primitives;
 
 namespace TorBalancer.Transport.Sockets;
 
@@ -12,7 +13,7 @@ internal static class SocketStream
     /// </summary>
     public static HttpMessageInvoker CreateClient(Uri url)
     {
-        var address = IPAddress.TryParse(url.Host.Trim('[', ']'), out var literal) ? literal : IPAddress.Loopback;
+        var address = AddressLiteral.TryParse(url.Host.Trim('[', ']'), out var literal) ? literal : IPAddress.Loopback;
         var endPoint = new IPEndPoint(address, url.Port);
         return new HttpMessageInvoker(new SocketsHttpHandler
         {

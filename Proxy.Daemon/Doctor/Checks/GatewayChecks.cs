@@ -18,7 +18,7 @@ internal static class GatewayChecks
     {
         if (patient.Firewall is not { } firewall)
             yield break;
-        if (firewall.Rules is not { } rules)
+        if (firewall is not { Rules: { } rules, Ways: { } ways })
         {
             yield return Finding.Note(
                 "nftables", $"the rules that are loaded cannot be seen ({firewall.Problem}): whether anything passes is not known",
@@ -27,7 +27,6 @@ internal static class GatewayChecks
         }
 
         int[] known = [.. Ports(patient)];
-        var ways = new GatewayWays(rules, known);
         foreach (var listener in patient.Options.Listeners.Where(IsTransparent))
         {
             int port = ((IPEndPoint)listener.Address).Port;
@@ -39,9 +38,19 @@ internal static class GatewayChecks
             }
         }
 
-        foreach (string device in ways.Served)
+        foreach (string device in ways.Served(known))
         {
             var own = ways.All.FindAll(way => way.Device == device);
+            foreach (var finding in Elsewhere(patient, rules, ways.Away.FindAll(one => one.Packet.Device == device)).Distinct())
+                yield return finding;
+            foreach (var chain in own.Where(static way => way.Port == 0).Select(static way => way.Chain).Distinct())
+            {
+                yield return Finding.Note(
+                    device,
+                    Text($"a rule of {chain} turns some of it to a port that nft does not show: whether somebody is there is not known"),
+                    Text($"compare it with {string.Join(", ", known)}: iptables -t nat -S, ip6tables -t nat -S"));
+            }
+
             foreach (int port in own.Select(static way => way.Port).Where(port => port > 0 && !known.Contains(port)).Distinct())
             {
                 yield return Finding.Error(
@@ -65,16 +74,16 @@ internal static class GatewayChecks
     /// <summary>What would be forwarded past us.</summary>
     public static IEnumerable<Finding> Past(Patient patient)
     {
-        if (patient.Firewall?.Rules is not { } rules)
+        if (patient.Firewall is not { Rules: { } rules, Ways: { } ways })
             yield break;
-        var ways = new GatewayWays(rules, [.. Ports(patient)]);
-        if (ways.Served.Count == 0 && ways.All.Count > 0)
+        var served = ways.Served([.. Ports(patient)]);
+        if (served.Count == 0 && ways.All.Count > 0)
         {
             yield return Finding.Warning(
                 "nftables", "no rule says by name which interface the network is behind: whether anything of it passes is not known", Load);
         }
 
-        foreach (string device in ways.Served)
+        foreach (string device in served)
         {
             foreach (var (version, setting) in new[] { (4, SystemFacts.Forward4), (6, SystemFacts.Forward6) })
             {
@@ -102,6 +111,24 @@ internal static class GatewayChecks
                         Text($"sysctl -w {key}=0, and the same in /etc/sysctl.d, unless this machine routes for others too"));
                 }
             }
+        }
+    }
+
+    /// <summary>What goes to other machines, by the rule that sends it there; whether it gets there is said as well.</summary>
+    private static IEnumerable<Finding> Elsewhere(Patient patient, NftRuleset rules, IEnumerable<SentAway> away)
+    {
+        foreach (var group in away.GroupBy(static one => (one.Chain, one.To, one.Packet.Version, one.Packet.Protocol)))
+        {
+            var (chain, to, version, protocol) = group.Key;
+            bool forwards = patient.System.Number(version == 4 ? SystemFacts.Forward4 : SystemFacts.Forward6) is > 0;
+            bool passes = forwards && group.Any(one => Gap(rules, one.Packet) is not null);
+            string what = protocol == "tcp" ? "TCP" : group.All(static one => one.Asked == GatewayWays.Dns) ? "DNS" : "UDP";
+            yield return Finding.Error(
+                group.First().Packet.Device,
+                Text($"some of its {what} over IPv{version} does not come here: a rule of {chain} turns it to another machine, {to}")
+                    + (passes ? ", and it leaves outside Tor" : ""),
+                Text($"take that rule out, or put it behind those that turn it here: nft -a list chain {chain.Family} {chain.Table} ")
+                    + chain.Name);
         }
     }
 
