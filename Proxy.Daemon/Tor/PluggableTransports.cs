@@ -1,4 +1,3 @@
-using System.Globalization;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 

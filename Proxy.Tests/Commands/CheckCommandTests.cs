@@ -28,23 +28,6 @@ public class CheckCommandTests
         Assert.That(Check("--config", Write("")).Output, Does.EndWith(": ok (1 listener, 3 managed workers, mode round_robin)\n"));
 
     [Test]
-    public void Check_program_that_a_bridge_needs_and_nobody_has_is_told_with_file_and_line()
-    {
-        string bridges = Path.Combine(_directory, "bridges.txt");
-        File.WriteAllText(bridges, "# mine\n192.0.2.7:443\nunheardof 192.0.2.7:443\n");
-        string file = Write($"[Balancing]\nMode = sticky\n[ManagedWorkers]\nBridges = {bridges}\n");
-
-        var (code, output, error) = Check("--config", file);
-
-        Assert.That((code, output), Is.EqualTo((1, "")));
-        Assert.That(
-            error,
-            Does.StartWith($"{file}:4: [ManagedWorkers] Bridges = {bridges}: the bridge in line 3 has the transport unheardof, of which "));
-        file = Write("[ManagedWorkers]\nBridges = unheardof 192.0.2.7:443\n");
-        Assert.That(Check("--config", file).Error, Does.StartWith($"{file}:2: [ManagedWorkers] Bridges: a bridge has the transport"));
-    }
-
-    [Test]
     public void Check_errors_all_to_standard_error_and_1()
     {
         string file = Write("[Balancing]\nMode = randon\n[Conect]\n");
