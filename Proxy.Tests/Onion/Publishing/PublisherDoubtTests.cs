@@ -98,6 +98,31 @@ public class PublisherDoubtTests
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
     }
 
+    /// <summary>Whose it is cannot be fetched from any other: a tor's that has the key too, or that of the coming period.</summary>
+    [Test]
+    public void Directory_that_refuses_all_tries_gets_later_versions_until_one_passes_what_it_has()
+    {
+        const int ahead = 60, eachSecond = 32_768;
+        var harness = new PublisherHarness(2);
+        string? stubborn = null;
+        ulong has = 0;
+        harness.Directory = upload =>
+        {
+            stubborn ??= upload.To.Fingerprint;
+            has = has == 0 ? upload.Version.Revision + (ahead * eachSecond) : has;
+            return upload.To.Fingerprint == stubborn && upload.Version.Revision <= has ? "UPLOAD_REJECTED" : "UPLOADED";
+        };
+        harness.Start();
+        var upload = harness.Service.Version(DescriptorOrder.First)!.Uploads.Single(one => one.Fingerprint == stubborn);
+        Assert.That((upload.State, upload.Problem), Is.EqualTo((UploadState.Refused, "UPLOAD_REJECTED")));
+
+        harness.Pass(TimeSpan.FromSeconds(ahead) + (PublishTiming.Testing.LastRetry * 2));
+
+        Assert.That(
+            Enum.GetValues<DescriptorOrder>().SelectMany(order => harness.Service.Version(order)!.Uploads).Select(static one => one.State),
+            Is.All.EqualTo(UploadState.Uploaded));
+    }
+
     [Test]
     public void Fetch_of_what_is_published_and_uploads_run_side_by_side_and_are_told_apart()
     {
