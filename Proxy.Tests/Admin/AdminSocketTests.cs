@@ -70,8 +70,9 @@ public class AdminSocketTests
         Assert.That(File.Exists(dead), Is.True);
         Assert.That((await AdminSocket.TakeAsync(dead, false, token)).Place, Is.Not.Null);
         Assert.That(File.Exists(dead), Is.False);
-        Assert.That((await AdminSocket.TakeAsync(file, false, token)).Trouble, Is.Not.Empty);
+        Assert.That((await AdminSocket.TakeAsync(file, false, token)).Trouble, Is.EqualTo("what is there is no socket"));
         Assert.That(File.Exists(file), Is.True);
+        Assert.That((await AdminSocket.TakeAsync(_directory, false, token)).Trouble, Is.EqualTo("what is there is a directory"));
     }
 
     [Test, CancelAfter(30_000)]
