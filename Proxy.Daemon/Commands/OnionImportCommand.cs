@@ -97,6 +97,8 @@ internal static class OnionImportCommand
 
             foreach (var (_, instance) in service.Instances.Where(one => addresses.Contains(one.Address)))
                 problems.Add(new ImportProblem(service.Line, $"{instance} is among the instances and a service itself: take it out"));
+            if (!OnionSections.CanBeWritten(service.Key))
+                problems.Add(new ImportProblem(service.Line, "a path with a double quote and ; or # cannot be written: rename the key"));
             if (service.Instances.Count > OnionServiceOptions.MostInstances)
             {
                 problems.Add(new ImportProblem(service.Line, string.Create(

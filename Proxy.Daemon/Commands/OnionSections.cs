@@ -8,7 +8,7 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary>Writes the sections of a publisher's configuration.</summary>
 internal sealed class OnionSections
 {
-    private static readonly SearchValues<char> NeedQuotes = SearchValues.Create(";#'\"`");
+    private static readonly SearchValues<char> NeedQuotes = SearchValues.Create(";#");
 
     private readonly StringBuilder _text = new();
     private readonly HashSet<string> _services = new(StringComparer.OrdinalIgnoreCase);
@@ -51,12 +51,14 @@ internal sealed class OnionSections
         }
     }
 
-    // Between double quotes every character is meant.
-    private void AddKey(string key, string value)
-    {
-        bool isPlain = !value.AsSpan().ContainsAny(NeedQuotes) && value.Trim().Length == value.Length;
-        _text.Append(key).Append(isPlain ? $" = {value}\n" : $" = \"{value}\"\n");
-    }
+    /// <summary>False for a value that no configuration can hold: it would need double quotes, and has some.</summary>
+    public static bool CanBeWritten(string value) => IsPlain(value) || !value.Contains('"');
+
+    // What would begin a comment, or be cut off.
+    private static bool IsPlain(string value) => !value.AsSpan().ContainsAny(NeedQuotes) && value.Trim().Length == value.Length;
+
+    private void AddKey(string key, string value) =>
+        _text.Append(key).Append(IsPlain(value) ? $" = {value}\n" : $" = \"{value}\"\n");
 
     public override string ToString() => _text.ToString();
 

@@ -101,15 +101,15 @@ public class AdminSocketTests
     [Category(ProgramRun.Native)]
     public async Task Run_whose_automatic_socket_cannot_be_had_goes_on_without_it(CancellationToken token)
     {
-        // Neither answers nor is it a socket that could be taken away.
+        // It is no socket that could be taken away.
         string path = Path.Combine(_directory, "torbalancer", "admin.sock");
         Directory.CreateDirectory(path);
         await using var daemon = await DaemonUnderTest.StartAsync(
             "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, under: ["/usr/bin/env", $"XDG_RUNTIME_DIR={_directory}"],
             admin: "Address = 127.0.0.1:0", socket: "auto");
 
-        await daemon.WaitForLineAsync(
-            line => line.Contains($"No socket for the command line at {path}: Address already in use", StringComparison.Ordinal), token);
+        string trouble = $"No socket for the command line at {path}: what is there is a directory";
+        await daemon.WaitForLineAsync(line => line.Contains(trouble, StringComparison.Ordinal), token);
         await daemon.WaitForLineAsync(static line => line.Contains("Admin API on 127.0.0.1:", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }

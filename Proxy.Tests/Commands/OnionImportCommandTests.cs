@@ -120,14 +120,15 @@ public class OnionImportCommandTests
         File.WriteAllText(
             config,
             $"services:\n- key: a.key\n  instances: [{{address: {Instances.All[0].Address}}}]\n- key: b.key\n  instances:\n{many}"
-                + $"- key: none.key\n  instances: [{{address: {identity.Address}}}]\n");
+                + $"- key: 'no\"n;e.key'\n  instances: [{{address: {identity.Address}}}]\n");
 
         var (code, _, error) = await CommandRun.OfAsync("onion", "import", config);
 
         Assert.That(code, Is.Zero);
         Assert.That(error, Does.Contain($"c.yaml:4: warning: {identity.Address} is the address of the service in line 2 already")
             .And.Contain("c.yaml:4: warning: 61 instances, of which 60 are possible")
-            .And.Contain($"warning: {identity.Address} is among the instances and a service itself: take it out"));
+            .And.Contain($"warning: {identity.Address} is among the instances and a service itself: take it out")
+            .And.Contain("warning: a path with a double quote and ; or # cannot be written: rename the key"));
 
         (code, _, error) = await CommandRun.OfAsync("onion", "import", _directory);
         Assert.That((code, error), Is.EqualTo((1, $"torbalancer onion import: cannot read {_directory}: it is a directory\n")));

@@ -135,10 +135,14 @@ public class PublisherDoubtTests
         harness.Service.Own.Want();
         harness.Turn();
         Assert.That(harness.Service.Own.IsUnderWay, Is.True, "beside the uploads");
+        harness.Tell($"REQUESTED {address} NO_AUTH ${upload.Fingerprint}~relay id");
         harness.Tell($"FAILED {address} NO_AUTH ${upload.Fingerprint} id REASON=UNEXPECTED");
         Assert.That((upload.State, harness.Counters.UploadsFailed), Is.EqualTo((UploadState.UnderWay, 0)));
-        harness.Tell($"UPLOADED {address} UNKNOWN ${upload.Fingerprint}");
+        harness.Tell($"FAILED {address} NO_AUTH ${upload.Fingerprint} id REASON=UNEXPECTED");
+        Assert.That((upload.Problem, harness.Counters.UploadsFailed), Is.EqualTo(("UNEXPECTED", 1)), "the fetch had its answer");
 
-        Assert.That((upload.State, harness.Service.Own.IsUnderWay), Is.EqualTo((UploadState.Uploaded, true)));
+        var other = harness.Service.Version(DescriptorOrder.First)!.Uploads[1];
+        harness.Tell($"UPLOADED {address} UNKNOWN ${other.Fingerprint}");
+        Assert.That((other.State, harness.Service.Own.IsUnderWay), Is.EqualTo((UploadState.Uploaded, true)));
     }
 }
