@@ -78,6 +78,7 @@ put 644 systemd/torbalancer.service usr/lib/systemd/system/torbalancer.service
 put 644 systemd/torbalancer-publish.service usr/lib/systemd/system/torbalancer-publish.service
 put 644 packaging/debian/copyright usr/share/doc/torbalancer/copyright
 put 644 contrib/grafana/torbalancer.json usr/share/doc/torbalancer/examples/grafana/torbalancer.json
+put 644 contrib/grafana/torbalancer-publisher.json usr/share/doc/torbalancer/examples/grafana/torbalancer-publisher.json
 put 644 contrib/haproxy/haproxy.cfg usr/share/doc/torbalancer/examples/haproxy/haproxy.cfg
 put 644 contrib/keepalived/keepalived.conf usr/share/doc/torbalancer/examples/keepalived/keepalived.conf
 put 644 contrib/prometheus/torbalancer.rules.yml usr/share/doc/torbalancer/examples/prometheus/torbalancer.rules.yml

@@ -80,8 +80,12 @@ internal static class AdminSocket
 
     private static async Task<string?> ClearAsync(string path, CancellationToken cancellationToken)
     {
+        if (Directory.Exists(path))
+            return "what is there is a directory";
         if (!File.Exists(path))
             return null;
+        if (!UnixSocketFile.Is(path))
+            return "what is there is no socket";
         if (await AnswersAsync(path, cancellationToken))
             return "another daemon answers there";
         File.Delete(path);
@@ -98,8 +102,8 @@ internal static class AdminSocket
         }
         catch (SocketException failure)
         {
-            // A socket file without a listener refuses; so does a file that is no socket, and that is not ours to delete.
-            return failure.SocketErrorCode != SocketError.ConnectionRefused || !UnixSocketFile.Is(path);
+            // A socket file without a listener refuses.
+            return failure.SocketErrorCode != SocketError.ConnectionRefused;
         }
     }
 }

@@ -6,6 +6,7 @@ using TorBalancer.Configuration;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Daemon.Client;
+using TorBalancer.Daemon.Publishing;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Inspection;
 using TorBalancer.Onion.Keys;
@@ -73,23 +74,26 @@ internal static class OnionCheckCommand
     private static async Task<bool> CheckKeysAsync(TorBalancerOptions options, TextWriter output, TextWriter error)
     {
         bool isFine = true;
+        var addresses = new Dictionary<string, OnionServiceAddress>(StringComparer.Ordinal);
         foreach (var service in options.OnionServices)
         {
             try
             {
                 using var key = KeyFile.Load(service.Key);
+                addresses[service.Name] = key.Address;
                 await output.WriteLineAsync($"[OnionService:{service.Name}] {key.Address}");
-                if (options.Instances.FirstOrDefault(one => one.Service == service.Name && one.Address == key.Address.Label) is { } self)
-                {
-                    isFine = false;
-                    await error.WriteLineAsync($"[Instance:{self.FullName}] Address is the address of its own service");
-                }
             }
             catch (Exception failure) when (failure is KeyFileException or OnionCryptoException)
             {
                 isFine = false;
                 await error.WriteLineAsync($"[OnionService:{service.Name}] Key: {failure.Message}");
             }
+        }
+
+        foreach (string problem in ServiceAddresses.ProblemsOf(options, addresses))
+        {
+            isFine = false;
+            await error.WriteLineAsync(problem);
         }
 
         return isFine;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Onion.Crypto;
 using TorBalancer.Onion.Importing;
@@ -39,6 +40,8 @@ internal static class OnionImportCommand
         string text;
         try
         {
+            if (Directory.Exists(path))
+                throw new IOException("it is a directory");
             text = await File.ReadAllTextAsync(path, cancellationToken);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -81,11 +84,28 @@ internal static class OnionImportCommand
         if (configuration.StatusSocket is { } socket)
             keys = [.. keys, ("Status", $"unix:{socket}", "Where Onionbalance had its own.")];
         sections.AddPublisher(keys);
-        foreach (var service in configuration.Services)
+        var addresses = configuration.Services.Select(service => AddressOf(service, problems)).ToArray();
+        foreach (var (index, service) in configuration.Services.Index())
         {
-            var address = AddressOf(service, problems);
-            if (address is { } own && service.Instances.Any(instance => instance.Address == own))
-                problems.Add(new ImportProblem(service.Line, $"{own} is among its own instances: take that one out"));
+            var address = addresses[index];
+            if (Array.FindIndex(addresses, 0, index, one => address is not null && one == address) is >= 0 and var first)
+            {
+                string line = configuration.Services[first].Line.ToString(CultureInfo.InvariantCulture);
+                problems.Add(new ImportProblem(
+                    service.Line, $"{address} is the address of the service in line {line} already: put the instances of both into one"));
+            }
+
+            foreach (var (_, instance) in service.Instances.Where(one => addresses.Contains(one.Address)))
+                problems.Add(new ImportProblem(service.Line, $"{instance} is among the instances and a service itself: take it out"));
+            if (!OnionSections.CanBeWritten(service.Key))
+                problems.Add(new ImportProblem(service.Line, "a path with a double quote and ; or # cannot be written: rename the key"));
+            if (service.Instances.Count > OnionServiceOptions.MostInstances)
+            {
+                problems.Add(new ImportProblem(service.Line, string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{service.Instances.Count} instances, of which {OnionServiceOptions.MostInstances} are possible: take some out")));
+            }
+
             sections.AddService(
                 NameOf(service.Key), service.Key, address, service.Instances.Select(static one => (one.Name, one.Address)));
         }

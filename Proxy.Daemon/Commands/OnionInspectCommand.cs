@@ -75,10 +75,14 @@ internal static class OnionInspectCommand
     private static async Task<int> RunAsync(InspectRequest request, TextWriter output, CancellationToken cancellationToken)
     {
         bool isFile = request.Subject == "-" || File.Exists(request.Subject);
-        if (!isFile && OnionServiceAddress.TryParse(request.Subject, out var subject, out string? error))
-            return await InspectAsync(subject, request, output, cancellationToken);
+        string? error;
         if (!isFile)
-            throw new InspectException($"{request.Subject} is no file, and no onion address", isUsage: true);
+        {
+            return OnionServiceAddress.TryParse(request.Subject, out var subject, out error)
+                ? await InspectAsync(subject, request, output, cancellationToken)
+                : throw new InspectException($"{request.Subject} is no file, and no onion address ({error})", isUsage: true);
+        }
+
         if (request.AllDirectories || request.ControlPort is not null)
             throw new InspectException("--directories and --control-port go with an address, not with a file", isUsage: true);
         OnionServiceAddress? address = null;

@@ -26,6 +26,7 @@ internal static class OnionReadMe
     }
 
     private static string Rest(OnionPlan plan) => Text($"""
+
         WHAT IT COSTS
 
         {Costs(plan.Topology)}
@@ -52,7 +53,7 @@ internal static class OnionReadMe
     private static string Parallel(OnionPlan plan) => Text($"""
         WHAT BELONGS WHERE
 
-        node1 to node{plan.Instances}, one for each host
+        {Nodes(plan)}, one for each host
           {plan.Name}/   to /var/lib/tor/{plan.Name}, for tor's user alone: chown -R debian-tor: /var/lib/tor/{plan.Name}; chmod 700
           torrc    its lines into /etc/tor/torrc; then: systemctl reload tor@default
 
@@ -68,7 +69,7 @@ internal static class OnionReadMe
         return Text($"""
             WHAT BELONGS WHERE, IN THIS ORDER
 
-            node1 to node{plan.Instances}, one for each backend; several may go to one tor
+            {Nodes(plan)}, one for each backend; several may go to one tor
               {plan.Name}-nodeN/   to /var/lib/tor, for tor's user alone: chown -R debian-tor: /var/lib/tor/{plan.Name}-nodeN; chmod 700
               torrc         its lines into /etc/tor/torrc; then: systemctl restart tor@default (a reload is not enough)
 
@@ -104,6 +105,8 @@ internal static class OnionReadMe
 
             """,
     };
+
+    private static string Nodes(OnionPlan plan) => plan.Instances == 1 ? "node1" : Text($"node1 to node{plan.Instances}");
 
     private static string Word(OnionTopology topology) => topology switch
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Onion.Keys;
@@ -7,6 +8,8 @@ namespace TorBalancer.Daemon.Commands;
 /// <summary>Writes the sections of a publisher's configuration.</summary>
 internal sealed class OnionSections
 {
+    private static readonly SearchValues<char> NeedQuotes = SearchValues.Create(";#");
+
     private readonly StringBuilder _text = new();
     private readonly HashSet<string> _services = new(StringComparer.OrdinalIgnoreCase);
 
@@ -25,7 +28,7 @@ internal sealed class OnionSections
         {
             foreach (string line in comment.Split('\n', StringSplitOptions.RemoveEmptyEntries))
                 _text.Append("; ").Append(line).Append('\n');
-            _text.Append(key).Append(" = ").Append(value).Append('\n');
+            AddKey(key, value);
         }
     }
 
@@ -38,7 +41,7 @@ internal sealed class OnionSections
         _text.Append("\n[OnionService:").Append(service).Append("]\n");
         if (address is { } known)
             _text.Append("; ").Append(known).Append('\n');
-        _text.Append("Key = ").Append(keyPath).Append('\n');
+        AddKey("Key", keyPath);
         var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (index, (given, instance)) in instances.Index())
         {
@@ -47,6 +50,15 @@ internal sealed class OnionSections
             _text.Append("Address = ").Append(instance).Append('\n');
         }
     }
+
+    /// <summary>False for a value that no configuration can hold: it would need double quotes, and has some.</summary>
+    public static bool CanBeWritten(string value) => IsPlain(value) || !value.Contains('"');
+
+    // What would begin a comment, or be cut off.
+    private static bool IsPlain(string value) => !value.AsSpan().ContainsAny(NeedQuotes) && value.Trim().Length == value.Length;
+
+    private void AddKey(string key, string value) =>
+        _text.Append(key).Append(IsPlain(value) ? $" = {value}\n" : $" = \"{value}\"\n");
 
     public override string ToString() => _text.ToString();
 

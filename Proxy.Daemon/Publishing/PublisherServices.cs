@@ -24,18 +24,19 @@ internal sealed class PublisherServices : IDisposable
             var firstFetch = now;
             foreach (var service in options.OnionServices)
             {
-                var key = KeyFile.Load(service.Key);
                 var instances = new List<InstanceWatch>();
                 foreach (var instance in options.Instances.Where(one => one.Service == service.Name))
                 {
-                    instances.Add(Watch(service, instance, key, firstFetch));
+                    instances.Add(Watch(service, instance, firstFetch));
                     firstFetch += PublishTiming.Public.Stagger;
                 }
 
-                services._services.Add(new BalancedService(service, key, instances));
+                services._services.Add(new BalancedService(service, KeyFile.Load(service.Key), instances));
             }
 
-            return services;
+            var addresses = services.All.ToDictionary(static one => one.Options.Name, static one => one.Identity.Address);
+            string[] problems = [.. ServiceAddresses.ProblemsOf(options, addresses)];
+            return problems.Length == 0 ? services : throw new StartupException(string.Join("\ntorbalancer: ", problems));
         }
         catch (Exception failure) when (failure is KeyFileException or OnionCryptoException)
         {
@@ -55,18 +56,9 @@ internal sealed class PublisherServices : IDisposable
             service.Identity.Dispose();
     }
 
-    private static InstanceWatch Watch(OnionServiceOptions service, InstanceOptions instance, IdentityKey key, DateTimeOffset firstFetch)
-    {
-        if (!OnionServiceAddress.TryParse(instance.Address, out var address, out string? error))
-            throw new StartupException($"[Instance:{instance.FullName}] Address: {error}");
-        if (address == key.Address)
-        {
-            throw new StartupException(
-                $"[Instance:{instance.FullName}] Address is the address of [OnionService:{service.Name}] itself: "
-                    + "each instance has an address of its own, and the service's key is on none of them");
-        }
-
-        return new InstanceWatch(
-            service.Name, new InstanceState(instance.Name, address, instance.Weight), instance.HealthCheck, firstFetch);
-    }
+    private static InstanceWatch Watch(OnionServiceOptions service, InstanceOptions instance, DateTimeOffset firstFetch) =>
+        OnionServiceAddress.TryParse(instance.Address, out var address, out string? error)
+            ? new InstanceWatch(
+                service.Name, new InstanceState(instance.Name, address, instance.Weight), instance.HealthCheck, firstFetch)
+            : throw new StartupException($"[Instance:{instance.FullName}] Address: {error}");
 }

@@ -160,9 +160,19 @@ internal sealed class PublisherStatusServer : IAsyncDisposable
         using (var timer = new CancellationTokenSource(Silence))
         {
             await using var canceling = timer.Token.Register(input.CancelPendingRead);
-            var first = await input.ReadAsync(connection.ConnectionClosed);
-            bool speaks = !first.Buffer.IsEmpty;
-            input.AdvanceTo(first.Buffer.Start);
+            bool speaks;
+            try
+            {
+                var first = await input.ReadAsync(connection.ConnectionClosed);
+                speaks = !first.Buffer.IsEmpty;
+                input.AdvanceTo(first.Buffer.Start);
+            }
+            catch (OperationCanceledException)
+            {
+                // It only looked whether somebody is here.
+                return;
+            }
+
             if (!speaks)
             {
                 byte[] json = await _loop.AskAsync(static (state, _) => OnionbalanceStatus.Write(state), CancellationToken.None);

@@ -243,6 +243,10 @@ internal sealed class BalancedService
             return "other directories are responsible";
         if (current.Uploads.Any(static one => one.State == UploadState.Refused && one.IsInDoubt))
             return "a directory may have the last one without having said so";
+
+        // Revision counters rise with time: a later version passes what the directory has.
+        if (age >= timing.LastRetry && current.Uploads.Any(static one => one.State == UploadState.Refused))
+            return "a directory refuses the last one";
         if (age >= timing.RepublishAge)
             return "its age";
         if (current.Plan == plan.Key)

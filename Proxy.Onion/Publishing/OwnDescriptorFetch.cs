@@ -7,6 +7,7 @@ namespace TorBalancer.Onion.Publishing;
 internal sealed class OwnDescriptorFetch
 {
     private bool _isWanted = true;
+    private string? _asked;
 
     /// <summary>True until tor was asked.</summary>
     public bool IsWanted => _isWanted;
@@ -22,11 +23,19 @@ internal sealed class OwnDescriptorFetch
     /// <summary>Asks for another one.</summary>
     public void Want() => _isWanted = true;
 
-    public void Begins(DateTimeOffset now, PublishTiming timing) => (_isWanted, EndsAt) = (false, now + timing.FetchTimeout);
+    public void Begins(DateTimeOffset now, PublishTiming timing) =>
+        (_isWanted, EndsAt, _asked) = (false, now + timing.FetchTimeout, null);
+
+    /// <summary>tor asks this directory now.</summary>
+    public void Asks(string fingerprint) => _asked = fingerprint;
+
+    /// <summary>True for the directory whose answer is waited for.</summary>
+    public bool IsAsking(string fingerprint) => EndsAt is not null && _asked == fingerprint;
 
     /// <summary>A directory did not have it.</summary>
     public void Missed(DateTimeOffset now, PublishTiming timing)
     {
+        _asked = null;
         if (EndsAt is not null)
             EndsAt = now + timing.FetchSilence;
     }

@@ -85,6 +85,7 @@ internal sealed record PublishTiming
     /// <summary>The wait after a failed upload; twice as long after each further one.</summary>
     public TimeSpan FirstRetry { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>The longest of these waits, and that before a new version for a directory which refuses the last one.</summary>
     public TimeSpan LastRetry { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How often tor is asked whether it has another consensus.</summary>

@@ -50,7 +50,7 @@ internal sealed partial class PublisherState
         [LoggerMessage(
             PublishingEventIds.UploadRefused, LogLevel.Warning,
             "Service {Service}: directory {Directory} keeps refusing the {Order} descriptor ({Problem}): it has a newer one, "
-                + "of another publisher or of a tor that serves this address itself. The next version is sent again")]
+                + "of another publisher or of a tor that serves this address itself. A later version is sent again")]
         public static partial void UploadRefused(ILogger logger, string service, string order, string directory, string problem);
 
         [LoggerMessage(

@@ -231,11 +231,14 @@ internal sealed partial class PublisherState
         return next;
     }
 
-    // Fetches and uploads of one address fail with the same event, and both with UNEXPECTED. Of uploads tor says UNKNOWN in place of the
-    // authorization, of fetches NO_AUTH (control_event_hs_descriptor_upload_end and …_receive_end in control_events.c).
+    // Fetches and uploads of one address fail with the same event, and both with UNEXPECTED: what was asked for before tells them apart.
+    //   REQUESTED address NO_AUTH $directory blinded-key
+    //   FAILED address NO_AUTH $directory blinded-key REASON=UPLOAD_REJECTED     (tor 0.4.9.11; others might say UNKNOWN for NO_AUTH)
     private void HandleOwn(BalancedService service, HsDescEvent heard, DateTimeOffset now)
     {
-        if (heard.Action == "FAILED" && heard.AuthType != "UNKNOWN")
+        if (heard is { Action: "REQUESTED", HsDir: { } asked })
+            service.Own.Asks(asked.Fingerprint);
+        else if (heard.Action == "FAILED" && IsOfFetch(service, heard))
             service.Own.Missed(now, Timing);
         else if (heard.Action is "UPLOADED" or "FAILED" && heard.HsDir is { } directory)
         {
@@ -243,6 +246,13 @@ internal sealed partial class PublisherState
             UploadEnds(service, directory.Fingerprint, problem, heard.Reason == "UPLOAD_REJECTED", now);
         }
     }
+
+    private static bool IsOfFetch(BalancedService service, HsDescEvent failed) => failed switch
+    {
+        { AuthType: "UNKNOWN" } or { Reason: "UPLOAD_REJECTED" } => false,
+        { Reason: "UNEXPECTED", HsDir: { } directory } => service.Own.IsAsking(directory.Fingerprint),
+        _ => true,
+    };
 
     private string? WhyNotDrained(InstanceWatch instance)
     {

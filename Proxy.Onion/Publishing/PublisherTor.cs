@@ -22,8 +22,12 @@ internal sealed partial class PublisherTor : IAsyncDisposable
 
     private static readonly string[] ClientPorts = ["socks", "trans", "natd", "dns", "httptunnel"];
 
-    // Below it, releases lack fixes that matter to publishers.
-    private static readonly TorVersion Complete = new(0, 4, 9, 14);
+    // What releases of tor were mended of that concerns publishers, and since when.
+    private static readonly (TorVersion FixedIn, string Fault)[] Faults =
+    [
+        (new(0, 4, 9, 12), "an assertion in HSFETCH with the name of a relay (mended in 0.4.9.12; the publisher never names one)"),
+        (new(0, 4, 9, 14), "introductions to onion services that fail (mended in 0.4.9.14)"),
+    ];
 
     private PublisherTor(ControlConnection control, ControlSubscription subscription, PublisherTorAccess access)
     {
@@ -63,8 +67,8 @@ internal sealed partial class PublisherTor : IAsyncDisposable
 
             bool isTesting = await TorNetwork.IsTestingAsync(control, cancellationToken);
             string version = control.Info.TorVersion;
-            if (TorVersion.TryParse(version) is { } known && known < Complete)
-                Log.Old(logger, version);
+            if (FaultsOf(version) is { Length: > 0 } faults)
+                Log.Old(logger, version, faults);
             var subscription = control.Subscribe();
             await control.SetEventsAsync(Events, cancellationToken);
             Log.Connected(logger, version, access.Control);
@@ -80,6 +84,12 @@ internal sealed partial class PublisherTor : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What a release of tor has of the faults that concern publishers, for the log; empty: none, or it is not known.</summary>
+    /// <param name="version">As tor gives it in PROTOCOLINFO.</param>
+    public static string FaultsOf(string version) => TorVersion.TryParse(version) is { } known
+        ? string.Join(", and ", Faults.Where(one => known < one.FixedIn).Select(static one => one.Fault))
+        : "";
 
     /// <summary>A port for clients that a tor has open, as in "socks port 127.0.0.1:9050"; null: none.</summary>
     public static async Task<string?> ClientPortOfAsync(ControlConnection control, CancellationToken cancellationToken)
@@ -131,8 +141,7 @@ internal sealed partial class PublisherTor : IAsyncDisposable
 
         [LoggerMessage(
             PublishingEventIds.OldTor, LogLevel.Warning,
-            "tor {Version}: releases before 0.4.9.14 lack fixes that concern publishers: an assertion in HSFETCH with the name of a relay "
-                + "(before 0.4.9.12; this program never names one), and one of introductions to onion services (before 0.4.9.14)")]
-        public static partial void Old(ILogger logger, string version);
+            "tor {Version} has faults that concern publishers: {Faults}. Take 0.4.9.14 or later")]
+        public static partial void Old(ILogger logger, string version, string faults);
     }
 }

@@ -70,8 +70,9 @@ public class AdminSocketTests
         Assert.That(File.Exists(dead), Is.True);
         Assert.That((await AdminSocket.TakeAsync(dead, false, token)).Place, Is.Not.Null);
         Assert.That(File.Exists(dead), Is.False);
-        Assert.That((await AdminSocket.TakeAsync(file, false, token)).Trouble, Is.Not.Empty);
+        Assert.That((await AdminSocket.TakeAsync(file, false, token)).Trouble, Is.EqualTo("what is there is no socket"));
         Assert.That(File.Exists(file), Is.True);
+        Assert.That((await AdminSocket.TakeAsync(_directory, false, token)).Trouble, Is.EqualTo("what is there is a directory"));
     }
 
     [Test, CancelAfter(30_000)]
@@ -100,15 +101,15 @@ public class AdminSocketTests
     [Category(ProgramRun.Native)]
     public async Task Run_whose_automatic_socket_cannot_be_had_goes_on_without_it(CancellationToken token)
     {
-        // Neither answers nor is it a socket that could be taken away.
+        // It is no socket that could be taken away.
         string path = Path.Combine(_directory, "torbalancer", "admin.sock");
         Directory.CreateDirectory(path);
         await using var daemon = await DaemonUnderTest.StartAsync(
             "[Health]\nEnabled = no\n[Worker:w1]\nSocksPort = 9\n", token, under: ["/usr/bin/env", $"XDG_RUNTIME_DIR={_directory}"],
             admin: "Address = 127.0.0.1:0", socket: "auto");
 
-        await daemon.WaitForLineAsync(
-            line => line.Contains($"No socket for the command line at {path}: Address already in use", StringComparison.Ordinal), token);
+        string trouble = $"No socket for the command line at {path}: what is there is a directory";
+        await daemon.WaitForLineAsync(line => line.Contains(trouble, StringComparison.Ordinal), token);
         await daemon.WaitForLineAsync(static line => line.Contains("Admin API on 127.0.0.1:", StringComparison.Ordinal), token);
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }

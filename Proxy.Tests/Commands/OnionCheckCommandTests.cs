@@ -40,7 +40,16 @@ public class OnionCheckCommandTests
     {
         var own = await CheckAsync(Sections(_address));
         Assert.That(own.Code, Is.EqualTo(1));
-        Assert.That(own.Error, Does.Contain("[Instance:main/node1] Address is the address of its own service"));
+        Assert.That(own.Error, Does.Contain("[Instance:main/node1] Address is the address of [OnionService:main] itself"));
+
+        // Only the keys tell.
+        string copy = Path.Combine(_directory, "copy.key");
+        File.Copy(KeyPath, copy);
+        string more = $"\n[OnionService:blog]\nKey = {copy}\n[Instance:blog/a]\nAddress = {_address}\n";
+        var twice = await CheckAsync(Sections(Instances.All[0].Address.ToString()) + more);
+        Assert.That(twice.Code, Is.EqualTo(1));
+        Assert.That(twice.Error, Does.Contain($"[OnionService:blog] Key is that of [OnionService:main] in another file ({_address})")
+            .And.Contain("[Instance:blog/a] Address is the address of [OnionService:main] itself"));
 
         var none = await CheckAsync("[Publisher]\n");
         Assert.That(none.Code, Is.EqualTo(1));

@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using TorBalancer.Onion.Keys;
 using TorBalancer.Tests.Onion.Support;
 using TorBalancer.Tests.Support;
 
@@ -75,6 +76,62 @@ public class OnionImportCommandTests
         Assert.That(output, Does.Contain("\nStatus = unix:/run/ob.sock\n"));
         var result = Configuration.Loading.Text(output);
         Assert.That(result.Errors.Select(static issue => issue.Message), Has.All.Contains("does not exist"), "the key's path");
+    }
+
+    /// <summary>What would end a value or begin a comment is quoted; the path comes back as it was.</summary>
+    [TestCase("semi ; colon.key")]
+    [TestCase("hash #1.key")]
+    [TestCase("it's \"this\".key")]
+    [TestCase(" blank.key")]
+    public async Task Paths_come_back_as_they_were(string name)
+    {
+        string config = Path.Combine(_directory, "c.yaml"), key = Path.Combine(_directory, name);
+        string target = Path.Combine(_directory, "out.conf");
+        using (var identity = IdentityKey.Generate())
+            File.WriteAllBytes(key, TorKeyFiles.Secret(identity));
+        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        string quoted = name.Replace("'", "''", StringComparison.Ordinal);
+        File.WriteAllText(config, $"services:\n- key: '{quoted}'\n  instances: [{{address: {Instances.All[0].Address}}}]\n");
+
+        var import = await CommandRun.OfAsync("onion", "import", config, "--output", target);
+        Assert.That((import.Code, import.Error), Is.EqualTo((0, "")));
+        var check = await CommandRun.OfAsync("onion", "check", "--config", target, "--offline");
+
+        Assert.That((check.Code, check.Error), Is.EqualTo((0, "")));
+    }
+
+    [Test]
+    public async Task What_the_publisher_would_refuse_is_said()
+    {
+        string config = Path.Combine(_directory, "c.yaml");
+        using var identity = IdentityKey.Generate();
+        foreach (string name in (string[])["a.key", "b.key"])
+        {
+            string key = Path.Combine(_directory, name);
+            File.WriteAllBytes(key, TorKeyFiles.Secret(identity));
+            File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        string many = string.Concat(Enumerable.Range(0, 61).Select(static i =>
+        {
+            using var one = IdentityKey.Generate();
+            return $"  - address: {one.Address}\n";
+        }));
+        File.WriteAllText(
+            config,
+            $"services:\n- key: a.key\n  instances: [{{address: {Instances.All[0].Address}}}]\n- key: b.key\n  instances:\n{many}"
+                + $"- key: 'no\"n;e.key'\n  instances: [{{address: {identity.Address}}}]\n");
+
+        var (code, _, error) = await CommandRun.OfAsync("onion", "import", config);
+
+        Assert.That(code, Is.Zero);
+        Assert.That(error, Does.Contain($"c.yaml:4: warning: {identity.Address} is the address of the service in line 2 already")
+            .And.Contain("c.yaml:4: warning: 61 instances, of which 60 are possible")
+            .And.Contain($"warning: {identity.Address} is among the instances and a service itself: take it out")
+            .And.Contain("warning: a path with a double quote and ; or # cannot be written: rename the key"));
+
+        (code, _, error) = await CommandRun.OfAsync("onion", "import", _directory);
+        Assert.That((code, error), Is.EqualTo((1, $"torbalancer onion import: cannot read {_directory}: it is a directory\n")));
     }
 
     [Test]

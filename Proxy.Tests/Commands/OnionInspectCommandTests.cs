@@ -45,6 +45,7 @@ public class OnionInspectCommandTests
     }
 
     [TestCase("nothing-of-the-kind", 2, "is no file, and no onion address")]
+    [TestCase("2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wie.onion", 2, "a letter is wrong, or the checksum")]
     [TestCase("FILE --address x", 2, "--address x: a v3 onion address has")]
     [TestCase("FILE --directories", 2, "go with an address")]
     [TestCase("ADDRESS --control-port localhost:9051", 2, "neither IP:PORT nor unix:PATH")]

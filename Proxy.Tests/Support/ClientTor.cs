@@ -25,9 +25,9 @@ internal sealed class ClientTor : IAsyncDisposable
     public IPEndPoint Socks { get; private set; } = new(IPAddress.Loopback, 0);
 
     /// <summary>Starts it and returns when it is connected.</summary>
-    /// <param name="socksFlags">Flags of its SocksPort.</param>
+    /// <param name="socksFlags">Flags of its SocksPort; null: it has none.</param>
     /// <param name="lines">Further lines of its torrc; of an option that is given twice the last counts.</param>
-    public static async Task<ClientTor> StartAsync(TestNetwork network, string socksFlags, CancellationToken token, params string[] lines)
+    public static async Task<ClientTor> StartAsync(TestNetwork network, string? socksFlags, CancellationToken token, params string[] lines)
     {
         string directory = Directory.CreateTempSubdirectory("tbt").FullName;
         string torrc = Path.Combine(directory, "torrc"), control = Path.Combine(directory, "control");
@@ -35,7 +35,7 @@ internal sealed class ClientTor : IAsyncDisposable
             torrc,
             [
                 .. network.ClientTorrc, $"DataDirectory {directory}/data", $"ControlSocket {control}",
-                $"SocksPort 127.0.0.1:auto {socksFlags}",
+                socksFlags is null ? "SocksPort 0" : $"SocksPort 127.0.0.1:auto {socksFlags}",
                 $"__OwningControllerProcess {Environment.ProcessId}", "Log notice stdout", .. lines,
             ],
             token);
@@ -66,6 +66,7 @@ internal sealed class ClientTor : IAsyncDisposable
         await using var control = await RealTor.BootstrappedAsync(_process, endPoint, token);
 
         // Ours stands before those of further lines.
-        Socks = IPEndPoint.Parse((await control.GetInfoAsync("net/listeners/socks", token)).Split(' ')[0].Trim('"'));
+        if ((await control.GetInfoAsync("net/listeners/socks", token)).Split(' ')[0].Trim('"') is { Length: > 0 } socks)
+            Socks = IPEndPoint.Parse(socks);
     }
 }

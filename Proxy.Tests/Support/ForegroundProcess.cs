@@ -54,6 +54,13 @@ internal sealed class ForegroundProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Its exit code, when it has ended by itself.</summary>
+    public async Task<int> EndedAsync(CancellationToken token)
+    {
+        await _process.WaitForExitAsync(token);
+        return _process.ExitCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -49,14 +49,15 @@ internal sealed class PrometheusUnderTest : IAsyncDisposable
         return data.GetProperty("resultType").GetString() == "vector" ? [.. result.EnumerateArray()] : [result];
     }
 
-    /// <summary>The alerts that fire now, as "name label-of-worker".</summary>
+    /// <summary>The alerts that fire now, as "name worker" or "name instance_name".</summary>
     public async Task<IReadOnlyList<string>> FiringAsync(CancellationToken token) =>
     [
         .. (await GetAsync("/api/v1/alerts", token)).GetProperty("alerts").EnumerateArray()
             .Where(static alert => alert.GetProperty("state").GetString() == "firing")
             .Select(static alert => alert.GetProperty("labels"))
             .Select(static labels => labels.GetProperty("alertname").GetString()
-                + (labels.TryGetProperty("worker", out var worker) ? " " + worker.GetString() : "")),
+                + (labels.TryGetProperty("worker", out var which) || labels.TryGetProperty("instance_name", out which)
+                    ? " " + which.GetString() : "")),
     ];
 
     /// <summary>Each rule: its name, and what was wrong with it when it was last evaluated.</summary>

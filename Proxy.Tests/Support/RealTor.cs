@@ -54,12 +54,15 @@ internal sealed class RealTor : IAsyncDisposable
     public static async Task<ControlConnection> BootstrappedAsync(TorProcess process, EndPoint control, CancellationToken token)
     {
         await AcceptingAsync(process, control, token);
-        var connection = await ControlConnection.ConnectAsync(
-            control, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
+        var connection = await ConnectToAsync(control, token);
         while ((await connection.GetBootstrapAsync(token)).Progress < 100)
             await Task.Delay(50, token);
         return connection;
     }
+
+    /// <summary>A connection to a control port that asks for nothing, or says itself where its cookie is.</summary>
+    public static Task<ControlConnection> ConnectToAsync(EndPoint control, CancellationToken token) => ControlConnection.ConnectAsync(
+        control, ControlCredentials.None, ControlConnectionOptions.Default, NullLogger.Instance, TimeProvider.System, token);
 
     private static async Task AcceptingAsync(TorProcess process, EndPoint control, CancellationToken token)
     {

@@ -103,6 +103,12 @@ internal static class ForeignWords
         new("GracePeriod", "Tunnel", "DrainTimeout"), new("ShutdownDelay", "Tunnel", "LameDuck"), new("PreStop", "Tunnel", "LameDuck"),
         new("Healthz", "Readiness", "Address"), new("AgentCheck", "Readiness", "Agent"), new("AgentPort", "Readiness", "Agent"),
         .. TorrcOptions.Select(static option => new ForeignWord(option, "ManagedWorkers", "ExtraTorrc")),
+        new("KeyFile", "OnionService", "Key"), new("SecretKey", "OnionService", "Key"), new("PrivateKey", "OnionService", "Key"),
+        new("MasterKey", "OnionService", "Key"), new("Onion", "Instance", "Address"), new("Hostname", "Instance", "Address"),
+        new("OnionAddress", "Instance", "Address"), new("Check", "Instance", "HealthCheck"), new("Probe", "Instance", "HealthCheck"),
+        new("StatusSocketLocation", "Publisher", "Status"), new("StatusSocket", "Publisher", "Status"),
+        new("ControlSocket", "Publisher", "ControlPort"), new("Cookie", "Publisher", "ControlCookie"),
+        new("Password", "Publisher", "ControlPassword"),
     ];
 
     /// <summary>Words of values. Each is tried, so it may stand for several things: what the key at hand accepts is meant.</summary>

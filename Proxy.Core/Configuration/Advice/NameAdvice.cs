@@ -42,7 +42,7 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
             string rest = text[length..];
             bool isWhole = rest.Length > 0 && (char.IsAsciiDigit(rest[0]) || rest[0] is '-' or '_');
             bool isForeign = rest.Length == 0 && ForeignWords.Section(text) == kind.Name;
-            return $"{kind.Name}:{CleanName(isWhole || isForeign ? text : rest)}";
+            return $"{kind.Name}:{CleanName(kind, isWhole || isForeign ? text : rest)}";
         }
 
         return null;
@@ -178,6 +178,14 @@ internal sealed class NameAdvice(ConfigurationSchema schema)
         if (key.Length < 5 || Spelling.Closest(key, names) is not { } near)
             return [];
         return [.. schema.Sections.Where(section => section.Find(near) is not null).Select(section => (section, section.Find(near)!))];
+    }
+
+    private static string CleanName(SchemaSection kind, string rest)
+    {
+        if (!kind.Header.Contains('/'))
+            return CleanName(rest);
+        int slash = rest.IndexOf('/');
+        return slash < 0 ? $"service/{CleanName(rest)}" : $"{CleanName(rest[..slash])}/{CleanName(rest[(slash + 1)..])}";
     }
 
     private static string CleanName(string rest)

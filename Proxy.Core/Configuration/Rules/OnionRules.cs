@@ -49,7 +49,10 @@ internal sealed class OnionRules(TorBalancerOptions options, GivenValues given, 
         if (!keys.TryAdd(path, section))
             report.Error(section, "Key", $"{shown} is the key of [{keys[path]}] already; two addresses have two keys");
         else if (!files.Exists(path))
-            report.Error(section, "Key", $"{shown} does not exist");
+        {
+            bool isDirectory = files.ProblemOfMaking(path, isDirectory: false) == "is a directory";
+            report.Error(section, "Key", $"{shown} {(isDirectory ? "is a directory" : "does not exist, as far as this user can see")}");
+        }
         else if (files.Mode(path) is { } mode && (mode & FileModes.Others) != 0)
         {
             report.Error(section, "Key",

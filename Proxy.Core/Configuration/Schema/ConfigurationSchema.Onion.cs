@@ -1,4 +1,3 @@
-using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Syntax;
 
@@ -18,16 +17,17 @@ internal sealed partial class ConfigurationSchema
         .Key("Managed", Managed(), "auto",
             "Whether the publisher starts a tor of its own; auto: unless ControlPort is given.",
             (options, value) => options.Managed = value)
-        .Key("ControlPort", Values.PortOrSocket, "",
-            "The control port of a tor that nobody else uses, with SocksPort 0: a port on this machine, or unix:/path. Empty: none.",
-            (options, value) => options.ControlEndPoint = OnLoopback(value))
+        .Key("ControlPort", Values.TorEndPoint, "",
+            "The control port of a tor that nobody else uses, with SocksPort 0: a port of this machine, IP:PORT or unix:/path. "
+                + "Empty: none.",
+            (options, value) => options.ControlEndPoint = value)
         .Key("ControlCookie", Values.FilePath, "", "The control port's cookie file; empty: where tor says it is.",
             (options, value) => options.ControlCookie = value)
         .Key("ControlPassword", Values.ControlPassword, "", "The control port's password.",
             (options, value) => options.ControlPassword = value, secret: true)
-        .Key("SocksPort", Values.PortOrSocket, "",
-            "The SOCKS port that health checks go through, a worker's for instance; empty: the managed tor's own.",
-            (options, value) => options.SocksEndPoint = OnLoopback(value))
+        .Key("SocksPort", Values.TorEndPoint, "",
+            "The SOCKS port that health checks go through, a worker's for instance, in the same forms; empty: the managed tor's own.",
+            (options, value) => options.SocksEndPoint = value)
         .Key("Status", Values.AdminSocket, "auto",
             "Unix socket that tells the state and takes commands; auto: the service's runtime directory, else the user's.",
             (options, value) => options.Status = value)
@@ -73,7 +73,4 @@ internal sealed partial class ConfigurationSchema
             value = isManaged;
             return problem is null ? null : problem with { What = "is neither auto nor yes nor no" };
         });
-
-    private static EndPoint OnLoopback(PortOrSocket where) =>
-        where.Socket is { } socket ? socket : new IPEndPoint(IPAddress.Loopback, where.Port);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Primitives;
 
@@ -7,6 +8,10 @@ namespace TorBalancer.Configuration.Syntax;
 /// <summary>What the instances of onion services are: addresses and checks.</summary>
 internal static partial class Values
 {
+    /// <summary>[Publisher] ControlPort and SocksPort: there is no address beside them.</summary>
+    public static ValueParser<EndPoint> TorEndPoint { get; } =
+        new("a port of this machine, IP:PORT or unix:/path", ParseTorEndPoint);
+
     private const string Suffix = ".onion";
 
     /// <summary>[Instance:…] Address: without .onion, in lower case.</summary>
@@ -66,5 +71,28 @@ internal static partial class Values
             return new ValueProblem("has a path with characters that no request can carry; write them as %XX");
         value = new InstanceCheck(kind, number, kind == InstanceCheckKind.Http && path.Length == 0 ? "/" : path);
         return null;
+    }
+
+    private static ValueProblem? ParseTorEndPoint(string text, ValueContext context, out EndPoint value)
+    {
+        if (IsUnix(text))
+        {
+            var wrong = ParseUnix(text, out var unix);
+            value = unix;
+            return wrong;
+        }
+
+        if (!text.Contains(':') && !text.Contains('.'))
+        {
+            var notOne = PortNumber.Parse(text, context, out int port);
+            value = new IPEndPoint(IPAddress.Loopback, notOne is null ? port : 0);
+            return notOne is null ? null : AddressDiagnosis.OfPort(text, notOne, "which does not belong here");
+        }
+
+        var problem = AddressText.ParseIPEndPoint(text, out var ip);
+        value = ip;
+        if (problem is not null)
+            return AddressDiagnosis.OfEndPoint(text, problem, null);
+        return ip.Port == 0 ? new ValueProblem("has port 0, which nobody can connect to") : null;
     }
 }

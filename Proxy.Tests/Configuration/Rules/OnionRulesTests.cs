@@ -68,6 +68,15 @@ public class OnionRulesTests
             + "[Instance:shop/a] already")]
     [TestCase("[OnionService:shop]\nKey = /none\n[Instance:shop/a]\nAddress = {1}",
         "t.conf:2: [OnionService:shop] Key = \"/none\" does not exist")]
+    [TestCase("[OnionService:shop]\nKey = /folder\n[Instance:shop/a]\nAddress = {1}",
+        "t.conf:2: [OnionService:shop] Key = \"/folder\" is a directory")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Instanc:shop/b]\nAddress = {2}", "did you mean [Instance:shop/b]?")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Instanc:b]\nAddress = {2}", "did you mean [Instance:service/b]?")]
+    [TestCase("[OnionService:shop]\nKeyFile = /k\n[Instance:shop/a]\nAddress = {1}", "did you mean \"Key\"?")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\nWeight = 0", "Weight = \"0\" is out of range; allowed: a number from 1 to 100")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nControlPort = tor.example:9051",
+        "allowed: a port of this machine, IP:PORT or unix:/path")]
+    [TestCase(Service + "[Instance:shop/a]\nAddress = {1}\n[Publisher]\nControlPort = 10.0.0.1:0", "has port 0")]
     [TestCase("[OnionService:shop]\nKey = /open\n[Instance:shop/a]\nAddress = {1}",
         "t.conf:2: [OnionService:shop] Key = \"/open\" can be read or written by others (mode 640): only mode 0600 or less is taken")]
     [TestCase(Service + "[OnionService:b]\nKey = /k\n[Instance:shop/a]\nAddress = {1}\n[Instance:b/a]\nAddress = {2}",
@@ -102,6 +111,19 @@ public class OnionRulesTests
 
         Assert.That(Loading.Join(result.Errors), Does.Contain(expected));
         Assert.That(result.Errors, Has.Count.EqualTo(1), Loading.Join(result.Errors));
+    }
+
+    [TestCase("9051", "127.0.0.1:9051")]
+    [TestCase("10.0.0.9:9051", "10.0.0.9:9051")]
+    [TestCase("[fd00::1]:9051", "[fd00::1]:9051")]
+    [TestCase("unix:/run/tor/control", "/run/tor/control")]
+    public void Tor_may_be_anywhere(string written, string expected)
+    {
+        var result = Load($"{Service}[Instance:shop/a]\nAddress = {First}\n[Publisher]\nControlPort = {written}\nSocksPort = {written}\n");
+
+        Assert.That(Loading.Join(result.Errors), Is.Empty);
+        Assert.That(result.Options.Publisher.ControlEndPoint!.ToString(), Is.EqualTo(expected));
+        Assert.That(result.Options.Publisher.SocksEndPoint!.ToString(), Is.EqualTo(expected));
     }
 
     [TestCase(60, "auto", "")]
@@ -142,6 +164,7 @@ public class OnionRulesTests
         var files = new FakeFiles();
         foreach (string path in (string[])["/k", "/open"])
             files.Texts[path] = "";
+        files.Unmakeable["/folder"] = "is a directory";
         files.Modes["/k"] = UnixFileMode.UserRead;
         files.Modes["/open"] = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
         return Loading.Text(text, files, parts);

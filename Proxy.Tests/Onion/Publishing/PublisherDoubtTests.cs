@@ -98,6 +98,31 @@ public class PublisherDoubtTests
         Assert.That(version.Uploads.Select(static one => one.State), Is.All.EqualTo(UploadState.Uploaded));
     }
 
+    /// <summary>Whose it is cannot be fetched from any other: a tor's that has the key too, or that of the coming period.</summary>
+    [Test]
+    public void Directory_that_refuses_all_tries_gets_later_versions_until_one_passes_what_it_has()
+    {
+        const int ahead = 60, eachSecond = 32_768;
+        var harness = new PublisherHarness(2);
+        string? stubborn = null;
+        ulong has = 0;
+        harness.Directory = upload =>
+        {
+            stubborn ??= upload.To.Fingerprint;
+            has = has == 0 ? upload.Version.Revision + (ahead * eachSecond) : has;
+            return upload.To.Fingerprint == stubborn && upload.Version.Revision <= has ? "UPLOAD_REJECTED" : "UPLOADED";
+        };
+        harness.Start();
+        var upload = harness.Service.Version(DescriptorOrder.First)!.Uploads.Single(one => one.Fingerprint == stubborn);
+        Assert.That((upload.State, upload.Problem), Is.EqualTo((UploadState.Refused, "UPLOAD_REJECTED")));
+
+        harness.Pass(TimeSpan.FromSeconds(ahead) + (PublishTiming.Testing.LastRetry * 2));
+
+        Assert.That(
+            Enum.GetValues<DescriptorOrder>().SelectMany(order => harness.Service.Version(order)!.Uploads).Select(static one => one.State),
+            Is.All.EqualTo(UploadState.Uploaded));
+    }
+
     [Test]
     public void Fetch_of_what_is_published_and_uploads_run_side_by_side_and_are_told_apart()
     {
@@ -110,10 +135,14 @@ public class PublisherDoubtTests
         harness.Service.Own.Want();
         harness.Turn();
         Assert.That(harness.Service.Own.IsUnderWay, Is.True, "beside the uploads");
+        harness.Tell($"REQUESTED {address} NO_AUTH ${upload.Fingerprint}~relay id");
         harness.Tell($"FAILED {address} NO_AUTH ${upload.Fingerprint} id REASON=UNEXPECTED");
         Assert.That((upload.State, harness.Counters.UploadsFailed), Is.EqualTo((UploadState.UnderWay, 0)));
-        harness.Tell($"UPLOADED {address} UNKNOWN ${upload.Fingerprint}");
+        harness.Tell($"FAILED {address} NO_AUTH ${upload.Fingerprint} id REASON=UNEXPECTED");
+        Assert.That((upload.Problem, harness.Counters.UploadsFailed), Is.EqualTo(("UNEXPECTED", 1)), "the fetch had its answer");
 
-        Assert.That((upload.State, harness.Service.Own.IsUnderWay), Is.EqualTo((UploadState.Uploaded, true)));
+        var other = harness.Service.Version(DescriptorOrder.First)!.Uploads[1];
+        harness.Tell($"UPLOADED {address} UNKNOWN ${other.Fingerprint}");
+        Assert.That((other.State, harness.Service.Own.IsUnderWay), Is.EqualTo((UploadState.Uploaded, true)));
     }
 }

@@ -141,7 +141,7 @@ public class PublishingLoopTests
                     string directory = words[1]["SERVER=".Length..], address = words[2]["HSADDRESS=".Length..];
                     bool isRefused = _refused.Count < RefusedTries && _refused.Add(directory);
                     return "250 OK\r\n" + (isRefused
-                        ? $"650 HS_DESC FAILED {address} UNKNOWN ${directory} REASON=UPLOAD_REJECTED\r\n"
+                        ? $"650 HS_DESC FAILED {address} NO_AUTH ${directory}~relay id REASON=UPLOAD_REJECTED\r\n"
                         : $"650 HS_DESC UPLOADED {address} UNKNOWN ${directory}\r\n");
                 default:
                     return FakeControlPort.DefaultScript(command);

@@ -194,7 +194,7 @@ internal sealed class PublisherHarness
                 Tell($"UPLOADED {address} UNKNOWN ${upload.To.Fingerprint}");
                 break;
             case var reason:
-                Tell($"FAILED {address} UNKNOWN ${upload.To.Fingerprint} REASON={reason}");
+                Tell($"FAILED {address} NO_AUTH ${upload.To.Fingerprint} id REASON={reason}");
                 break;
         }
     }

@@ -68,6 +68,9 @@ internal sealed class BackendFleet : IAsyncDisposable
 
     public int Port(int instance) => _origins.Port(instance);
 
+    /// <summary>Ends one of its tors; the origins go on.</summary>
+    public Task StopAsync(int process) => _tors[process].StopAsync();
+
     /// <summary>Ends its tors; the origins go on.</summary>
     public Task StopAsync() => Task.WhenAll(_tors.Select(static tor => tor.StopAsync()));
 

@@ -27,9 +27,18 @@ internal sealed class OnionPublisher : IAsyncDisposable
         _status = new AdminClient(new UnixDomainSocketEndPoint($"{directory}/status"));
     }
 
+    /// <summary>Its status socket.</summary>
+    public string StatusPath => Path.Combine(_directory, "status");
+
+    /// <summary>Its configuration.</summary>
+    public string ConfigurationPath => Path.Combine(_directory, "publish.conf");
+
     /// <summary>Starts it; the address can be reached some seconds after its instances can.</summary>
+    /// <param name="line">A further line of each instance's section.</param>
+    /// <param name="tor">Lines that say which tor it has; null: one of its own.</param>
     public static async Task<OnionPublisher> StartAsync(
-        TestNetwork network, IdentityKey identity, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token)
+        TestNetwork network, IdentityKey identity, IReadOnlyList<OnionServiceAddress> instances, CancellationToken token, string line = "",
+        string? tor = null)
     {
         string directory = Directory.CreateTempSubdirectory("tbp").FullName;
         string key = Path.Combine(directory, "main.key"), torrc = Path.Combine(directory, "extra");
@@ -38,8 +47,7 @@ internal sealed class OnionPublisher : IAsyncDisposable
         await File.WriteAllLinesAsync(torrc, network.ClientTorrc, token);
         var text = new StringBuilder($"""
             [Publisher]
-            ExtraTorrc = {torrc}
-            DataDirectory = {directory}/data
+            {tor ?? $"ExtraTorrc = {torrc}\nDataDirectory = {directory}/data"}
             Status = unix:{directory}/status
 
             [OnionService:main]
@@ -47,7 +55,7 @@ internal sealed class OnionPublisher : IAsyncDisposable
 
             """);
         for (int i = 0; i < instances.Count; i++)
-            text.Append($"\n[Instance:main/node{i}]\nAddress = {instances[i]}\n");
+            text.Append($"\n[Instance:main/node{i}]\nAddress = {instances[i]}\n{line}\n");
         var path = Path.Combine(directory, "publish.conf");
         await File.WriteAllTextAsync(path, text.ToString(), token);
         return new OnionPublisher(directory, ForegroundProcess.Start([ProgramRun.Daemon, "publish", "--config", path]));
@@ -60,6 +68,12 @@ internal sealed class OnionPublisher : IAsyncDisposable
             || view.Services[0].Descriptors.Any(one => one.Instances.Count != instances))
             await Task.Delay(250, token);
     }
+
+    /// <summary>The first line of its log that holds the text.</summary>
+    public Task<string> WaitForLineAsync(string text, CancellationToken token) => _process.WaitForLineAsync(text, token);
+
+    /// <summary>Its exit code, when it has ended by itself.</summary>
+    public Task<int> EndedAsync(CancellationToken token) => _process.EndedAsync(token);
 
     /// <summary>What it says of itself; null: it does not answer yet.</summary>
     public async Task<PublisherView?> ViewAsync(CancellationToken token)
