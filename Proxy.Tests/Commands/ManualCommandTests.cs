@@ -71,6 +71,27 @@ public class ManualCommandTests
         });
     }
 
+    /// <summary>A page that only names what is to be typed sends its reader back to --help.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Page_of_the_program_says_what_each_argument_is_and_which_words_it_takes(CancellationToken token)
+    {
+        string text = Flat(await ReadAsync("1", token));
+
+        Assert.Multiple(() =>
+        {
+            foreach (var command in Outline.All)
+            {
+                foreach (var argument in command.Arguments)
+                    Assert.That(text, Does.Contain($"{argument.Name} {Flat(argument.Description)}"), command.Path);
+                foreach (var value in command.Arguments.Concat(command.Options.Select(static option => option.Value)).OfType<ValueOutline>())
+                {
+                    if (value.Words.Count > 0)
+                        Assert.That(text, Does.Contain($"{value.Name} is one of {string.Join(", ", value.Words)}."), command.Path);
+                }
+            }
+        });
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task Page_of_the_configuration_shows_every_key_with_its_default(CancellationToken token)
     {
