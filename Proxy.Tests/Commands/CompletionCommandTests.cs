@@ -44,7 +44,7 @@ public class CompletionCommandTests
         new object[] { "torbalancer completion ", new[] { "bash", "fish", "zsh" } },
         new object[] { "torbalancer check --config torb", new[] { "torbalancer.conf" } },
         new object[] { "torbalancer env --for c", new[] { "chromium" } },
-        new object[] { "torbalancer explain --mode f", new[] { "failover", "fastest" } },
+        new object[] { "torbalancer explain --mode fa", new[] { "failover", "fastest" } },
         new object[] { "torbalancer init --mode r", new[] { "random", "round_robin" } },
         new object[] { "torbalancer onion import torb", new[] { "torbalancer.conf" } },
         new object[] { "torbalancer onion inspect torb", new[] { "torbalancer.conf" } },

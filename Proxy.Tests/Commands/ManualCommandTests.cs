@@ -82,12 +82,14 @@ public class ManualCommandTests
             foreach (var command in Outline.All)
             {
                 foreach (var argument in command.Arguments)
-                    Assert.That(text, Does.Contain($"{argument.Name} {Flat(argument.Description)}"), command.Path);
-                foreach (var value in command.Arguments.Concat(command.Options.Select(static option => option.Value)).OfType<ValueOutline>())
                 {
-                    if (value.Words.Count > 0)
-                        Assert.That(text, Does.Contain($"{value.Name} is one of {string.Join(", ", value.Words)}."), command.Path);
+                    string meaning = argument.Description.Replace("…", "...", StringComparison.Ordinal);
+                    Assert.That(text, Does.Contain($"{argument.Name} {meaning}"), command.Path);
                 }
+
+                var values = command.Options.Select(static option => option.Value).OfType<ValueOutline>().Concat(command.Arguments);
+                foreach (var value in values.Where(static value => value.Words.Count > 0))
+                    Assert.That(text, Does.Contain($"{value.Name} is one of {string.Join(", ", value.Words)}."), command.Path);
             }
         });
     }

@@ -16,7 +16,7 @@ public partial class ReleaseScriptTests
     {
         var run = await RunAsync([], script, arguments);
 
-        Assert.That((run.ExitCode, run.Output, run.Error), Is.EqualTo((2, "", run.Error)));
+        Assert.That((run.ExitCode, run.Output), Is.EqualTo((2, "")), run.Error);
         Assert.That(run.Error, Does.StartWith($"usage: {script} ["));
     }
 
