@@ -115,7 +115,7 @@ internal static class CommandPage
             "`$XDG_RUNTIME_DIR/torbalancer/admin.sock`, `/run/torbalancer/admin.sock`",
             "The socket of the admin API, which also listens on 127.0.0.1:1081.");
         page.Item(
-            "`$XDG_RUNTIME_DIR/torbalancer/publish.sock`, `/run/torbalancer-publish/publish.sock`",
+            "`$XDG_RUNTIME_DIR/torbalancer-publish/publish.sock`, `/run/torbalancer-publish/publish.sock`",
             "The socket of the publisher, which `onion status`, `onion drain` and `onion enable` ask.");
         page.Heading("EXAMPLES");
         page.Text("Try it in front of a private Tor network on this machine; nothing leaves it:");
