@@ -5,6 +5,7 @@
 #   TORBALANCER_EXE=FILE eng/package-test.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. eng/setup.sh
 
 fail() {
     echo "eng/package-test.sh: $*" >&2
@@ -20,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 export DPKG_DEB_COMPRESSOR_LEVEL=1
 make_package() { DEBFULLNAME='A Tester' DEBEMAIL=tester@debian.org eng/package.sh "$(dpkg --print-architecture)" "$1" >/dev/null; }
 if [ -z "${TORBALANCER_EXE:-}" ]; then
-    TORBALANCER_EXE=$(. eng/setup.sh && newest_release || true)
+    TORBALANCER_EXE=$(newest_release || true)
     [ -n "$TORBALANCER_EXE" ] || fail "there is no release in artifacts/: eng/release.sh makes it"
 fi
 export TORBALANCER_EXE
@@ -40,10 +41,7 @@ if command -v lintian >/dev/null; then
 fi
 
 command -v mmdebstrap >/dev/null || { echo "mmdebstrap is not installed" >&2; exit 77; }
-apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' \
-    "Architecture: $(dpkg --print-architecture)" | sort -u >"$work/sources.list"
-suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-grep -q " $suite main" "$work/sources.list" || { echo "apt of this machine knows no mirror of Debian's $suite" >&2; exit 77; }
+suite=$(debian_sources "$work/sources.list") || exit 77
 
 cp "$new" "$work/new.deb"
 cat >"$work/inside" <<'END'

@@ -17,16 +17,18 @@ arch=${1:-$usual}
 case $arch in
     amd64) processor=x64 ;;
     arm64) processor=arm64 ;;
-    *)
-        echo "usage: eng/package.sh [amd64|arm64 [FOLDER]]" >&2
-        exit 2
-        ;;
+    *) arch= ;;
 esac
+if [ -z "$arch" ] || [ $# -gt 2 ]; then
+    echo "usage: eng/package.sh [amd64|arm64 [FOLDER]]" >&2
+    exit 2
+fi
 folder=${2:-artifacts}
 if [ -n "${TORBALANCER_EXE:-}" ] && [ "$folder" = artifacts ]; then
     echo "eng/package.sh: with TORBALANCER_EXE name a folder, as in: eng/package.sh $arch /tmp" >&2
     exit 2
 fi
+require_writable "$folder"
 install_packages dpkg=dpkg-deb binutils=readelf gzip=gzip
 
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
@@ -39,7 +41,7 @@ require_dotnet
 # The pages and completions come from a program that runs here: the packaged one, or the same version of it.
 guide=$program
 [ "$processor" = "$here" ] || guide=artifacts/torbalancer-$version-linux-$here
-if [ ! -x "$guide" ]; then
+if [ ! -x "$guide" ] || { [ "$guide" != "$program" ] && is_stale "$guide"; }; then
     dotnet build Proxy.Daemon/Proxy.Daemon.csproj -c Release -v quiet -nologo -clp:NoSummary
     guide=Proxy.Daemon/bin/Release/net10.0/torbalancer
 fi
@@ -77,12 +79,9 @@ put 644 systemd/torbalancer.logrotate etc/logrotate.d/torbalancer
 put 644 systemd/torbalancer.service usr/lib/systemd/system/torbalancer.service
 put 644 systemd/torbalancer-publish.service usr/lib/systemd/system/torbalancer-publish.service
 put 644 packaging/debian/copyright usr/share/doc/torbalancer/copyright
-put 644 contrib/grafana/torbalancer.json usr/share/doc/torbalancer/examples/grafana/torbalancer.json
-put 644 contrib/grafana/torbalancer-publisher.json usr/share/doc/torbalancer/examples/grafana/torbalancer-publisher.json
-put 644 contrib/haproxy/haproxy.cfg usr/share/doc/torbalancer/examples/haproxy/haproxy.cfg
-put 644 contrib/keepalived/keepalived.conf usr/share/doc/torbalancer/examples/keepalived/keepalived.conf
-put 644 contrib/prometheus/torbalancer.rules.yml usr/share/doc/torbalancer/examples/prometheus/torbalancer.rules.yml
-put 644 contrib/prometheus/torbalancer.rules.test.yml usr/share/doc/torbalancer/examples/prometheus/torbalancer.rules.test.yml
+for example in contrib/*/* systemd/torbalancer.socket; do
+    put 644 "$example" "usr/share/doc/torbalancer/examples/${example#contrib/}"
+done
 put 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/torbalancer
 packed usr/share/doc/torbalancer/third-party-notices.gz <"$notices"
 "$guide" manual 1 | packed usr/share/man/man1/torbalancer.1.gz
@@ -135,7 +134,6 @@ Description: one local proxy port in front of several Tor workers
 END
 
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-mkdir -p "$folder"
 package=$folder/torbalancer_${version}_$arch.deb
 # One thread: how the archive is cut for several depends on the machine.
 dpkg-deb --root-owner-group -Zxz --threads-max=1 --build "$root" "$package" >/dev/null

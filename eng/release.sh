@@ -14,11 +14,14 @@ here=$(this_processor)
 arch=${1:-$here}
 case $arch in
     x64 | arm64) ;;
-    *)
-        echo "usage: eng/release.sh [x64|arm64]" >&2
-        exit 2
-        ;;
+    *) arch= ;;
 esac
+if [ -z "$arch" ] || [ $# -gt 1 ]; then
+    echo "usage: eng/release.sh [x64|arm64]" >&2
+    exit 2
+fi
+# Minutes before anything would be put there.
+require_writable artifacts
 require_dotnet
 case $here-$arch in
     x64-arm64)
@@ -57,16 +60,16 @@ mv "$out/torbalancer.dbg" "$out/$name.dbg"
 
 /usr/bin/python3 eng/smoke.py "${emulator[@]}" "$out/torbalancer"
 
-mkdir -p artifacts
-install -m 755 "$out/torbalancer" "artifacts/$name"
-install -m 644 "$out/$name.dbg" "artifacts/$name.dbg"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(source_date)}
-/usr/bin/python3 eng/sbom.py "$version" "artifacts/$name" artifacts/build/obj/Proxy.Daemon/project.assets.json "artifacts/$name.cdx.json"
+/usr/bin/python3 eng/sbom.py "$version" "$out/torbalancer" artifacts/build/obj/Proxy.Daemon/project.assets.json "$out/$name.cdx.json"
+# All of it or, where a step fails, nothing: what lies there belongs together.
+install -m 644 "$out/$name.dbg" "$out/$name.cdx.json" artifacts/
+install -m 755 "$out/torbalancer" "artifacts/$name"
 write_checksums "$version"
 ordered=$(wc -l <Proxy.Daemon/method-order.txt)
 known=$("${tools}nm" --defined-only "artifacts/$name.dbg" | cut -d ' ' -f 3- | sort -u |
     comm -12 - <(sort -u Proxy.Daemon/method-order.txt) | wc -l)
 echo "Proxy.Daemon/method-order.txt: $known of $ordered methods are there"
 [ "$known" -ge $((ordered * 8 / 10)) ] || echo "eng/method-order.py should be run again: a start would touch more pages" >&2
-libc=$(objdump -T "artifacts/$name" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+libc=$("${tools}objdump" -T "artifacts/$name" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
 echo "artifacts/$name: $(stat -c %s "artifacts/$name") bytes, needs ${libc/_/ }; symbols $(stat -c %s "artifacts/$name.dbg") bytes"

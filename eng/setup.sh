@@ -45,6 +45,16 @@ install_packages() {
     }
 }
 
+# require_writable FOLDER: makes it, or says that nothing can be put there.
+require_writable() {
+    local who
+    if ! mkdir -p "$1" 2>/dev/null || [ ! -w "$1" ]; then
+        who=$(id -un 2>/dev/null) || who=$(id -u)
+        echo "$0: $(realpath -m "$1") cannot be written to by this user ($who)" >&2
+        return 1
+    fi
+}
+
 # x64 or arm64, as .NET calls this machine's processor.
 this_processor() {
     case $(uname -m) in
@@ -116,8 +126,18 @@ foreign_root() (
 
 # is_stale FILE: whether sources are newer than this release.
 is_stale() {
-    [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' \
+    [ -n "$(find Proxy.Core Proxy.Daemon Proxy.Onion Proxy.Testnet eng Directory.*.props \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' \
         -o -name release.sh -o -name method-order.txt -o -path '*/Page/*' \) -not -path '*/obj/*' -newer "$1" -print -quit)" ]
+}
+
+# debian_sources FILE: this machine's own mirror, as lines of a sources.list; prints the name of its Debian. Fails where there is none.
+debian_sources() {
+    local suite
+    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' \
+        "Architecture: $(dpkg --print-architecture)" | sort -u >"$1"
+    suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    grep -q " $suite main" "$1" || { echo "apt of this machine knows no mirror of Debian's $suite" >&2; return 1; }
+    echo "$suite"
 }
 
 # The newest release in artifacts/ for this processor; nothing where none has been built.

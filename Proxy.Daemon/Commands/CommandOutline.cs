@@ -74,7 +74,7 @@ internal sealed record OptionOutline(string Name, string? Short, string Descript
 }
 
 /// <summary>A value on the command line.</summary>
-/// <param name="Name">FILE and DIR are paths; other names are free.</param>
+/// <param name="Name">FILE, alone or behind a |, and DIR are paths; other names are free.</param>
 /// <param name="Words">What may stand there; none: anything.</param>
 /// <param name="IsOptional">True when it may be left out.</param>
 /// <param name="IsRepeated">True when several may stand there.</param>
@@ -82,6 +82,9 @@ internal sealed record ValueOutline(string Name, IReadOnlyList<string> Words, bo
 {
     /// <summary>What <c>torbalancer words</c> calls the words that only a running daemon knows, such as its workers; null: none.</summary>
     public string? Live => WordsCommand.KindOf(Name);
+
+    /// <summary>What it means, a sentence; empty for an option's, which says it itself.</summary>
+    public string Description { get; init; } = "";
 
     /// <summary>As it is written in a call: [NAME], NAME..., a|b.</summary>
     public string Call(Func<string, string> word)
@@ -92,9 +95,12 @@ internal sealed record ValueOutline(string Name, IReadOnlyList<string> Words, bo
 
     public static ValueOutline Of(Argument argument) => new(
         argument.HelpName ?? argument.Name, CommandOutline.Words(argument),
-        argument.HasDefaultValue || argument.Arity.MinimumNumberOfValues == 0, argument.Arity.MaximumNumberOfValues > 1);
+        argument.HasDefaultValue || argument.Arity.MinimumNumberOfValues == 0, argument.Arity.MaximumNumberOfValues > 1)
+    {
+        Description = CommandOutline.Sentence(argument.Description),
+    };
 
-    public bool IsFile => Name == "FILE";
+    public bool IsFile => Name == "FILE" || Name.EndsWith("|FILE", StringComparison.Ordinal);
 
     public bool IsDirectory => Name == "DIR";
 }

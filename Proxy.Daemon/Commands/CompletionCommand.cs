@@ -9,7 +9,7 @@ internal static class CompletionCommand
     /// <param name="program">The whole table of commands, when it is asked for.</param>
     public static Command Create(Func<RootCommand> program)
     {
-        var shell = new Argument<string>("shell") { Description = "Whose", HelpName = "SHELL" };
+        var shell = new Argument<string>("shell") { Description = "Whose completion", HelpName = "SHELL" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
         var command = new Command(
             "completion", "Print the completion of this command line for a shell, as in: source <(torbalancer completion bash)") { shell };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using TorBalancer.Balancing;
 using TorBalancer.Configuration.Syntax;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
@@ -47,6 +48,7 @@ internal static class InitCommand
         };
         var listen = Text("--listen", "ADDRESS", "Where programs connect (default 127.0.0.1:1080)");
         var mode = Text("--mode", "MODE", "How a worker is picked (default round_robin)");
+        mode.CompletionSources.Add([.. SelectionPolicyNames.All]);
         var managed = Text("--managed", "N", "Without --worker: how many tor processes of its own (default 3)");
         var control = new Option<bool>("--control")
         {

@@ -15,7 +15,7 @@ internal static class BashCompletion
             # Completion of torbalancer for bash. Made by: torbalancer completion bash
 
             _torbalancer() {
-                local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= words= kind= i
+                local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= words= kind= files= i
                 # --option=value is three words here.
                 if [[ $current == = ]]; then
                     current=
@@ -62,7 +62,7 @@ internal static class BashCompletion
             var words = command.Children.Select(static child => child.Name)
                 .Concat(command.Arguments.SelectMany(static argument => argument.Words))
                 .Concat(command.Options.SelectMany(static option => option.Spellings));
-            Line(script, $"            \"{command.Path}\") words=\"{string.Join(' ', words)}\"{Live(command)} ;;");
+            Line(script, $"            \"{command.Path}\") words=\"{string.Join(' ', words)}\"{Files(command)}{Live(command)} ;;");
         }
 
         script.Append("""
@@ -70,7 +70,13 @@ internal static class BashCompletion
                 fi
                 COMPREPLY=()
                 case "$kind" in
-                    words) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
+                    words)
+                        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+                        if [[ $files ]]; then
+                            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -A file -- "$current")
+                            compopt -o filenames 2>/dev/null
+                        fi
+                        ;;
                     file | directory)
                         mapfile -t COMPREPLY < <(compgen -A "$kind" -- "$current")
                         compopt -o filenames 2>/dev/null
@@ -83,6 +89,9 @@ internal static class BashCompletion
             """);
         return script.ToString();
     }
+
+    private static string Files(CommandOutline command) =>
+        command.Arguments.Any(static argument => argument.IsFile) ? " files=yes" : "";
 
     /// <summary>Behind a word of its own a command asks for what the daemon knows: not when an option is being typed.</summary>
     private static string Live(CommandOutline command) =>

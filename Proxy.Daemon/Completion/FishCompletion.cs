@@ -21,6 +21,8 @@ internal static class FishCompletion
                 Line(script, $"complete -c torbalancer -n {Quote(when)} -a {child.Name} -d {Quote(child.Description)}");
             foreach (var argument in command.Arguments)
             {
+                if (argument.IsFile)
+                    Line(script, $"complete -c torbalancer -n {Quote(when)} -F");
                 string offered = argument.Live is { } live ? Asked(live) : string.Join(' ', argument.Words);
                 if (offered.Length > 0)
                     Line(script, $"complete -c torbalancer -n {Quote(when)} -a {Quote(offered)}");

@@ -27,8 +27,8 @@ internal static class CommandPage
         {
             page.SubHeading($"torbalancer {command.Path}");
             page.Text(command.Description);
-            foreach (var argument in command.Arguments.Where(static argument => argument.Words.Count > 0))
-                page.Text($"{argument.Name} is one of {string.Join(", ", argument.Words.Select(static word => $"`{word}`"))}.");
+            foreach (var argument in command.Arguments)
+                page.Item(argument.Name, Told(argument.Description, argument));
             WriteOptions(page, OwnOptions(command));
             if (command.TakesKeys)
                 page.Item("`--Section:Key` VALUE", "A key of the configuration; see CONFIGURATION below.");
@@ -63,10 +63,15 @@ internal static class CommandPage
         {
             string spellings = string.Join(", ", option.Spellings.Select(static spelling => $"`{spelling}`"));
             string term = option.Value is null ? spellings : $"{spellings} {option.Value.Name}";
-            string text = option.Default is { Length: > 0 } value ? $"{option.Description} Default: {value}." : option.Description;
-            page.Item(term, text);
+            string text = option.Value is null ? option.Description : Told(option.Description, option.Value);
+            page.Item(term, option.Default is { Length: > 0 } value ? $"{text} Default: {value}." : text);
         }
     }
+
+    /// <summary>What a value is, and the words that it may be.</summary>
+    private static string Told(string description, ValueOutline value) => value.Words.Count == 0
+        ? description
+        : $"{description} {value.Name} is one of {string.Join(", ", value.Words.Select(static word => $"`{word}`"))}.".TrimStart();
 
     private static void WriteRest(ManPage page)
     {
@@ -84,6 +89,10 @@ internal static class CommandPage
         page.Item("`SIGHUP`",
             "`run` opens its log file anew and reads the configuration again, as `torbalancer reload` does: all of it is put into force, "
                 + "or nothing. The log names what needs a restart.");
+        page.Item(
+            "`SIGUSR2`",
+            "`run` starts a process of the program that its path names by now, which takes over from it, as `torbalancer run --takeover` "
+                + "does.");
         page.Heading("EXIT STATUS");
         foreach (var (code, meaning) in ExitCodes.All)
             page.Item(code.ToString(CultureInfo.InvariantCulture), meaning);
@@ -98,12 +107,16 @@ internal static class CommandPage
         page.Heading("FILES");
         page.Item(
             "`~/.config/torbalancer/torbalancer.conf`, `/etc/torbalancer/torbalancer.conf`", "The configuration; the first one holds.");
+        page.Item("`workers.d` beside it", "Workers that were added by `torbalancer worker add --save`.");
         page.Item(
             "`~/.local/state/torbalancer`, `/var/lib/torbalancer`",
             "What tor processes of its own keep between runs, their guards above all; the second one is the service's.");
         page.Item(
             "`$XDG_RUNTIME_DIR/torbalancer/admin.sock`, `/run/torbalancer/admin.sock`",
             "The socket of the admin API, which also listens on 127.0.0.1:1081.");
+        page.Item(
+            "`$XDG_RUNTIME_DIR/torbalancer-publish/publish.sock`, `/run/torbalancer-publish/publish.sock`",
+            "The socket of the publisher, which `onion status`, `onion drain` and `onion enable` ask.");
         page.Heading("EXAMPLES");
         page.Text("Try it in front of a private Tor network on this machine; nothing leaves it:");
         page.Example("torbalancer run --testnet");

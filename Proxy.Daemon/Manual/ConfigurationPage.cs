@@ -15,6 +15,9 @@ internal static class ConfigurationPage
         page.Item("2.", "the file that the environment variable `TORBALANCER_CONFIG` names,");
         page.Item("3.", "`~/.config/torbalancer/torbalancer.conf` (`$XDG_CONFIG_HOME` instead of `~/.config` when it is set),");
         page.Item("4.", "`/etc/torbalancer/torbalancer.conf`, which the service uses.");
+        page.Text(
+            "Behind it come the files of the folder `workers.d` beside it whose names end in `.conf`, in the order of their names, as if "
+                + "all were one.");
         page.Text("`torbalancer check` shows everything that is wrong with it, each mistake with its place and with what is allowed.");
         page.Example("""
             ; or # at the start of a line begins a comment
@@ -65,7 +68,7 @@ internal static class ConfigurationPage
         page.Text(section.About);
         foreach (var key in section.Keys)
         {
-            string value = key.Default.Length > 0 ? $"Default: `{key.Default}`." : "Default: none.";
+            string value = key.Default.Length > 0 ? $"Default: `{key.Default}`." : "Default: empty.";
             page.Item($"`{key.Name}`", key.Description, $"Allowed: {key.Allowed}. {value}");
         }
     }

@@ -71,6 +71,29 @@ public class ManualCommandTests
         });
     }
 
+    /// <summary>A page that only names what is to be typed sends its reader back to --help.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Page_of_the_program_says_what_each_argument_is_and_which_words_it_takes(CancellationToken token)
+    {
+        string text = Flat(await ReadAsync("1", token));
+
+        Assert.Multiple(() =>
+        {
+            foreach (var command in Outline.All)
+            {
+                foreach (var argument in command.Arguments)
+                {
+                    string meaning = argument.Description.Replace("…", "...", StringComparison.Ordinal);
+                    Assert.That(text, Does.Contain($"{argument.Name} {meaning}"), command.Path);
+                }
+
+                var values = command.Options.Select(static option => option.Value).OfType<ValueOutline>().Concat(command.Arguments);
+                foreach (var value in values.Where(static value => value.Words.Count > 0))
+                    Assert.That(text, Does.Contain($"{value.Name} is one of {string.Join(", ", value.Words)}."), command.Path);
+            }
+        });
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task Page_of_the_configuration_shows_every_key_with_its_default(CancellationToken token)
     {

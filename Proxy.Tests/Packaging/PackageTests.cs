@@ -5,16 +5,22 @@ using TorBalancer.Tests.Support;
 namespace TorBalancer.Tests.Packaging;
 
 /// <summary>
-/// The Debian package in a fresh root of Debian, which needs the mirror that apt of this machine uses: eng/package-test.sh says what is
-/// done there. The program in it is the release where there is one of these sources, or what TORBALANCER_EXE names, or else the one
-/// beside the tests, which cannot run in that root.
+/// The Debian package and the container's image in a fresh root of Debian, which needs the mirror that apt of this machine uses:
+/// eng/package-test.sh and eng/container-test.sh say what is done there. The program in it is the release where there is one of these
+/// sources, or what TORBALANCER_EXE names, or else the one beside the tests, which cannot run in that root.
 /// </summary>
 public class PackageTests
 {
     private const int ExitSkipped = 77;
 
     [Test, CancelAfter(480_000), Category("Native")]
-    public async Task Package_installs_upgrades_and_purges_in_a_fresh_root(CancellationToken token)
+    public Task Package_installs_upgrades_and_purges_in_a_fresh_root(CancellationToken token) => RunAsync("eng/package-test.sh", token);
+
+    /// <summary>Not Native: it is the release anyhow, where there is one.</summary>
+    [Test, CancelAfter(540_000)]
+    public Task Image_is_made_and_runs_as_the_Containerfile_says(CancellationToken token) => RunAsync("eng/container-test.sh", token);
+
+    private static async Task RunAsync(string script, CancellationToken token)
     {
         ClientProcess.Require("mmdebstrap");
         var environment = new Dictionary<string, string>
@@ -25,7 +31,7 @@ public class PackageTests
             ["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../..")),
         };
 
-        var run = await ClientProcess.RunAsync(Path.Combine(Repository.Root, "eng/package-test.sh"), [], token, environment);
+        var run = await ClientProcess.RunAsync(Path.Combine(Repository.Root, script), [], token, environment);
 
         TestContext.Out.WriteLine(run.Output);
         if (run.ExitCode == ExitSkipped)
@@ -37,7 +43,8 @@ public class PackageTests
     {
         if (Environment.GetEnvironmentVariable("TORBALANCER_EXE") is { Length: > 0 } named)
             return named;
-        var sources = Repository.Sources.Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon" or "Proxy.Testnet")
+        var sources = Repository.Sources
+            .Where(static file => file.Project is "Proxy.Core" or "Proxy.Daemon" or "Proxy.Onion" or "Proxy.Testnet")
             .Max(static file => File.GetLastWriteTimeUtc(Path.Combine(Repository.Root, file.Project, file.Path)));
         string artifacts = Path.Combine(Repository.Root, "artifacts");
         string processor = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();

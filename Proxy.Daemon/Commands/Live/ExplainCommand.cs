@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using TorBalancer.Balancing;
 using TorBalancer.Daemon.Client;
 using TorBalancer.Daemon.Terminal;
 
@@ -22,6 +23,7 @@ internal static partial class ExplainCommand
         var listener = Text(
             "--listener", "NAME", "The listener that it comes by (default the first); NAME:PORT for one of its ports that are sessions");
         var mode = Text("--mode", "MODE", "As if this balancing mode held");
+        mode.CompletionSources.Add([.. SelectionPolicyNames.All]);
         var json = LiveArguments.Json();
         var command = new Command(
             "explain", "Say which worker the next connection to a target would have and why, or what became of a connection.")
