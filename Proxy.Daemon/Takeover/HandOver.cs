@@ -8,6 +8,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Health;
+using TorBalancer.Interop;
 using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
@@ -41,15 +42,17 @@ internal sealed partial class HandOver(
 
     /// <summary>Carries one out, or finds that it does not come to one.</summary>
     /// <param name="input">What the new process sends.</param>
-    /// <param name="socket">By which it is answered: nothing else writes to it.</param>
-    public async Task RunAsync(Stream input, Socket socket, CancellationToken cancellationToken)
+    /// <param name="socket">By which it is answered: nothing else writes to it. It may be closed at any time.</param>
+    /// <param name="successor">The new process's number.</param>
+    public async Task RunAsync(Stream input, Socket socket, int successor, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
-        int fd = (int)socket.SafeHandle.DangerousGetHandle(), successor = PeerCredentials.Of(socket).ProcessId;
         string step = "it had said who it is";
         bool isAlone = false;
         try
         {
+            using var answers = SharedDescriptors.Duplicate(socket);
+            int fd = (int)answers.DangerousGetHandle();
             var hello = await ReceiveAsync(input, TakeoverJson.Default.TakeoverHello, HelloLimit, stop);
             isAlone = Interlocked.Exchange(ref _isUnderWay, 1) == 0;
             if (RefusalOf(hello, successor, isAlone) is { } refusal)
@@ -68,7 +71,7 @@ internal sealed partial class HandOver(
             var known = await TellAsync(fd, stop.Token);
             Check(await ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, StandsLimit, stop), TakeoverWord.Stands);
             step = "it accepted";
-            var pause = await GiveAsync(input, socket, known, stop.Token);
+            var pause = await GiveAsync(input, fd, known, stop.Token);
             await LetGoAsync(fd, ready, successor, pause);
         }
         catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException)
@@ -145,7 +148,7 @@ internal sealed partial class HandOver(
     /// <summary>Clients wait from the beginning of this until the other process accepts, right behind its last word.</summary>
     /// <returns>How long it took.</returns>
     private async Task<TimeSpan> GiveAsync(
-        Stream input, Socket socket, (IReadOnlySet<SessionState> Sessions, long At) known, CancellationToken cancellationToken)
+        Stream input, int fd, (IReadOnlySet<SessionState> Sessions, long At) known, CancellationToken cancellationToken)
     {
         long began = time.GetTimestamp();
         var parts = contents.Parts.ToList();
@@ -157,9 +160,8 @@ internal sealed partial class HandOver(
             contents.Server.Connections.CountBytes();
             var state = Look(known.At);
             state = state with { Sessions = state.Sessions.Without(known.Sessions) };
-            int fd = (int)socket.SafeHandle.DangerousGetHandle();
             await Task.Run(() => TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState), cancellationToken);
-            await ReceiveDoneAsync(input, socket, cancellationToken);
+            await ReceiveDoneAsync(input, fd, cancellationToken);
             return time.GetElapsedTime(began);
         }
         catch
@@ -174,7 +176,7 @@ internal sealed partial class HandOver(
     /// Returns when the other process has said that it accepts. When it does not in time, or the token is cancelled, it can no longer say
     /// so: what it could send until then counts, and what it tries to send later fails there. So both know the same.
     /// </summary>
-    private async Task ReceiveDoneAsync(Stream input, Socket socket, CancellationToken cancellationToken)
+    private async Task ReceiveDoneAsync(Stream input, int fd, CancellationToken cancellationToken)
     {
         var receiving = TakeoverFrames.ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, CancellationToken.None);
         using (var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
@@ -185,7 +187,7 @@ internal sealed partial class HandOver(
 
         bool isLate = !receiving.IsCompleted;
         if (isLate)
-            socket.Shutdown(SocketShutdown.Receive);
+            SharedDescriptors.StopReceiving(fd);
         try
         {
             Check(await receiving, TakeoverWord.Done);

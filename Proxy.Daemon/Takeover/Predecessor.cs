@@ -143,7 +143,8 @@ internal sealed class Predecessor : IDisposable
     public void WhenOurs(Func<Task> action, bool isFirst = false) => _actions.Insert(isFirst ? 0 : _actions.Count, action);
 
     /// <summary>
-    /// The configuration could be read: it says what it knows, and goes on accepting. Throws <see cref="StartupException"/>.
+    /// The configuration could be read: it says what it knows, and goes on accepting. Throws <see cref="StartupException"/> when it does
+    /// not, and lives; of one that is dead nothing is known, and its sockets are this one's.
     /// </summary>
     /// <param name="workers">The managed workers that are configured here.</param>
     public void Begin(IReadOnlyList<string> workers)
@@ -156,7 +157,8 @@ internal sealed class Predecessor : IDisposable
         }
         catch (IOException failure)
         {
-            throw NotHandedOver(failure);
+            FailUnlessDead(failure);
+            State = TakeoverState.Empty;
         }
     }
 
@@ -211,10 +213,12 @@ internal sealed class Predecessor : IDisposable
         string status = Encoding.ASCII.GetString(head, 0, length).Split('\r')[0];
         if (status.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
             return;
-        throw new StartupException(
-            status.StartsWith("HTTP/1.1 404 ", StringComparison.Ordinal)
-                ? $"the running daemon is of a release that cannot hand over{Restart}"
-                : $"the running daemon does not hand over: {status}");
+        throw new StartupException(status.Split(' ').ElementAtOrDefault(1) switch
+        {
+            "403" => "the running daemon does not hand over: only a process of its own user may take over",
+            "404" => $"the running daemon is of a release that cannot hand over{Restart}",
+            _ => $"the running daemon does not hand over: {status}",
+        });
     }
 
     private InheritedSocket TakeSocket(int at)
@@ -238,6 +242,8 @@ internal sealed class Predecessor : IDisposable
     /// <summary>Returns when it has been told that this process accepts, or is dead.</summary>
     private void Take(Action<TakeoverState> adopt)
     {
+        if (_trouble is not null)
+            return;
         try
         {
             int fd = (int)_socket.SafeHandle.DangerousGetHandle();
@@ -247,10 +253,7 @@ internal sealed class Predecessor : IDisposable
         }
         catch (IOException failure)
         {
-            // Nobody goes on there, so there is nothing to fail for.
-            if (!IsDead())
-                throw NotHandedOver(failure);
-            _trouble = "it ended before it had handed over everything";
+            FailUnlessDead(failure);
         }
     }
 
@@ -271,9 +274,13 @@ internal sealed class Predecessor : IDisposable
         }
     }
 
-    private StartupException NotHandedOver(IOException failure) => IsDead()
-        ? new StartupException($"the running daemon ended while it handed over ({failure.Message}): start this one without --takeover", failure)
-        : new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
+    /// <summary>Where nobody goes on, there is nothing to fail for.</summary>
+    private void FailUnlessDead(IOException failure)
+    {
+        if (!IsDead())
+            throw new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
+        _trouble = "it ended before it had handed over everything";
+    }
 
     /// <summary>Its sockets close a little before it has ended.</summary>
     private bool IsDead()

@@ -91,6 +91,19 @@ internal sealed record TakeoverReady(IReadOnlyList<string> Workers);
 /// </summary>
 internal sealed record TakeoverState
 {
+    /// <summary>Nothing.</summary>
+    public static TakeoverState Empty { get; } = new()
+    {
+        Sessions = new SessionTableState
+        {
+            RotatedAll = new RotationState(0, 0, 0),
+            Rotated = new Dictionary<string, RotationState>(),
+            Sessions = [],
+        },
+        Relays = new RelayWatchState([], []),
+        Workers = [],
+    };
+
     /// <summary>The second time only those that are new or were used since, and all of the rest.</summary>
     public required SessionTableState Sessions { get; init; }
 

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
-using TorBalancer.Connecting;
 using TorBalancer.Daemon.Takeover;
-using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Tests.Support;
 
@@ -67,12 +65,7 @@ internal sealed class FakePredecessor : IDisposable
         TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverReady, Limit);
         if (after == "ready")
             return;
-        var state = new TakeoverState
-        {
-            Sessions = new SessionTable(TimeProvider.System).Export(),
-            Relays = new RelayWatchState([], []),
-            Workers = [],
-        };
+        var state = TakeoverState.Empty;
         TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState);
         TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverWord, Limit);
         if (after == TakeoverWord.Stands)
