@@ -20,7 +20,9 @@ internal sealed partial class SessionTable
         }
     }
 
-    /// <summary>Goes on with what another process of ours knew. For a table that nobody has used yet.</summary>
+    /// <summary>
+    /// Goes on with what another process of ours knew. For a table that nobody has used yet; it may come again, with what has changed since.
+    /// </summary>
     public void Adopt(SessionTableState state)
     {
         long now = time.GetTimestamp();
@@ -28,6 +30,7 @@ internal sealed partial class SessionTable
         {
             (_lastEpoch, _lastId) = (state.LastEpoch, state.LastId);
             _rotatedAll = Of(state.RotatedAll, now);
+            _rotated.Clear();
             foreach (var (mark, rotation) in state.Rotated)
                 _rotated[mark] = Of(rotation, now);
             foreach (var one in state.Sessions)
@@ -89,6 +92,14 @@ internal sealed record SessionTableState
     public required IReadOnlyDictionary<string, RotationState> Rotated { get; init; }
 
     public required IReadOnlyList<SessionState> Sessions { get; init; }
+
+    /// <summary>Its sessions as they are, whenever one looks: for <see cref="Without"/> of a later state.</summary>
+    public IReadOnlySet<SessionState> Known() => Sessions.Select(static one => one.Timeless()).ToHashSet();
+
+    /// <summary>Of the sessions only those that are new, or others than they were.</summary>
+    /// <param name="known">Of an earlier state.</param>
+    public SessionTableState Without(IReadOnlySet<SessionState> known) =>
+        this with { Sessions = [.. Sessions.Where(one => !known.Contains(one.Timeless()))] };
 }
 
 /// <param name="Epoch">0: there was none.</param>
@@ -120,4 +131,7 @@ internal sealed record SessionState(string Id, string Name, string Key)
     public string? WorkerId { get; init; }
 
     public bool IsRotated { get; init; }
+
+    /// <summary>Without what changes by itself.</summary>
+    public SessionState Timeless() => this with { AgeMs = 0, IdleMs = 0 };
 }

@@ -49,6 +49,10 @@ internal sealed partial class HealthMonitor
             if (known.Address != worker.Model.SocksEndPoint.ToString() || known.State.IsStarting)
                 continue;
             var health = Of(worker);
+
+            // Its process has ended since, and this one knows it.
+            if (Look(health).State.IsStarting)
+                continue;
             lock (_lock)
             {
                 var now = Now;

@@ -64,10 +64,11 @@ internal sealed partial class HealthProber(
             {
                 var (changed, reconfigured) = (pool.Changed, Volatile.Read(ref _reconfigured).Task);
                 var workers = options.Value.Enabled ? pool.Snapshot.All : [];
+                int added = 0;
                 foreach (var worker in workers)
                 {
                     if (!_loops.ContainsKey(worker))
-                        Add(worker, workers.Count);
+                        Add(worker, added++, workers.Count);
                 }
 
                 foreach (var worker in _loops.Keys.Except(workers).ToList())
@@ -84,12 +85,14 @@ internal sealed partial class HealthProber(
             await RemoveAsync(worker);
     }
 
-    private void Add(WorkerState worker, int count)
+    /// <param name="number">Of those that come at this time, from 0 on.</param>
+    private void Add(WorkerState worker, int number, int count)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
 
-        // The n-th of m workers begins n/m of the interval later, and a little off that.
-        var offset = options.Value.CheckInterval * _loops.Count / Math.Max(count, 1);
+        // Of those that come together the n-th of m workers begins n/m of the interval later, and a little off that. One that is added alone
+        // is looked at at once: it carries connections already.
+        var offset = options.Value.CheckInterval * number / Math.Max(count, 1);
         _loops.Add(worker, (ProbeLoopAsync(worker, Jittered(offset), stop.Token), stop));
     }
 

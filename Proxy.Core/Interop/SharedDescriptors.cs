@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace TorBalancer.Interop;
 
@@ -12,7 +13,7 @@ internal static unsafe partial class SharedDescriptors
     /// <summary>Of one message: the kernel takes no more than 253 (SCM_MAX_FD).</summary>
     public const int MostAtOnce = 64;
 
-    private const int SolSocket = 1, ScmRights = 1, NoSignal = 0x4000, CloseOnExec = 0x40000000,
+    private const int SolSocket = 1, ScmRights = 1, NoSignal = 0x4000, CloseOnExec = 0x40000000, DuplicateClosedOnExec = 1030,
         HeaderBytes = SocketMessage.HeaderBytes;
 
     private const short PollIn = 1, PollOut = 4;
@@ -90,6 +91,37 @@ internal static unsafe partial class SharedDescriptors
     /// <summary>The same of a file: the framework's way takes the lock off it that it has taken.</summary>
     public static void Close(FileStream file) => Close(file.SafeFileHandle, file);
 
+    /// <summary>
+    /// Another descriptor of the same socket, which stays open whoever closes the first: a number that is kept may be another file's by
+    /// then. Throws <see cref="IOException"/>, also when it is closed already.
+    /// </summary>
+    public static SafeFileHandle Duplicate(Socket socket)
+    {
+        bool isHeld = false;
+        SafeHandle? handle = null;
+        try
+        {
+            handle = socket.SafeHandle;
+            handle.DangerousAddRef(ref isHeld);
+            int descriptor = Control((int)handle.DangerousGetHandle(), DuplicateClosedOnExec, 0);
+            return descriptor >= 0
+                ? new SafeFileHandle(descriptor, ownsHandle: true)
+                : throw new IOException($"fcntl: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+        }
+        catch (ObjectDisposedException failure)
+        {
+            throw new IOException("the other side has closed the connection", failure);
+        }
+        finally
+        {
+            if (isHeld)
+                handle!.DangerousRelease();
+        }
+    }
+
+    /// <summary>What the peer sends from now on fails there (SHUT_RD, shutdown(2)); what it has sent can still be received.</summary>
+    public static void StopReceiving(int socket) => _ = Shutdown(socket, 0);
+
     private static void Close(SafeHandle handle, object owner)
     {
         int descriptor = (int)handle.DangerousGetHandle();
@@ -142,6 +174,12 @@ internal static unsafe partial class SharedDescriptors
 
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
     private static partial nint ReceiveMessage(int socket, SocketMessage* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(int descriptor, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "shutdown")]
+    private static partial int Shutdown(int socket, int how);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll(PollRequest* requests, nuint count, int milliseconds);

@@ -126,8 +126,11 @@ internal sealed partial class VirtualNames(DnsOptions options, TimeProvider time
         _order.AddFirst(node);
     }
 
-    private void Remove_NeedsLock(LinkedListNode<Entry> node)
+    /// <param name="node">Null: there is nothing to remove.</param>
+    private void Remove_NeedsLock(LinkedListNode<Entry>? node)
     {
+        if (node is null)
+            return;
         _order.Remove(node);
         _names.Remove(node.Value.Name);
         if (node.Value.IPv4 is { } v4)

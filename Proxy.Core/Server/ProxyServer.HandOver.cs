@@ -18,11 +18,10 @@ internal sealed partial class ProxyServer
     /// </summary>
     public async Task PauseAsync()
     {
-        foreach (var running in Volatile.Read(ref _listeners))
-        {
-            await running.Stop.CancelAsync();
-            await running.Loop;
-        }
+        // All at once: of a range of ports each loop would be waited for in its turn, and clients with it.
+        var all = Volatile.Read(ref _listeners);
+        await Task.WhenAll(all.Select(static one => one.Stop.CancelAsync()));
+        await Task.WhenAll(all.Select(static one => one.Loop));
     }
 
     /// <summary>After <see cref="PauseAsync"/>: accepts again. Nothing happens to listeners that it has not come to.</summary>
@@ -70,6 +69,8 @@ internal sealed partial class ProxyServer
     {
         TakenOver = facts;
         Log.TakenOver(logger, facts.ProcessId, facts.Release);
+        if (facts.Trouble is { } trouble)
+            Log.NotReleased(logger, facts.ProcessId, trouble);
     }
 
     /// <summary>Closes the sockets of a predecessor whose listeners are not in this configuration.</summary>
@@ -86,4 +87,8 @@ internal sealed partial class ProxyServer
 /// <param name="ProcessId">Its number.</param>
 /// <param name="Release">Its release.</param>
 /// <param name="At">When this one began to serve.</param>
-internal sealed record TakeoverFacts(int ProcessId, string Release, DateTimeOffset At);
+internal sealed record TakeoverFacts(int ProcessId, string Release, DateTimeOffset At)
+{
+    /// <summary>What was wrong with its end; null: nothing.</summary>
+    public string? Trouble { get; init; }
+}

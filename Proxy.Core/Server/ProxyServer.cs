@@ -325,6 +325,9 @@ internal sealed partial class ProxyServer(ConnectionServices services, ILogger<P
             + "its last connection")]
         public static partial void TakenOver(ILogger logger, int pid, string release);
 
+        [LoggerMessage(ServerEventIds.NotReleased, LogLevel.Warning, "Process {Pid} did not end the takeover as it should: {Reason}")]
+        public static partial void NotReleased(ILogger logger, int pid, string reason);
+
         [LoggerMessage(ServerEventIds.Draining, LogLevel.Information, "Stopping: {Count} connections may go on for up to {Drain}")]
         public static partial void Draining(ILogger logger, int count, TimeSpan drain);
 

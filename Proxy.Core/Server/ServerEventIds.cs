@@ -29,6 +29,7 @@ internal static class ServerEventIds
     public const int TransparentRefused = 2023;
     public const int HandedOver = 2024;
     public const int TakenOver = 2025;
+    public const int NotReleased = 2026;
 
     public const int Access = 2100;
     public const int RequestAccess = 2101;

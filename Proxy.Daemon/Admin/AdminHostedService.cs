@@ -52,7 +52,7 @@ internal sealed partial class AdminHostedService(
             try
             {
                 await StartAsync(address, cancellationToken);
-                _predecessor?.WhenItLetsGo(() =>
+                _predecessor?.WhenOurs(() =>
                 {
                     Resume();
                     return Task.CompletedTask;

@@ -32,11 +32,12 @@ internal sealed partial class ProxyHostedService(
         }
 
         var bound = await server.PrepareAsync(models);
-        predecessor.WhenItLetsGo(async () =>
-        {
-            await server.AcceptAsync(bound);
-            server.CloseUntaken();
-        });
+        predecessor.WhenOurs(
+            async () =>
+            {
+                await server.AcceptAsync(bound);
+                server.CloseUntaken();
+            }, isFirst: true);
     }
 
     public async ValueTask PauseAsync() => await server.PauseAsync();

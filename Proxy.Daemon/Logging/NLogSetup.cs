@@ -29,12 +29,16 @@ internal static class NLogSetup
 
     private const string Message = "${message}${onexception:inner=${newline}${exception:format=tostring}}";
 
+    // As both number the levels. NLog's own rules take all of them: to change those it waits for every log, and so for one that hangs.
+    private static volatile int _least;
+
     public static void AddTo(ILoggingBuilder builder, LogOptions options)
     {
         // At the end of the process it would close the targets, and wait without bounds for one that hangs.
         LogManager.AutoShutdown = false;
         builder.ClearProviders();
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
+        SetLevel(options.Level);
         LogManager.Configuration = Build(options);
         var provider = new NLogLoggerProvider(new NLogProviderOptions
         {
@@ -45,7 +49,7 @@ internal static class NLogSetup
             CaptureMessageProperties = options.Format == "json",
             CaptureEventId = options.Format == "json" ? EventIdCaptureType.EventId | EventIdCaptureType.EventName : EventIdCaptureType.None,
         });
-        builder.AddProvider(new WithoutFlush(provider));
+        builder.AddProvider(new Provider(provider));
     }
 
     /// <summary>
@@ -100,17 +104,9 @@ internal static class NLogSetup
         return any;
     }
 
-    /// <summary>The least level that is written from now on.</summary>
+    /// <summary>The least level that is written from now on. Returns at once, whatever becomes of the logs.</summary>
     /// <param name="level">A value of [Log] Level.</param>
-    public static void SetLevel(string level)
-    {
-        if (LogManager.Configuration is not { } configuration)
-            return;
-        var least = LogLevel.FromString(level);
-        foreach (var rule in configuration.LoggingRules)
-            rule.SetLoggingLevels(least, LogLevel.Fatal);
-        LogManager.ReconfigExistingLoggers();
-    }
+    public static void SetLevel(string level) => _least = LogLevel.FromString(level).Ordinal;
 
     private static IEnumerable<LogQueue> Queues =>
         LogManager.Configuration?.LoggingRules.SelectMany(static rule => rule.Targets).OfType<LogQueue>() ?? [];
@@ -121,17 +117,16 @@ internal static class NLogSetup
     {
         bool journal = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"));
         var configuration = new LoggingConfiguration();
-        var level = LogLevel.FromString(options.Level);
         var console = new ConsoleTarget("console")
         {
             Layout = ConsoleLayout(options, journal),
             AutoFlush = true,
             DetectConsoleAvailable = false,
         };
-        AddRule(configuration, level, console);
+        AddRule(configuration, console);
         if (options.File.Length > 0)
         {
-            AddRule(configuration, level, FileTarget(options));
+            AddRule(configuration, FileTarget(options));
         }
 
         return configuration;
@@ -151,9 +146,9 @@ internal static class NLogSetup
             AutoFlush = true,
         };
 
-    private static void AddRule(LoggingConfiguration configuration, LogLevel level, Target target)
+    private static void AddRule(LoggingConfiguration configuration, Target target)
     {
-        var rule = new LoggingRule("*", level, LogLevel.Fatal, new LogQueue(target));
+        var rule = new LoggingRule("*", LogLevel.Trace, LogLevel.Fatal, new LogQueue(target));
         rule.Filters.Add(new WhenMethodFilter(IsToldOtherwise));
         configuration.LoggingRules.Add(rule);
     }
@@ -198,12 +193,29 @@ internal static class NLogSetup
     /// NLog's provider flushes every log when it is disposed, one after the other, for 15 s each, and throws when one of them does
     /// not answer. That is <see cref="Flush"/>'s to do, once.
     /// </summary>
-    private sealed class WithoutFlush(NLogLoggerProvider provider) : ILoggerProvider
+    private sealed class Provider(NLogLoggerProvider provider) : ILoggerProvider
     {
-        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => provider.CreateLogger(categoryName);
+        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => new Logger(provider.CreateLogger(categoryName));
 
         public void Dispose()
         {
+        }
+    }
+
+    /// <summary>Goes by <see cref="SetLevel"/>.</summary>
+    private sealed class Logger(Microsoft.Extensions.Logging.ILogger inner) : Microsoft.Extensions.Logging.ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => inner.BeginScope(state);
+
+        public bool IsEnabled(Microsoft.Extensions.Logging.LogLevel logLevel) => (int)logLevel >= _least && inner.IsEnabled(logLevel);
+
+        public void Log<TState>(
+            Microsoft.Extensions.Logging.LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            if ((int)logLevel >= _least)
+                inner.Log(logLevel, eventId, state, exception, formatter);
         }
     }
 }

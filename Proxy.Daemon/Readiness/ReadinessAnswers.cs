@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using TorBalancer.Admin;
+using TorBalancer.Server;
 
 namespace TorBalancer.Daemon.Readiness;
 
@@ -16,6 +17,18 @@ internal sealed class ReadinessAnswers(ReadinessJudge readiness, Liveness livene
 
     /// <summary>How long a peer may take to close after the answer.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(1);
+
+    private volatile bool _isHandedOver;
+
+    /// <summary>
+    /// Another process has this address, or is about to: who had connected here before is answered of both together, which serve. That this
+    /// one drains would have a balancer send nobody to the other.
+    /// </summary>
+    public bool IsHandedOver
+    {
+        get => _isHandedOver;
+        set => _isHandedOver = value;
+    }
 
     /// <summary>One HTTP request and its answer.</summary>
     public async Task AnswerHttpAsync(Socket socket, CancellationToken cancellationToken)
@@ -38,7 +51,7 @@ internal sealed class ReadinessAnswers(ReadinessJudge readiness, Liveness livene
 
     /// <summary>HAProxy's agent-check: one line for each connection, whatever it sends.</summary>
     public Task AnswerAgentAsync(Socket socket, CancellationToken cancellationToken) =>
-        EndAsync(socket, Encoding.ASCII.GetBytes(AgentLine(readiness.Look()) + "\n"), cancellationToken);
+        EndAsync(socket, Encoding.ASCII.GetBytes(AgentLine(Look()) + "\n"), cancellationToken);
 
     /// <summary>
     /// The state in the words of HAProxy's agent-check (its configuration manual, "agent-check"). <c>ready</c> takes back the <c>drain</c>
@@ -50,6 +63,8 @@ internal sealed class ReadinessAnswers(ReadinessJudge readiness, Liveness livene
         { IsReady: true } => string.Create(CultureInfo.InvariantCulture, $"ready up {report.Percent}%"),
         _ => $"ready down#{report.Reason}",
     };
+
+    private ReadinessReport Look() => _isHandedOver ? readiness.Look() with { Stage = ServingStage.Serving } : readiness.Look();
 
     /// <param name="request">Null: it is longer than any question that is answered here.</param>
     private async Task<string> AnswerAsync(ReadinessRequest? request, CancellationToken cancellationToken)
@@ -65,7 +80,7 @@ internal sealed class ReadinessAnswers(ReadinessJudge readiness, Liveness livene
             return Response("405 Method Not Allowed", "GET and HEAD are allowed", fields: "Allow: GET, HEAD\r\n");
         if (asked.Path == "/readyz")
         {
-            var report = readiness.Look();
+            var report = Look();
             return Response(report.IsReady ? "200 OK" : "503 Service Unavailable", report.Summary, isHead);
         }
 

@@ -14,7 +14,7 @@ internal sealed class ReadinessHostedService(ReadinessServer server, LiveOptions
         if (predecessor is null)
             bound.Apply();
         else
-            predecessor.WhenItLetsGo(() =>
+            predecessor.WhenOurs(() =>
             {
                 bound.Apply();
                 return Task.CompletedTask;

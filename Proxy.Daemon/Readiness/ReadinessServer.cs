@@ -76,12 +76,14 @@ internal sealed partial class ReadinessServer(
 
     public async ValueTask PauseAsync()
     {
+        answers.IsHandedOver = true;
         foreach (var (_, bound) in Named())
             await bound.Listener!.PauseAsync();
     }
 
     public void Resume()
     {
+        answers.IsHandedOver = false;
         foreach (var (_, bound) in Named())
             bound.Listener!.Start();
     }

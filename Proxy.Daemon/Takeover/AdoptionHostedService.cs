@@ -1,20 +1,16 @@
 using Microsoft.Extensions.Hosting;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Connecting;
-using TorBalancer.Health;
 using TorBalancer.Routing;
-using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Daemon.Takeover;
 
 /// <summary>
-/// The first half of a takeover, before anything else starts: the running daemon stops accepting. Its sessions, virtual names, relays and
-/// workers' states are taken over as soon as the pool is filled.
+/// The first half of a takeover, before anything else starts: the running daemon says what it knows, and goes on accepting. What there may
+/// be much of is taken over here already, so that little is left for the moment in which nobody accepts.
 /// </summary>
 internal sealed class AdoptionHostedService(
-    Predecessor predecessor, TorBalancerOptions options, SessionTable sessions, VirtualNames names, RelayWatchService relays,
-    HealthMonitor health)
-    : IHostedLifecycleService
+    Predecessor predecessor, TorBalancerOptions options, SessionTable sessions, VirtualNames names) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -28,8 +24,6 @@ internal sealed class AdoptionHostedService(
         var state = predecessor.State!;
         sessions.Adopt(state.Sessions);
         names.Adopt(state.VirtualNames);
-        relays.Adopt(state.Relays);
-        health.Adopt(state.Workers);
         return Task.CompletedTask;
     }
 

@@ -8,6 +8,7 @@ using TorBalancer.Connecting;
 using TorBalancer.Daemon.Keys;
 using TorBalancer.Daemon.Systemd;
 using TorBalancer.Health;
+using TorBalancer.Interop;
 using TorBalancer.Routing;
 using TorBalancer.Server;
 using TorBalancer.TorControl.Relays;
@@ -30,23 +31,28 @@ internal sealed partial class HandOver(
     HandOverContents contents, ConfigurationReloader reloader, Successor started, SystemdNotifier systemd,
     IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HandOver> logger)
 {
-    /// <summary>How long the new process may take for its first word and to read its files; and from "ready" to "done".</summary>
+    /// <summary>
+    /// How long the new process may take for its first word, to read its files and to start everything: this one serves meanwhile, and only
+    /// reloads wait. Then for what has changed: clients wait.
+    /// </summary>
     private static readonly TimeSpan HelloLimit = TimeSpan.FromSeconds(10), ReadyLimit = TimeSpan.FromSeconds(60),
-        DoneLimit = TimeSpan.FromSeconds(30);
+        StandsLimit = TimeSpan.FromMinutes(2), DoneLimit = TimeSpan.FromSeconds(10);
 
     private int _isUnderWay;
 
     /// <summary>Carries one out, or finds that it does not come to one.</summary>
     /// <param name="input">What the new process sends.</param>
-    /// <param name="socket">By which it is answered: nothing else writes to it.</param>
-    public async Task RunAsync(Stream input, Socket socket, CancellationToken cancellationToken)
+    /// <param name="socket">By which it is answered: nothing else writes to it. It may be closed at any time.</param>
+    /// <param name="successor">The new process's number.</param>
+    public async Task RunAsync(Stream input, Socket socket, int successor, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
-        int fd = (int)socket.SafeHandle.DangerousGetHandle(), successor = PeerCredentials.Of(socket).ProcessId;
         string step = "it had said who it is";
         bool isAlone = false;
         try
         {
+            using var answers = SharedDescriptors.Duplicate(socket);
+            int fd = (int)answers.DangerousGetHandle();
             var hello = await ReceiveAsync(input, TakeoverJson.Default.TakeoverHello, HelloLimit, stop);
             isAlone = Interlocked.Exchange(ref _isUnderWay, 1) == 0;
             if (RefusalOf(hello, successor, isAlone) is { } refusal)
@@ -62,7 +68,11 @@ internal sealed partial class HandOver(
             Offer(fd);
             var ready = await ReceiveAsync(input, TakeoverJson.Default.TakeoverReady, ReadyLimit, stop);
             step = "everything stood there";
-            await GiveAsync(input, fd, ready, successor, stop);
+            var known = await TellAsync(fd, stop.Token);
+            Check(await ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, StandsLimit, stop), TakeoverWord.Stands);
+            step = "it accepted";
+            var pause = await GiveAsync(input, fd, known, stop.Token);
+            await LetGoAsync(fd, ready, successor, pause);
         }
         catch (Exception failure) when (failure is IOException or OperationCanceledException or ObjectDisposedException)
         {
@@ -115,29 +125,44 @@ internal sealed partial class HandOver(
         TakeoverFrames.SendDescriptors(fd, [.. descriptors.Select(static one => one.Descriptor)]);
     }
 
-    private async Task GiveAsync(Stream input, int fd, TakeoverReady ready, int successor, CancellationTokenSource stop)
+    /// <summary>All of it goes over while clients are accepted: none of them waits for it.</summary>
+    /// <returns>What tells later what has changed since.</returns>
+    private async Task<(IReadOnlySet<SessionState> Sessions, long At)> TellAsync(int fd, CancellationToken cancellationToken)
+    {
+        long at = time.GetTimestamp();
+        var state = Look(at: long.MinValue);
+        await Task.Run(() => TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState), cancellationToken);
+        return (state.Sessions.Known(), at);
+    }
+
+    /// <param name="at">A timestamp: names that were used before are left out.</param>
+    private TakeoverState Look(long at) => new()
+    {
+        Sessions = contents.Sessions.Export(),
+        VirtualNames = contents.Names.Export(at),
+        Relays = contents.Relays.Export(),
+        Workers = contents.Health.Export(),
+        Discovered = [.. reloader.Discovered.Select(static one => new TakeoverDiscovered(one.Id, one.Keys.ToDictionary()))],
+    };
+
+    /// <summary>Clients wait from the beginning of this until the other process accepts, right behind its last word.</summary>
+    /// <returns>How long it took.</returns>
+    private async Task<TimeSpan> GiveAsync(
+        Stream input, int fd, (IReadOnlySet<SessionState> Sessions, long At) known, CancellationToken cancellationToken)
     {
         long began = time.GetTimestamp();
         var parts = contents.Parts.ToList();
         try
         {
-            foreach (var part in parts)
-                await part.PauseAsync();
+            await Task.WhenAll(parts.Select(static part => part.PauseAsync().AsTask()));
 
             // The totals go over; what this process carries from here on is its own.
             contents.Server.Connections.CountBytes();
-            var state = new TakeoverState
-            {
-                Sessions = contents.Sessions.Export(),
-                VirtualNames = contents.Names.Export(),
-                Relays = contents.Relays.Export(),
-                Workers = contents.Health.Export(),
-                Discovered = [.. reloader.Discovered.Select(static one => new TakeoverDiscovered(one.Id, one.Keys.ToDictionary()))],
-            };
-            await Task.Run(() => TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState), stop.Token);
-            var word = await ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, DoneLimit, stop);
-            if (word.Word != TakeoverWord.Done)
-                throw new IOException($"it said \"{word.Word}\"");
+            var state = Look(known.At);
+            state = state with { Sessions = state.Sessions.Without(known.Sessions) };
+            await Task.Run(() => TakeoverFrames.Send(fd, state, TakeoverJson.Default.TakeoverState), cancellationToken);
+            await ReceiveDoneAsync(input, fd, cancellationToken);
+            return time.GetElapsedTime(began);
         }
         catch
         {
@@ -145,14 +170,43 @@ internal sealed partial class HandOver(
                 part.Resume();
             throw;
         }
+    }
 
-        // The other process serves from here on, whatever becomes of the rest.
+    /// <summary>
+    /// Returns when the other process has said that it accepts. When it does not in time, or the token is cancelled, it can no longer say
+    /// so: what it could send until then counts, and what it tries to send later fails there. So both know the same.
+    /// </summary>
+    private async Task ReceiveDoneAsync(Stream input, int fd, CancellationToken cancellationToken)
+    {
+        var receiving = TakeoverFrames.ReceiveAsync(input, TakeoverJson.Default.TakeoverWord, CancellationToken.None);
+        using (var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        {
+            await Task.WhenAny(receiving, Task.Delay(DoneLimit, time, limit.Token));
+            await limit.CancelAsync();
+        }
+
+        bool isLate = !receiving.IsCompleted;
+        if (isLate)
+            SharedDescriptors.StopReceiving(fd);
+        try
+        {
+            Check(await receiving, TakeoverWord.Done);
+        }
+        catch (IOException) when (isLate)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    /// <summary>The other process serves from here on, whatever becomes of the rest.</summary>
+    private async Task LetGoAsync(int fd, TakeoverReady ready, int successor, TimeSpan pause)
+    {
         contents.Server.Serving.MoveTo(ServingStage.Draining);
-        foreach (var part in parts)
+        foreach (var part in contents.Parts)
             await part.LeaveAsync(ready, successor);
         await started.LetGoAsync();
         systemd.HandOver(successor);
-        Log.Done(logger, successor, time.GetElapsedTime(began).TotalMilliseconds, contents.Server.Connections.Count);
+        Log.Done(logger, successor, pause.TotalMilliseconds, contents.Server.Connections.Count);
         try
         {
             TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Released), TakeoverJson.Default.TakeoverWord);
@@ -163,6 +217,12 @@ internal sealed partial class HandOver(
         }
 
         lifetime.StopApplication();
+    }
+
+    private static void Check(TakeoverWord word, string expected)
+    {
+        if (word.Word != expected)
+            throw new IOException($"it said \"{word.Word}\"");
     }
 
     private async Task<T> ReceiveAsync<T>(Stream input, JsonTypeInfo<T> type, TimeSpan limit, CancellationTokenSource stop)

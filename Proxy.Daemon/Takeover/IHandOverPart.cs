@@ -6,7 +6,7 @@ internal interface IHandOverPart
     /// <summary>Its descriptors, which stay ours as well until <see cref="LeaveAsync"/>.</summary>
     IReadOnlyList<(TakeoverDescriptor What, int Descriptor)> Descriptors => [];
 
-    /// <summary>Takes nobody new until <see cref="Resume"/>; who comes waits in the kernel's queues.</summary>
+    /// <summary>Takes nobody new until <see cref="Resume"/>; who comes waits in the kernel's queues. All parts are asked at once.</summary>
     ValueTask PauseAsync() => ValueTask.CompletedTask;
 
     /// <summary>

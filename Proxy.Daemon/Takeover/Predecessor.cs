@@ -13,22 +13,27 @@ using TorBalancer.Transport;
 namespace TorBalancer.Daemon.Takeover;
 
 /// <summary>
-/// The running daemon that this process takes over from, over one connection to its admin socket. Until <see cref="FinishAsync"/> it can
-/// end at any point, and the other one goes on.
+/// The running daemon that this process takes over from, over one connection to its admin socket. Until <see cref="FinishAsync"/> this one
+/// can end at any point, and the other one goes on.
 /// </summary>
 internal sealed class Predecessor : IDisposable
 {
     private const string Restart = "; restart the daemon instead (systemctl restart torbalancer)";
 
-    /// <summary>For the first answer; for the state, which comes when everybody has stopped accepting; and for the last word.</summary>
+    /// <summary>For the first answer; for the state, and what has changed since; and for the last word.</summary>
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10), StateLimit = TimeSpan.FromSeconds(30),
         ReleaseLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>For a process whose sockets are closed to be gone.</summary>
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(1);
+
     private readonly Socket _socket;
     private readonly List<(TakeoverDescriptor What, int Descriptor)> _descriptors;
-    private readonly List<Func<Task>> _afterwards = [];
+    private readonly List<Func<Task>> _actions = [];
     private readonly TaskCompletionSource _letsGo = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long? _started;
+    private bool _isOurs;
+    private string? _trouble;
 
     private Predecessor(Socket socket, TakeoverOffer offer, List<int> descriptors)
     {
@@ -44,7 +49,7 @@ internal sealed class Predecessor : IDisposable
     /// <summary>What there is.</summary>
     public TakeoverOffer Offer { get; }
 
-    /// <summary>What it knows; null until it has stopped accepting.</summary>
+    /// <summary>What it knows; null before <see cref="Begin"/>.</summary>
     public TakeoverState? State { get; private set; }
 
     /// <summary>Connects and receives what is offered. Throws <see cref="StartupException"/>; then the other one goes on.</summary>
@@ -133,38 +138,46 @@ internal sealed class Predecessor : IDisposable
             _letsGo.Task);
     }
 
-    /// <summary>What is to be done when it has let go, in this order.</summary>
-    public void WhenItLetsGo(Func<Task> action) => _afterwards.Add(action);
+    /// <summary>What is to be done when this process serves, in this order.</summary>
+    /// <param name="isFirst">Before all that were named until now: what clients wait for.</param>
+    public void WhenOurs(Func<Task> action, bool isFirst = false) => _actions.Insert(isFirst ? 0 : _actions.Count, action);
 
     /// <summary>
-    /// Everything could be read: it stops accepting and says what it knows. Throws <see cref="StartupException"/>.
+    /// The configuration could be read: it says what it knows, and goes on accepting. Throws <see cref="StartupException"/> when it does
+    /// not, and lives; of one that is dead nothing is known, and its sockets are this one's.
     /// </summary>
     /// <param name="workers">The managed workers that are configured here.</param>
-    public void Begin(IReadOnlyList<string> workers) => Attempt(() =>
+    public void Begin(IReadOnlyList<string> workers)
     {
-        int fd = (int)_socket.SafeHandle.DangerousGetHandle();
-        TakeoverFrames.Send(fd, new TakeoverReady(workers), TakeoverJson.Default.TakeoverReady);
-        State = TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit);
-    });
-
-    /// <summary>
-    /// Everything stands here: it lets go, and this process serves. Throws <see cref="StartupException"/> when it goes on instead.
-    /// </summary>
-    public async Task<TakeoverFacts> FinishAsync(TimeProvider time)
-    {
-        await Task.Run(() => Attempt(() =>
+        try
         {
             int fd = (int)_socket.SafeHandle.DangerousGetHandle();
-            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
-            if (TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverWord, ReleaseLimit).Word != TakeoverWord.Released)
-                throw new IOException("it does not let go");
-        }, mayBeDead: true));
+            TakeoverFrames.Send(fd, new TakeoverReady(workers), TakeoverJson.Default.TakeoverReady);
+            State = TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit);
+        }
+        catch (IOException failure)
+        {
+            FailUnlessDead(failure);
+            State = TakeoverState.Empty;
+        }
+    }
+
+    /// <summary>
+    /// Everything stands here: it stops accepting, this process takes over what has changed and serves, and it lets go. Throws
+    /// <see cref="StartupException"/> when it goes on instead, before anything is served.
+    /// </summary>
+    /// <param name="adopt">Clients wait for it.</param>
+    public async Task<TakeoverFacts> FinishAsync(Action<TakeoverState> adopt, TimeProvider time)
+    {
+        await Task.Run(() => Take(adopt));
+        _isOurs = true;
+        foreach (var action in _actions)
+            await action();
+        await Task.Run(AwaitRelease);
         IsOver = true;
         _letsGo.SetResult();
-        foreach (var action in _afterwards)
-            await action();
         Dispose();
-        return new TakeoverFacts(ProcessId, Offer.Program, time.GetUtcNow());
+        return new TakeoverFacts(ProcessId, Offer.Program, time.GetUtcNow()) { Trouble = _trouble };
     }
 
     /// <summary>It has let go: what it had is this process's.</summary>
@@ -200,10 +213,12 @@ internal sealed class Predecessor : IDisposable
         string status = Encoding.ASCII.GetString(head, 0, length).Split('\r')[0];
         if (status.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
             return;
-        throw new StartupException(
-            status.StartsWith("HTTP/1.1 404 ", StringComparison.Ordinal)
-                ? $"the running daemon is of a release that cannot hand over{Restart}"
-                : $"the running daemon does not hand over: {status}");
+        throw new StartupException(status.Split(' ').ElementAtOrDefault(1) switch
+        {
+            "403" => "the running daemon does not hand over: only a process of its own user may take over",
+            "404" => $"the running daemon is of a release that cannot hand over{Restart}",
+            _ => $"the running daemon does not hand over: {status}",
+        });
     }
 
     private InheritedSocket TakeSocket(int at)
@@ -213,7 +228,7 @@ internal sealed class Predecessor : IDisposable
         bool ownsFile = what.OwnsFile;
         return new InheritedSocket(what.Name, new Socket(new SafeSocketHandle(descriptor, ownsHandle: true)), what.Address)
         {
-            OwnsFile = () => ownsFile && IsOver,
+            OwnsFile = () => ownsFile && _isOurs,
         };
     }
 
@@ -224,18 +239,58 @@ internal sealed class Predecessor : IDisposable
         return [.. taken.Select(static one => one.Descriptor)];
     }
 
-    /// <param name="mayBeDead">When it has ended meanwhile there is nobody who goes on, and nothing to fail for.</param>
-    private void Attempt(Action action, bool mayBeDead = false)
+    /// <summary>Returns when it has been told that this process accepts, or is dead.</summary>
+    private void Take(Action<TakeoverState> adopt)
     {
+        if (_trouble is not null)
+            return;
         try
         {
-            action();
+            int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Stands), TakeoverJson.Default.TakeoverWord);
+            adopt(TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit));
+            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
         }
         catch (IOException failure)
         {
-            bool isDead = ProcessSignals.StartOf(ProcessId) != _started;
-            if (!(mayBeDead && isDead))
-                throw new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
+            FailUnlessDead(failure);
         }
+    }
+
+    /// <summary>It counts on this process from "done" on, so that nothing that becomes of it matters any more.</summary>
+    private void AwaitRelease()
+    {
+        if (_trouble is not null)
+            return;
+        try
+        {
+            int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+            if (TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverWord, ReleaseLimit).Word != TakeoverWord.Released)
+                _trouble = "its last word was not understood";
+        }
+        catch (IOException failure)
+        {
+            _trouble = failure.Message;
+        }
+    }
+
+    /// <summary>Where nobody goes on, there is nothing to fail for.</summary>
+    private void FailUnlessDead(IOException failure)
+    {
+        if (!IsDead())
+            throw new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
+        _trouble = "it ended before it had handed over everything";
+    }
+
+    /// <summary>Its sockets close a little before it has ended.</summary>
+    private bool IsDead()
+    {
+        for (long began = Environment.TickCount64; ProcessSignals.StartOf(ProcessId) == _started; Thread.Sleep(10))
+        {
+            if (Environment.TickCount64 - began > EndLimit.TotalMilliseconds)
+                return false;
+        }
+
+        return true;
     }
 }

@@ -12,7 +12,7 @@ internal static class TakeoverFrames
     public const string Protocol = "torbalancer-takeover", Path = "/api/v1/takeover";
 
     /// <summary>Of the messages; another one as soon as a process of one version would not understand the other.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>Bytes of a frame: twenty thousand sessions take a fifth of it.</summary>
     private const int MaxLength = 64 << 20;

@@ -11,13 +11,17 @@ namespace TorBalancer.Daemon.Takeover;
 //                                   <-------------   101
 //   hello: versions                 ------------->
 //                                   <-------------   offer, descriptors
-//   ready: the workers that it has  ------------->   accepts nobody any more
-//                                   <-------------   state
-//   done: everything stands         ------------->   lets go
+//   ready: the workers that it has  ------------->
+//                                   <-------------   state, and goes on accepting
+//   stands: everything is started   ------------->   accepts nobody any more
+//                                   <-------------   state, as far as it has changed
+//   done: accepts                   ------------->   lets go
 //                                   <-------------   released
 //
-// Until "done" has arrived the running daemon goes on, accepting again, as soon as the connection ends. A frame is its length in four
-// bytes, most significant first, and JSON. Descriptors come in messages of one byte each (SharedDescriptors).
+// "done" is sent or it is not: the running daemon stops receiving (SHUT_RD) before it gives up, so that what could be sent has arrived.
+// Until then it goes on, accepting again, as soon as the connection ends, or when "done" does not come in time; from then on the new one
+// serves, whatever becomes of the other. A frame is its length in four bytes, most significant first, and JSON. Descriptors come in
+// messages of one byte each (SharedDescriptors).
 
 /// <summary>The first word of who wants to take over.</summary>
 /// <param name="Versions">Of these messages, that it speaks.</param>
@@ -81,29 +85,48 @@ internal sealed record TakeoverTor(string Id, int ProcessId, long Started, bool 
 /// <param name="Workers">The managed workers that it has by its configuration.</param>
 internal sealed record TakeoverReady(IReadOnlyList<string> Workers);
 
-/// <summary>What the running daemon knows, from when it accepts nobody any more.</summary>
+/// <summary>
+/// What the running daemon knows. It is said twice: whole while it goes on accepting, for the start, and when it accepts nobody any more,
+/// with only that of what there may be much of that has changed since. Of one kind, so that the second time all its code is warm.
+/// </summary>
 internal sealed record TakeoverState
 {
+    /// <summary>Nothing.</summary>
+    public static TakeoverState Empty { get; } = new()
+    {
+        Sessions = new SessionTableState
+        {
+            RotatedAll = new RotationState(0, 0, 0),
+            Rotated = new Dictionary<string, RotationState>(),
+            Sessions = [],
+        },
+        Relays = new RelayWatchState([], []),
+        Workers = [],
+    };
+
+    /// <summary>The second time only those that are new or were used since, and all of the rest.</summary>
     public required SessionTableState Sessions { get; init; }
+
+    /// <summary>
+    /// The names that have addresses, the one that was used last first. The second time only those that were used since.
+    /// </summary>
+    public IReadOnlyList<VirtualNameState> VirtualNames { get; init; } = [];
 
     public required RelayWatchState Relays { get; init; }
 
     public required IReadOnlyList<WorkerHandOver> Workers { get; init; }
 
-    /// <summary>The workers that DNS has named.</summary>
+    /// <summary>The workers that DNS has named; they do not change while a takeover is under way.</summary>
     public IReadOnlyList<TakeoverDiscovered> Discovered { get; init; } = [];
-
-    /// <summary>The names that have addresses, the one that was used last first.</summary>
-    public IReadOnlyList<VirtualNameState> VirtualNames { get; init; } = [];
 }
 
 /// <param name="Keys">Of its section, with their values.</param>
 internal sealed record TakeoverDiscovered(string Id, IReadOnlyDictionary<string, string> Keys);
 
-/// <summary>done, released.</summary>
+/// <summary>stands, done, released.</summary>
 internal sealed record TakeoverWord(string Word)
 {
-    public const string Done = "done", Released = "released";
+    public const string Stands = "stands", Done = "done", Released = "released";
 }
 
 /// <summary>The messages' JSON; generated at build time, because trimming leaves no reflection.</summary>

@@ -32,7 +32,18 @@ internal sealed class TakeoverRoute(HandOver handOver)
             return;
         }
 
-        if (PeerCredentials.Of(socket).UserId != FileCalls.EffectiveUserId)
+        PeerCredentials peer;
+        try
+        {
+            peer = PeerCredentials.Of(socket);
+        }
+        catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+        {
+            // It has gone already, and hears nothing.
+            return;
+        }
+
+        if (peer.UserId != FileCalls.EffectiveUserId)
         {
             await context.WriteProblemAsync(StatusCodes.Status403Forbidden, "only a process of the daemon's own user may take over");
             return;
@@ -50,6 +61,6 @@ internal sealed class TakeoverRoute(HandOver handOver)
         context.MoveTo(AdminPlaceState.Working);
         context.Response.Headers.Upgrade = TakeoverFrames.Protocol;
         await using var stream = await upgrade.UpgradeAsync();
-        await handOver.RunAsync(stream, socket, context.RequestAborted);
+        await handOver.RunAsync(stream, socket, peer.ProcessId, context.RequestAborted);
     }
 }

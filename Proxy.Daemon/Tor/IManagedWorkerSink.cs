@@ -18,6 +18,6 @@ internal interface IManagedWorkerSink
     /// <param name="cookiePath">The cookie file for that control port.</param>
     void Ready(string id, EndPoint? socks, EndPoint control, string cookiePath);
 
-    /// <summary>The process is gone, or about to go. It is started again unless the daemon is stopping.</summary>
+    /// <summary>The process is gone, or about to go. It is started again. Not called when the daemon stops.</summary>
     void Down(string id, string reason);
 }

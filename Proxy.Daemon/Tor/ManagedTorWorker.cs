@@ -119,7 +119,7 @@ internal sealed partial class ManagedTorWorker(
     {
         TorProcess? process = null;
         ControlConnection? control = null;
-        string reason = "stopping";
+        string reason = "";
         var adopted = Interlocked.Exchange(ref _adopted, null);
 
         // Whose it is decides whether it ends with us.
@@ -173,9 +173,13 @@ internal sealed partial class ManagedTorWorker(
             return isLeft;
         }
 
+        // At a stop nobody is served by it any more, and that it ends is no change of its health.
         if (!stopping.IsCancellationRequested)
+        {
             Log.Ended(logger, id, reason);
-        sink.Down(id, stopping.IsCancellationRequested ? "stopping" : reason);
+            sink.Down(id, reason);
+        }
+
         await EndAsync(process, control);
         return false;
     }

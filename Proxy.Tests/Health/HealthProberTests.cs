@@ -130,6 +130,26 @@ public class HealthProberTests
     }
 
     [Test, CancelAfter(10_000)]
+    public async Task Worker_that_is_added_is_probed_at_once(CancellationToken token)
+    {
+        await using var bench = new HealthBench();
+        bench.Prober.Start();
+        await bench.Probes.BegunAsync(token);
+        bench.Probes.End(true);
+        await bench.SleepsAsync(TimeSpan.FromSeconds(10), token);
+
+        var first = bench.Worker.Model;
+        bench.Pool.Apply([first, first with { Id = "worker-02" }]);
+        await bench.Probes.BegunAsync(token);
+        bench.Probes.End(false);
+        while (bench.Pool.Find("worker-02") is not { Operational: WorkerOperationalState.Suspect })
+        {
+            token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    [Test, CancelAfter(10_000)]
     public async Task Worker_that_leaves_the_pool_is_no_longer_probed(CancellationToken token)
     {
         await using var bench = new HealthBench();

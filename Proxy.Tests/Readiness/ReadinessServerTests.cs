@@ -144,6 +144,28 @@ public sealed class ReadinessServerTests
         Assert.That(await GetAsync(server.Address!, "/readyz", token), Does.StartWith("HTTP/1.1 200 OK\r\n"));
     }
 
+    /// <summary>A balancer that hears "drain" sends nobody to the process that has taken over, until it asks again.</summary>
+    [Test]
+    public async Task Who_had_connected_before_a_takeover_hears_of_no_drain(CancellationToken token)
+    {
+        await using var proxy = await ProxyUnderTest.StartAsync([Model("a", 1)]);
+        await using var server = Start(proxy);
+        using var before = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await before.ConnectAsync(server.Address!, token);
+
+        // Accepted in their order.
+        Assert.That(await GetAsync(server.Address!, "/readyz", token), Does.StartWith("HTTP/1.1 200 OK\r\n"));
+        await server.PauseAsync();
+        proxy.Server.Serving.MoveTo(ServingStage.Draining);
+        await server.LeaveAsync(new TakeoverReady([]), 1);
+
+        await before.SendAsync("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray(), token);
+        byte[] answer = new byte[15];
+        await using var stream = new NetworkStream(before, ownsSocket: false);
+        await stream.ReadExactlyAsync(answer, token);
+        Assert.That(answer, Is.EqualTo("HTTP/1.1 200 OK"u8.ToArray()));
+    }
+
     [Test]
     public async Task Address_moves_with_a_reload_and_is_back_when_the_reload_fails(CancellationToken token)
     {

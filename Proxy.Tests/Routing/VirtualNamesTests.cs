@@ -93,6 +93,40 @@ public class VirtualNamesTests
     }
 
     [Test]
+    public void Adopt_goes_on_with_what_was_used_or_given_since_an_earlier_one()
+    {
+        var (old, next) = (Make(), Make(most: 4));
+        var a = old.Give("a.onion", AddressFamily.InterNetwork)!;
+        var b = old.Give("b.onion", AddressFamily.InterNetwork)!;
+        old.Give("c.onion", AddressFamily.InterNetwork);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        long since = _time.GetTimestamp();
+        next.Adopt(old.Export());
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        old.Find(a);
+        var b6 = old.Give("b.onion", AddressFamily.InterNetworkV6)!;
+        var d = old.Give("d.onion", AddressFamily.InterNetwork)!;
+        var changes = old.Export(since);
+        next.Adopt(changes);
+
+        Assert.That(changes.Select(static one => one.Name), Is.EqualTo(new[] { "d.onion", "b.onion", "a.onion" }));
+        Assert.That(next.Export(), Is.EqualTo(old.Export()));
+        Assert.That((next.Find(a), next.Find(b), next.Find(b6), next.Find(d)), Is.EqualTo(("a.onion", "b.onion", "b.onion", "d.onion")));
+    }
+
+    [Test]
+    public void Adopted_address_is_of_the_name_that_has_it_now()
+    {
+        var next = Make();
+        next.Adopt([new VirtualNameState("a.onion") { IPv4 = "10.192.0.1" }, new VirtualNameState("b.onion") { IPv4 = "10.192.0.2" }]);
+        next.Adopt([new VirtualNameState("b.onion") { IPv4 = "10.192.0.1" }]);
+
+        Assert.That((next.Count, next.Find(IPAddress.Parse("10.192.0.1"))), Is.EqualTo((1, "b.onion")));
+        Assert.That(next.Find(IPAddress.Parse("10.192.0.2")), Is.Null);
+    }
+
+    [Test]
     public void Nothing_is_virtual_without_a_name_server() =>
         Assert.That(new VirtualNames(new DnsOptions(), _time).Has(IPAddress.Parse("10.192.0.1")), Is.False);
 

@@ -30,8 +30,11 @@ public sealed partial class ManagedWorkersScenarioTests : ScenarioFixture
 
         int[] live = [await ProcessOfAsync(daemon, "tor-1", 1, token), await ProcessOfAsync(daemon, "tor-2", 0, token)];
         Assert.That(live, Is.All.Matches<int>(ProcessStates.IsRunning));
+        int said = daemon.Lines.Count;
         Assert.That(await daemon.StopAsync(token), Is.Zero, string.Join('\n', daemon.Lines));
         Assert.That(live, Has.None.Matches<int>(ProcessStates.IsRunning));
+        Assert.That(daemon.Lines.Skip(said), Has.None.Contains(" WARN "), "a stop is nothing that turned bad");
+        Assert.That(daemon.Lines.Skip(said), Has.None.Contains(" ERROR "));
     }
 
     [Test, CancelAfter(120_000)]

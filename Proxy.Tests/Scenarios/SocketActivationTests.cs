@@ -37,6 +37,57 @@ public sealed class SocketActivationTests
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 
+    /// <summary>
+    /// The first takeover by SIGUSR2, so that the new process is a child of the one that was activated; the second by hand.
+    /// </summary>
+    [Test]
+    public async Task Passed_socket_goes_through_takeovers_and_is_never_bound_again(CancellationToken token)
+    {
+        string activate = ClientProcess.Require("systemd-socket-activate"), directory = DaemonUnderTest.MakeDirectory();
+        await using var worker = new FakeTorWorker();
+        new HttpScript().On("a.example/", HttpScript.Answer("served")).Behind(worker);
+        int port = FreePort.Find();
+        var starting = DaemonUnderTest.StartAsync(
+            LameDuckTests.Workers(worker), token, directory, socket: $"unix:{directory}/admin.sock",
+            under: [activate, "--listen", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}"), "--fdname=main"]);
+        await AssertServedAsync();
+        await using var first = await starting;
+        string socket = ListeningOn(port);
+        Assert.That(DescriptorsOf(first.ProcessId, socket), Is.EqualTo(new[] { true }), "one, closed on exec");
+
+        var sent = await ProgramRun.RunAsync(
+            "/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"kill -USR2 {first.ProcessId}")], token);
+        Assert.That(sent.ExitCode, Is.Zero, sent.Error);
+        string line = await first.WaitForLineAsync(static line => line.Contains(" has taken over, ", StringComparison.Ordinal), token);
+        int second = int.Parse(line.Split("Process ")[1].Split(' ')[0], CultureInfo.InvariantCulture);
+        await first.WaitForLineAsync(static line => line.Contains("Took over from process ", StringComparison.Ordinal), token);
+        while (ProcessStates.IsRunning(first.ProcessId))
+            await Task.Delay(10, token);
+        await AssertServedAsync();
+        Assert.That((ListeningOn(port), DescriptorsOf(second, socket)), Is.EqualTo((socket, new[] { true })));
+
+        await using (var third = await DaemonUnderTest.StartFileAsync(
+            Path.Combine(directory, "torbalancer.conf"), directory, [], token, "--takeover"))
+        {
+            while (ProcessStates.IsRunning(second))
+                await Task.Delay(10, token);
+            await AssertServedAsync();
+            Assert.That((ListeningOn(port), DescriptorsOf(third.ProcessId, socket)), Is.EqualTo((socket, new[] { true })));
+            Assert.That(await third.StopAsync(token), Is.Zero);
+        }
+
+        Assert.That(ListeningOn(port), Is.Empty, "nobody holds it any more");
+        Assert.That(await first.Exited.WaitAsync(token), Is.Zero, string.Join('\n', first.Lines));
+
+        async Task AssertServedAsync()
+        {
+            var client = await ClientProcess.CurlAsync(
+                token, "--retry", "40", "--retry-connrefused", "--retry-delay", "1", "--max-time", "40",
+                "--proxy", $"socks5h://127.0.0.1:{port}", "http://a.example/");
+            Assert.That((client.ExitCode, client.Output), Is.EqualTo((0, "served")), client.Error);
+        }
+    }
+
     /// <summary>One port of the range is not passed; the daemon opens it.</summary>
     [Test]
     public async Task Sockets_of_a_range_are_its_ports_and_the_rest_is_opened(CancellationToken token)
@@ -64,6 +115,24 @@ public sealed class SocketActivationTests
         Assert.That(worker.Requests.Select(static request => request.Password).Distinct().Count(), Is.EqualTo(3));
         Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
+
+    /// <summary>The socket that listens there, as /proc names it (proc(5), net/tcp: address, state 0A, inode); empty: none does.</summary>
+    private static string ListeningOn(int port)
+    {
+        string address = string.Create(CultureInfo.InvariantCulture, $"0100007F:{port:X4}");
+        return File.ReadLines("/proc/net/tcp").Select(static line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields[1] == address && fields[3] == "0A").Select(static fields => $"socket:[{fields[9]}]")
+            .SingleOrDefault("");
+    }
+
+    /// <summary>A process's descriptors of a socket: whether each is closed on exec.</summary>
+    private static bool[] DescriptorsOf(int process, string socket) =>
+    [
+        .. Directory.EnumerateFiles($"/proc/{process}/fd").Where(path => new FileInfo(path).LinkTarget == socket)
+            .Select(path => File.ReadLines($"/proc/{process}/fdinfo/{Path.GetFileName(path)}")
+                .Single(static line => line.StartsWith("flags:", StringComparison.Ordinal)))
+            .Select(static flags => (Convert.ToInt32(flags.Split('\t')[1], 8) & Convert.ToInt32("2000000", 8)) != 0),
+    ];
 
     [TestCase("--fdname=other", "127.0.0.1:0", "passed a socket named \"other\", and there is no [Listener:other]")]
     [TestCase("--fdname=main", "127.0.0.2:1080", "[Listener:main] Address is 127.0.0.2:1080, and the socket")]

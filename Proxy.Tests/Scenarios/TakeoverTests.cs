@@ -126,8 +126,11 @@ public sealed class TakeoverTests
         string socket = Path.Combine(directory, "admin.sock");
         foreach (var step in Enum.GetValues<TakeoverStep>())
         {
+            // The one before may not have been noticed to be gone.
             string said = await TakeoverClient.GoAsync(socket, step, token);
-            Assert.That(said, Does.Match(step == TakeoverStep.OtherVersion ? "speaks version 99 .* this daemon version 1" : "^$"));
+            while (said.Contains("another process", StringComparison.Ordinal))
+                said = await TakeoverClient.GoAsync(socket, step, token);
+            Assert.That(said, Does.Match(step == TakeoverStep.OtherVersion ? "speaks version 99 .* this daemon version 2" : "^$"));
         }
 
         // Neither over TCP nor without an upgrade.
@@ -147,6 +150,51 @@ public sealed class TakeoverTests
             Assert.That(served, Is.GreaterThan(20));
             Assert.That(await next.StopAsync(token), Is.Zero);
         }
+    }
+
+    /// <summary>However long a process takes to start, clients are served by the old one, and by it again when nothing comes of it.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Clients_wait_for_the_last_moment_alone(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        await using var spare = new FakeTorWorker();
+        string directory = DaemonUnderTest.MakeDirectory(), socket = Path.Combine(directory, "admin.sock");
+        await using var daemon = await StartAsync(worker, spare, directory, token);
+
+        async Task AskAsync(string text)
+        {
+            using var client = await OpenAsync(daemon.Address, "a.example", token);
+            await EchoAsync(client, text, token);
+        }
+
+        await TakeoverClient.GoAsync(socket, TakeoverStep.HasState, token, async () =>
+        {
+            await AskAsync("while the other one starts");
+            using var local = await OpenAsync(new UnixDomainSocketEndPoint(Path.Combine(directory, "p.sock")), "a.example", token);
+            await EchoAsync(local, "by a unix socket", token);
+            Assert.That(await ReadyAsync(directory, token), Is.EqualTo("200"));
+            Assert.That((await CommandAsync(directory, token, "status")).ExitCode, Is.Zero);
+
+            // One at a time, in words.
+            Assert.That(await FailAsync(directory, token), Does.Contain("another process is taking over already"));
+        });
+
+        var waiting = Task.CompletedTask;
+        await TakeoverClient.GoAsync(socket, TakeoverStep.HasChanges, token, () =>
+        {
+            waiting = AskAsync("while nobody accepts");
+            return Task.CompletedTask;
+        });
+        await waiting;
+
+        // One that is too slow can no longer say that it accepts: so it never happens that both do, or neither.
+        bool couldSay = await TakeoverClient.TryToAcceptLateAsync(
+            socket,
+            () => daemon.WaitForLineAsync(
+                static line => line.Contains("which ended before it accepted (it took too long", StringComparison.Ordinal), token), token);
+        Assert.That(couldSay, Is.False);
+        await AskAsync("again");
+        Assert.That(await daemon.StopAsync(token), Is.Zero);
     }
 
     private static Task<DaemonUnderTest> StartAsync(

@@ -58,6 +58,49 @@ public sealed class UnreadOutputTests
         }
     }
 
+    /// <summary>The level is another one, too: what goes by it must not wait for what is written.</summary>
+    [Test, CancelAfter(30_000)]
+    public async Task Reload_is_answered_and_clients_are_served(CancellationToken token)
+    {
+        await using var worker = new FakeTorWorker();
+        string socket = Path.Combine(_directory, "listener"), admin = Path.Combine(_directory, "admin");
+        string conf = Path.Combine(_directory, "torbalancer.conf");
+        string configuration = $"[Listener:main]\nAddress = unix:{socket}\n[Admin]\nAddress = none\nSocket = unix:{admin}\n"
+            + LameDuckTests.Workers(worker);
+        await File.WriteAllTextAsync(conf, configuration, token);
+        await using var pipe = await PipeAsync(isFull: true, token);
+        using var daemon = Process.Start(
+            new ProcessStartInfo("/bin/sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", pipe.Name, ProgramRun.Daemon, "run", "--config", conf])
+            { RedirectStandardInput = true })!;
+        try
+        {
+            await ConnectAsync(admin, token);
+            foreach (string level in (string[])["info", "debug", "error"])
+            {
+                await File.WriteAllTextAsync(conf, $"{configuration}[Log]\nLevel = {level}\n", token);
+                Assert.That(await CallAsync("reload"), Is.EqualTo("200"));
+                using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await client.ConnectAsync(new UnixDomainSocketEndPoint(socket), token);
+                await using var stream = new NetworkStream(client, ownsSocket: false);
+                Assert.That((await SocksClient.RequestAsync(stream, "a.example", 80, token))[1], Is.Zero);
+                Assert.That((await CallAsync("workers/w1/drain"), await CallAsync("workers/w1/enable")), Is.EqualTo(("200", "200")));
+            }
+
+            ProcessSignals.Terminate(daemon.Id);
+            await daemon.WaitForExitAsync(token);
+            Assert.That(daemon.ExitCode, Is.Zero);
+        }
+        finally
+        {
+            if (!daemon.HasExited)
+                daemon.Kill();
+        }
+
+        async Task<string> CallAsync(string path) => (await ClientProcess.CurlAsync(
+            token, "--unix-socket", admin, "--request", "POST", "--output", "/dev/null", "--write-out", "%{http_code}",
+            $"http://localhost/api/v1/{path}")).Output;
+    }
+
     [Test, CancelAfter(15_000)]
     public async Task Start_that_fails_ends_all_the_same(CancellationToken token)
     {

@@ -29,5 +29,14 @@ internal sealed class RecordingWorkerSink : IManagedWorkerSink
 
     public void Down(string id, string reason) => _calls.Writer.TryWrite(new WorkerCall("down", id) { Text = reason });
 
+    /// <summary>Those that nobody has taken yet.</summary>
+    public IReadOnlyList<WorkerCall> TakeAll()
+    {
+        var all = new List<WorkerCall>();
+        while (_calls.Reader.TryRead(out var call))
+            all.Add(call);
+        return all;
+    }
+
     public ValueTask<WorkerCall> NextAsync(CancellationToken token) => _calls.Reader.ReadAsync(token);
 }

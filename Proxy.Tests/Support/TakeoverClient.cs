@@ -14,6 +14,9 @@ internal enum TakeoverStep
     OtherVersion,
     Offered,
     HasState,
+    WrongWord,
+    HasChanges,
+    WrongLastWord,
 }
 
 /// <summary>A process that begins to take over and goes no further.</summary>
@@ -22,11 +25,36 @@ internal static class TakeoverClient
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     /// <summary>Goes so far and closes the connection; why it was refused, or nothing.</summary>
-    public static Task<string> GoAsync(string path, TakeoverStep until, CancellationToken token) => Task.Run(() =>
+    /// <param name="there">Awaited before the connection is closed.</param>
+    public static Task<string> GoAsync(
+        string path, TakeoverStep until, CancellationToken token, Func<Task>? there = null) => Task.Run(async () =>
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Connect(new UnixDomainSocketEndPoint(path));
-        return Go(socket, until);
+        string said = Go(socket, until);
+        if (there is not null)
+            await there();
+        return said;
+    }, token);
+
+    /// <summary>
+    /// Goes so far that clients wait, and sends the last word as soon as that fails; true: it could be sent, so that it has arrived.
+    /// </summary>
+    public static Task<bool> TryToAcceptLateAsync(string path, Func<Task> late, CancellationToken token) => Task.Run(async () =>
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(path));
+        Assert.That(Go(socket, TakeoverStep.HasChanges), Is.Empty);
+        await late();
+        try
+        {
+            TakeoverFrames.Send((int)socket.Handle, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }, token);
 
     private static string Go(Socket socket, TakeoverStep until)
@@ -61,6 +89,15 @@ internal static class TakeoverClient
             return "";
         TakeoverFrames.Send(fd, new TakeoverReady([]), TakeoverJson.Default.TakeoverReady);
         TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, Limit);
+        if (until == TakeoverStep.HasState)
+            return "";
+        string word = until == TakeoverStep.WrongWord ? TakeoverWord.Done : TakeoverWord.Stands;
+        TakeoverFrames.Send(fd, new TakeoverWord(word), TakeoverJson.Default.TakeoverWord);
+        if (until == TakeoverStep.WrongWord)
+            return "";
+        TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, Limit);
+        if (until == TakeoverStep.WrongLastWord)
+            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Released), TakeoverJson.Default.TakeoverWord);
         return "";
     }
 }

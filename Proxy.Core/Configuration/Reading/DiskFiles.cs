@@ -81,8 +81,12 @@ internal sealed class DiskFiles : IConfigurationFiles
         try
         {
             if (Directory.Exists(folder))
-                names = [.. Directory.EnumerateFiles(folder).Select(static path => Path.GetFileName(path))];
-            return true;
+                names = [.. Directory.EnumerateFileSystemEntries(folder).Select(static path => Path.GetFileName(path))];
+            else if (File.Exists(folder))
+                problem = "is a file";
+            else if (new FileInfo(folder).LinkTarget is not null)
+                problem = "is a link that leads nowhere";
+            return problem.Length == 0;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

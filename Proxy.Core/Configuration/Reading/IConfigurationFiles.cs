@@ -17,8 +17,8 @@ internal interface IConfigurationFiles
     TextReader? Open(string path);
 
     /// <summary>
-    /// The names of the files in a folder, in no order; none where there is no such folder. False with a predicate when it cannot be
-    /// read.
+    /// The names of what is in a folder, in no order, folders and links that lead nowhere included: whoever reads them says so. None where
+    /// there is no such folder. False with a predicate when it cannot be read, or what has its name is none.
     /// </summary>
     bool TryList(string folder, out IReadOnlyList<string> names, out string problem);
 

@@ -1,5 +1,6 @@
 using TorBalancer.TorControl.Events;
 using TorBalancer.TorControl.Syntax;
+using TorBalancer.TorControl.Warm;
 
 namespace TorBalancer.TorControl.Relays;
 
@@ -8,8 +9,10 @@ namespace TorBalancer.TorControl.Relays;
 /// </summary>
 internal sealed partial class CircuitTable(TimeProvider time)
 {
-    /// <summary>Far beyond what one tor holds; past them new ones are not followed, so that memory stays bounded.</summary>
-    internal const int MaxCircuits = 4096;
+    /// <summary>As many as there may be clean ones among.</summary>
+    internal const int MaxCircuits = CircuitLedger.MaxCircuits;
+
+    /// <summary>Past them new ones are not followed, so that memory stays bounded.</summary>
     internal const int MaxStreams = 16_384;
 
     /// <summary>A circuit that dies this soon after the link to its guard died of that (vanguards uses the same).</summary>

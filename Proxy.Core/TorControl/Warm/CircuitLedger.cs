@@ -38,8 +38,11 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
     /// <summary>One that lasted longer served its time: relays restart, and links end.</summary>
     private static readonly TimeSpan TornDownSoon = TimeSpan.FromSeconds(10);
 
-    /// <summary>Circuits that were used stay open for ten minutes: at 5 a second these are 3,000.</summary>
-    private const int MaxCircuits = 8192;
+    /// <summary>
+    /// Circuits of one tor that are followed; past them new ones are not, so that memory stays bounded. Those that were used stay open for
+    /// ten minutes: at 25 a second these are 15,000.
+    /// </summary>
+    internal const int MaxCircuits = 16_384;
 
     /// <summary>As many may end between a reply and our learning of it: all of a guard that went away.</summary>
     private const int MaxEnded = 1024;
@@ -72,7 +75,7 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
         Clear();
         foreach (string line in circuits)
         {
-            if (CircuitInfo.TryParse(line) is not { } info)
+            if (_circuits.Count >= MaxCircuits || CircuitInfo.TryParse(line) is not { } info)
                 continue;
             known.Remove(info.Id, out var entry);
             entry = entry?.Again() ?? new LedgerEntry(info.Id);
@@ -207,8 +210,17 @@ internal sealed class CircuitLedger(TimeProvider time, WarmAccount account)
             if (!_sets.TryGetValue(set, out var legs))
                 _sets.Add(set, legs = []);
             legs.Add(entry);
-            entry.IsUsed |= legs.Exists(static leg => leg.IsUsed);
-            entry.IsReserved |= legs.Exists(static leg => leg.IsReserved);
+
+            // Whichever of them was told of first.
+            bool isUsed = legs.Exists(static leg => leg.IsUsed), isReserved = legs.Exists(static leg => leg.IsReserved);
+            foreach (var leg in legs)
+            {
+                leg.IsUsed |= isUsed;
+                leg.IsReserved |= isReserved;
+                Place(leg);
+            }
+
+            return;
         }
 
         Place(entry);

@@ -26,6 +26,33 @@ public class DiskFilesTests
         }
     }
 
+    [Test]
+    [Platform("Linux")]
+    public void TryList_passes_over_nothing_that_is_there()
+    {
+        string directory = Directory.CreateTempSubdirectory("torbalancer-test-").FullName;
+        try
+        {
+            string InIt(string name) => Path.Combine(directory, name);
+            File.WriteAllText(InIt("a.conf"), "");
+            Directory.CreateDirectory(InIt("b.conf"));
+            File.CreateSymbolicLink(InIt("c.conf"), InIt("nowhere"));
+            Assert.That(DiskFiles.Instance.TryList(directory, out var names, out _), Is.True);
+            Assert.That(names, Is.EquivalentTo(["a.conf", "b.conf", "c.conf"]));
+
+            Assert.That(DiskFiles.Instance.TryList(InIt("none"), out names, out _), Is.True);
+            Assert.That(names, Is.Empty);
+            Assert.That(DiskFiles.Instance.TryList(InIt("a.conf"), out _, out string problem), Is.False);
+            Assert.That(problem, Is.EqualTo("is a file"));
+            Assert.That(DiskFiles.Instance.TryList(InIt("c.conf"), out _, out problem), Is.False);
+            Assert.That(problem, Is.EqualTo("is a link that leads nowhere"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     [Test, CancelAfter(30_000)]
     [Platform("Linux")]
     public void TryRead_named_pipe_is_not_waited_for()

@@ -160,6 +160,29 @@ public sealed class CircuitLedgerTests
         Assert.That(_account.Used, Is.EqualTo(1), "still ours");
     }
 
+    /// <summary>What a daemon that takes over from another sees first: tor names the stream's credentials at one leg.</summary>
+    [Test]
+    public void Set_of_which_either_leg_is_somebodys_is_not_clean([Values] bool first)
+    {
+        const string of = " SOCKS_USERNAME=\"u\" SOCKS_PASSWORD=\"p\"";
+        _ledger.Load(
+            [
+                $"1 BUILT {Path("g,m,e")} PURPOSE=CONFLUX_LINKED CONFLUX_ID=C0{(first ? of : "")}",
+                $"2 BUILT {Path("h,n,e")} PURPOSE=CONFLUX_LINKED CONFLUX_ID=C0{(first ? "" : of)}",
+            ], []);
+
+        Assert.That(_ledger.Clean, Is.Zero);
+    }
+
+    [Test]
+    public void No_more_are_followed_than_all_that_are_counted()
+    {
+        _ledger.Load(
+            Enumerable.Range(1, CircuitLedger.MaxCircuits + 10).Select(static id => $"{id} BUILT {Path("g,m,e")} PURPOSE=GENERAL"), []);
+
+        Assert.That(_ledger.Clean, Is.EqualTo(CircuitLedger.MaxCircuits));
+    }
+
     [Test]
     public void Circuits_by_the_thousand_leave_the_counts_right()
     {
