@@ -31,6 +31,9 @@ internal static class FuzzTargets
         new("onionbalance", ForeignTextTargets.Onionbalance),
         new("admin", ForeignTextTargets.Admin),
         new("readiness", ForeignTextTargets.Readiness, 512),
+        new("geoip", ForeignTextTargets.GeoIP, 2048),
+        new("events", DaemonAnswersTarget.Events, 2048),
+        new("takeover", DaemonAnswersTarget.Takeover),
     ];
 
     public static FuzzTarget? Find(string name) => All.FirstOrDefault(target => target.Name == name);

@@ -2,8 +2,8 @@
 # Attacks the daemon on loopback, each attack for some seconds on a daemon of its own, and prints how a bystander is served before, during
 # and a minute after, and what the daemon holds; see docs/security.md. As root everything is in a network namespace of its own.
 #   eng/attacks.sh                              all of it: some five minutes
-#   eng/attacks.sh --only silent,reset          of silent, crowded, slow, reset, half-open, headers, chunks, readers, passwords and
-#                                               passwords-unbounded
+#   eng/attacks.sh --only silent,reset          of silent, crowded, crowded-in, slow, reset, half-open, headers, chunks, readers, passwords
+#                                               and passwords-unbounded
 #   eng/attacks.sh --seconds 30                 each for that long
 #   eng/attacks.sh --update docs/security.md    puts the table into that page; rows of attacks that are not made stay
 #   eng/attacks.sh --daemon FILE                another daemon than the newest release

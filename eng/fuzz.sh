@@ -23,7 +23,9 @@ if [ ! -e "$out/instrumented" ] || [ -n "$(find Proxy.Core Proxy.Onion Proxy.Dae
     rm -rf "$out/bin" "$out/instrumented"
     dotnet publish Proxy.Fuzz/Proxy.Fuzz.csproj -c Release -o "$out/bin" -v quiet -nologo -p:RunAnalyzers=false
     for library in Proxy.Core Proxy.Onion; do dotnet sharpfuzz "$out/bin/$library.dll"; done
-    dotnet sharpfuzz "$out/bin/torbalancer.dll" TorBalancer.Daemon.Readiness.ReadinessRequest TorBalancer.Daemon.Admin.WorkerRequest
+    dotnet sharpfuzz "$out/bin/torbalancer.dll" TorBalancer.Daemon.Readiness.ReadinessRequest TorBalancer.Daemon.Admin.WorkerRequest \
+        TorBalancer.Daemon.Takeover.Takeover TorBalancer.Daemon.Client.ServerSentEvents TorBalancer.Daemon.Commands.Live.EventsCommand \
+        TorBalancer.Daemon.Terminal.Printable
     touch "$out/instrumented"
 fi
 

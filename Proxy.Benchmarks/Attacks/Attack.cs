@@ -20,6 +20,11 @@ internal sealed record Attack(string Name, string Title, int Size)
     /// <summary>RLIMIT_NOFILE of the daemon; 0: as this process has it, and no more attackers than there is room for.</summary>
     public int Descriptors { get; init; }
 
+    /// <summary>
+    /// The bystander is in already: what is measured is an echo over a connection that stands, not a connection of its own.
+    /// </summary>
+    public bool IsIn { get; init; }
+
     /// <summary>What is counted of it: connections that it holds, or what it has done in a second.</summary>
     public bool CountsHeld { get; init; }
 
@@ -34,6 +39,10 @@ internal sealed record Attack(string Name, string Title, int Size)
         new("crowded", "{0:N0} such clients where there is room for 1,900: `LimitNOFILE=4096`", 6_000)
         {
             CountsHeld = true, Descriptors = 4096,
+        },
+        new("crowded-in", "the same {0:N0}, and a bystander who is in already", 6_000)
+        {
+            CountsHeld = true, Descriptors = 4096, IsIn = true,
         },
         new("slow", "{0:N0} clients that send a byte of their request a second", 2_000) { CountsHeld = true },
         new("reset", "connect and reset, from one processor as fast as it can", 1),

@@ -40,12 +40,12 @@ internal sealed class AttackRun : IDisposable
     /// <summary>Attacks; what is measured of the time after is measured by <see cref="Finish"/>.</summary>
     public void Run(double seconds)
     {
-        using (var bystander = new Bystander(_daemon.Target))
+        using (var bystander = NewBystander())
             bystander.Watch(WarmUp);
 
         Task.Delay(TimeSpan.FromSeconds(Quiet)).Wait();
         Base = Most = Holdings.Of(_daemon.Id);
-        using (var bystander = new Bystander(_daemon.Target))
+        using (var bystander = NewBystander())
         {
             bystander.Watch(0.5);
             Before = bystander.Watch(seconds);
@@ -73,7 +73,7 @@ internal sealed class AttackRun : IDisposable
         if (wait > 0)
             Task.Delay(TimeSpan.FromSeconds(wait)).Wait();
         Rested = Holdings.Of(_daemon.Id);
-        using var bystander = new Bystander(_daemon.Target);
+        using var bystander = NewBystander();
         bystander.Watch(0.5);
         After = bystander.Watch(seconds);
     }
@@ -94,6 +94,8 @@ internal sealed class AttackRun : IDisposable
 
     private static string Three(double before, double during, double after) =>
         $"{MarkdownTable.Number(before)} {MarkdownTable.Number(during)} {MarkdownTable.Number(after)}";
+
+    private Bystander NewBystander() => new(_daemon.Target, Attack.IsIn);
 
     private void Look() => Most = Most.Most(Holdings.Of(_daemon.Id));
 }

@@ -13,8 +13,8 @@ internal readonly record struct BystanderResult(double P50, double P99, int Coun
 
 /// <summary>
 /// Somebody who uses the proxy as one should: connects, logs in, has 64 bytes echoed and leaves, at a steady pace whether the connections
-/// before have been served or not: one that waits keeps the next ones from nothing. On a thread that goes before all others of its
-/// processors, so that what is measured is the daemon.
+/// before have been served or not: one that waits keeps the next ones from nothing. Or it stays, and has its bytes echoed at that pace over
+/// connections that stand. On a thread that goes before all others of its processors, so that what is measured is the daemon.
 /// </summary>
 internal sealed unsafe class Bystander : IDisposable
 {
@@ -22,11 +22,17 @@ internal sealed unsafe class Bystander : IDisposable
     private const long Longest = 10_000_000_000;
     private const int EchoBytes = 64, BufferSize = 1024;
 
+    /// <summary>Connections of one who stays.</summary>
+    private const int Kept = 8;
+
     private readonly BotTarget _target;
     private readonly HandshakeStep[] _steps;
     private readonly Epoll _epoll = new();
     private readonly Dictionary<int, LoadConnection> _open = [];
     private readonly Stack<LoadConnection> _spare = [];
+    private readonly bool _stays;
+    private readonly Queue<LoadConnection> _idle = [];
+    private readonly Queue<long> _waiting = [];
     private readonly LatencyHistogram _times = new();
     private readonly Lock _lock = new();
     private readonly Thread _thread;
@@ -35,9 +41,11 @@ internal sealed unsafe class Bystander : IDisposable
     private int _count, _failed;
     private volatile bool _stopped;
 
-    public Bystander(BotTarget target)
+    /// <param name="stays">Has its bytes echoed over connections that it keeps.</param>
+    public Bystander(BotTarget target, bool stays = false)
     {
         _target = target;
+        _stays = stays;
         _steps = HandshakeScript.Socks5As(AttackUsers.Bystander, AttackUsers.Password, StubPorts.Echo).Steps;
         _thread = new Thread(Run) { IsBackground = true, Name = "bystander" };
         _thread.Start();
@@ -76,7 +84,7 @@ internal sealed unsafe class Bystander : IDisposable
     {
         _stopped = true;
         _thread.Join();
-        foreach (int fd in _open.Keys)
+        foreach (int fd in _open.Keys.Concat(_idle.Select(static one => one.Fd)))
             Native.Close(fd);
         _epoll.Dispose();
         NativeMemory.Free(_buffer);
@@ -106,6 +114,16 @@ internal sealed unsafe class Bystander : IDisposable
     private void Begin()
     {
         long now = Now();
+        if (_stays && _idle.Count + _open.Count >= Kept)
+        {
+            // Whoever waits for one that stands waits from now on.
+            if (_idle.TryDequeue(out var standing))
+                Echo(standing, now);
+            else
+                _waiting.Enqueue(now);
+            return;
+        }
+
         int fd = _target.Connect();
         if (fd < 0)
         {
@@ -120,6 +138,14 @@ internal sealed unsafe class Bystander : IDisposable
 
         // On loopback it is connected already, or its SYN was dropped: then it is told by the next event.
         _epoll.Add(fd, Native.EpollIn | Native.EpollOut, fd);
+    }
+
+    private void Echo(LoadConnection connection, long started)
+    {
+        connection.Begin(connection.Fd, started);
+        connection.Step = _steps.Length;
+        _open.Add(connection.Fd, connection);
+        _epoll.Add(connection.Fd, Native.EpollIn | Native.EpollOut, connection.Fd);
     }
 
     private void Serve(int fd)
@@ -185,13 +211,24 @@ internal sealed unsafe class Bystander : IDisposable
 
     private void End(int fd, LoadConnection connection, bool failed)
     {
-        Native.Close(fd);
         _open.Remove(fd);
-        _spare.Push(connection);
         if (failed)
             Fail(connection.Started);
         else if (connection.Started >= _since)
             Add(Now() - connection.Started);
+        if (_stays && !failed)
+        {
+            // One that is cut while it stands shows when it is used.
+            _epoll.Remove(fd);
+            if (_waiting.TryDequeue(out long started))
+                Echo(connection, started);
+            else
+                _idle.Enqueue(connection);
+            return;
+        }
+
+        Native.Close(fd);
+        _spare.Push(connection);
     }
 
     private void Fail(long started)

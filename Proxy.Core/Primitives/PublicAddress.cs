@@ -9,14 +9,16 @@ namespace TorBalancer.Primitives;
 internal static class PublicAddress
 {
     /// <summary>
-    /// "This network", private, shared (RFC 6598), loopback, link-local, multicast, reserved and broadcast addresses (RFC 6890), and
-    /// their IPv6 counterparts: unique local, link-local with site-local behind it, multicast, and ::/8 with ::, ::1,
-    /// IPv4-compatible and locally translated addresses.
+    /// "This network", private, shared (RFC 6598), loopback, link-local, protocols' (192.0.0.0/24), multicast, reserved and broadcast
+    /// addresses (RFC 6890), and their IPv6 counterparts: unique local, link-local with site-local behind it, multicast, and ::/8 with ::,
+    /// ::1, IPv4-compatible and locally translated addresses. All clouds have their metadata services within these but Azure, whose
+    /// address is public and leads to its host from each of its machines.
     /// </summary>
     private static readonly IPNetwork[] Blocks =
     [
         IPNetwork.Parse("0.0.0.0/8"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("100.64.0.0/10"), IPNetwork.Parse("127.0.0.0/8"),
-        IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("172.16.0.0/12"), IPNetwork.Parse("192.168.0.0/16"),
+        IPNetwork.Parse("168.63.129.16/32"), IPNetwork.Parse("169.254.0.0/16"), IPNetwork.Parse("172.16.0.0/12"),
+        IPNetwork.Parse("192.0.0.0/24"), IPNetwork.Parse("192.168.0.0/16"),
         IPNetwork.Parse("224.0.0.0/3"),
         IPNetwork.Parse("::/8"), IPNetwork.Parse("fc00::/7"), IPNetwork.Parse("fe80::/9"), IPNetwork.Parse("ff00::/8"),
     ];

@@ -14,8 +14,8 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// <summary>Connections that have ended and are remembered for people who ask; a power of two.</summary>
     internal const int MaxRecent = 1024;
 
-    /// <summary>Connections that are ended at a time for others that wait (<see cref="MakeRoom"/>).</summary>
-    internal const int MostToGiveWay = 128;
+    /// <summary>Connections that are ended at a time for others that wait (<see cref="MakeRoom"/>), at first and in a crowd.</summary>
+    internal const int MostToGiveWay = 128, MostToGiveWayInACrowd = 1024;
 
     /// <summary>
     /// How long a client has for its request while others wait for its place, before it has said anything and after; what its listener
@@ -23,10 +23,22 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     /// </summary>
     internal static readonly TimeSpan PatienceWithSilent = TimeSpan.FromSeconds(2), PatienceWithSlow = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RoomLookInterval = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// Where others have waited all the time for so long, whoever says nothing is there for the sake of the place: one who wants something
+    /// says so at once, and has mostly said it before it was accepted. Its patience is then <see cref="PatienceInACrowd"/>.
+    /// </summary>
+    internal static readonly TimeSpan CrowdedAfter = TimeSpan.FromSeconds(4);
+
+    /// <inheritdoc cref="CrowdedAfter"/>
+    internal static readonly TimeSpan PatienceInACrowd = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan RoomLookInterval = DescriptorBudget.PressInterval;
+
+    /// <summary>Nobody has waited for so long: the crowd is gone.</summary>
+    private static readonly TimeSpan CrowdIsGone = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
-    private long _roomLookedAt;
+    private long _roomLookedAt, _crowdSince;
     private int _roomFound;
     private readonly ConnectionContext?[] _recent = new ConnectionContext?[MaxRecent];
     private int _ended;
@@ -181,7 +193,7 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
 
     /// <summary>
     /// Ends those that came first of all that have not asked for anything, however long their listeners would wait: others wait for their
-    /// places. None that is younger than <see cref="PatienceWithSilent"/>.
+    /// places. None that is younger than <see cref="PatienceWithSilent"/>, or <see cref="PatienceInACrowd"/> where that is so all the time.
     /// </summary>
     /// <returns>How many; those of the last look where that was a moment ago.</returns>
     public int MakeRoom(TimeProvider time)
@@ -192,21 +204,26 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
             || Interlocked.CompareExchange(ref _roomLookedAt, now, looked) != looked)
             return Volatile.Read(ref _roomFound);
 
+        if (looked == 0 || time.GetElapsedTime(looked, now) > CrowdIsGone)
+            Interlocked.Exchange(ref _crowdSince, now);
+        bool isCrowd = time.GetElapsedTime(Interlocked.Read(ref _crowdSince), now) >= CrowdedAfter;
+
         // The list has the youngest first: of all that may go the last ones are kept, each in the place of one that is younger.
-        var oldest = new LiveConnection[MostToGiveWay];
+        var oldest = new LiveConnection[isCrowd ? MostToGiveWayInACrowd : MostToGiveWay];
         int found = 0;
         lock (_lock)
         {
             for (var one = _first; one is not null; one = one.Next)
             {
                 var context = one.Context;
-                var patience = context.Protocol == ClientProtocol.Unknown ? PatienceWithSilent : PatienceWithSlow;
+                var patience = context.Protocol != ClientProtocol.Unknown ? PatienceWithSlow
+                    : isCrowd && SpeaksAtOnce(context) ? PatienceInACrowd : PatienceWithSilent;
                 if (!context.HasRequest && time.GetElapsedTime(context.Started, now) >= patience)
-                    oldest[found++ % MostToGiveWay] = one;
+                    oldest[found++ % oldest.Length] = one;
             }
         }
 
-        found = Math.Min(found, MostToGiveWay);
+        found = Math.Min(found, oldest.Length);
         foreach (var one in oldest.AsSpan(0, found))
             one.GiveWay();
         Volatile.Write(ref _roomFound, found);
@@ -226,6 +243,9 @@ internal sealed class ConnectionRegistry : IWorkerConnections, IDisposable
     }
 
     public void Dispose() => _stopping.Dispose();
+
+    /// <summary>Nothing goes before its request, for which it would have to hear from us or from a balancer.</summary>
+    private static bool SpeaksAtOnce(ConnectionContext context) => context.Listener is { Tls: null, ProxyProtocol: null };
 
     private IEnumerable<LiveConnection> TunnelsOf(string workerId, bool onlyOverLink) =>
         All.Where(one => IsTunnelOf(one, workerId, onlyOverLink));

@@ -24,7 +24,11 @@ internal sealed class DescriptorBudget
     /// <summary>What others closed is noticed after this time, when no client left meanwhile.</summary>
     public static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>The same where somebody gives places back, which is so many at a time: all of them may have been taken by now.</summary>
+    public static readonly TimeSpan PressInterval = TimeSpan.FromMilliseconds(100);
+
     private readonly IOpenDescriptors _process;
+    private long _measuredAt;
     private readonly Lock _lock = new();
     private readonly List<Func<int>> _open = [];
     private readonly List<Func<bool>> _pressed = [];
@@ -138,6 +142,7 @@ internal sealed class DescriptorBudget
             Interlocked.Exchange(ref _waiting, 1);
         }
 
+        bool gives = false;
         if (HasRoom)
         {
             Wake();
@@ -145,16 +150,21 @@ internal sealed class DescriptorBudget
         else
         {
             // All of them, whatever the first gives.
-            bool gives = false;
             foreach (var press in pressed)
                 gives |= press();
             if (!gives && !HasRoom)
                 Finished.EndOldest();
         }
 
-        await room.WaitAsync(LookInterval, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!HasRoom)
-            Measure();
+        var limit = gives ? PressInterval : LookInterval;
+        await room.WaitAsync(limit, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // A look through all that is open: not for each press.
+        long now = time.GetTimestamp();
+        if (HasRoom || (gives && time.GetElapsedTime(_measuredAt, now) < LookInterval))
+            return;
+        _measuredAt = now;
+        Measure();
     }
 
     /// <summary>Everything that is usually open is open now: the reserve is made by it.</summary>

@@ -25,7 +25,7 @@ internal static class ServerSentEvents
     public static async IAsyncEnumerable<ServerSentEvent> ReadAsync(
         Stream stream, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var reader = new StreamReader(stream, Encoding.UTF8);
+        using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false);
         string? id = null;
         string name = "message";
         var data = new List<string>();

@@ -8,6 +8,7 @@ using NLog.Layouts;
 using NLog.Targets;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Daemon.Hosting;
+using TorBalancer.Interop;
 using TorBalancer.Server;
 using LogLevel = NLog.LogLevel;
 
@@ -115,7 +116,8 @@ internal static class NLogSetup
 
     private static LoggingConfiguration Build(LogOptions options)
     {
-        bool journal = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("JOURNAL_STREAM"));
+        bool journal = OperatingSystem.IsLinux()
+            && JournalStream.HasOutput(Environment.GetEnvironmentVariable("JOURNAL_STREAM"), static fd => FileCalls.StatusOf(fd));
         var configuration = new LoggingConfiguration();
         var console = new ConsoleTarget("console")
         {

@@ -17,7 +17,7 @@ internal static class TakeoverFrames
     /// <summary>Bytes of a frame: twenty thousand sessions take a fifth of it.</summary>
     private const int MaxLength = 64 << 20;
 
-    private const int HeaderBytes = sizeof(int);
+    private const int HeaderBytes = sizeof(int), FirstBytes = 64 * 1024;
 
     /// <summary>How long the other side may take to read.</summary>
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
@@ -44,8 +44,13 @@ internal static class TakeoverFrames
     {
         byte[] header = new byte[HeaderBytes];
         ReceiveWhole(socket, header, limit);
-        byte[] json = new byte[LengthOf(header)];
-        ReceiveWhole(socket, json, limit);
+        byte[] json = [];
+        for (int length = LengthOf(header), received = 0; received < length; received = json.Length)
+        {
+            Array.Resize(ref json, NextSize(received, length));
+            ReceiveWhole(socket, json.AsSpan(received), limit);
+        }
+
         return Parse(json, type);
     }
 
@@ -72,10 +77,18 @@ internal static class TakeoverFrames
     {
         byte[] header = new byte[HeaderBytes];
         await stream.ReadExactlyAsync(header, cancellationToken);
-        byte[] json = new byte[LengthOf(header)];
-        await stream.ReadExactlyAsync(json, cancellationToken);
+        byte[] json = [];
+        for (int length = LengthOf(header), received = 0; received < length; received = json.Length)
+        {
+            Array.Resize(ref json, NextSize(received, length));
+            await stream.ReadExactlyAsync(json.AsMemory(received), cancellationToken);
+        }
+
         return Parse(json, type);
     }
+
+    /// <summary>Memory for what has come and as much again, not for what a length promises.</summary>
+    private static int NextSize(int received, int length) => Math.Min(length, Math.Max(FirstBytes, received * 2));
 
     private static int LengthOf(byte[] header) =>
         BinaryPrimitives.ReadInt32BigEndian(header) is > 0 and <= MaxLength and var length

@@ -29,30 +29,31 @@ namespace TorBalancer.Daemon.Takeover;
 internal sealed record TakeoverHello(IReadOnlyList<int> Versions, string Program);
 
 /// <summary>What there is to take over, or why nothing is.</summary>
+/// <remarks>What may be missing has a setter: to JSON made at build time the initial value of others is lost.</remarks>
 internal sealed record TakeoverOffer
 {
     /// <summary>Of these messages, the highest that both speak; 0: <see cref="Refusal"/> says why there is none.</summary>
-    public int Version { get; init; }
+    public int Version { get; set; }
 
     /// <summary>Why it cannot be now; null: it can.</summary>
-    public string? Refusal { get; init; }
+    public string? Refusal { get; set; }
 
     /// <summary>The running release.</summary>
-    public string Program { get; init; } = "";
+    public string Program { get; set; } = "";
 
     /// <summary>
     /// The running daemon's number. What its socket says (SO_PEERCRED) is whose who has listened on it last, which may be one that failed.
     /// </summary>
-    public int ProcessId { get; init; }
+    public int ProcessId { get; set; }
 
     /// <summary>In the order in which they come.</summary>
-    public IReadOnlyList<TakeoverDescriptor> Descriptors { get; init; } = [];
+    public IReadOnlyList<TakeoverDescriptor> Descriptors { get; set; } = [];
 
     /// <summary>Hexadecimal digits, when the running daemon's isolation key stands in no file; null: the file has it.</summary>
-    public string? IsolationKey { get; init; }
+    public string? IsolationKey { get; set; }
 
     /// <summary>Managed workers; null: it has none.</summary>
-    public TakeoverWorkers? Workers { get; init; }
+    public TakeoverWorkers? Workers { get; set; }
 }
 
 /// <summary>What one descriptor is.</summary>
@@ -110,14 +111,15 @@ internal sealed record TakeoverState
     /// <summary>
     /// The names that have addresses, the one that was used last first. The second time only those that were used since.
     /// </summary>
-    public IReadOnlyList<VirtualNameState> VirtualNames { get; init; } = [];
+    public IReadOnlyList<VirtualNameState> VirtualNames { get; set; } = [];
 
     public required RelayWatchState Relays { get; init; }
 
     public required IReadOnlyList<WorkerHandOver> Workers { get; init; }
 
     /// <summary>The workers that DNS has named; they do not change while a takeover is under way.</summary>
-    public IReadOnlyList<TakeoverDiscovered> Discovered { get; init; } = [];
+    /// <remarks>See <see cref="TakeoverOffer"/> for the setter.</remarks>
+    public IReadOnlyList<TakeoverDiscovered> Discovered { get; set; } = [];
 }
 
 /// <param name="Keys">Of its section, with their values.</param>
@@ -129,8 +131,12 @@ internal sealed record TakeoverWord(string Word)
     public const string Stands = "stands", Done = "done", Released = "released";
 }
 
-/// <summary>The messages' JSON; generated at build time, because trimming leaves no reflection.</summary>
-[JsonSourceGenerationOptions(UseStringEnumConverter = true)]
+/// <summary>
+/// The messages' JSON; generated at build time, because trimming leaves no reflection. A message without what it needs is none; what is
+/// added to a version must therefore be optional.
+/// </summary>
+[JsonSourceGenerationOptions(
+    UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(TakeoverHello))]
 [JsonSerializable(typeof(TakeoverOffer))]
 [JsonSerializable(typeof(TakeoverReady))]

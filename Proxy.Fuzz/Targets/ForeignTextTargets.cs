@@ -82,6 +82,18 @@ internal static class ForeignTextTargets
             "no header holds another one");
     }
 
+    /// <summary>A GeoIP file: which of some countries it does not have is the same however it is read.</summary>
+    public static void GeoIP(byte[] input)
+    {
+        string[] countries = ["de", "us", "??", "zz"];
+        string text = Encoding.Latin1.GetString(input);
+        using var reader = new StringReader(text);
+        var missing = GeoIPFile.Missing(reader, countries);
+        Expect.That(
+            missing.SequenceEqual(countries.Where(one => !text.Contains("," + one, StringComparison.OrdinalIgnoreCase))),
+            "a country is missing whose name does not stand behind a comma");
+    }
+
     /// <summary>A question for readiness: it is answered as soon as its head has ended, and what comes behind it changes nothing.</summary>
     public static void Readiness(byte[] input)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TorBalancer.Primitives;
 using TorBalancer.Protocols;
 using TorBalancer.Protocols.Dns;
@@ -16,6 +17,13 @@ internal static class NamingTargets
         Expect.That(query.PacketSize >= DnsFormat.PlainPacket, "no client takes less than 512 bytes");
         Expect.That(query.Question.IsEmpty || input.AsSpan(DnsFormat.HeaderLength).StartsWith(query.Question.Span),
             "the question stands behind the header");
+
+        if (ReverseName.Parse(query.Name) is { } reversed)
+        {
+            var family = query.Name!.EndsWith(".ip6.arpa", StringComparison.OrdinalIgnoreCase)
+                ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork;
+            Expect.Same(reversed.AddressFamily, family, "a reversed name is an address of its kind");
+        }
 
         // Whatever was asked, the answer is a message of the right length that no server takes for a question.
         HostEndPoint? value = query.Type switch

@@ -98,6 +98,9 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Descriptors that had something to tell in this round; work that was queued here is not among them.</summary>
     public int EventsInRound { get; private set; }
 
+    /// <summary>Bytes that readers which fill their buffers have read in this round; they count them.</summary>
+    public int BulkInRound { get; set; }
+
     /// <summary>Runs it on this loop's thread, never at once: it comes after what the loop is doing.</summary>
     public void Post(ILoopWork work)
     {
@@ -208,6 +211,7 @@ internal sealed unsafe class EventLoop : IDisposable
             int count = Libc.EpollWait(_epoll, events, MaxEvents, timeout);
             Round++;
             EventsInRound = count;
+            BulkInRound = 0;
             long now = Environment.TickCount64;
             if (now != Now)
                 _pace.Advance(now, now - Now);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 using TorBalancer.Interop;
@@ -10,14 +11,18 @@ namespace TorBalancer.Transport.Linux;
 /// borrowed when bytes are there and given back when all are consumed: a silent peer costs none.
 /// </summary>
 /// <remarks>
-/// A peer that sends faster than its bytes are dealt with would never let its reader wait: one that has read <see cref="BytesInATurn"/>
-/// in a round of its loop goes on behind the others.
+/// A peer that sends faster than its bytes are dealt with would never let its reader wait, and many of them make a round of their loop long
+/// even if each has one read in it. So those that fill their buffers share <see cref="BytesInATurn"/> in a round, and who comes later goes
+/// on behind the others, one in a round. Who takes long over what was read (bodies in chunks of one byte) reads less at a time.
 /// </remarks>
 internal sealed class LinuxPipeReader(LinuxConnection connection)
     : PipeReader, IValueTaskSource<ReadResult>, ILoopWork, ILoopTurn, IRelaySource
 {
     /// <summary>Bytes behind which the loop's other connections have their turn: one large read, or some short ones.</summary>
     internal const int BytesInATurn = 16 * 1024;
+
+    /// <summary>What a read brings is to be dealt with in so many microseconds: others wait for it.</summary>
+    private const int LongestStep = 50;
 
     private const int FirstSize = 4096, LargestSize = 64 * 1024, LeastRoom = 512;
 
@@ -33,8 +38,10 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
     private int _cancelled;
     private uint _round;
     private int _inRound;
+    private long _filledAt;
     private volatile bool _waiting;
     private bool _isBehind;
+    private bool _hasTurn;
     private bool _ended;
     private bool _completed;
 
@@ -53,7 +60,7 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
         bool onLoop = connection.Loop.IsCurrent;
         if (onLoop && connection.IsReadable && !connection.IsClosed)
         {
-            if (_inRound >= BytesInATurn && _round == connection.Loop.Round)
+            if (MustGoBehind)
                 return WaitBehindAsync(cancellationToken);
             int count = Fill();
             if (count >= 0)
@@ -77,6 +84,8 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
     {
         if (_buffer is null || consumed.GetObject() is null)
             return;
+        if (_filledAt != 0)
+            Adapt();
         _start = consumed.GetInteger() & int.MaxValue;
         _examined = examined.GetInteger() & int.MaxValue;
         if (_start == _end)
@@ -155,6 +164,12 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
             return;
         }
 
+        if (!_hasTurn && MustGoBehind)
+        {
+            GoBehind();
+            return;
+        }
+
         int count = Fill();
         if (count >= 0)
             End().SetResult(new ReadResult(Buffered, false, _ended));
@@ -166,7 +181,9 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
     public void TakeTurn()
     {
         _isBehind = false;
+        _hasTurn = true;
         Run();
+        _hasTurn = false;
     }
 
     /// <summary>See <see cref="IEventSink.FetchFurther"/>: the state of the method that waits for the read.</summary>
@@ -224,11 +241,21 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
         return false;
     }
 
+    /// <summary>It has had its share of this round, or fills its buffers and others like it have had theirs.</summary>
+    private bool MustGoBehind =>
+        _round == connection.Loop.Round && _inRound >= BytesInATurn
+        || (_size > FirstSize && connection.Loop.BulkInRound >= BytesInATurn);
+
     private ValueTask<ReadResult> WaitBehindAsync(CancellationToken cancellationToken)
+    {
+        GoBehind();
+        return WaitAsync(onLoop: true, cancellationToken);
+    }
+
+    private void GoBehind()
     {
         _isBehind = true;
         connection.Loop.QueueBehind(this);
-        return WaitAsync(onLoop: true, cancellationToken);
     }
 
     private ValueTask<ReadResult> WaitAsync(bool onLoop, CancellationToken cancellationToken)
@@ -273,8 +300,17 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
         {
             Count(count);
             _end += count;
-            if (count == room && _size < LargestSize)
-                _size *= 2;
+            if (count == room)
+            {
+                _filledAt = Stopwatch.GetTimestamp();
+                if (_size == FirstSize)
+                    _size *= 2;
+            }
+            else if (count < FirstSize)
+            {
+                _size = FirstSize;
+            }
+
             return count;
         }
 
@@ -290,6 +326,24 @@ internal sealed class LinuxPipeReader(LinuxConnection connection)
         uint round = connection.Loop.Round;
         _inRound = _round == round ? _inRound + bytes : bytes;
         _round = round;
+        if (_size > FirstSize)
+            connection.Loop.BulkInRound += bytes;
+    }
+
+    /// <summary>
+    /// What filled the buffer has been dealt with: quickly, and more may come at a time, or slowly. What waited for something else in
+    /// between says nothing.
+    /// </summary>
+    private void Adapt()
+    {
+        long taken = Stopwatch.GetTimestamp() - _filledAt;
+        _filledAt = 0;
+        if (_round != connection.Loop.Round || !connection.Loop.IsCurrent)
+            return;
+        if (taken > LongestStep * (Stopwatch.Frequency / 1_000_000))
+            _size = Math.Max(2 * FirstSize, _size / 2);
+        else if (taken < LongestStep / 3 * (Stopwatch.Frequency / 1_000_000))
+            _size = Math.Min(LargestSize, _size * 2);
     }
 
     private void MakeRoom()

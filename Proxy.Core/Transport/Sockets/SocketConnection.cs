@@ -22,7 +22,7 @@ internal sealed class SocketConnection : TransportConnection
     {
         Socket = socket;
         _open = open;
-        _stream = new NetworkStream(socket, ownsSocket: false);
+        _stream = new TurnTakingStream(socket);
         RemoteAddress = (socket.RemoteEndPoint as IPEndPoint)?.Address;
         LocalEndPoint = socket.AddressFamily == AddressFamily.Unix ? null : socket.LocalEndPoint;
     }

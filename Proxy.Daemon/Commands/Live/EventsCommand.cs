@@ -107,10 +107,12 @@ internal static class EventsCommand
         }
     }
 
-    private static Task WriteAsync(DaemonSession session, ServerSentEvent one, bool asJson)
+    private static Task WriteAsync(DaemonSession session, ServerSentEvent one, bool asJson) =>
+        session.Output.WriteLineAsync(asJson ? one.Data : Line(one, session.Style));
+
+    /// <summary>One event for people, on one line.</summary>
+    internal static string Line(ServerSentEvent one, TextStyle style)
     {
-        if (asJson)
-            return session.Output.WriteLineAsync(one.Data);
         try
         {
             using var data = JsonDocument.Parse(one.Data);
@@ -126,11 +128,11 @@ internal static class EventsCommand
                 _ => Tone.Plain,
             };
             string message = Printable.Of(root.Text("message") ?? root.Text("reason") ?? one.Data);
-            return session.Output.WriteLineAsync($"{time} {Printable.Of(one.Name),-18} {session.Style.Paint(message, tone)}");
+            return $"{time} {Printable.Of(one.Name),-18} {style.Paint(message, tone)}";
         }
         catch (JsonException)
         {
-            return session.Output.WriteLineAsync(Printable.Of($"{one.Name} {one.Data}"));
+            return Printable.Of($"{one.Name} {one.Data}");
         }
     }
 }
