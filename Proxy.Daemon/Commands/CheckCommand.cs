@@ -42,9 +42,10 @@ internal static class CheckCommand
 
         foreach (var (country, count) in FewExits(result.Options))
         {
-            error.WriteLine($"{result.Given.OriginOf("ManagedWorkers", "Countries")}: warning: [ManagedWorkers] Countries has {country}, in "
-                + $"which the network had {Units.Count(count, "exit")} when a worker last ran: few are soon blocked, carry little, and tell "
-                + "their users apart");
+            error.WriteLine(
+                $"{result.Given.OriginOf("ManagedWorkers", "Countries")}: warning: [ManagedWorkers] Countries has {country}, in which the "
+                    + $"network had {Units.Count(count, "exit")} when a worker last ran: few are soon blocked, carry little, and tell "
+                    + "their users apart");
         }
 
         output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");

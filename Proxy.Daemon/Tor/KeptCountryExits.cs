@@ -22,7 +22,8 @@ internal static class KeptCountryExits
     /// read, or the GeoIP file is missing or does not know the country.
     /// </summary>
     /// <param name="environment">Gives an environment variable or null.</param>
-    public static IReadOnlyList<CountryShare> Few(ManagedWorkersOptions options, IConfigurationFiles files, Func<string, string?> environment)
+    public static IReadOnlyList<CountryShare> Few(
+        ManagedWorkersOptions options, IConfigurationFiles files, Func<string, string?> environment)
     {
         string[] countries = [.. options.Countries.Select(static share => share.Country).Where(static one => one.Length > 0).Distinct()];
         if (countries.Length == 0 || RelaysOf(options, files, environment) is not { } relays)

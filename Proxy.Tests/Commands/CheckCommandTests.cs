@@ -66,8 +66,8 @@ public class CheckCommandTests
         Assert.That((code, output), Is.EqualTo((1, "")));
         Assert.That(error.Split('\n'), Is.EqualTo(new[]
         {
-            $"{file}:3: [ManagedWorkers] Bridges = \"{bridges}\" line 3 has the transport nobodys, of which nothing is known: name its program "
-                + "by Transports = nobodys=/path/to/program",
+            $"{file}:3: [ManagedWorkers] Bridges = \"{bridges}\" line 3 has the transport nobodys, of which nothing is known: name its "
+                + "program by Transports = nobodys=/path/to/program",
             $"{file}:2: [ManagedWorkers] Transports = other=/nowhere/other -x: /nowhere/other is no program that can be run",
             "",
         }));
@@ -76,7 +76,8 @@ public class CheckCommandTests
     [Test]
     public void Check_country_with_few_exits_in_the_list_that_a_worker_has_kept_is_a_warning()
     {
-        File.WriteAllText(Path.Combine(_directory, "geoip"), "# IPv4\n16909056,16909311,DE\n167772160,184549375,us\n3221225472,3221225727,FR\n");
+        File.WriteAllText(
+            Path.Combine(_directory, "geoip"), "# IPv4\n16909056,16909311,DE\n167772160,184549375,us\n3221225472,3221225727,FR\n");
         File.WriteAllText(Path.Combine(_directory, "torrc"), $"GeoIPFile {_directory}/geoip\n");
         string state = Directory.CreateDirectory(Path.Combine(_directory, "state", "tor-2")).FullName;
         File.WriteAllText(
@@ -85,7 +86,8 @@ public class CheckCommandTests
                 + Relay("1.2.4.0", "Exit Running") + Relay("1.2.3.5", "Fast Running") + Relay("1.2.3.6", "BadExit Exit Running")
                 + string.Concat(Enumerable.Range(0, 10).Select(static i => Relay($"10.0.0.{i}", "Exit Running"))));
         string file = Write(
-            $"[ManagedWorkers]\nDataDirectory = {_directory}/state\nExtraTorrc = {_directory}/torrc\nCountries = de, us, fr, any, DE\n");
+            $"[ManagedWorkers]\nDataDirectory = {_directory}/state\nExtraTorrc = {_directory}/torrc\n"
+                + "Countries = de, us, fr, any, DE\n");
 
         var (code, output, error) = Check("--config", file);
 

@@ -36,8 +36,8 @@ public sealed class PluggableTransportsTests
             Is.EqualTo("ClientTransportPlugin obfs4 exec /opt/x -y"));
     }
 
-    [TestCase("obfs4", "Bridges: its bridge line has the transport obfs4, and none of the programs for it is in PATH (lyrebird, obfs4proxy): "
-        + "install Debian's package obfs4proxy, or name one by Transports = obfs4=/path/to/program")]
+    [TestCase("obfs4", "Bridges: its bridge line has the transport obfs4, and none of the programs for it is in PATH "
+        + "(lyrebird, obfs4proxy): install Debian's package obfs4proxy, or name one by Transports = obfs4=/path/to/program")]
     [TestCase("webtunnel", "Bridges: its bridge line has the transport webtunnel, and none of the programs for it is in PATH "
         + "(lyrebird, webtunnel-client): name one by Transports = webtunnel=/path/to/program")]
     [TestCase("snowflake", "Bridges: its bridge line has the transport snowflake, and none of the programs for it is in PATH "
@@ -61,7 +61,8 @@ public sealed class PluggableTransportsTests
             static name => name == "lyrebird" ? "/usr/bin/lyrebird" : null);
         Assert.That(lines, Is.Empty);
         Assert.That(
-            problems, Is.EqualTo(new[] { new TransportProblem("Transports", "Transports = new=/opt/x -y: /opt/x is no program that can be run") }));
+            problems,
+            Is.EqualTo(new[] { new TransportProblem("Transports", "Transports = new=/opt/x -y: /opt/x is no program that can be run") }));
 
         (_, problems) = PluggableTransports.TorrcLines(
             new ManagedWorkersOptions { BridgesFile = "/etc/bridges" }, bridges, static _ => null);
@@ -69,7 +70,8 @@ public sealed class PluggableTransportsTests
             problems.Select(static one => one.Message[..one.Message.IndexOf(',', StringComparison.Ordinal)]),
             Is.EqualTo(new[]
             {
-                "Bridges = \"/etc/bridges\" line 2 has the transport obfs4", "Bridges = \"/etc/bridges\" line 5 has the transport snowflake",
+                "Bridges = \"/etc/bridges\" line 2 has the transport obfs4",
+                "Bridges = \"/etc/bridges\" line 5 has the transport snowflake",
                 "Bridges = \"/etc/bridges\" line 7 has the transport new",
             }));
         Assert.That(

@@ -45,7 +45,8 @@ internal static class TorMetrics
         yield return Warm("warm_circuits.unused", "How many ended without one", static warm => warm.Unused, MetricKind.Counter);
         yield return Warm("warm_circuits.failed", "How many could not be built", static warm => warm.Failed, MetricKind.Counter);
         yield return BuildTime(
-            "warm_circuits.build_time", "Median time to build a circuit, of the latest 64, tor's own included", static warm => warm.BuildTime);
+            "warm_circuits.build_time", "Median time to build a circuit, of the latest 64, tor's own included",
+            static warm => warm.BuildTime);
         yield return BuildTime(
             "warm_circuits.slow_build_time", "Nine of ten of the same take no longer", static warm => warm.SlowBuildTime);
     }

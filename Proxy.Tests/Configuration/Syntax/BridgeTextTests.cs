@@ -63,7 +63,10 @@ public sealed class BridgeTextTests
         Assert.That(problem, Is.Null);
         Assert.That(
             bridges,
-            Is.EqualTo(new[] { new BridgeLine("192.0.2.7:443", null, 3), new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4", 4) }));
+            Is.EqualTo(new[]
+            {
+                new BridgeLine("192.0.2.7:443", null, 3), new BridgeLine("obfs4 192.0.2.8:1 cert=a iat-mode=0", "obfs4", 4),
+            }));
         Assert.That(BridgeText.ParseFile("192.0.2.7:443\n\n192.0.2.7:x\n").Problem, Does.StartWith("line 3 has the address"));
         Assert.That(BridgeText.ParseFile("# none\n").Problem, Is.EqualTo("holds no bridge line"));
     }

@@ -19,7 +19,7 @@ public sealed class CircuitWarmingTests
         bool isDrained, bool isFrozen, string? tor, string held, CancellationToken token)
     {
         var pool = PoolOf.Equal(1);
-        var worker = pool.Snapshot.All[0];
+        var worker = pool.Find("w1")!;
         if (isDrained)
             pool.SetAdministrative(worker, WorkerAdministrativeState.Draining);
         await using var fake = new FakeControlPort { Script = Answer };
