@@ -21,7 +21,8 @@ internal sealed partial class SessionTable
     }
 
     /// <summary>
-    /// Goes on with what another process of ours knew. For a table that nobody has used yet; it may come again, with what has changed since.
+    /// Goes on with what another process of ours knew. For a table that nobody has used yet; it may come again, with what has changed
+    /// since.
     /// </summary>
     public void Adopt(SessionTableState state)
     {

@@ -90,8 +90,8 @@ internal sealed partial class HealthProber(
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
 
-        // Of those that come together the n-th of m workers begins n/m of the interval later, and a little off that. One that is added alone
-        // is looked at at once: it carries connections already.
+        // Of those that come together the n-th of m workers begins n/m of the interval later, and a little off that. One that is added
+        // alone is looked at at once: it carries connections already.
         var offset = options.Value.CheckInterval * number / Math.Max(count, 1);
         _loops.Add(worker, (ProbeLoopAsync(worker, Jittered(offset), stop.Token), stop));
     }

@@ -10,13 +10,14 @@ namespace TorBalancer.Daemon.Takeover;
 /// be much of is taken over here already, so that little is left for the moment in which nobody accepts.
 /// </summary>
 internal sealed class AdoptionHostedService(
-    Predecessor predecessor, TorBalancerOptions options, SessionTable sessions, VirtualNames names) : IHostedLifecycleService
+    Predecessor predecessor, TorBalancerOptions options, SessionTable sessions, VirtualNames names, TimeProvider time)
+    : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         string[] managed = !options.UsesManagedWorkers ? []
             : [.. Enumerable.Range(1, options.ManagedWorkers.Count).Select(Tor.ManagedTorWorkers.IdOf)];
-        return Task.Run(() => predecessor.Begin(managed), cancellationToken);
+        return predecessor.BeginAsync(managed, time);
     }
 
     public Task StartAsync(CancellationToken cancellationToken)

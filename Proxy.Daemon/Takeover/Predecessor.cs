@@ -25,7 +25,7 @@ internal sealed class Predecessor : IDisposable
         ReleaseLimit = TimeSpan.FromSeconds(60);
 
     /// <summary>For a process whose sockets are closed to be gone.</summary>
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(1), EndLook = TimeSpan.FromMilliseconds(10);
 
     private readonly Socket _socket;
     private readonly List<(TakeoverDescriptor What, int Descriptor)> _descriptors;
@@ -49,7 +49,7 @@ internal sealed class Predecessor : IDisposable
     /// <summary>What there is.</summary>
     public TakeoverOffer Offer { get; }
 
-    /// <summary>What it knows; null before <see cref="Begin"/>.</summary>
+    /// <summary>What it knows; null before <see cref="BeginAsync"/>.</summary>
     public TakeoverState? State { get; private set; }
 
     /// <summary>Connects and receives what is offered. Throws <see cref="StartupException"/>; then the other one goes on.</summary>
@@ -147,17 +147,20 @@ internal sealed class Predecessor : IDisposable
     /// not, and lives; of one that is dead nothing is known, and its sockets are this one's.
     /// </summary>
     /// <param name="workers">The managed workers that are configured here.</param>
-    public void Begin(IReadOnlyList<string> workers)
+    public async Task BeginAsync(IReadOnlyList<string> workers, TimeProvider time)
     {
         try
         {
-            int fd = (int)_socket.SafeHandle.DangerousGetHandle();
-            TakeoverFrames.Send(fd, new TakeoverReady(workers), TakeoverJson.Default.TakeoverReady);
-            State = TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit);
+            State = await Task.Run(() =>
+            {
+                int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+                TakeoverFrames.Send(fd, new TakeoverReady(workers), TakeoverJson.Default.TakeoverReady);
+                return TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit);
+            });
         }
         catch (IOException failure)
         {
-            FailUnlessDead(failure);
+            await FailUnlessDeadAsync(failure, time);
             State = TakeoverState.Empty;
         }
     }
@@ -169,7 +172,7 @@ internal sealed class Predecessor : IDisposable
     /// <param name="adopt">Clients wait for it.</param>
     public async Task<TakeoverFacts> FinishAsync(Action<TakeoverState> adopt, TimeProvider time)
     {
-        await Task.Run(() => Take(adopt));
+        await TakeAsync(adopt, time);
         _isOurs = true;
         foreach (var action in _actions)
             await action();
@@ -240,20 +243,23 @@ internal sealed class Predecessor : IDisposable
     }
 
     /// <summary>Returns when it has been told that this process accepts, or is dead.</summary>
-    private void Take(Action<TakeoverState> adopt)
+    private async Task TakeAsync(Action<TakeoverState> adopt, TimeProvider time)
     {
         if (_trouble is not null)
             return;
         try
         {
-            int fd = (int)_socket.SafeHandle.DangerousGetHandle();
-            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Stands), TakeoverJson.Default.TakeoverWord);
-            adopt(TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit));
-            TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
+            await Task.Run(() =>
+            {
+                int fd = (int)_socket.SafeHandle.DangerousGetHandle();
+                TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Stands), TakeoverJson.Default.TakeoverWord);
+                adopt(TakeoverFrames.Receive(fd, TakeoverJson.Default.TakeoverState, StateLimit));
+                TakeoverFrames.Send(fd, new TakeoverWord(TakeoverWord.Done), TakeoverJson.Default.TakeoverWord);
+            });
         }
         catch (IOException failure)
         {
-            FailUnlessDead(failure);
+            await FailUnlessDeadAsync(failure, time);
         }
     }
 
@@ -275,19 +281,19 @@ internal sealed class Predecessor : IDisposable
     }
 
     /// <summary>Where nobody goes on, there is nothing to fail for.</summary>
-    private void FailUnlessDead(IOException failure)
+    private async Task FailUnlessDeadAsync(IOException failure, TimeProvider time)
     {
-        if (!IsDead())
+        if (!await IsDeadAsync(time))
             throw new StartupException($"the running daemon goes on, and did not hand over: {failure.Message}", failure);
         _trouble = "it ended before it had handed over everything";
     }
 
     /// <summary>Its sockets close a little before it has ended.</summary>
-    private bool IsDead()
+    private async Task<bool> IsDeadAsync(TimeProvider time)
     {
-        for (long began = Environment.TickCount64; ProcessSignals.StartOf(ProcessId) == _started; Thread.Sleep(10))
+        for (long began = time.GetTimestamp(); ProcessSignals.StartOf(ProcessId) == _started; await Task.Delay(EndLook, time))
         {
-            if (Environment.TickCount64 - began > EndLimit.TotalMilliseconds)
+            if (time.GetElapsedTime(began) > EndLimit)
                 return false;
         }
 

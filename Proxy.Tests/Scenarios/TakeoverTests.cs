@@ -152,7 +152,7 @@ public sealed class TakeoverTests
         }
     }
 
-    /// <summary>However long a process takes to start, clients are served by the old one, and by it again when nothing comes of it.</summary>
+    /// <summary>However long a process takes to start, clients are served by the old one, and again when nothing comes of it.</summary>
     [Test, CancelAfter(60_000)]
     public async Task Clients_wait_for_the_last_moment_alone(CancellationToken token)
     {

@@ -82,10 +82,10 @@ internal sealed class DiskFiles : IConfigurationFiles
         {
             if (Directory.Exists(folder))
                 names = [.. Directory.EnumerateFileSystemEntries(folder).Select(static path => Path.GetFileName(path))];
+            else if (new FileInfo(folder).LinkTarget is not null)
+                problem = "is a link that leads to no folder";
             else if (File.Exists(folder))
                 problem = "is a file";
-            else if (new FileInfo(folder).LinkTarget is not null)
-                problem = "is a link that leads nowhere";
             return problem.Length == 0;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

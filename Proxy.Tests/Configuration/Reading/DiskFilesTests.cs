@@ -45,7 +45,7 @@ public class DiskFilesTests
             Assert.That(DiskFiles.Instance.TryList(InIt("a.conf"), out _, out string problem), Is.False);
             Assert.That(problem, Is.EqualTo("is a file"));
             Assert.That(DiskFiles.Instance.TryList(InIt("c.conf"), out _, out problem), Is.False);
-            Assert.That(problem, Is.EqualTo("is a link that leads nowhere"));
+            Assert.That(problem, Is.EqualTo("is a link that leads to no folder"));
         }
         finally
         {
