@@ -19,5 +19,5 @@ internal static class OptionNumbers
     public const int IpProtoTcp = 6, TcpNoDelay = 1, TcpKeepIdle = 4, TcpKeepInterval = 5, TcpKeepCount = 6, TcpInfo = 11;
 
     /// <summary>Further ones of IPPROTO_TCP.</summary>
-    public const int TcpQuickAck = 12, TcpUserTimeout = 18, TcpNotSentLowat = 25;
+    public const int TcpQuickAck = 12, TcpUserTimeout = 18;
 }

@@ -9,13 +9,6 @@ internal static class SocketTuning
     private const int Probes = 4;
 
     /// <summary>
-    /// Bytes for a client that its window or the network does not take yet (TCP_NOTSENT_LOWAT, tcp(7)). Without it the kernel keeps as many
-    /// as net.ipv4.tcp_wmem allows for each client that does not read, and what is on its way already needs no more behind it than
-    /// this: it is filled up when half of it has left.
-    /// </summary>
-    internal const int MostUnsent = 256 * 1024;
-
-    /// <summary>
     /// A socket for an IP or unix address. Throws <see cref="SocketException"/>: no descriptors left, or a family that this machine does
     /// not have.
     /// </summary>
@@ -31,8 +24,6 @@ internal static class SocketTuning
         if (socket.AddressFamily == AddressFamily.Unix)
             return;
         socket.NoDelay = true;
-        if (peer is null && OperatingSystem.IsLinux())
-            socket.SetRawSocketOption(OptionNumbers.IpProtoTcp, OptionNumbers.TcpNotSentLowat, BitConverter.GetBytes(MostUnsent));
 
         // On this machine the kernel knows by itself when a process has gone; asking would only cost system calls.
         if (peer is IPEndPoint { Address: var address } && IPAddress.IsLoopback(address))
