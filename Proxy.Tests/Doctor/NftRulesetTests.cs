@@ -208,7 +208,7 @@ public class NftRulesetTests
             .. Enumerable.Range(0, 5000).Select(static i => Rule(
                 "c", Lan.Replace("lan0", $"eth{i % 100}"), """{"accept":null}""")),
             .. Enumerable.Range(100, 30).Select(static port => Rule(
-                "c", Lan, $$$"""{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":{{{port}}}}}""",
+                "c", Lan, $$$"""{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":{{{port}}} }}""",
                 """{"redirect":{"port":1082}}""")),
         ]);
 
