@@ -34,9 +34,9 @@ internal static class CheckCommand
             error.WriteLine($"{issue.Origin}: warning: {issue.Message}");
         if (!result.IsValid)
             return result.HasUsageErrors ? ExitCodes.Usage : ExitCodes.Failed;
-        var missing = ProblemsOfTransports(result.Options);
-        foreach (var (key, message) in missing)
-            error.WriteLine($"{result.Given.OriginOf("ManagedWorkers", key)}: [ManagedWorkers] {message}");
+        var missing = LinesOfTransports(result);
+        foreach (string line in missing)
+            error.WriteLine(line);
         if (missing.Count > 0)
             return ExitCodes.Failed;
 
@@ -51,6 +51,13 @@ internal static class CheckCommand
         output.WriteLine($"{result.Source}: ok ({Summary(result.Options)})");
         return ExitCodes.Done;
     }
+
+    /// <summary><see cref="ProblemsOfTransports"/> with the places that ask for them, as they are printed.</summary>
+    internal static IReadOnlyList<string> LinesOfTransports(ConfigurationResult result) =>
+    [
+        .. ProblemsOfTransports(result.Options)
+            .Select(one => $"{result.Given.OriginOf("ManagedWorkers", one.Key)}: [ManagedWorkers] {one.Message}"),
+    ];
 
     /// <summary>What the start would look for in PATH and not find.</summary>
     internal static IReadOnlyList<TransportProblem> ProblemsOfTransports(TorBalancerOptions options)

@@ -64,9 +64,9 @@ internal static class RunCommand
             }
 
             bool isTestnet = parsed.GetValue(testnet);
-            if (!isTestnet && CheckCommand.ProblemOfTransports(result) is { } missing)
+            if (!isTestnet && CheckCommand.LinesOfTransports(result) is { Count: > 0 } missing)
             {
-                await StandardError.TellAsync(error, [missing]);
+                await StandardError.TellAsync(error, missing);
                 return ExitCodes.Failed;
             }
 

@@ -238,7 +238,7 @@ internal sealed class NftRuleset
         : int.TryParse(ports, NumberStyles.None, CultureInfo.InvariantCulture, out int port) ? port : 0;
 
     /// <summary>To this machine, to another one, or to either where an expression decides.</summary>
-    private IEnumerable<NftEnd> EndsOfDnat(Walking walking, JsonElement dnat)
+    private List<NftEnd> EndsOfDnat(Walking walking, JsonElement dnat)
     {
         int port = PortOf(dnat, walking.Packet);
         var to = NftJson.Member(dnat, "addr");

@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Net.Sockets;
 using TorBalancer.Configuration.Options;
 using TorBalancer.Configuration.Reading;
 using TorBalancer.Configuration.Syntax;
+using TorBalancer.Primitives;
 using TorBalancer.TorControl.Relays;
 
 namespace TorBalancer.Daemon.Tor;
@@ -64,7 +64,7 @@ internal static class KeptCountryExits
     }
 
     private static uint? Number(string text) =>
-        IPAddress.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetwork
+        AddressLiteral.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetwork
             ? BinaryPrimitives.ReadUInt32BigEndian(address.GetAddressBytes())
             : null;
 }

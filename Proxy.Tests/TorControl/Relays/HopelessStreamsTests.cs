@@ -22,7 +22,7 @@ public sealed class HopelessStreamsTests
 
     [Test]
     public void Our_user_name_is_that_of_tokens() =>
-        Assert.That(HopelessStreams.OurUserName, Is.EqualTo(Encoding.ASCII.GetString(IsolationToken.UserName)));
+        Assert.That(Encoding.ASCII.GetString(IsolationToken.UserName), Is.EqualTo(HopelessStreams.OurUserName));
 
     [Test, CancelAfter(20_000)]
     public async Task An_exit_that_refuses_twice_ends_the_stream(CancellationToken token)
