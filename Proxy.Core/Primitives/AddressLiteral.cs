@@ -6,7 +6,7 @@ namespace TorBalancer.Primitives;
 
 /// <summary>
 /// IP addresses as text, the one way in: IPv4 as four decimal numbers without leading zeros (RFC 3986, section 3.2.2), IPv6 as in RFC 4291,
-/// section 2.2. What <c>IPAddress.TryParse</c> takes beside those is none: 1, 127.1, 0x7f.0.0.1 and 010.0.0.1
+/// section 2.2. What IPAddress.TryParse takes beside those is none: 1, 127.1, 0x7f.0.0.1 and 010.0.0.1
 /// (inet_aton) mean something else to each reader, and brackets, ports and prefixes are no part of an address. An IPv4-mapped IPv6 address
 /// is the IPv4 address.
 /// </summary>

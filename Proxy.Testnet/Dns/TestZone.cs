@@ -69,7 +69,7 @@ internal sealed class TestZone(IPAddress originAddress, IPAddress? originAddress
         {
             DnsType.A when !IsOrBelow(name, Empty) && !IsOrBelow(name, Ipv6Only) =>
                 new DnsAnswer(DnsCode.NoError, IsOrBelow(name, Blocked) ? BlockedAddress : originAddress),
-            DnsType.Aaaa when IsOrBelow(name, Ipv6Only) || IsOrBelow(name, Dual) => 
+            DnsType.Aaaa when IsOrBelow(name, Ipv6Only) || IsOrBelow(name, Dual) =>
                 new DnsAnswer(DnsCode.NoError, originAddress6 ?? IPAddress.IPv6Loopback),
             _ => DnsAnswer.NoData,
         };

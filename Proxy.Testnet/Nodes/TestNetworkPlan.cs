@@ -103,7 +103,7 @@ internal sealed class TestNetworkPlan
         _documentationAddresses ? new IPAddress([198, 51, 100, (byte)(index + 1)]) : ExitAddress(index);
 
     /// <summary>The same of names that have an IPv6 address; null: loopback.</summary>
-    public IPAddress? NameAddress6(int index) => 
+    public IPAddress? NameAddress6(int index) =>
         SpeaksIPv6 ? new IPAddress([0x20, 1, 0x0d, 0xb8, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte)(index + 1)]) : null;
 
     /// <summary>
