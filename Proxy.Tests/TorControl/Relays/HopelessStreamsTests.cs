@@ -62,8 +62,11 @@ public sealed class HopelessStreamsTests
             Assert.That(built, Is.LessThanOrEqualTo(HopelessStreams.MostCircuits));
         Assert.That(await EndedAsync(token), Is.EqualTo(new[] { "CLOSESTREAM 7 4" }));
         Assert.That(
-            _log.Entries.Single().Message,
-            Is.EqualTo("Worker w: none of the exits that its tor may use takes port 25: connections there are refused for a while"));
+            _log.Entries.Select(static entry => entry.Message).Where(static told => told.Contains("port 25", StringComparison.Ordinal)),
+            Is.EqualTo(new[]
+            {
+                "Worker w: none of the exits that its tor may use takes port 25: connections there are refused for a while",
+            }));
 
         Assert.That(Observe(New("9", "b.test:25", "next")), Is.True, "it is known by now");
         Assert.That(Observe(New("10", "b.test:26", "next")), Is.False);
