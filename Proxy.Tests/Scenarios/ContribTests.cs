@@ -56,7 +56,7 @@ public partial class ContribTests
 
     [Test]
     public void Alerts_ask_for_metrics_that_there_are() => Assert.That(
-        NamesIn(string.Join('\n', File.ReadLines(Rules).Where(static line => !line.TrimStart().StartsWith('#')))),
+        NamesIn(string.Join('\n', File.ReadLines(Rules).Where(static line => !line.TrimStart().StartsWith('#')))).Distinct(),
         Is.SubsetOf(Samples(MetricFamilies.All).Concat(Samples(PublisherMetrics.All))));
 
     [TestCase(Dashboard)]
@@ -77,7 +77,7 @@ public partial class ContribTests
                 places.Take(i).Where(other => AreOver(other, places[i])), Is.Empty, panels[i].GetProperty("title").GetString());
         }
 
-        Assert.That(Repository.Text("eng/package.sh"), Does.Contain($"put 644 contrib/grafana/{dashboard} "));
+        Assert.That(Repository.Text("eng/package.sh"), Does.Contain("for example in contrib/*/*"), "it is in the package");
     }
 
     /// <summary>Each query of each panel.</summary>
