@@ -35,7 +35,7 @@ internal static class ForeignTextTargets
         foreach (var bridge in bridges)
         {
             Expect.That(BridgeText.TryParse(bridge.Text, out var again) is null, "a bridge that is written can be read");
-            Expect.Same(again, bridge, "a bridge that is written is the same when it is read");
+            Expect.Same(again! with { Number = bridge.Number }, bridge, "a bridge that is written is the same when it is read");
             Expect.That(!bridge.Text.AsSpan().ContainsAny("\r\n\"\\#"), "a bridge is one line of a torrc");
         }
     }
