@@ -134,10 +134,14 @@ internal sealed partial class HopelessStreams(string workerId, TimeProvider time
             if (stream.IsAttached || stream.Password != password || ++stream.Circuits <= MostCircuits || !End_NeedsLock(id, stream))
                 continue;
             ends = true;
+
+            // Of several that found it out at one time the first one tells.
+            bool isNews = !IsKnown_NeedsLock(stream.Port);
             if (_ports.Count == MaxPorts)
                 _ports.Clear();
             _ports[stream.Port] = time.GetTimestamp();
-            Log.PortOfNobody(logger, workerId, stream.Port);
+            if (isNews)
+                Log.PortOfNobody(logger, workerId, stream.Port);
         }
 
         return ends;

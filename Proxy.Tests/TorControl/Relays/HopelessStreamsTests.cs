@@ -74,6 +74,16 @@ public sealed class HopelessStreamsTests
         Assert.That(await EndedAsync(token), Is.EqualTo(new[] { "CLOSESTREAM 9 4" }));
     }
 
+    [Test]
+    public void A_port_of_nobody_is_told_once_however_many_find_it_out()
+    {
+        Observe(New("7", "a.test:25"), New("8", "b.test:25", "other"));
+        for (int i = 0; i <= HopelessStreams.MostCircuits; i++)
+            Observe(Built($"{i}", "g,m,e", "t"), Built($"1{i}", "g,m,e", "other"));
+        Assert.That(
+            _log.Entries.Count(static entry => entry.Message.Contains("takes port 25:", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
     [TestCase("STATUS_CLIENT NOTICE CONSENSUS_ARRIVED", 0)]
     [TestCase("CONF_CHANGED", 0)]
     [TestCase("CIRC 900 LAUNCHED", 6)]
