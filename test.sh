@@ -16,7 +16,7 @@ install_packages tor=tor tor-geoipdb=/usr/share/tor/geoip \
     openssl=openssl strace=strace iproute2=ip procps=ps wireguard-tools=wg wireguard-go=wireguard-go \
     nftables=nft iptables=iptables-nft haproxy=haproxy keepalived=keepalived wget=wget microsocks=microsocks dante-server=danted \
     logrotate=logrotate util-linux=setpriv mandoc=mandoc groff-base=groff zsh=zsh fish=fish lintian=lintian mmdebstrap=mmdebstrap \
-    systemd=systemd-analyze obfs4proxy=obfs4proxy prometheus=promtool nodejs=node pngquant=pngquant \
+    systemd=systemd-analyze obfs4proxy=obfs4proxy prometheus=promtool nodejs=node npm=npm python3-pip=pip3 golang-go=go pngquant=pngquant \
     default-jre-headless=keytool apache2-utils=htpasswd whois=mkpasswd bind9-dnsutils=dig dnsmasq-base=dnsmasq kubernetes-client=kubectl ||
     echo "Some tests will be skipped for want of these." >&2
 
