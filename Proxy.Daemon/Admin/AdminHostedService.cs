@@ -52,11 +52,7 @@ internal sealed partial class AdminHostedService(
             try
             {
                 await StartAsync(address, cancellationToken);
-                _predecessor?.WhenOurs(() =>
-                {
-                    Resume();
-                    return Task.CompletedTask;
-                });
+                _predecessor?.WhenOurs(Resume);
                 return;
             }
             catch (AdminBindException failure) when (failure.IsSocket ? admin.Socket == Auto : !admin.IsAddressConfigured)

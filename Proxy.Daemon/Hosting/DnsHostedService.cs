@@ -33,11 +33,7 @@ internal sealed class DnsHostedService(DnsServer server, TorBalancerOptions opti
             throw new StartupException($"[Dns] cannot listen on {options.Dns.Address}: {failure.Message}", failure);
         }
 
-        predecessor.WhenOurs(() =>
-        {
-            server.Begin();
-            return Task.CompletedTask;
-        });
+        predecessor.WhenOurs(server.Begin);
         return Task.CompletedTask;
     }
 

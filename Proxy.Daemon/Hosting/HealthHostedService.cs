@@ -13,15 +13,9 @@ internal sealed class HealthHostedService(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (predecessor is null)
-            return BeginAsync();
-        predecessor.WhenOurs(BeginAsync);
-        return Task.CompletedTask;
-    }
-
-    private Task BeginAsync()
-    {
-        alerts.Start();
-        prober.Start();
+            Begin();
+        else
+            predecessor.WhenOurs(Begin);
         return Task.CompletedTask;
     }
 
@@ -30,5 +24,11 @@ internal sealed class HealthHostedService(
         await prober.DisposeAsync();
         await uplink.DisposeAsync();
         await alerts.DisposeAsync();
+    }
+
+    private void Begin()
+    {
+        alerts.Start();
+        prober.Start();
     }
 }

@@ -16,16 +16,11 @@ internal sealed class RelayWatchHostedService(RelayWatchService service, Predece
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (predecessor is null)
-            return BeginAsync();
-        predecessor.WhenOurs(BeginAsync);
+            service.Start();
+        else
+            predecessor.WhenOurs(service.Start);
         return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => service.StopAsync();
-
-    private Task BeginAsync()
-    {
-        service.Start();
-        return Task.CompletedTask;
-    }
 }

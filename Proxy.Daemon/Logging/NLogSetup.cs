@@ -40,6 +40,7 @@ internal static class NLogSetup
         builder.ClearProviders();
         builder.SetMinimumLevel(Microsoft.Extensions.Logging.LogLevel.Trace);
         SetLevel(options.Level);
+        builder.AddFilter<WithoutFlush>(static level => (int)level >= _least);
         LogManager.Configuration = Build(options);
         var provider = new NLogLoggerProvider(new NLogProviderOptions
         {
@@ -50,7 +51,7 @@ internal static class NLogSetup
             CaptureMessageProperties = options.Format == "json",
             CaptureEventId = options.Format == "json" ? EventIdCaptureType.EventId | EventIdCaptureType.EventName : EventIdCaptureType.None,
         });
-        builder.AddProvider(new Provider(provider));
+        builder.AddProvider(new WithoutFlush(provider));
     }
 
     /// <summary>
@@ -195,29 +196,12 @@ internal static class NLogSetup
     /// NLog's provider flushes every log when it is disposed, one after the other, for 15 s each, and throws when one of them does
     /// not answer. That is <see cref="Flush"/>'s to do, once.
     /// </summary>
-    private sealed class Provider(NLogLoggerProvider provider) : ILoggerProvider
+    private sealed class WithoutFlush(NLogLoggerProvider provider) : ILoggerProvider
     {
-        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => new Logger(provider.CreateLogger(categoryName));
+        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => provider.CreateLogger(categoryName);
 
         public void Dispose()
         {
-        }
-    }
-
-    /// <summary>Goes by <see cref="SetLevel"/>.</summary>
-    private sealed class Logger(Microsoft.Extensions.Logging.ILogger inner) : Microsoft.Extensions.Logging.ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => inner.BeginScope(state);
-
-        public bool IsEnabled(Microsoft.Extensions.Logging.LogLevel logLevel) => (int)logLevel >= _least && inner.IsEnabled(logLevel);
-
-        public void Log<TState>(
-            Microsoft.Extensions.Logging.LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter)
-        {
-            if ((int)logLevel >= _least)
-                inner.Log(logLevel, eventId, state, exception, formatter);
         }
     }
 }

@@ -14,11 +14,7 @@ internal sealed class ReadinessHostedService(ReadinessServer server, LiveOptions
         if (predecessor is null)
             bound.Apply();
         else
-            predecessor.WhenOurs(() =>
-            {
-                bound.Apply();
-                return Task.CompletedTask;
-            });
+            predecessor.WhenOurs(bound.Apply);
         return Task.CompletedTask;
     }
 

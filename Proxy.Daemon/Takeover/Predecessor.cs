@@ -142,6 +142,13 @@ internal sealed class Predecessor : IDisposable
     /// <param name="isFirst">Before all that were named until now: what clients wait for.</param>
     public void WhenOurs(Func<Task> action, bool isFirst = false) => _actions.Insert(isFirst ? 0 : _actions.Count, action);
 
+    /// <inheritdoc cref="WhenOurs(Func{Task}, bool)"/>
+    public void WhenOurs(Action action) => WhenOurs(() =>
+    {
+        action();
+        return Task.CompletedTask;
+    });
+
     /// <summary>
     /// The configuration could be read: it says what it knows, and goes on accepting. Throws <see cref="StartupException"/> when it does
     /// not, and lives; of one that is dead nothing is known, and its sockets are this one's.
